@@ -1,0 +1,1 @@
+"""Numbers only: systems, parameters, tasks and agents' hyperparameters as TOML and YAML."""

@@ -1,0 +1,1 @@
+"""Gymnasium environments: registration, the closed loop, tasks, rendering. Nothing is imported here."""

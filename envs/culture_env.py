@@ -1,0 +1,214 @@
+"""The Gymnasium environment of one culture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.decoding import Decoding
+from livn_gym.encoding import Encoding
+from livn_gym.envs.loop import make_loop
+from livn_gym.envs.rendering import Renderer, check_available
+from livn_gym.errors import ClosedError, unknown_name
+
+
+class CultureEnv(gym.Env):
+    """A simulated neural culture on a multi-electrode array, to be held at a firing rate by stimulation.
+
+    ## Description
+    A culture of excitatory and inhibitory two-compartment neurons grows on an array of electrodes. It fires
+    by itself at a few Hz and in bursts. Charge-balanced current pulses through the electrodes make the
+    cells near them fire, and through their synapses others. The agent chooses the size of the pulses on
+    every channel and sees how often the cells around each channel fired. The aim is a target rate, drawn
+    anew for every episode.
+
+    | id             | neurons | channels | area (um)   |
+    | -------------- | ------- | -------- | ----------- |
+    | `livn/EI1-v0`  | 10      | 1        | 40 x 40     |
+    | `livn/EI2-v0`  | 100     | 16       | 400 x 400   |
+    | `livn/EI3-v0`  | 1,000   | 64       | 1000 x 1000 |
+    | `livn/EI4-v0`  | 10,000  | 1,024    | 4000 x 4000 |
+
+    ## Action Space
+    `Box(-1, 1, (C,), float32)`, one number a channel. Pulses are biphasic, cathodic first, 0.2 ms a phase, at
+    20 Hz. An action with the wrong shape, NaN, or a value outside the box raises `InvalidInput`.
+
+    | num       | action                            | min | max | at -1 | at 1 | unit       |
+    | --------- | --------------------------------- | --- | --- | ----- | ---- | ---------- |
+    | 0 ... C-1 | amplitude of the channel's pulses | -1  | 1   | 0     | 15   | uA         |
+    |           | its charge                        |     |     | 0     | 3    | nC a phase |
+
+    ## Observation Space
+    `Box(0, high, (2 C + 1,), float32)`; `high` lies above what any seizure can reach.
+
+    | num        | observation                            | min | max            | unit |
+    | ---------- | -------------------------------------- | --- | -------------- | ---- |
+    | 0 ... C-1  | rate at the channel in the last step   | 0   | the decoding's | Hz   |
+    | C ... 2C-1 | rate at the channel in the last second | 0   | the decoding's | Hz   |
+    | 2C         | target of the culture's mean rate      | 0   | 100            | Hz   |
+
+    `info` holds, as floats:
+
+    | key               | meaning                                                          | unit |
+    | ----------------- | ---------------------------------------------------------------- | ---- |
+    | `rate_hz`         | mean rate of a cell in the last step                             | Hz   |
+    | `rate_1s_hz`      | mean rate of a cell in the last second                           | Hz   |
+    | `target_hz`       | the target                                                       | Hz   |
+    | `charge_nC`       | absolute charge of all channels in the step, both phases counted | nC   |
+    | `charge_fraction` | the same as a share of the most an action can ask for            | -    |
+    | `time_ms`         | time since the first observation                                 | ms   |
+
+    ## Rewards
+    `-|rate_1s - target| / target - charge_cost * charge_fraction`, both rates being the mean rate of a cell
+    (Hz). The rate is a mean over one second, since that of a single step is mostly noise. It is at most 0.
+
+    ## Starting State
+    A culture at rest from which `settle_ms` are run unstimulated before the first observation; they count
+    neither as steps nor as charge. `reset(seed=s)` starts the culture's noise and the task's draws from
+    `s`; `reset()` goes on to the next trial, with new noise and a new target.
+
+    ## Episode End
+    It never terminates. It is truncated after 100 steps (20 s); `gym.make(..., max_episode_steps=)` changes
+    that.
+
+    ## Arguments
+    By keyword in `gym.make("livn/EI2-v0", ...)`; an unknown one raises `UnknownName`.
+
+    | name          | default             | meaning                                                  | unit |
+    | ------------- | ------------------- | -------------------------------------------------------- | ---- |
+    | `target_hz`   | `[4, 14]`           | target, or range from which each episode draws           | Hz   |
+    | `charge_cost` | 0.05                | reward lost by a step at the highest charge              | -    |
+    | `step_ms`     | 200                 | length of a control step; divides 1000                   | ms   |
+    | `settle_ms`   | 2000                | unstimulated time before the first observation           | ms   |
+    | `backend`     | `None`              | simulator; None takes `LIVN_BACKEND`, else NEURON        | -    |
+    | `dt`          | 0.025               | time step of the simulation                              | ms   |
+    | `encoding`    | `"pulse_amplitude"` | name of an encoding, or an `Encoding`                    | -    |
+    | `decoding`    | `"channel_rates"`   | name of a decoding, or a `Decoding` of the step's length | -    |
+    | `render_mode` | `None`              | `"rgb_array"` or `"human"`; both need the extra `viz`    | -    |
+
+    ## References
+    Booth, Rinzel & Kiehn, J Neurophysiol 78:3371 (1997) and Pinsky & Rinzel, J Comput Neurosci 1:39 (1994):
+    the cells. Wagenaar, Madhavan, Pine & Potter, J Neurosci 25:680 (2005) and Newman et al., eLife 4:e07192
+    (2015): closed-loop control of the firing rate of cultures.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 5}
+
+    def __init__(
+        self,
+        system: str = "EI2",
+        task: str = "rate_tracking",
+        *,
+        encoding: str | Encoding = "pulse_amplitude",
+        decoding: str | Decoding = "channel_rates",
+        backend: str | None = None,
+        dt: float = 0.025,
+        render_mode: str | None = None,
+        **options: Any,
+    ) -> None:
+        if render_mode is not None and render_mode not in self.metadata["render_modes"]:
+            raise unknown_name("render_mode", render_mode, self.metadata["render_modes"])
+        self.render_mode = render_mode
+        if render_mode is not None:
+            check_available()
+        self._loop = make_loop(
+            system, task, 1, encoding=encoding, decoding=decoding, backend=backend, dt=dt, options=options
+        )
+        self.step_ms = self._loop.step_ms
+        self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}
+        self.action_space = self._loop.action_space
+        self.observation_space = self._loop.observation_space
+        self._renderer: Renderer | None = None
+        if render_mode is not None:
+            self._renderer = Renderer(self._loop.env.system, self._loop.highest_charge_nC, render_mode == "human")
+        self._started = False
+        self._closed = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.float32], dict[str, float]]:
+        """Begin an episode: a culture at rest, settled, and a new target.
+
+        Args:
+            seed: Start noise and draws anew from it; None goes on with the next trial.
+            options: Takes none.
+
+        Returns:
+            The first observation ``[2 C + 1]`` and info.
+
+        Raises:
+            UnknownName: Options were given.
+            ClosedError: The environment is closed.
+        """
+        self._check_open()
+        for name in options or {}:
+            raise unknown_name("option of reset", name, ())
+        super().reset(seed=seed)
+        observation, batched = self._loop.reset([self.np_random], [seed])
+        info = _first(batched)
+        self._started = True
+        if self._renderer is not None:
+            self._renderer.clear()
+            for measurement in self._loop.history:
+                self._renderer.add(measurement, info.get("target_hz"))
+            self._render_human()
+        return observation[0], info
+
+    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, float]]:
+        """Stimulate the culture for one step.
+
+        Args:
+            action: ``[C]`` in -1 ... 1.
+
+        Returns:
+            Observation ``[2 C + 1]``, reward, terminated, truncated (False: limits are a wrapper's), info.
+
+        Raises:
+            InvalidInput: The action has the wrong shape, is not finite or outside the box; nothing ran.
+            ClosedError: The environment is closed.
+        """
+        self._check_started("step")
+        observation, reward, terminated, batched = self._loop.step(np.asarray(action)[None])
+        info = _first(batched)
+        if self._renderer is not None:
+            self._renderer.add(self._loop.measurement, info.get("target_hz"))
+            self._render_human()
+        return observation[0], float(reward[0]), bool(terminated[0]), False, info
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The latest step as a picture ``[640, 960, 3]``, or in a window, which steps refresh themselves."""
+        self._check_started("render")
+        if self._renderer is None:
+            gym.logger.warn('render() needs a render_mode: gym.make(..., render_mode="rgb_array").')
+            return None
+        if self.render_mode == "human":
+            self._renderer.show()
+            return None
+        return self._renderer.frame()
+
+    def close(self) -> None:
+        """Free the culture and the window; may be called twice."""
+        self._closed = True
+        self._loop.close()
+        if self._renderer is not None:
+            self._renderer.close()
+
+    def _render_human(self) -> None:
+        if self.render_mode == "human" and self._renderer is not None:
+            self._renderer.show()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("This environment is closed; make a new one.")
+
+    def _check_started(self, what: str) -> None:
+        self._check_open()
+        if not self._started:
+            raise gym.error.ResetNeeded(f"Call reset() before {what}().")
+
+
+def _first(batched: dict[str, NDArray]) -> dict[str, float]:
+    return {name: float(values[0]) for name, values in batched.items()}

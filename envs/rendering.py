@@ -1,0 +1,326 @@
+"""A picture of a culture at work: the array, a raster, the rate against its target, the charge.
+
+matplotlib is imported on first use, so that only those who render need it. Pictures are drawn on a figure of
+their own, without pyplot's global state; a window goes through pyplot and the user's backend.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.envs.tasks import Measurement
+from livn_gym.errors import BackendUnavailable
+from livn_gym.system import Population, System
+
+SIZE_INCHES, DPI = (9.6, 6.4), 100
+RASTER_MS, TRACE_MS = 2000.0, 20000.0
+CELL_RATE_HZ = 30.0
+"""Upper end of the cells' colour scale; faster cells share its colour."""
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
+"""Of populations; from Okabe & Ito's palette, which people with any colour vision can tell apart."""
+
+MARKERS = ("o", "^", "s", "D", "v")
+CELL_MAP, CHARGE_MAP = "viridis", "Oranges"
+CHARGE_LABEL = "electrode: charge (% of most)"
+RASTER_CELLS = 300
+"""Of larger cultures only every k-th cell stands in the raster, which would be a solid block otherwise."""
+
+LABELLED_CHANNELS = 100
+"""With more channels than this their numbers could not be read."""
+
+_log = logging.getLogger("livn_gym")
+
+
+def check_available() -> None:
+    """Raise if matplotlib is missing.
+
+    Raises:
+        BackendUnavailable: It is not installed; the message says how to install it.
+    """
+    if find_spec("matplotlib") is None:
+        raise BackendUnavailable('Rendering needs matplotlib, which is missing: pip install "livn_gym[viz]"')
+
+
+class Renderer:
+    """Collects the measurements of one culture and draws the latest seconds of them.
+
+    Args:
+        system: The culture's cells and electrodes.
+        highest_charge_nC: The most that each channel gives in a step, nC ``[C]``.
+        window: Draw in a window rather than off screen.
+    """
+
+    def __init__(self, system: System, highest_charge_nC: NDArray[np.float64], window: bool) -> None:
+        self._system = system
+        self._highest_nC = highest_charge_nC
+        self._window = window
+        self._steps: deque[Measurement] = deque()
+        self._target_hz: float | None = None
+        self._picture: _Picture | None = None
+
+    def clear(self) -> None:
+        """Forget what was added: a new episode begins."""
+        self._steps.clear()
+
+    def add(self, measurement: Measurement, target_hz: float | None) -> None:
+        """Add a control step; ``target_hz`` draws a line across the rates."""
+        self._steps.append(measurement)
+        self._target_hz = target_hz
+        while self._steps[0].time_ms <= measurement.time_ms - TRACE_MS:
+            self._steps.popleft()
+
+    def frame(self) -> NDArray[np.uint8]:
+        """The picture, ``[640, 960, 3]``."""
+        figure = self._updated().figure
+        figure.canvas.draw()
+        return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+
+    def show(self) -> None:
+        """Draw in the window and let it answer to the mouse; a window that was closed stays closed."""
+        picture = self._updated()
+        canvas = picture.figure.canvas
+        if not picture.interactive:
+            canvas.draw()
+        elif import_module("matplotlib.pyplot").fignum_exists(picture.figure.number):
+            canvas.draw_idle()
+            canvas.start_event_loop(0.001)
+
+    def close(self) -> None:
+        """Close the window, if any; may be called twice."""
+        if self._picture is not None and self._picture.interactive:
+            import_module("matplotlib.pyplot").close(self._picture.figure)
+        self._picture = None
+
+    def _updated(self) -> _Picture:
+        if self._picture is None:
+            figure, interactive = _window_figure() if self._window else (_off_screen_figure(), False)
+            self._picture = _Picture(figure, interactive, self._system, self._highest_nC)
+        self._picture.update(list(self._steps), self._target_hz)
+        return self._picture
+
+
+def _off_screen_figure() -> Any:
+    figure = import_module("matplotlib.figure").Figure(figsize=SIZE_INCHES, dpi=DPI)
+    import_module("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+    return figure
+
+
+def _window_figure() -> tuple[Any, bool]:
+    """A figure in a window, and True; off screen, with a word about it, where there is no display."""
+    plt = import_module("matplotlib.pyplot")
+    backends = import_module("matplotlib.backends")
+    silent = backends.backend_registry.list_builtin(backends.BackendFilter.NON_INTERACTIVE)
+    try:
+        figure = plt.figure(figsize=SIZE_INCHES, dpi=DPI)
+    except ImportError as error:
+        reason = str(error)
+    else:
+        if plt.get_backend().lower() not in silent:
+            figure.canvas.manager.set_window_title("livn_gym")
+            figure.show()
+            return figure, True
+        plt.close(figure)
+        reason = f"matplotlib's backend is {plt.get_backend()}"
+    _log.warning('No window can be opened (%s); render_mode="rgb_array" gives pictures instead.', reason)
+    return _off_screen_figure(), False
+
+
+class _Picture:
+    """The figure and those of its parts that change from step to step."""
+
+    def __init__(self, figure: Any, interactive: bool, system: System, highest_nC: NDArray) -> None:
+        self.figure = figure
+        self.interactive = interactive
+        self._system = system
+        self._highest_nC = highest_nC
+        grid = figure.add_gridspec(
+            3,
+            2,
+            width_ratios=(1.0, 0.98),
+            height_ratios=(2.1, 1.5, 1.2),
+            left=0.065,
+            right=0.98,
+            top=0.885,
+            bottom=0.085,
+            wspace=0.19,
+            hspace=0.4,
+        )
+        self._title = figure.text(0.065, 0.957, "", fontsize=12, fontweight="bold", va="center")
+        self._build_array(figure.add_subplot(grid[:, 0]))
+        self._build_raster(figure.add_subplot(grid[0, 1]))
+        self._build_rates(figure.add_subplot(grid[1, 1]))
+        self._build_charge(figure.add_subplot(grid[2, 1], sharex=self._rate_axes))
+
+    def _build_array(self, axes: Any) -> None:
+        low, high = self._system.bounding_box[:, :2]
+        size = (high - low).max()
+        margin = 0.06 * size
+        axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
+        axes.set_aspect("equal", anchor="N")
+        axes.set_xlabel("µm", fontsize=9, labelpad=0)
+        axes.tick_params(labelsize=8)
+        # Marks shrink with the mean distance between neighbours, in points of a map that is 300 points wide.
+        side = 300.0 * np.sqrt(np.prod(high - low)) / size
+        self._electrodes = self._draw_electrodes(axes, side / np.sqrt(self._system.num_channels))
+        self._cells = self._draw_cells(axes, side / np.sqrt(self._system.num_neurons))
+        legend = axes.legend(loc="lower left", bbox_to_anchor=(-0.03, 0.995), ncols=5, fontsize=8.5, frameon=False)
+        for handle in legend.legend_handles:
+            handle.set(array=None, sizes=[50.0], facecolor="#c0c0c0", edgecolor="#303030", linewidth=0.6)
+        bars = (
+            (self._cells[0][1], 0.0, "cell: rate of last second (Hz)"),
+            (self._electrodes, 0.54, CHARGE_LABEL),
+        )
+        for artist, left, label in bars:
+            bar = axes.inset_axes((left, -0.15, 0.46, 0.028))
+            self.figure.colorbar(artist, cax=bar, orientation="horizontal")
+            bar.tick_params(labelsize=7.5)
+            bar.set_xlabel(label, fontsize=8.5)
+
+    def _draw_electrodes(self, axes: Any, pitch: float) -> Any:
+        system, size = self._system, np.clip(0.36 * pitch, 2.0, 24.0)
+        if system.num_channels <= LABELLED_CHANNELS:
+            place = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
+            for channel, (x, y, _) in enumerate(system.electrodes):
+                axes.annotate(str(channel), (x, y), (0, 0.55 * size), fontsize=7, color="#555555", **place)
+        return axes.scatter(
+            *system.electrodes[:, :2].T,
+            c=np.zeros(system.num_channels),
+            cmap=CHARGE_MAP,
+            vmin=0,
+            vmax=100,
+            s=size**2,
+            marker="s",
+            edgecolors="#9a9a9a",
+            linewidths=min(0.8, size / 8),
+            zorder=1,
+        )
+
+    def _draw_cells(self, axes: Any, spacing: float) -> list[tuple[Population, Any]]:
+        system, size = self._system, np.clip(0.3 * spacing, 1.2, 9.0)
+        norm = import_module("matplotlib.colors").PowerNorm(0.6, 0, CELL_RATE_HZ)
+        marks = zip(system.populations, MARKERS * len(system.populations), strict=False)
+        return [
+            (
+                population,
+                axes.scatter(
+                    *system.positions[population.start : population.stop, :2].T,
+                    c=np.zeros(population.count),
+                    cmap=CELL_MAP,
+                    norm=norm,
+                    s=size**2,
+                    marker=marker,
+                    edgecolors="#303030" if size > 3.0 else "none",
+                    linewidths=0.6,
+                    zorder=2,
+                    label=population.name,
+                ),
+            )
+            for population, marker in marks
+        ]
+
+    def _build_raster(self, axes: Any) -> None:
+        system = self._system
+        axes.set_ylim(-1, system.num_neurons)
+        _label(axes, "", "cell")
+        self._stride = -(-system.num_neurons // RASTER_CELLS)
+        size = np.clip(110.0 * self._stride / system.num_neurons, 0.8, 6.0)
+        self._rasters = []
+        for population, colour in zip(system.populations, COLOURS * len(system.populations), strict=False):
+            (line,) = axes.plot([], [], linestyle="none", marker="|", markersize=size, color=colour)
+            middle = ((population.start + population.stop) / 2 + 1) / (system.num_neurons + 1)
+            style = {"transform": axes.transAxes, "fontsize": 8.5, "color": colour}
+            axes.text(1.008, middle, population.name, rotation=90, va="center", **style)
+            self._rasters.append((population, line))
+        self._raster_axes = axes
+
+    def _build_rates(self, axes: Any) -> None:
+        (self._rate,) = axes.plot([], [], color="#9a9a9a", linewidth=1.0, drawstyle="steps-pre", label="step")
+        (self._rate_1s,) = axes.plot([], [], color=COLOURS[0], linewidth=2.0, label="1 s mean")
+        self._target = axes.axhline(np.nan, color=COLOURS[1], linewidth=1.5, linestyle="--", label="target")
+        _label(axes, "", "rate (Hz a cell)")
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.96), ncols=3, fontsize=8, frameon=False)
+        self._rate_axes = axes
+
+    def _build_charge(self, axes: Any) -> None:
+        channels = self._system.num_channels
+        self._charge = axes.imshow(
+            np.zeros((channels, 1)),
+            cmap=CHARGE_MAP,
+            vmin=0,
+            vmax=100,
+            aspect="auto",
+            interpolation="nearest",
+            origin="lower",
+            extent=(0, 1, -0.5, channels - 0.5),
+        )
+        _label(axes, "time (s)", "channel")
+        axes.set_yticks(np.unique(np.linspace(0, channels - 1, 4).round()))
+
+    def update(self, steps: list[Measurement], target_hz: float | None) -> None:
+        """Show these steps, oldest first; the last is the present one."""
+        if not steps:
+            self._title.set_text(self._system.name)
+            return
+        now = steps[-1]
+        charge = np.array([100.0 * step.charge_nC[0] / self._highest_nC for step in steps])
+        self._electrodes.set_array(charge[-1])
+        aim = "" if target_hz is None else f" (target {target_hz:.1f})"
+        self._title.set_text(
+            f"{self._system.name}   {now.time_ms / 1000:.1f} s   {now.rate_1s_hz[0]:.1f} Hz{aim}   "
+            f"charge {charge[-1].mean():.0f} %"
+        )
+        self._update_spikes(steps)
+        self._update_traces(steps, target_hz, charge)
+
+    def _update_spikes(self, steps: list[Measurement]) -> None:
+        end = steps[-1].time_ms
+        gid, time = _spikes(steps, end - RASTER_MS)
+        recent = np.bincount(gid[time >= end - 1000.0], minlength=self._system.num_neurons)
+        for population, cells in self._cells:
+            cells.set_array(recent[population.start : population.stop])
+        for population, line in self._rasters:
+            own = (gid >= population.start) & (gid < population.stop) & (gid % self._stride == 0)
+            line.set_data(time[own] / 1000, gid[own])
+        self._raster_axes.set_xlim((end - RASTER_MS) / 1000, end / 1000)
+
+    def _update_traces(self, steps: list[Measurement], target_hz: float | None, charge: NDArray) -> None:
+        time = np.array([step.time_ms for step in steps]) / 1000
+        rate, rate_1s = (np.array([getattr(step, name)[0] for step in steps]) for name in ("rate_hz", "rate_1s_hz"))
+        self._rate.set_data(time, rate)
+        self._rate_1s.set_data(time, rate_1s)
+        self._target.set_ydata([np.nan if target_hz is None else target_hz] * 2)
+        left = max(time[0], time[-1] - TRACE_MS / 1000) if time[-1] > TRACE_MS / 1000 else min(time[0], -1.0)
+        self._rate_axes.set(
+            xlim=(left, max(time[-1], TRACE_MS / 1000)),
+            ylim=(0, 1.15 * max(rate.max(), target_hz or 0.0, 10.0)),
+        )
+        length = (time[-1] - time[0]) / max(1, len(time) - 1)
+        channels = self._system.num_channels
+        self._charge.set_data(charge.T)
+        self._charge.set_extent((time[0] - length, time[-1], -0.5, channels - 0.5))
+
+
+def _label(axes: Any, x: str, y: str) -> None:
+    axes.set_xlabel(x, fontsize=9, labelpad=1)
+    axes.set_ylabel(y, fontsize=9)
+    axes.tick_params(labelsize=8)
+    axes.locator_params(axis="x", nbins=6)
+
+
+def _spikes(steps: list[Measurement], start_ms: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Cell and time (ms, of the episode) of the spikes since about ``start_ms``."""
+    gids, times = [np.empty(0, np.int64)], [np.empty(0)]
+    for step in steps:
+        if step.time_ms > start_ms and step.recording is not None:
+            _, gid, t = step.recording.spikes
+            gids.append(gid)
+            times.append(t + step.time_ms - step.recording.duration_ms)
+    return np.concatenate(gids), np.concatenate(times)

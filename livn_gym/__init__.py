@@ -1,0 +1,39 @@
+"""Gymnasium environments simulated as in-vitro neural cultures on a multi-electrode array."""
+
+from __future__ import annotations
+
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING, Any
+
+from livn_gym.envs.registration import register_all
+
+if TYPE_CHECKING:
+    from livn_gym.env import Env
+
+__version__ = _version("livn_gym")
+
+register_all()
+
+
+def make(name: str, **options: Any) -> Env:
+    """A culture of a predefined system with its tuned parameters, ready to run; records nothing until told.
+
+    Args:
+        name: ``"EI1"`` ... ``"EI4"``.
+        **options: Further arguments of ``Env``.
+
+    Raises:
+        UnknownName: There is no such system.
+    """
+    from livn_gym.env import Env
+    from livn_gym.system import predefined
+
+    env = Env(predefined(name), **options).init()
+    try:
+        return env.apply_model_defaults()
+    except BaseException:
+        env.close()
+        raise
+
+
+__all__ = ["__version__", "make"]

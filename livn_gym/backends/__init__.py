@@ -1,0 +1,33 @@
+"""Simulators behind one interface, imported on first use."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+
+from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Parameters, Scheme
+from livn_gym.errors import unknown_name
+
+_BACKENDS = {"neuron": "livn_gym.backends.neuron:NeuronBackend"}
+
+
+def names() -> tuple[str, ...]:
+    """Names that ``Env(backend=)`` takes."""
+    return tuple(_BACKENDS)
+
+
+def create(name: str | None = None) -> Backend:
+    """A backend by name; the default is LIVN_BACKEND, else NEURON.
+
+    Raises:
+        UnknownName: There is no backend of that name.
+        BackendUnavailable: Its simulator is not installed.
+    """
+    name = name or os.environ.get("LIVN_BACKEND") or "neuron"
+    if name not in _BACKENDS:
+        raise unknown_name("backend", name, _BACKENDS)
+    module, _, cls = _BACKENDS[name].partition(":")
+    return getattr(import_module(module), cls)()
+
+
+__all__ = ["Backend", "Capabilities", "CultureSpec", "Parameters", "Scheme", "create", "names"]

@@ -1,0 +1,127 @@
+"""The NEURON backend: every culture in a worker process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Parameters
+from livn_gym.backends.neuron.compile import mechanism_library
+from livn_gym.backends.neuron.mechanisms import compartments
+from livn_gym.backends.neuron.worker import receive, send
+from livn_gym.errors import BackendError
+from livn_gym.recording import Recording, RecordingRequest
+from livn_gym.stimulus import Stimulus
+
+# A child of an MPI rank that saw these would wait for the launcher.
+_MPI_VARIABLES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
+
+
+class NeuronBackend(Backend):
+    """Runs B cultures in B processes, since NEURON holds one simulation a process."""
+
+    capabilities = Capabilities(name="neuron", snapshots=False, mpi=False)
+
+    def __init__(self) -> None:
+        self._workers: list[_Worker] = []
+
+    def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
+        """Start the workers and build a culture in each; compiles the mechanisms on first use."""
+        for population in spec.system.populations:
+            compartments(spec.model.cell(population.name))
+        library = mechanism_library()
+        for _ in keys:
+            self._workers.append(_Worker())
+        self._all("build", [(spec, library) for _ in keys])
+        self._all("set_parameters", [(parameters,) for _ in keys])
+        self._all("reset", [(key,) for key in keys])
+
+    def run(self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest) -> list[Recording]:
+        """Advance every culture, all processes at once."""
+        return self._all("run", [(num_steps, stimulus, request) for stimulus in stimuli])
+
+    def reset(self, keys: Mapping[int, int]) -> None:
+        """Put some cultures back to time 0."""
+        self._some({b: ("reset", (key,)) for b, key in keys.items()})
+
+    def set_parameters(self, parameters: Parameters) -> None:
+        """Replace weights, noise and depression in every culture."""
+        self._all("set_parameters", [(parameters,) for _ in self._workers])
+
+    def close(self) -> None:
+        """End the workers."""
+        for worker in self._workers:
+            worker.close()
+        self._workers.clear()
+
+    def _all(self, name: str, arguments: Sequence[tuple]) -> list[Any]:
+        return self._some({b: (name, args) for b, args in enumerate(arguments)})
+
+    def _some(self, calls: Mapping[int, tuple[str, tuple]]) -> list[Any]:
+        """Send every call before waiting for the first answer; an error or Ctrl-C ends all workers' work."""
+        try:
+            for b, (name, arguments) in calls.items():
+                self._workers[b].send(name, arguments)
+            answers = [self._workers[b].receive() for b in calls]
+        except BaseException:
+            self.close()  # answers still under way would be taken for those of a later call
+            raise
+        for kind, value, text in answers:
+            if kind == "error":
+                raise (value or BackendError(f"NEURON failed:\n{text}")) from (BackendError(text) if value else None)
+        return [value for _, value, _ in answers]
+
+
+class _Worker:
+    """The parent's end of a worker process."""
+
+    def __init__(self) -> None:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(_MPI_VARIABLES)}
+        environment["NEURON_MODULE_OPTIONS"] = "-nogui"
+        self._log = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "livn_gym.backends.neuron.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._finalizer = weakref.finalize(self, _end, self._process, self._stdin, self._stdout, self._log)
+
+    def send(self, name: str, arguments: tuple) -> None:
+        try:
+            send(self._stdin, (name, arguments))
+        except OSError as error:
+            raise self._died() from error
+
+    def receive(self) -> Any:
+        try:
+            return receive(self._stdout)
+        except EOFError as error:
+            raise self._died() from error
+
+    def _died(self) -> BackendError:
+        code = self._process.wait()
+        self._log.seek(0)
+        output = self._log.read().decode(errors="replace")[-4000:]
+        return BackendError(f"A NEURON worker ended with exit code {code}. Its output:\n{output}")
+
+    def close(self) -> None:
+        self._finalizer()
+
+
+def _end(process: subprocess.Popen, stdin: IO[bytes], stdout: IO[bytes], log: IO[bytes]) -> None:
+    process.kill()
+    for stream in (stdin, stdout, log):
+        try:
+            stream.close()
+        except BrokenPipeError:  # an unsent rest of a message to a process that is gone
+            continue
+    process.wait()

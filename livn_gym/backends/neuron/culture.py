@@ -1,0 +1,313 @@
+"""One culture in this process's NEURON. NEURON holds one simulation a process, so there is one at a time."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.backends.base import CultureSpec, Parameters
+from livn_gym.backends.neuron.mechanisms import compartments
+from livn_gym.errors import BackendError
+from livn_gym.models import Cell, Receptor
+from livn_gym.recording import Recording, RecordingRequest
+from livn_gym.stimulus import Schedule, Stimulus
+from livn_gym.system import Projection
+from livn_gym.units import NS_TO_US
+
+
+class Culture:
+    """Cells, synapses and noise of one culture, advanced step by step.
+
+    Args:
+        spec: What to build; ``num_cultures`` is not looked at.
+        library: The compiled mechanisms.
+    """
+
+    _conductance: NDArray[np.float64]
+    _reversal_mV: NDArray[np.float64]
+
+    def __init__(self, spec: CultureSpec, library: Path) -> None:
+        from neuron import h
+
+        self.h = h
+        if not hasattr(h, "DualExponential") and not h.nrn_load_dll(str(library)):
+            raise BackendError(f"NEURON could not load the mechanisms in {library}.")
+        self.spec = spec
+        self.pc = h.ParallelContext()
+        h.dt = spec.dt_ms
+        h.secondorder = 2 if spec.scheme == "second_order" else 0
+        self._build_cells()
+        self._build_synapses()
+        self._spike_t, self._spike_gid = h.Vector(), h.Vector()
+        self.pc.spike_record(-1, self._spike_t, self._spike_gid)
+
+    # Building
+
+    def _build_cells(self) -> None:
+        h, system, n = self.h, self.spec.system, self.spec.system.num_neurons
+        self._somata: list[Any] = []
+        self._dendrites: list[Any] = []
+        self._noise: list[tuple[str, str, Any]] = []
+        self._thresholds: list[Any] = []
+        self._inputs: list[Any] = []
+        self._coupling_uS, self._soma_nA = np.zeros(n), np.zeros(n)
+        self._v_init = np.zeros(n)
+        self._pointers = {
+            name: h.PtrVector(n) for name in ("v_soma", "v_dendrite", "amp_soma", "amp_dendrite", "g", "e")
+        }
+        for population in system.populations:
+            cell = self.spec.model.cell(population.name)
+            for gid in population.gids:
+                self._build_cell(int(gid), population.name, cell)
+        self._zero_stimulus()
+
+    def _build_cell(self, gid: int, population: str, cell: Cell) -> None:
+        h, model = self.h, self.spec.model
+        mechanisms = compartments(cell)
+        soma, dendrite = h.Section(name=f"soma[{gid}]"), h.Section(name=f"dendrite[{gid}]")
+        for section, share, name, fields in (
+            (soma, cell.p, mechanisms.soma, mechanisms.soma_fields),
+            (dendrite, 1.0 - cell.p, mechanisms.dendrite, mechanisms.dendrite_fields),
+        ):
+            section.nseg, section.L, section.diam, section.cm = (
+                1,
+                cell.length_um * share,
+                cell.diameter_um,
+                cell.C,
+            )
+            section.insert(name)
+            for parameter, attribute in fields.items():
+                setattr(section(0.5), f"{parameter}_{name}", getattr(cell, attribute))
+        # From the soma's middle to the dendrite's middle lies half the dendrite: its resistance is the coupling.
+        dendrite.connect(soma(0.5), 0)
+        half_um_per_um2 = dendrite.L / 2 / (math.pi * dendrite.diam**2 / 4)
+        dendrite.Ra = 1.0 / cell.coupling_uS / (1e-2 * half_um_per_um2)
+        sites = {"soma": soma, "dendrite": dendrite}
+        signs: tuple[Literal["e", "i"], ...] = ("e", "i")
+        for receptor, sign in enumerate(signs):
+            noise = h.OUConductance(sites[model.noise_site(population, sign)](0.5))
+            noise.cell, noise.receptor = gid, receptor
+            self._noise.append((population, sign, noise))
+        at_soma, at_dendrite = h.CellInput(soma(0.5)), h.CellInput(dendrite(0.5))
+        for name, reference in (
+            ("v_soma", soma(0.5)._ref_v),
+            ("v_dendrite", dendrite(0.5)._ref_v),
+            ("amp_soma", at_soma._ref_amp),
+            ("amp_dendrite", at_dendrite._ref_amp),
+            ("g", at_soma._ref_g),
+            ("e", at_soma._ref_e),
+        ):
+            self._pointers[name].pset(gid, reference)
+        threshold = h.NetCon(soma(0.5)._ref_v, None, sec=soma)
+        threshold.threshold = model.spike_threshold_mV
+        self.pc.set_gid2node(gid, self.pc.id())
+        self.pc.cell(gid, threshold)
+        self._thresholds.append(threshold)
+        self._somata.append(soma)
+        self._dendrites.append(dendrite)
+        self._inputs += [at_soma, at_dendrite]
+        self._coupling_uS[gid] = cell.coupling_uS
+        self._soma_nA[gid] = cell.density_to_nA(1.0)
+        self._v_init[gid] = cell.v_init
+
+    def _build_synapses(self) -> None:
+        self._targets: dict[tuple[int, str], Any] = {}
+        self._connections: list[tuple[Projection, str, list[Any], NDArray[np.float64]]] = []
+        for projection in self.spec.system.projections:
+            steps = np.maximum(1, np.floor(projection.delay_ms / self.spec.dt_ms + 0.5))
+            for receptor, key in zip(projection.receptors, projection.weight_names, strict=True):
+                kinetics, unit_nS = self.spec.model.synapse(self.spec.system, projection, receptor)
+                connections = []
+                for pre, post, step in zip(projection.pre_gid, projection.post_gid, steps, strict=True):
+                    target = self._target(int(post), projection.post, kinetics)
+                    connection = self.pc.gid_connect(int(pre), target)
+                    connection.delay = step * self.spec.dt_ms
+                    connections.append(connection)
+                self._connections.append((projection, key, connections, projection.scale * (unit_nS * NS_TO_US)))
+
+    def _target(self, gid: int, population: str, receptor: Receptor) -> Any:
+        """The one mechanism for a receptor on a cell."""
+        if (gid, receptor.name) not in self._targets:
+            on_soma = self.spec.model.receptor_site(population, receptor.name) == "soma"
+            target = self.h.DualExponential((self._somata if on_soma else self._dendrites)[gid](0.5))
+            target.tau_rise, target.tau_decay = receptor.tau_rise_ms, receptor.tau_decay_ms
+            target.norm, target.e, target.mg = (
+                receptor.normalisation,
+                receptor.reversal_mV,
+                receptor.magnesium_mM or 0.0,
+            )
+            self._targets[gid, receptor.name] = target
+        return self._targets[gid, receptor.name]
+
+    # Parameters and time
+
+    def set_parameters(self, parameters: Parameters) -> None:
+        """Replace weights, noise and depression from now on."""
+        for projection, key, connections, scale_uS in self._connections:
+            depression = parameters.depression[projection.pre]
+            for connection, weight in zip(connections, scale_uS * parameters.weights[key], strict=True):
+                connection.weight[0] = weight
+                connection.weight[1] = depression.U
+                connection.weight[2] = depression.tau_rec
+        for population, sign, noise in self._noise:
+            values = parameters.noise[population]
+            noise.g0 = getattr(values, f"g_{sign}0") * NS_TO_US
+            noise.std = getattr(values, f"std_{sign}") * NS_TO_US
+            noise.tau = getattr(values, f"tau_{sign}")
+            noise.e = getattr(values, f"E_{sign}")
+
+    def reset(self, key: int) -> None:
+        """Go back to time 0 with this noise key, exactly as newly built."""
+        for _, _, noise in self._noise:
+            noise.key = key
+        for soma, dendrite, v in zip(self._somata, self._dendrites, self._v_init, strict=True):
+            soma.v = dendrite.v = v
+        self._zero_stimulus()
+        self._write_stimulus()
+        self._spike_t.resize(0)
+        self._spike_gid.resize(0)
+        self.h.finitialize()
+        self._step = 0
+
+    def run(self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest) -> Recording:
+        """Advance by whole steps; see ``Backend.run``."""
+        h, dt = self.h, self.spec.dt_ms
+        schedule = None if stimulus is None else stimulus.schedule(dt)
+        bounds = [0] if schedule is None else sorted({0, *(int(s) for s in schedule.step if s < num_steps)})
+        columns = np.zeros(0 if stimulus is None else stimulus.num_columns)
+        traces = _Traces(num_steps, request)
+        applied = 0
+        for start, stop in zip(bounds, [*bounds[1:], num_steps], strict=True):
+            # The sample at a change shows the state reached under the input before it.
+            traces.take(start, self)
+            if schedule is not None and stimulus is not None:
+                applied = _apply(schedule, start, applied, columns)
+                self._set_stimulus(stimulus, columns)
+            else:
+                self._zero_stimulus()
+                self._write_stimulus()
+            for step in range(start, stop):
+                if step > start:
+                    traces.take(step, self)
+                h.fadvance()
+        culture, gid, t = self._spikes(num_steps, request)
+        self._step += num_steps
+        return Recording(
+            0.0, num_steps * dt, dt, request.sample_steps * dt, 1,
+            spike_culture=culture, spike_gid=gid, spike_t=t, current_compartment=request.compartment, **traces.arrays(),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Delete everything from NEURON, so that another culture can be built in this process."""
+        self.pc.gid_clear()
+        self._connections.clear()
+        for held in (self._thresholds, self._noise, self._inputs, self._somata, self._dendrites):
+            held.clear()
+        self._targets.clear()
+        self._pointers.clear()
+
+    # Inside a run
+
+    def _set_stimulus(self, stimulus: Stimulus, columns: NDArray[np.float64]) -> None:
+        self._zero_stimulus()
+        # A row's sum does not depend on which other rows there are, unlike a matrix product's.
+        values = columns.copy() if stimulus.gain is None else (stimulus.gain * columns).sum(axis=1)
+        if stimulus.mode == "conductance":
+            self._conductance = values
+            self._reversal_mV[:] = stimulus.reversal_mV
+        elif stimulus.mode == "extracellular":
+            # A field is the coupling current that flows between the compartments through it.
+            self._field = self._coupling_uS * values
+        else:
+            self._injected = values * self._soma_nA if stimulus.mode == "current_density" else values
+        self._write_stimulus()
+
+    def _zero_stimulus(self) -> None:
+        n = len(self._v_init)
+        self._injected, self._field = np.zeros(n), np.zeros(n)
+        self._conductance, self._reversal_mV = np.zeros(n), np.zeros(n)
+
+    def _write_stimulus(self) -> None:
+        self._write("amp_soma", self._injected + self._field)
+        self._write("amp_dendrite", -self._field)
+        self._write("g", self._conductance)
+        self._write("e", self._reversal_mV)
+
+    def _write(self, name: str, values: NDArray[np.float64]) -> None:
+        self._pointers[name].scatter(self.h.Vector(values))
+
+    def voltages(self, name: str) -> NDArray[np.float64]:
+        """Voltage of every cell's soma (``"v_soma"``) or dendrite (``"v_dendrite"``), mV ``[N]``."""
+        vector = self.h.Vector(len(self._v_init))
+        self._pointers[name].gather(vector)
+        return vector.as_numpy().copy()
+
+    def membrane_currents(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What flows out through the membranes of soma and dendrite, nA ``[N]`` each.
+
+        By Kirchhoff's law it is what flows in from the other compartment and from the stimulus.
+        """
+        v = self.voltages("v_soma")
+        axial = self._coupling_uS * (self.voltages("v_dendrite") - v) + self._field
+        return axial + self._injected + self._conductance * (self._reversal_mV - v), -axial
+
+    def _spikes(self, num_steps: int, request: RecordingRequest) -> tuple[Any, Any, Any]:
+        """Take the run's spikes; one at its very end belongs to the next run and stays."""
+        gid = np.array(self._spike_gid, dtype=np.int64)
+        step = np.rint(np.array(self._spike_t) / self.spec.dt_ms).astype(np.int64) - self._step
+        later = step >= num_steps
+        kept_t, kept_gid = np.array(self._spike_t)[later], gid[later]
+        self._spike_t.resize(0)
+        self._spike_gid.resize(0)
+        self._spike_t.append(self.h.Vector(kept_t))
+        self._spike_gid.append(self.h.Vector(kept_gid.astype(np.float64)))
+        if request.spikes is None:
+            return None, None, None
+        keep = ~later & np.isin(gid, request.spikes)
+        gid, step = gid[keep], step[keep]
+        order = np.lexsort((gid, step))
+        return np.zeros(len(gid), dtype=np.int64), gid[order], step[order] * self.spec.dt_ms
+
+
+class _Traces:
+    """Samples of voltages and currents on the way through a run."""
+
+    def __init__(self, num_steps: int, request: RecordingRequest) -> None:
+        self.request = request
+        count = -(-num_steps // request.sample_steps)
+        self.voltage = None if request.voltage is None else np.empty((1, len(request.voltage), count))
+        self.soma = None if request.current is None else np.empty((1, len(request.current), count))
+        self.dendrite = None if request.current is None else np.empty((1, len(request.current), count))
+
+    def take(self, step: int, culture: Culture) -> None:
+        """Sample the state before ``step``, if it is one of those wanted."""
+        column, rest = divmod(step, self.request.sample_steps)
+        if rest:
+            return
+        if self.voltage is not None:
+            self.voltage[0, :, column] = culture.voltages("v_soma")[self.request.voltage]
+        if self.soma is not None and self.dendrite is not None:
+            soma, dendrite = culture.membrane_currents()
+            self.soma[0, :, column] = soma[self.request.current]
+            self.dendrite[0, :, column] = dendrite[self.request.current]
+
+    def arrays(self) -> dict[str, Any]:
+        """The recording's trace fields."""
+        return {
+            "voltage_gid": self.request.voltage,
+            "voltage": self.voltage,
+            "current_gid": self.request.current,
+            "current_soma": self.soma,
+            "current_dendrite": self.dendrite,
+        }
+
+
+def _apply(schedule: Schedule, step: int, first: int, columns: NDArray[np.float64]) -> int:
+    """Bring ``columns`` up to ``step``; returns the first change that is still to come."""
+    last = int(np.searchsorted(schedule.step, step, side="right"))
+    columns[schedule.column[first:last]] = schedule.value[first:last]
+    return last

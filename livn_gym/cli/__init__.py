@@ -1,0 +1,71 @@
+"""The command line ``livn-gym``. A command imports what it needs when it runs: help answers at once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+import livn_gym
+from livn_gym.cli import demo, simulate, systems
+from livn_gym.errors import InvalidInput, LivnError
+
+
+class _Commands(typer.core.TyperGroup):
+    """Turns our own errors into one line and an exit code: 2 for a wrong argument, 1 for a failure."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LivnError as error:
+            if ctx.params["debug"]:
+                raise
+            Console(stderr=True, soft_wrap=True).print(
+                f"livn-gym: {_one_line(error)}", style="red", markup=False, highlight=False
+            )
+            raise typer.Exit(2 if isinstance(error, InvalidInput) else 1) from error
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Simulated neural cultures on a multi-electrode array.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"livn_gym {livn_gym.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(demo.demo)
+app.command("list")(systems.list_all)
+app.command()(systems.info)
+app.command()(simulate.simulate)
+app.command()(systems.generate)
+
+
+def main() -> None:
+    """Entry point of ``livn-gym``."""
+    app()
+
+
+def _one_line(error: LivnError) -> str:
+    """Of a simulator's long output the first line says what failed and the last one why."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]} (--debug shows all)"

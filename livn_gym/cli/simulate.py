@@ -1,0 +1,99 @@
+"""``livn-gym simulate``: a culture by itself."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from livn_gym.cli.common import Backend, Seed, SystemName, check_output, find_system, replacing, table
+from livn_gym.units import whole_steps
+
+if TYPE_CHECKING:
+    from livn_gym.env import Env
+    from livn_gym.recording import Recording
+
+CHUNK_MS = 100.0
+"""Simulated time between two movements of the progress bar."""
+
+
+def simulate(
+    system: SystemName,
+    duration: Annotated[float, typer.Option(help="How long is recorded, ms.")] = 1000.0,
+    settle: Annotated[float, typer.Option(help="Unrecorded time before, ms.")] = 0.0,
+    plot: Annotated[
+        Path | None, typer.Option(help="Write a raster plot: .png, .pdf or .svg.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the spikes: .npz with gid and t_ms.", show_default=False)
+    ] = None,
+    seed: Seed = 0,
+    backend: Backend = None,
+) -> None:
+    """Run a culture without stimulation and report its spikes."""
+    import numpy as np
+
+    from livn_gym.env import Env
+
+    check_output("--plot", plot, ".png", ".pdf", ".svg")
+    check_output("--out", out, ".npz")
+    if plot is not None:
+        from livn_gym.envs.rendering import check_available
+
+        check_available()
+    culture = find_system(system)
+    with Env(culture, seed=seed, backend=backend) as env:
+        whole_steps("--duration (ms)", duration, env.dt)
+        whole_steps("--settle (ms)", settle, env.dt, minimum=0)
+        with Console(stderr=True).status("building the culture"):
+            env.init().apply_model_defaults()
+        started = time.perf_counter()
+        if settle:
+            _run(env, settle, "settling")
+        env.record_spikes()
+        recording = _run(env, duration, "simulating")
+        wall_s = time.perf_counter() - started
+    _, gid, t_ms = recording.spikes
+    rates = table(culture.name, "population", "cells", "spikes", "rate (Hz a cell)")
+    for population in culture.populations:
+        count = int(((gid >= population.start) & (gid < population.stop)).sum())
+        rate_hz = count / population.count / duration * 1000.0
+        rates.add_row(population.name, f"{population.count:,}", f"{count:,}", f"{rate_hz:.2f}")
+    Console().print(rates)
+    typer.echo(f"{settle + duration:g} ms simulated in {wall_s:.1f} s")
+    if plot is not None:
+        from livn_gym.plotting import raster
+
+        figure = raster(recording, culture)
+        with replacing(plot) as part:
+            figure.savefig(part)
+    if out is not None:
+        with replacing(out) as part:
+            np.savez_compressed(
+                part,
+                gid=gid,
+                t_ms=t_ms,
+                t0_ms=np.float64(settle),
+                duration_ms=np.float64(duration),
+                seed=np.uint64(seed),
+            )
+
+
+def _run(env: Env, duration_ms: float, label: str) -> Recording:
+    """Run in parts under a progress bar; the parts' recordings as one."""
+    from rich.progress import Progress
+
+    from livn_gym.recording import Recording
+
+    parts, done_ms = [], 0.0
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(label, total=duration_ms)
+        while duration_ms - done_ms > env.dt / 2:
+            part_ms = min(CHUNK_MS, duration_ms - done_ms)
+            parts.append(env.run(part_ms))
+            done_ms += part_ms
+            progress.update(bar, completed=done_ms)
+    return Recording.concat(parts)

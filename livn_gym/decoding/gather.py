@@ -1,0 +1,123 @@
+"""Recordings of a culture that is spread over MPI ranks, brought together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from livn_gym.decoding.base import Decoding, as_recording
+from livn_gym.decoding.compose import same_duration
+from livn_gym.errors import InvalidInput
+from livn_gym.recording import Recording
+
+if TYPE_CHECKING:
+    from livn_gym.env import Env
+
+
+class GatherAndMerge(Decoding):
+    """Merge what every rank recorded of its own cells, and decode the whole on the root.
+
+    Every rank must call it; ranks other than the root get None. Without a communicator the recording is whole
+    already. Without a decoding the result is the merged recording, which unpacks into six arrays.
+
+    Args:
+        duration: Length of the run, ms.
+        decoding: What is applied to the merged recording; its duration is the run's.
+        comm: Communicator with mpi4py's ``gather(object, root)``, ``allgather(object)`` and ``Get_size()``;
+            None for a single process.
+        root: Rank that gets the result; None for all of them.
+    """
+
+    def __init__(
+        self, duration: float, decoding: Decoding | None = None, comm: Any = None, root: int | None = 0
+    ) -> None:
+        super().__init__(duration)
+        if decoding is not None:
+            same_duration("The run", self.duration, decoding)
+        if comm is not None and root is not None and not 0 <= root < comm.Get_size():
+            raise InvalidInput(f"root must be a rank of 0 ... {comm.Get_size() - 1} or None, got {root}.")
+        self.decoding = decoding
+        self.comm = comm
+        self.root = root
+
+    def __call__(
+        self,
+        env: Env,
+        it: NDArray | None,
+        t: NDArray | None,
+        iv: NDArray | None = None,
+        v: NDArray | None = None,
+        im: NDArray | None = None,
+        mp: NDArray | None = None,
+    ) -> Any:
+        """One culture's merged result, None on ranks other than the root."""
+        whole = self._gather(as_recording(env, self.duration, it, t, iv, v, im, mp))
+        return whole if whole is None or self.decoding is None else self.decoding(env, *whole)
+
+    def batch(self, env: Env, recording: Recording) -> Any:
+        """Every culture's merged result, decoded as a batch; None on ranks other than the root."""
+        self.check_duration(recording)
+        whole = self._gather(recording)
+        return whole if whole is None or self.decoding is None else self.decoding.batch(env, whole)
+
+    def observation_space(self, env: Env) -> spaces.Space:
+        """The inner decoding's space."""
+        return super().observation_space(env) if self.decoding is None else self.decoding.observation_space(env)
+
+    def _gather(self, recording: Recording) -> Recording | None:
+        if self.comm is None:
+            return recording
+        if self.root is None:
+            return merge(self.comm.allgather(recording))
+        parts = self.comm.gather(recording, root=self.root)
+        return None if parts is None else merge(parts)
+
+
+def merge(parts: Sequence[Recording]) -> Recording:
+    """One recording from those of several ranks, each of different cells of the same cultures and run.
+
+    Spikes are sorted by (culture, time, gid), traces by gid, whatever the order of the ranks.
+
+    Raises:
+        InvalidInput: The parts are of different runs, recorded different things, or share cells.
+    """
+    first = parts[0]
+    if any(_kind(part) != _kind(first) for part in parts):
+        raise InvalidInput("Ranks can only be merged where all recorded the same things in the same run.")
+    merged = first
+    if first.spike_gid is not None:
+        _check_disjoint([np.unique(part.spikes[1]) for part in parts])
+        culture, gid, t = (np.concatenate(arrays) for arrays in zip(*(part.spikes for part in parts), strict=True))
+        order = np.lexsort((gid, t, culture))
+        merged = replace(merged, spike_culture=culture[order], spike_gid=gid[order], spike_t=t[order])
+    if first.voltage_gid is not None:
+        merged = replace(merged, **_rows(parts, "voltage_gid", "voltage"))
+    if first.current_gid is not None:
+        merged = replace(merged, **_rows(parts, "current_gid", "current_soma", "current_dendrite"))
+    return merged
+
+
+def _rows(parts: Sequence[Recording], gids: str, *traces: str) -> dict[str, Any]:
+    """Fields with the rows of all parts, sorted by gid."""
+    rows = [getattr(part, gids) for part in parts]
+    _check_disjoint(rows)
+    order = np.argsort(np.concatenate(rows))
+    fields = {name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in traces}
+    return {gids: np.concatenate(rows)[order]} | {name: trace[:, order] for name, trace in fields.items()}
+
+
+def _kind(part: Recording) -> tuple:
+    recorded = (part.spike_gid is None, part.voltage_gid is None, part.current_gid is None)
+    times = (part.t0_ms, part.duration_ms, part.dt_ms, part.sample_dt_ms)
+    return (part.num_cultures, part.current_compartment, *times, *recorded)
+
+
+def _check_disjoint(gids: Sequence[NDArray]) -> None:
+    values, times = np.unique(np.concatenate(gids), return_counts=True)
+    if (times > 1).any():
+        raise InvalidInput(f"Several ranks recorded the same cells: {values[times > 1][:10].tolist()}.")

@@ -1,0 +1,64 @@
+"""Errors that say what was given, what is allowed, and the nearest valid name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class LivnError(Exception):
+    """Base of every error that livn_gym raises on purpose."""
+
+
+class InvalidInput(LivnError, ValueError):
+    """An argument is outside what is allowed."""
+
+
+class UnknownName(InvalidInput, KeyError):
+    """A name (weight, noise key, population, system, task) does not exist."""
+
+    def __str__(self) -> str:  # KeyError would print the repr of its argument
+        """Return the message as written."""
+        return str(self.args[0])
+
+
+class ClosedError(LivnError, RuntimeError):
+    """An operation was asked of an environment that is closed or not initialised."""
+
+
+class NotRecorded(LivnError, RuntimeError):
+    """Data was asked for that the run did not record."""
+
+
+class BackendError(LivnError, RuntimeError):
+    """A simulator failed; the message carries its own traceback or output."""
+
+
+class BackendUnavailable(BackendError, ImportError):
+    """A simulator or a tool it needs is not installed."""
+
+
+class UnsupportedModel(LivnError, NotImplementedError):
+    """A backend has no implementation of a model or feature."""
+
+
+class CorruptData(LivnError, OSError):
+    """A file or download is damaged, truncated or not what its checksum says."""
+
+
+def unknown_name(kind: str, given: object, allowed: Iterable[object]) -> UnknownName:
+    """Build the error for a name that is not among the allowed ones.
+
+    Args:
+        kind: What the name stands for, e.g. ``"population"``.
+        given: The name that was given.
+        allowed: Every valid name.
+
+    Returns:
+        An ``UnknownName`` whose message lists the valid names and the nearest one.
+    """
+    names = [str(name) for name in allowed]
+    nearest = get_close_matches(str(given), names, n=1, cutoff=0.5)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    listed = ", ".join(repr(name) for name in names) if names else "none"
+    return UnknownName(f"Unknown {kind} {given!r}.{hint} Valid: {listed}.")

@@ -1,0 +1,52 @@
+"""Potentials in a homogeneous volume conductor, and the distances they need."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Electrode = Literal["disk", "point"]
+
+RESISTIVITY_OHM_M = 3.5
+POINT_OFFSET_UM = 5.0
+"""Added to the distance from a point electrode, so that the potential stays finite."""
+
+DISK_RADIUS_UM = 15.0
+DISK_HEIGHT_UM = 50.0
+"""Height of the cells above a planar array's disks."""
+
+CONDUCTIVITY_S_PER_M = 0.3
+MIN_SOURCE_DISTANCE_UM = 7.5
+"""Shortest distance from which an electrode hears a membrane current. A disk of radius a shows the mean over
+its area, which for a source at its centre is the potential at a / 2."""
+
+
+def distances(points_um: NDArray, electrodes_um: NDArray) -> NDArray[np.float64]:
+    """Distance of every point ``[N, D]`` from every electrode ``[C, D]``, um ``[N, C]``."""
+    square = np.zeros((len(points_um), len(electrodes_um)))
+    for axis in range(points_um.shape[1]):
+        difference = np.subtract.outer(points_um[:, axis], electrodes_um[:, axis])
+        square += difference * difference
+    return np.sqrt(square)
+
+
+def unit_potential(distance_um: NDArray, electrode: Electrode) -> NDArray[np.float64]:
+    """Potential around an electrode that carries 1 uA, mV.
+
+    A point source has ``rho I / (4 pi (r + 5 um))``, a disk ``rho I / (4 pi sqrt(r**2 + a**2 + h**2))``.
+    """
+    if electrode == "point":
+        effective_um = distance_um + POINT_OFFSET_UM
+    else:
+        effective_um = np.sqrt(distance_um * distance_um + (DISK_RADIUS_UM**2 + DISK_HEIGHT_UM**2))
+    # ohm m * uA / um is a volt
+    return 1e3 * RESISTIVITY_OHM_M / (4.0 * math.pi) / effective_um
+
+
+def source_potential(distance_um: NDArray) -> NDArray[np.float64]:
+    """Potential made by a membrane current of 1 nA at some distance: ``I / (4 pi sigma r)``, mV."""
+    # nA / (S/m * um) is a millivolt
+    return 1.0 / (4.0 * math.pi * CONDUCTIVITY_S_PER_M) / np.maximum(distance_um, MIN_SOURCE_DISTANCE_UM)

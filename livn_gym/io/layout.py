@@ -1,0 +1,157 @@
+"""Where electrodes lie: coordinates as they are given, grids, pitch, and probeinterface."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from livn_gym.atomic import replacing
+from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.io.fields import DISK_RADIUS_UM, distances
+from livn_gym.units import finite
+
+if TYPE_CHECKING:
+    from probeinterface import Probe
+
+_UM = {"um": 1.0, "mm": 1e3, "m": 1e6}
+
+
+def coordinates(given: ArrayLike) -> NDArray[np.float64]:
+    """Electrode positions, um ``[C, 3]``, from ``[C, 3]``, ``[C, 2]`` (z = 0) or rows ``(id, x, y, z)``.
+
+    Rows with ids may come in any order; channel c is the row of id c.
+
+    Raises:
+        InvalidInput: Another shape, NaN, ids other than 0 ... C-1, or two electrodes in one place.
+    """
+    try:
+        rows = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"electrode_coordinates must be an array of numbers: {error}.") from error
+    if rows.ndim != 2 or rows.shape[1] not in (2, 3, 4) or not len(rows):
+        raise InvalidInput(
+            "electrode_coordinates must be [C, 3] in um, [C, 2], or rows (id, x, y, z), "
+            f"got the shape {list(rows.shape)}."
+        )
+    if not np.isfinite(rows).all():
+        raise InvalidInput("electrode_coordinates must be finite; they hold NaN or infinity.")
+    if rows.shape[1] == 4:
+        order = np.argsort(rows[:, 0], kind="stable")
+        if not np.array_equal(rows[order, 0], np.arange(len(rows))):
+            raise InvalidInput(f"Electrode ids must be 0 ... {len(rows) - 1}, each once; got {rows[:, 0].tolist()}.")
+        rows = rows[order, 1:]
+    if rows.shape[1] == 2:
+        rows = np.column_stack([rows, np.zeros(len(rows))])
+    if len(np.unique(rows, axis=0)) != len(rows):
+        raise InvalidInput("Two electrodes lie in the same place.")
+    rows.flags.writeable = False
+    return rows
+
+
+def pitch(electrodes_um: NDArray) -> float | None:
+    """Smallest distance between two electrodes, um; None where there are fewer than two."""
+    if len(electrodes_um) < 2:
+        return None
+    smallest = np.inf
+    for start in range(0, len(electrodes_um), 256):  # blocks, for arrays of many thousand electrodes
+        block = distances(electrodes_um[start : start + 256], electrodes_um)
+        block[np.arange(len(block)), start + np.arange(len(block))] = np.inf
+        smallest = min(smallest, block.min())
+    return float(smallest)
+
+
+def grid(area: ArrayLike, shape: Sequence[int], pitch: float | None = None) -> NDArray[np.float64]:
+    """Positions of a grid centred on an area, um ``[rows * columns, 3]``, row by row from the lower left.
+
+    Args:
+        area: ``(width, height)`` from the origin, or a bounding box ``[2, 2]`` or ``[2, 3]``, um. The
+            electrodes lie at the z of its lower corner.
+        shape: ``(rows, columns)``.
+        pitch: Distance between neighbours, um; default spreads the grid over the area, with half a spacing to
+            the borders.
+
+    Raises:
+        InvalidInput: No such area or shape, or the grid does not fit into the area.
+    """
+    try:
+        box = np.array(area, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"area must be (width, height) or a bounding box, got {area!r}.") from error
+    if box.shape == (2,):
+        box = np.array([[0.0, 0.0], box])
+    if box.shape not in ((2, 2), (2, 3)) or not np.isfinite(box).all() or (box[1, :2] <= box[0, :2]).any():
+        raise InvalidInput(f"area must be (width, height) or a bounding box of positive size, got {area!r}.")
+    if len(shape) != 2 or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in shape):
+        raise InvalidInput(f"shape must be two positive integers (rows, columns), got {shape!r}.")
+    rows, columns = shape
+    size, count = box[1, :2] - box[0, :2], np.array([columns, rows])
+    step = size / count if pitch is None else np.full(2, finite("pitch (um)", pitch, above=0.0))
+    if (step * (count - 1) > size).any():
+        raise InvalidInput(
+            f"{rows} x {columns} electrodes at {step[0]:g} um do not fit into {size[0]:g} x {size[1]:g} um."
+        )
+    x, y = (
+        box[0, axis] + size[axis] / 2 + (np.arange(count[axis]) - (count[axis] - 1) / 2) * step[axis] for axis in (0, 1)
+    )
+    z = np.full(rows * columns, box[0, 2] if box.shape[1] == 3 else 0.0)
+    return np.rint(np.column_stack([np.tile(x, rows), np.repeat(y, columns), z]) * 1e3) / 1e3
+
+
+def to_probe(electrodes_um: NDArray) -> Probe:
+    """A probeinterface probe whose device channels are 0 ... C-1."""
+    from probeinterface import Probe  # slow to import
+
+    count = len(electrodes_um)
+    probe = Probe(ndim=3, si_units="um", name="MEA")
+    probe.set_contacts(
+        electrodes_um,
+        shapes="circle",
+        shape_params={"radius": DISK_RADIUS_UM},
+        plane_axes=np.tile(np.eye(3)[:2], (count, 1, 1)),
+    )
+    probe.set_device_channel_indices(np.arange(count))
+    return probe
+
+
+def from_probe(probe: Probe) -> NDArray[np.float64]:
+    """Electrode positions, um ``[C, 3]``, ordered by device channel where the probe is wired.
+
+    Contacts whose device channel is -1 are not connected and left out.
+    """
+    position = np.asarray(probe.contact_positions, dtype=np.float64) * _UM[probe.si_units]
+    wiring = probe.device_channel_indices
+    if wiring is not None:
+        position = position[np.argsort(wiring, kind="stable")[np.count_nonzero(np.asarray(wiring) < 0) :]]
+    return coordinates(position)
+
+
+def write(electrodes_um: NDArray, path: str | Path) -> None:
+    """Write a probeinterface JSON."""
+    from probeinterface import write_probeinterface
+
+    with replacing(path) as part:
+        write_probeinterface(part, to_probe(electrodes_um))
+
+
+def read(path: str | Path) -> NDArray[np.float64]:
+    """Read a probeinterface JSON that holds one probe.
+
+    Raises:
+        InvalidInput: There is no such file, or it holds another number of probes.
+        CorruptData: It is no probeinterface JSON.
+    """
+    from probeinterface import read_probeinterface
+
+    if not Path(path).is_file():
+        raise InvalidInput(f"There is no file {path}.")
+    try:
+        probes: list[Any] = read_probeinterface(path).probes
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptData(f"{path} is no probeinterface JSON: {type(error).__name__}: {error}.") from error
+    if len(probes) != 1:
+        raise InvalidInput(f"An electrode array is one probe, {path} holds {len(probes)}.")
+    return from_probe(probes[0])

@@ -1,0 +1,238 @@
+"""The planar multi-electrode array."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from livn_gym.errors import ClosedError, InvalidInput, NotRecorded, unknown_name
+from livn_gym.io import layout
+from livn_gym.io.base import IO
+from livn_gym.io.fields import Electrode, distances, source_potential, unit_potential
+from livn_gym.models import Geometry
+from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
+from livn_gym.system import System
+from livn_gym.units import finite
+
+if TYPE_CHECKING:
+    from probeinterface import Probe
+
+INPUT_RADIUS_UM = 100.0
+LONE_OUTPUT_RADIUS_UM = 50.0
+"""How far an electrode without neighbours hears."""
+
+
+class MEA(IO):
+    """Electrodes that stimulate through the extracellular field, and hear the spikes of cells nearby.
+
+    A field acts on a cell through the difference of its potential between dendrite and soma, so that a
+    cathodic (negative) current at the soma depolarises the soma. It reaches every cell. Make a new array
+    rather than changing one: what follows from its attributes is computed once.
+
+    Args:
+        electrode_coordinates: um, ``[C, 3]``, ``[C, 2]`` or rows ``(id, x, y, z)``; default the system's own.
+        input_radius: Within it a cell counts as reached, for display and selection only, um; default the
+            system's own, else 100.
+        output_radius: Within it an electrode hears a cell's spikes, in the plane, um; default the system's
+            own, else half the distance of the closest two electrodes, so that a cell is heard at most once.
+        electrode: The field's shape: ``"disk"`` on a planar array or ``"point"``.
+
+    Attributes:
+        electrode_coordinates: um ``[C, 3]``; None until bound where none were given.
+        input_radius: um; None until bound where none was given.
+        output_radius: As ``input_radius``.
+        electrode: The field's shape.
+
+    Raises:
+        InvalidInput: Coordinates of another shape, or a radius that is not positive.
+        UnknownName: No such electrode model.
+    """
+
+    def __init__(
+        self,
+        electrode_coordinates: ArrayLike | None = None,
+        input_radius: float | None = None,
+        output_radius: float | None = None,
+        *,
+        electrode: Electrode = "disk",
+    ) -> None:
+        if electrode not in get_args(Electrode):
+            raise unknown_name("electrode model", electrode, get_args(Electrode))
+        self.electrode_coordinates = (
+            None if electrode_coordinates is None else layout.coordinates(electrode_coordinates)
+        )
+        self.input_radius = None if input_radius is None else finite("input_radius", input_radius, above=0.0)
+        self.output_radius = None if output_radius is None else finite("output_radius", output_radius, above=0.0)
+        self.electrode: Electrode = electrode
+        self._cached_for: Geometry | None = None
+        self._cache: dict[str, NDArray] = {}
+
+    # Layouts
+
+    @classmethod
+    def grid(cls, area: ArrayLike, shape: Sequence[int], pitch: float | None = None, **options: Any) -> Self:
+        """An array of ``(rows, columns)`` electrodes centred on an area; see ``livn_gym.io.layout.grid``.
+
+        Args:
+            area: ``(width, height)`` from the origin, or a bounding box ``[2, 2]`` or ``[2, 3]``, um.
+            shape: ``(rows, columns)``; channel = row * columns + column.
+            pitch: Distance between neighbours, um; default spreads them over the area.
+            **options: Further arguments of ``MEA``.
+        """
+        return cls(layout.grid(area, shape, pitch), **options)
+
+    @classmethod
+    def from_probe(cls, probe: Probe, **options: Any) -> Self:
+        """An array from a probeinterface probe; contacts that are not wired are left out."""
+        return cls(layout.from_probe(probe), **options)
+
+    def to_probe(self) -> Probe:
+        """The layout as a probeinterface probe."""
+        return layout.to_probe(self._given("electrode_coordinates"))
+
+    @classmethod
+    def read(cls, path: str | Path, **options: Any) -> Self:
+        """An array from a probeinterface JSON.
+
+        Raises:
+            InvalidInput: There is no such file, or it does not hold one probe.
+            CorruptData: It is no probeinterface JSON.
+        """
+        return cls(layout.read(path), **options)
+
+    def write(self, path: str | Path) -> None:
+        """Write the layout as a probeinterface JSON."""
+        layout.write(self._given("electrode_coordinates"), path)
+
+    def bind(self, system: System) -> Self:
+        """A copy with coordinates and radii taken from the system where they were left open."""
+        bound = copy.copy(self)
+        bound._cached_for, bound._cache = None, {}
+        if bound.electrode_coordinates is None:
+            bound.electrode_coordinates = system.electrodes
+        if bound.input_radius is None:
+            bound.input_radius = system.input_radius_um or INPUT_RADIUS_UM
+        if bound.output_radius is None:
+            pitch = layout.pitch(bound.electrode_coordinates)
+            bound.output_radius = system.output_radius_um or (pitch / 2 if pitch else LONE_OUTPUT_RADIUS_UM)
+        return bound
+
+    @property
+    def num_channels(self) -> int:
+        """C, the number of electrodes."""
+        return len(self._given("electrode_coordinates"))
+
+    # Stimulation
+
+    def transfer(self, geometry: Geometry) -> NDArray[np.float64]:
+        """Potential at the dendrite minus that at the soma for 1 uA at each electrode, mV ``[N, C]``."""
+
+        def compute() -> NDArray:
+            electrodes = self._given("electrode_coordinates")
+            dendrite, soma = (
+                unit_potential(distances(place, electrodes), self.electrode)
+                for place in (geometry.dendrite_um, geometry.soma_um)
+            )
+            return dendrite - soma
+
+        return self._cached(geometry, "transfer", compute)
+
+    def cell_stimulus(self, geometry: Geometry, stimulus: Stimulus) -> Stimulus:
+        """The extracellular stimulus (mV) that electrode commands (uA) make; its time course is shared.
+
+        Raises:
+            InvalidInput: The stimulus is in another mode, or has another number of columns than electrodes.
+        """
+        if stimulus.mode != "electrode":
+            raise InvalidInput(f"cell_stimulus takes a stimulus in the mode 'electrode' (uA), got {stimulus.mode!r}.")
+        if stimulus.num_columns != self.num_channels:
+            raise InvalidInput(
+                f"An electrode stimulus needs {self.num_channels} columns, one for each channel, "
+                f"got {stimulus.num_columns}."
+            )
+        return stimulus.with_gain(self.transfer(geometry), "extracellular")
+
+    def selected_cells(self, geometry: Geometry) -> NDArray[np.bool_]:
+        """Which somata lie within ``input_radius`` of each electrode, in the plane, ``[C, N]``."""
+        return self._within(geometry, self._given("input_radius"))
+
+    # Recording
+
+    def channel_cells(self, geometry: Geometry) -> NDArray[np.bool_]:
+        """Which cells each electrode hears: somata within ``output_radius`` in the plane, ``[C, N]``."""
+        return self._cached(geometry, "heard", lambda: self._within(geometry, self._given("output_radius")))
+
+    def channel_recording(
+        self, geometry: Geometry, gids: ArrayLike | None, times: ArrayLike | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Channel and time (ms) of every spike heard, sorted by time and then channel.
+
+        A spike heard by two electrodes is in it twice, one heard by none is not.
+
+        Raises:
+            NotRecorded: The spikes are None.
+            InvalidInput: A gid does not exist, or the arrays differ in length.
+        """
+        if gids is None or times is None:
+            raise NotRecorded("Spikes were not recorded: call record_spikes() before the run.")
+        cells, t = np.asarray(gids, dtype=np.int64), np.asarray(times, dtype=np.float64)
+        count = len(geometry.soma_um)
+        if cells.shape != t.shape or cells.ndim != 1:
+            raise InvalidInput(f"Spikes need gids and times [S], got {cells.shape} and {t.shape}.")
+        if len(cells) and not 0 <= cells.min() <= cells.max() < count:
+            raise InvalidInput(f"Spiking gids must lie in 0 ... {count - 1}.")
+        owner, channel = np.nonzero(self.channel_cells(geometry).T)
+        first = np.searchsorted(owner, np.arange(count + 1))
+        heard = np.diff(first)[cells]
+        # The k-th detection of a spike is on the k-th channel of its cell.
+        k = np.arange(heard.sum()) - np.repeat(np.cumsum(heard) - heard, heard)
+        channels, when = channel[np.repeat(first[cells], heard) + k], np.repeat(t, heard)
+        order = np.lexsort((channels, when))
+        return channels[order], when[order]
+
+    def potential_recording(self, geometry: Geometry, recording: Recording) -> NDArray[np.float64]:
+        """Extracellular potential at the electrodes, mV, ``[C, T]`` or with several cultures ``[B, C, T]``.
+
+        The sum of ``I / (4 pi sigma r)`` over soma and dendrite of every recorded cell, each at its own
+        place, with sigma 0.3 S/m and r at least 7.5 um (see ``livn_gym.io.fields``). Cells that were not
+        recorded add nothing.
+
+        Raises:
+            NotRecorded: Membrane currents were not recorded.
+        """
+        soma, dendrite, gids = recording.current_soma, recording.current_dendrite, recording.current_gid
+        if soma is None or dendrite is None or gids is None:
+            raise NotRecorded("Membrane currents were not recorded: call record_membrane_current() before the run.")
+        electrodes = self._given("electrode_coordinates")
+        from_soma, from_dendrite = (
+            source_potential(distances(place[gids], electrodes)).T for place in (geometry.soma_um, geometry.dendrite_um)
+        )
+        potential = from_soma @ soma + from_dendrite @ dendrite
+        return potential[0] if recording.num_cultures == 1 else potential
+
+    # What several methods need
+
+    def _within(self, geometry: Geometry, radius_um: float) -> NDArray[np.bool_]:
+        electrodes = self._given("electrode_coordinates")
+        return (distances(geometry.soma_um[:, :2], electrodes[:, :2]) <= radius_um).T
+
+    def _cached(self, geometry: Geometry, name: str, compute: Callable[[], NDArray]) -> NDArray:
+        """What ``compute`` gives, kept as long as it is asked for the same geometry."""
+        if self._cached_for is not geometry:
+            self._cached_for, self._cache = geometry, {}
+        if name not in self._cache:
+            self._cache[name] = compute()
+            self._cache[name].flags.writeable = False
+        return self._cache[name]
+
+    def _given(self, name: str) -> Any:
+        value = getattr(self, name)
+        if value is None:
+            raise ClosedError(f"This MEA has no {name} yet: give it, or bind(system), as Env does.")
+        return value

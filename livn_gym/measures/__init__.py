@@ -1,0 +1,39 @@
+"""Measures of spike trains and signals: plain functions of arrays, without an environment."""
+
+from livn_gym.measures.bursts import NetworkBursts, more_than_chance, network_bursts
+from livn_gym.measures.counts import bin_index, cell_counts, num_bins, population_counts
+from livn_gym.measures.criticality import (
+    Branching,
+    avalanches,
+    branching,
+    naive_branching_ratio,
+    regression_slope,
+    require_mrestimator,
+)
+from livn_gym.measures.spectrum import band_power, spectral_slope, welch
+from livn_gym.measures.synchrony import count_synchrony
+from livn_gym.measures.variability import cell_fano_factors, intervals, isi_cv, population_fano_factor
+
+__all__ = [
+    "Branching",
+    "NetworkBursts",
+    "avalanches",
+    "band_power",
+    "bin_index",
+    "branching",
+    "cell_counts",
+    "cell_fano_factors",
+    "count_synchrony",
+    "intervals",
+    "isi_cv",
+    "more_than_chance",
+    "naive_branching_ratio",
+    "network_bursts",
+    "num_bins",
+    "population_counts",
+    "population_fano_factor",
+    "regression_slope",
+    "require_mrestimator",
+    "spectral_slope",
+    "welch",
+]

@@ -1,0 +1,50 @@
+"""Spikes counted in bins, densely for a population and sparsely for its cells."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.errors import InvalidInput
+from livn_gym.units import finite
+
+_EDGE = 1e-9
+"""Spike times are multiples of a time step up to rounding; a spike this close below an edge lies on it."""
+
+
+def num_bins(duration_ms: float, bin_ms: float) -> int:
+    """Number of bins in a duration.
+
+    Raises:
+        InvalidInput: The duration is not a positive whole number of bins.
+    """
+    width = finite("bin width (ms)", bin_ms, above=0.0)
+    duration = finite("duration (ms)", duration_ms, above=0.0)
+    count = round(duration / width)
+    if count < 1 or abs(count * width - duration) > 1e-6 * width * count:
+        raise InvalidInput(f"A duration of {duration:g} ms is no whole number of bins of {width:g} ms.")
+    return count
+
+
+def bin_index(t: NDArray, bin_ms: float, count: int) -> NDArray[np.int64]:
+    """The bin of every time in ``[0, count * bin_ms)``, ``[S]``; bins are closed at their left edge."""
+    return np.minimum(np.floor(t / bin_ms + _EDGE).astype(np.int64), count - 1)
+
+
+def population_counts(t: NDArray, duration_ms: float, bin_ms: float) -> NDArray[np.int64]:
+    """Spikes of all cells together in every bin, ``[T]``."""
+    count = num_bins(duration_ms, bin_ms)
+    return np.bincount(bin_index(t, bin_ms, count), minlength=count)
+
+
+def cell_counts(
+    gid: NDArray, t: NDArray, duration_ms: float, bin_ms: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Non-zero entries of the cell x bin matrix of spike counts, which is mostly empty.
+
+    Returns:
+        Cell, bin and count of every entry, ``[E]`` each, sorted by cell and bin.
+    """
+    count = num_bins(duration_ms, bin_ms)
+    entry, spikes = np.unique(gid * count + bin_index(t, bin_ms, count), return_counts=True)
+    return entry // count, entry % count, spikes

@@ -1,0 +1,161 @@
+"""Neuronal avalanches, and how many spikes one spike brings about.
+
+References:
+    Beggs & Plenz, Neuronal avalanches in neocortical circuits, J Neurosci 23:11167, 2003.
+    Wilting & Priesemann, Inferring collective dynamical states from widely unobserved systems, Nat Commun
+    9:2325, 2018 (multistep regression).
+    Spitzner, Dehning, Wilting, Hagemann, Neto, Zierenberg & Priesemann, MR. Estimator, a toolbox to determine
+    intrinsic timescales from subsampled spiking activity, PLoS ONE 16:e0249447, 2021.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.errors import BackendUnavailable
+
+Verdict = Literal["temporal correlation", "no temporal correlation"]
+
+CHANCE_QUANTILE = 0.99
+"""A regression slope of successive bins counts only above this quantile of the shuffled activity's slopes."""
+
+MIN_AMPLITUDE = 0.05
+"""A fit counts only where the exponential's amplitude is larger."""
+
+
+@dataclass(frozen=True)
+class Branching:
+    """Result of the multistep regression.
+
+    Attributes:
+        verdict: Whether the activity has a temporal correlation that a branching ratio could explain.
+        ratio: Branching ratio m per bin; NaN without temporal correlation.
+        timescale_ms: Intrinsic timescale, -bin / ln m; NaN without temporal correlation.
+        amplitude: Amplitude of the exponential at lag 0; NaN where nothing was fitted or no fit converged.
+        r_1: Slope of the regression of a bin's count on the bin's before.
+        r_1_chance: The same slope's 99th percentile over shuffled activity.
+    """
+
+    verdict: Verdict
+    ratio: float
+    timescale_ms: float
+    amplitude: float
+    r_1: float
+    r_1_chance: float
+
+
+def avalanches(counts: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Avalanches: runs of bins with spikes between empty bins; those cut by the ends are left out.
+
+    Args:
+        counts: Spikes of the population in every bin, ``[T]``.
+
+    Returns:
+        Size (spikes) and length (bins) of every avalanche, ``[K]``.
+    """
+    edges = np.diff((np.asarray(counts) > 0).astype(np.int8))
+    start = np.flatnonzero(edges == 1) + 1
+    stop = np.flatnonzero(edges == -1) + 1
+    stop = stop[np.searchsorted(stop, start[0], side="right") :] if len(start) else stop[:0]
+    start = start[: len(stop)]
+    total = np.concatenate([[0], np.cumsum(counts)])
+    return total[stop] - total[start], stop - start
+
+
+def naive_branching_ratio(counts: NDArray) -> float:
+    """Mean of a bin's count by the count of the bin before, over bins before that are not empty.
+
+    It proves nothing: a Poisson train scores near 1 where its mean count is near 1.5. NaN without such bins.
+
+    Args:
+        counts: Spikes of the population in every bin, ``[T]``.
+    """
+    before, after = counts[:-1], counts[1:]
+    active = before > 0
+    return float(np.mean(after[active] / before[active])) if active.any() else float("nan")
+
+
+def regression_slope(before: NDArray, after: NDArray) -> NDArray[np.float64]:
+    """Least-squares slope of ``after`` on ``before`` along the last axis."""
+    x = before - before.mean(axis=-1, keepdims=True)
+    y = after - after.mean(axis=-1, keepdims=True)
+    return (x * y).sum(axis=-1) / (x * x).sum(axis=-1)
+
+
+def branching(
+    counts: NDArray, bin_ms: float, *, max_lag_ms: float = 500.0, shuffles: int = 200, seed: int = 0
+) -> Branching:
+    """Branching ratio by multistep regression, where there is anything to explain.
+
+    The slopes r_k of the count on the count k bins before are fitted by ``A m**k + O``, which subsampling
+    scales but does not bend. The ratio m counts only where r_1 lies above the 99th percentile of shuffled
+    activity (the same bins in random order) and A exceeds 0.05.
+
+    Args:
+        counts: Spikes of the population in every bin, ``[T]``.
+        bin_ms: Bin width.
+        max_lag_ms: Longest lag that is fitted; never more than a tenth of the recording.
+        shuffles: How many shuffled recordings make up chance.
+        seed: Of the shuffling.
+
+    Raises:
+        BackendUnavailable: mrestimator is not installed.
+    """
+    require_mrestimator()
+    activity = np.asarray(counts, dtype=np.float64)
+    nan = float("nan")
+    if len(activity) < 3 or np.ptp(activity[:-1]) == 0.0 or np.ptp(activity[1:]) == 0.0:
+        return Branching("no temporal correlation", nan, nan, nan, nan, nan)
+    r_1 = float(regression_slope(activity[:-1], activity[1:]))
+    generator = np.random.default_rng(seed)
+    shuffled = (generator.permutation(activity) for _ in range(shuffles))
+    chance = float(np.quantile([regression_slope(a[:-1], a[1:]) for a in shuffled], CHANCE_QUANTILE))
+    if r_1 <= chance:
+        return Branching("no temporal correlation", nan, nan, nan, r_1, chance)
+    lags = max(4, min(round(max_lag_ms / bin_ms), len(activity) // 10))
+    timescale_bins, amplitude = _fit(activity, lags)
+    if not amplitude > MIN_AMPLITUDE:
+        return Branching("no temporal correlation", nan, nan, amplitude, r_1, chance)
+    return Branching(
+        "temporal correlation",
+        math.exp(-1.0 / timescale_bins),
+        timescale_bins * bin_ms,
+        amplitude,
+        r_1,
+        chance,
+    )
+
+
+def require_mrestimator() -> None:
+    """Raise now rather than after a long run.
+
+    Raises:
+        BackendUnavailable: mrestimator is not installed.
+    """
+    if find_spec("mrestimator") is None:
+        raise BackendUnavailable("The branching ratio needs the package mrestimator: pip install 'livn_gym[analysis]'.")
+
+
+def _fit(activity: NDArray[np.float64], lags: int) -> tuple[float, float]:
+    """Timescale (bins) and amplitude of the exponential, NaN where no fit converged."""
+    import mrestimator
+
+    slopes = mrestimator.coefficients(activity[None], method="ts", steps=np.arange(1, lags + 1), numboot=0)
+    with contextlib.redirect_stderr(io.StringIO()):  # it draws a progress bar that cannot be turned off
+        # Timescales of a stationary recording: positive and not much longer than what was seen.
+        fit = mrestimator.fit(
+            slopes,
+            fitfunc=mrestimator.f_exponential_offset,
+            fitpars=np.array([(scale, 0.5, 0.0) for scale in (1.0, lags / 10, lags / 2)]),
+            fitbnds=np.array([(0.05, 0.0, -1.0), (100.0 * lags, 10.0, 1.0)]),
+            maxfev=10_000,
+        )
+    return (float("nan"), float("nan")) if fit.popt is None else (float(fit.tau), float(fit.popt[1]))

@@ -1,0 +1,213 @@
+"""Two-compartment motoneuron: Booth, Rinzel & Kiehn, J Neurophysiol 78:3371-3385, 1997."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from livn_gym.models.base import Cell
+
+# The equations, once: floats in, floats out, nothing but math.exp, so that Python runs them as they stand
+# and a compiler can take them over. v is in mV, conductances in mS/cm2, currents in uA/cm2, times in ms.
+
+TAU_mN = 4.0
+TAU_hN = 40.0
+TAU_mL = 40.0
+
+
+def x_inf(v: float, theta: float, k: float) -> float:
+    """Steady state of a gate that is half open at ``theta``; a negative ``k`` opens it with voltage."""
+    return 1.0 / (1.0 + math.exp((v - theta) / k))
+
+
+def m_inf(v: float) -> float:
+    """Activation of I_Na, instantaneous."""
+    return x_inf(v, -35.0, -7.8)
+
+
+def h_inf(v: float) -> float:
+    """Inactivation of I_Na."""
+    return x_inf(v, -55.0, 7.0)
+
+
+def tau_h(v: float) -> float:
+    """Time constant of h."""
+    return 30.0 / (math.exp((v + 50.0) / 15.0) + math.exp(-(v + 50.0) / 16.0))
+
+
+def n_inf(v: float) -> float:
+    """Activation of I_Kdr."""
+    return x_inf(v, -28.0, -15.0)
+
+
+def tau_n(v: float) -> float:
+    """Time constant of n."""
+    return 7.0 / (math.exp((v + 40.0) / 40.0) + math.exp(-(v + 40.0) / 50.0))
+
+
+def mN_inf(v: float) -> float:
+    """Activation of I_CaN; its time constant is TAU_mN."""
+    return x_inf(v, -30.0, -5.0)
+
+
+def hN_inf(v: float) -> float:
+    """Inactivation of I_CaN; its time constant is TAU_hN."""
+    return x_inf(v, -45.0, 5.0)
+
+
+def mL_inf(v: float) -> float:
+    """Activation of I_CaL; its time constant is TAU_mL."""
+    return x_inf(v, -40.0, -7.0)
+
+
+def I_Na(v: float, h: float, g_Na: float, E_Na: float) -> float:
+    """Fast sodium current."""
+    m = m_inf(v)
+    return g_Na * m * m * m * h * (v - E_Na)
+
+
+def I_Kdr(v: float, n: float, g_Kdr: float, E_K: float) -> float:
+    """Delayed-rectifier potassium current."""
+    return g_Kdr * n * n * n * n * (v - E_K)
+
+
+def I_CaN(v: float, mN: float, hN: float, g_CaN: float, E_Ca: float) -> float:
+    """N-type calcium current, ohmic."""
+    return g_CaN * mN * mN * hN * (v - E_Ca)
+
+
+def I_CaL(v: float, mL: float, g_CaL: float, E_Ca: float) -> float:
+    """L-type calcium current, ohmic; it does not inactivate."""
+    return g_CaL * mL * (v - E_Ca)
+
+
+def I_KCa(v: float, Ca: float, g_KCa: float, Kd: float, E_K: float) -> float:
+    """Calcium-dependent potassium current."""
+    return g_KCa * Ca / (Ca + Kd) * (v - E_K)
+
+
+def I_leak(v: float, g_leak: float, E_leak: float) -> float:
+    """Leak current."""
+    return g_leak * (v - E_leak)
+
+
+def dCa_dt(I_Ca: float, Ca: float, f: float, alpha: float, k_Ca: float) -> float:
+    """Change of a compartment's calcium by that compartment's own calcium current."""
+    return f * (-alpha * I_Ca - k_Ca * Ca)
+
+
+@final
+@dataclass(frozen=True)
+class BoothRinzelKiehn(Cell):
+    """Parameters of the motoneuron, named as in the paper; conductances in mS/cm2, potentials in mV.
+
+    The gating variables' steady states are 1 / (1 + exp((V - theta) / k)); their kinetics are constants of
+    the model, written out with its equations. Calcium is in the paper's arbitrary unit:
+    dCa/dt = f (-alpha I_Ca - k_Ca Ca), I_Ca in uA/cm2.
+
+    Attributes:
+        g_Na: Soma, fast sodium m_inf**3 h.
+        g_Kdr: Soma, delayed rectifier n**4.
+        g_CaN_soma: Soma, N-type calcium mN**2 hN.
+        g_KCa_soma: Soma, calcium-dependent potassium Ca / (Ca + Kd).
+        g_leak_soma: Soma, leak.
+        g_CaN_dendrite: Dendrite, N-type calcium.
+        g_CaL: Dendrite, L-type calcium mL.
+        g_KCa_dendrite: Dendrite, calcium-dependent potassium.
+        g_leak_dendrite: Dendrite, leak.
+        E_Na: Sodium reversal.
+        E_K: Potassium reversal.
+        E_Ca: Calcium reversal.
+        E_leak: Leak reversal.
+        Kd: Half-activation of KCa, arbitrary calcium unit.
+        f: Share of free calcium.
+        alpha: Calcium per current.
+        k_Ca: Removal of calcium, 1/ms.
+    """
+
+    config_name: ClassVar[str] = "booth_rinzel_kiehn"
+    state_names: ClassVar[tuple[str, ...]] = (
+        "V_soma",
+        "V_dendrite",
+        "h",
+        "n",
+        "mN_soma",
+        "hN_soma",
+        "mN_dendrite",
+        "hN_dendrite",
+        "mL",
+        "Ca_soma",
+        "Ca_dendrite",
+    )
+    """The order of the state in ``initial_state`` and ``derivatives``."""
+
+    g_Na: float
+    g_Kdr: float
+    g_CaN_soma: float
+    g_KCa_soma: float
+    g_leak_soma: float
+    g_CaN_dendrite: float
+    g_CaL: float
+    g_KCa_dendrite: float
+    g_leak_dendrite: float
+    E_Na: float
+    E_K: float
+    E_Ca: float
+    E_leak: float
+    Kd: float
+    f: float
+    alpha: float
+    k_Ca: float
+
+    def initial_state(self, v: float | None = None) -> list[float]:
+        """The state with both compartments at ``v`` mV (default ``v_init``), gates and calcium settled there."""
+        v = self.v_init if v is None else v
+        mN, hN, mL = mN_inf(v), hN_inf(v), mL_inf(v)
+        I_Ca_soma = I_CaN(v, mN, hN, self.g_CaN_soma, self.E_Ca)
+        I_Ca_dendrite = I_CaN(v, mN, hN, self.g_CaN_dendrite, self.E_Ca) + I_CaL(v, mL, self.g_CaL, self.E_Ca)
+        calcium = -self.alpha / self.k_Ca
+        return [v, v, h_inf(v), n_inf(v), mN, hN, mN, hN, mL, calcium * I_Ca_soma, calcium * I_Ca_dendrite]
+
+    def derivatives(self, y: Sequence[float], soma_nA: float = 0.0, dendrite_nA: float = 0.0) -> list[float]:
+        """Right-hand side of a single, isolated cell.
+
+        Args:
+            y: State ``[11]`` in the order of ``state_names``: mV, gates, arbitrary calcium units.
+            soma_nA: Current into the soma, nA, positive depolarises.
+            dendrite_nA: Current into the dendrite, nA.
+
+        Returns:
+            Change of the state per ms, ``[11]``.
+        """
+        v_s, v_d, h, n, mN_s, hN_s, mN_d, hN_d, mL, Ca_s, Ca_d = y
+        I_Ca_s = I_CaN(v_s, mN_s, hN_s, self.g_CaN_soma, self.E_Ca)
+        I_Ca_d = I_CaN(v_d, mN_d, hN_d, self.g_CaN_dendrite, self.E_Ca) + I_CaL(v_d, mL, self.g_CaL, self.E_Ca)
+        I_s = (
+            I_Na(v_s, h, self.g_Na, self.E_Na)
+            + I_Kdr(v_s, n, self.g_Kdr, self.E_K)
+            + I_Ca_s
+            + I_KCa(v_s, Ca_s, self.g_KCa_soma, self.Kd, self.E_K)
+            + I_leak(v_s, self.g_leak_soma, self.E_leak)
+            - soma_nA / self.density_to_nA(1.0, "soma")
+        )
+        I_d = (
+            I_Ca_d
+            + I_KCa(v_d, Ca_d, self.g_KCa_dendrite, self.Kd, self.E_K)
+            + I_leak(v_d, self.g_leak_dendrite, self.E_leak)
+            - dendrite_nA / self.density_to_nA(1.0, "dendrite")
+        )
+        return [
+            (self.gc / self.p * (v_d - v_s) - I_s) / self.C,
+            (self.gc / (1.0 - self.p) * (v_s - v_d) - I_d) / self.C,
+            (h_inf(v_s) - h) / tau_h(v_s),
+            (n_inf(v_s) - n) / tau_n(v_s),
+            (mN_inf(v_s) - mN_s) / TAU_mN,
+            (hN_inf(v_s) - hN_s) / TAU_hN,
+            (mN_inf(v_d) - mN_d) / TAU_mN,
+            (hN_inf(v_d) - hN_d) / TAU_hN,
+            (mL_inf(v_d) - mL) / TAU_mL,
+            dCa_dt(I_Ca_s, Ca_s, self.f, self.alpha, self.k_Ca),
+            dCa_dt(I_Ca_d, Ca_d, self.f, self.alpha, self.k_Ca),
+        ]

@@ -1,0 +1,220 @@
+"""Two-compartment cell with a somatic spike and a dendritic calcium current: Pinsky & Rinzel 1994.
+
+Pinsky & Rinzel, J Comput Neurosci 1:39-60, 1994. Potentials here are absolute; the paper's are relative to -60 mV.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+from livn_gym.models.base import Cell
+
+# The equations, once: floats in, floats out, nothing but math.exp, so that Python runs them as they stand
+# and a compiler can take them over. u is the paper's V, in mV from PAPER_ZERO; v is the voltage in mV;
+# conductances are in mS/cm2, currents in uA/cm2, rates in 1/ms.
+
+PAPER_ZERO = -60.0
+
+
+def ratio(x: float, y: float) -> float:
+    """``x / (exp(x / y) - 1)``, continued through x = 0, where it is y; right to 1e-9 near there."""
+    if abs(x / y) < 1e-6:
+        return y * (1.0 - x / y / 2.0)
+    return x / (math.exp(x / y) - 1.0)
+
+
+def alpha_m(u: float) -> float:
+    """Opening rate of m, the activation of I_Na."""
+    return 0.32 * ratio(13.1 - u, 4.0)
+
+
+def beta_m(u: float) -> float:
+    """Closing rate of m."""
+    return 0.28 * ratio(u - 40.1, 5.0)
+
+
+def m_inf(u: float) -> float:
+    """Activation of I_Na, instantaneous."""
+    return alpha_m(u) / (alpha_m(u) + beta_m(u))
+
+
+def alpha_h(u: float) -> float:
+    """Opening rate of h, the inactivation of I_Na."""
+    return 0.128 * math.exp((17.0 - u) / 18.0)
+
+
+def beta_h(u: float) -> float:
+    """Closing rate of h."""
+    return 4.0 / (1.0 + math.exp((40.0 - u) / 5.0))
+
+
+def alpha_n(u: float) -> float:
+    """Opening rate of n, the activation of I_Kdr."""
+    return 0.016 * ratio(35.1 - u, 5.0)
+
+
+def beta_n(u: float) -> float:
+    """Closing rate of n."""
+    return 0.25 * math.exp(0.5 - 0.025 * u)
+
+
+def alpha_s(u: float) -> float:
+    """Opening rate of s, the activation of I_Ca."""
+    return 1.6 / (1.0 + math.exp(-0.072 * (u - 65.0)))
+
+
+def beta_s(u: float) -> float:
+    """Closing rate of s."""
+    return 0.02 * ratio(u - 51.1, 5.0)
+
+
+def alpha_c(u: float) -> float:
+    """Opening rate of c, the voltage-dependent activation of I_KC."""
+    if u <= 50.0:
+        return math.exp((u - 10.0) / 11.0 - (u - 6.5) / 27.0) / 18.975
+    return 2.0 * math.exp((6.5 - u) / 27.0)
+
+
+def beta_c(u: float) -> float:
+    """Closing rate of c."""
+    if u <= 50.0:
+        return 2.0 * math.exp((6.5 - u) / 27.0) - alpha_c(u)
+    return 0.0
+
+
+def alpha_q(Ca: float) -> float:
+    """Opening rate of q, the activation of I_KAHP by calcium."""
+    return min(2e-5 * Ca, 0.01)
+
+
+BETA_Q = 0.001
+"""Closing rate of q."""
+
+
+def chi(Ca: float) -> float:
+    """Activation of I_KC by calcium."""
+    return min(Ca / 250.0, 1.0)
+
+
+def I_Na(v: float, h: float, g_Na: float, V_Na: float) -> float:
+    """Sodium current."""
+    m = m_inf(v - PAPER_ZERO)
+    return g_Na * m * m * h * (v - V_Na)
+
+
+def I_Kdr(v: float, n: float, g_Kdr: float, V_K: float) -> float:
+    """Delayed-rectifier potassium current."""
+    return g_Kdr * n * (v - V_K)
+
+
+def I_Ca(v: float, s: float, g_Ca: float, V_Ca: float) -> float:
+    """Calcium current, ohmic."""
+    return g_Ca * s * s * (v - V_Ca)
+
+
+def I_KC(v: float, c: float, Ca: float, g_KC: float, V_K: float) -> float:
+    """Fast calcium-dependent potassium current."""
+    return g_KC * c * chi(Ca) * (v - V_K)
+
+
+def I_KAHP(v: float, q: float, g_KAHP: float, V_K: float) -> float:
+    """Slow potassium current of the afterhyperpolarisation."""
+    return g_KAHP * q * (v - V_K)
+
+
+def I_leak(v: float, g_L: float, V_L: float) -> float:
+    """Leak current."""
+    return g_L * (v - V_L)
+
+
+def dCa_dt(I_Ca: float, Ca: float) -> float:
+    """Change of the dendrite's calcium by its calcium current."""
+    return -0.13 * I_Ca - 0.075 * Ca
+
+
+@final
+@dataclass(frozen=True)
+class PinskyRinzel(Cell):
+    """Parameters named as in the paper; conductances in mS/cm2, potentials in mV, calcium in the paper's unit.
+
+    dCa/dt = -0.13 I_Ca - 0.075 Ca, I_Ca in uA/cm2 of the dendrite.
+
+    Attributes:
+        g_L: Leak of both compartments.
+        g_Na: Soma, sodium m_inf**2 h.
+        g_Kdr: Soma, delayed rectifier n.
+        g_Ca: Dendrite, calcium s**2.
+        g_KC: Dendrite, fast calcium-dependent potassium c min(Ca / 250, 1).
+        g_KAHP: Dendrite, slow calcium-dependent potassium q.
+        V_L: Leak reversal (the paper's 0 is -60).
+        V_Na: Sodium reversal (120 is 60).
+        V_K: Potassium reversal (-15 is -75).
+        V_Ca: Calcium reversal (140 is 80).
+    """
+
+    config_name: ClassVar[str] = "pinsky_rinzel"
+    state_names: ClassVar[tuple[str, ...]] = ("V_soma", "V_dendrite", "h", "n", "s", "c", "q", "Ca")
+    """The order of the state in ``initial_state`` and ``derivatives``; calcium is the dendrite's."""
+
+    g_L: float
+    g_Na: float
+    g_Kdr: float
+    g_Ca: float
+    g_KC: float
+    g_KAHP: float
+    V_L: float
+    V_Na: float
+    V_K: float
+    V_Ca: float
+
+    def initial_state(self, v: float | None = None) -> list[float]:
+        """The state with both compartments at ``v`` mV (default ``v_init``), gates and calcium settled there."""
+        v = self.v_init if v is None else v
+        u = v - PAPER_ZERO
+        h = alpha_h(u) / (alpha_h(u) + beta_h(u))
+        n = alpha_n(u) / (alpha_n(u) + beta_n(u))
+        s = alpha_s(u) / (alpha_s(u) + beta_s(u))
+        c = alpha_c(u) / (alpha_c(u) + beta_c(u))
+        Ca = -0.13 * I_Ca(v, s, self.g_Ca, self.V_Ca) / 0.075
+        return [v, v, h, n, s, c, alpha_q(Ca) / (alpha_q(Ca) + BETA_Q), Ca]
+
+    def derivatives(self, y: Sequence[float], soma_nA: float = 0.0, dendrite_nA: float = 0.0) -> list[float]:
+        """Right-hand side of a single, isolated cell.
+
+        Args:
+            y: State ``[8]`` in the order of ``state_names``: mV, gates, the paper's calcium unit.
+            soma_nA: Current into the soma, nA, positive depolarises.
+            dendrite_nA: Current into the dendrite, nA.
+
+        Returns:
+            Change of the state per ms, ``[8]``.
+        """
+        v_s, v_d, h, n, s, c, q, Ca = y
+        u_s, u_d = v_s - PAPER_ZERO, v_d - PAPER_ZERO
+        I_Ca_d = I_Ca(v_d, s, self.g_Ca, self.V_Ca)
+        I_s = (
+            I_leak(v_s, self.g_L, self.V_L)
+            + I_Na(v_s, h, self.g_Na, self.V_Na)
+            + I_Kdr(v_s, n, self.g_Kdr, self.V_K)
+            - soma_nA / self.density_to_nA(1.0, "soma")
+        )
+        I_d = (
+            I_leak(v_d, self.g_L, self.V_L)
+            + I_Ca_d
+            + I_KC(v_d, c, Ca, self.g_KC, self.V_K)
+            + I_KAHP(v_d, q, self.g_KAHP, self.V_K)
+            - dendrite_nA / self.density_to_nA(1.0, "dendrite")
+        )
+        return [
+            (self.gc / self.p * (v_d - v_s) - I_s) / self.C,
+            (self.gc / (1.0 - self.p) * (v_s - v_d) - I_d) / self.C,
+            alpha_h(u_s) * (1.0 - h) - beta_h(u_s) * h,
+            alpha_n(u_s) * (1.0 - n) - beta_n(u_s) * n,
+            alpha_s(u_d) * (1.0 - s) - beta_s(u_d) * s,
+            alpha_c(u_d) * (1.0 - c) - beta_c(u_d) * c,
+            alpha_q(Ca) * (1.0 - q) - BETA_Q * q,
+            dCa_dt(I_Ca_d, Ca),
+        ]

@@ -1,0 +1,100 @@
+"""Weights, noise and depression by key: what exists, what is allowed, what is shipped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from livn_gym import config
+from livn_gym.backends.base import Parameters
+from livn_gym.errors import unknown_name
+from livn_gym.models import Depression, Noise
+from livn_gym.system import System
+from livn_gym.units import finite
+
+
+class ParameterSet:
+    """The parameters of one system, addressed by ``weight-``, ``noise-`` and ``depression-`` keys.
+
+    A weight of zero is no synapse; noise of zero mean and deviation is none.
+    """
+
+    def __init__(self, system: System) -> None:
+        self.populations = system.population_names
+        self.weights = dict.fromkeys(system.weight_names, 0.0)
+        self.noise = {name: Noise() for name in self.populations}
+        self.depression = {name: Depression() for name in self.populations}
+
+    def frozen(self) -> Parameters:
+        """An immutable copy for a backend."""
+        return Parameters(dict(self.weights), dict(self.noise), dict(self.depression))
+
+    def keys(self) -> list[str]:
+        """Every key that ``updated`` takes."""
+        keys = [f"weight-{name}" for name in self.weights]
+        for prefix, allowed in (("noise", Noise.KEYS), ("depression", Depression.KEYS)):
+            keys += [f"{prefix}-{key}" for key in allowed]
+            keys += [f"{prefix}-{population}-{key}" for population in self.populations for key in allowed]
+        return keys
+
+    def updated(self, params: Mapping[str, Any]) -> ParameterSet:
+        """A copy with some values changed; a population's own key wins over the one for all.
+
+        Raises:
+            UnknownName: A key does not exist.
+            InvalidInput: A value is not finite or out of range.
+        """
+        allowed = set(self.keys())
+        for key in params:
+            if key not in allowed:
+                raise unknown_name("parameter", key, self.keys())
+        other = ParameterSet.__new__(ParameterSet)
+        other.populations = self.populations
+        other.weights, other.noise, other.depression = (
+            dict(self.weights),
+            dict(self.noise),
+            dict(self.depression),
+        )
+        for key, value in sorted(params.items(), key=lambda item: item[0].count("-")):
+            number = finite(key, value)
+            prefix, _, rest = key.partition("-")
+            if prefix == "weight":
+                other.weights[rest] = finite(f"{key} (nS)", number, minimum=0.0)
+                continue
+            population, _, name = rest.rpartition("-")
+            for target in (population,) if population else self.populations:
+                if prefix == "noise":
+                    other.noise[target] = replace(other.noise[target], **{name: number})
+                else:
+                    other.depression[target] = replace(other.depression[target], **{name: number})
+        return other
+
+
+def tuned(system: System, variant: str | None = None) -> dict[str, float]:
+    """The shipped parameters of a system by its name; the generic ones for any other.
+
+    They stand in ``configs/params/<system>[-<variant>].toml``: a table ``[weights]`` and, per population,
+    ``[noise.<population>]`` and ``[depression.<population>]``.
+
+    Raises:
+        UnknownName: There is no such variant.
+    """
+    known = config.names("params")
+    if variant is not None:
+        name = f"{system.name}-{variant}"
+        if name not in known:
+            raise unknown_name(
+                "variant", variant, [k.partition("-")[2] for k in known if k.startswith(f"{system.name}-")]
+            )
+    else:
+        name = system.name if system.name in known else "generic"
+    table = config.load("params", name)
+    params = {f"weight-{key}": value for key, value in table.get("weights", {}).items()}
+    for kind in ("noise", "depression"):
+        for population, values in table.get(kind, {}).items():
+            params |= {f"{kind}-{population}-{key}": value for key, value in values.items()}
+    if name == "generic":
+        allowed = set(ParameterSet(system).keys())
+        params = {key: value for key, value in params.items() if key in allowed}
+    return params

@@ -1,0 +1,175 @@
+"""Rectangular pulses as lists of phases, and the schedule of changes that a simulator makes of a stimulus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.units import finite
+
+Shape = Literal["biphasic", "monophasic"]
+SHAPES: tuple[Shape, ...] = ("biphasic", "monophasic")
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """One culture's stimulus in whole steps: column ``column[e]`` takes ``value[e]`` from ``step[e]`` on.
+
+    Sorted by (step, column), each pair at most once; every column starts at 0. All three are ``[E]``.
+    """
+
+    step: NDArray[np.int64]
+    column: NDArray[np.int64]
+    value: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pulses:
+    """Rectangular phases, ``[P]`` each; those of one column must not overlap.
+
+    A phase starts at ``onset_ms + offset_ms``. The onset is rounded to a step, offset and width must be whole
+    steps, so that a pulse's phases keep their widths, and with them the balance of charge, at every dt.
+
+    Raises:
+        InvalidInput: The arrays differ in length, hold NaN or infinity, or an index or time is out of range.
+    """
+
+    culture: NDArray[np.int64]
+    column: NDArray[np.int64]
+    onset_ms: NDArray[np.float64]
+    offset_ms: NDArray[np.float64]
+    width_ms: NDArray[np.float64]
+    value: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Check, and make the arrays read-only."""
+        for name in self.__dataclass_fields__:
+            array = numbers(f"The pulses' {name}", getattr(self, name))
+            if array.ndim != 1 or len(array) != len(self.culture):
+                raise InvalidInput(f"Pulses need six arrays of one length; {name} is {list(array.shape)}.")
+            if not np.isfinite(array).all():
+                raise InvalidInput(f"The pulses' {name} must be finite; it holds NaN or infinity.")
+            if name != "value" and array.min(initial=0.0) < 0:
+                raise InvalidInput(f"The pulses' {name} must be at least 0, got {array.min():g}.")
+            if name in ("culture", "column"):
+                if (array != np.rint(array)).any():
+                    raise InvalidInput(f"The pulses' {name} must hold whole numbers.")
+                array = array.astype(np.int64)
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+        if self.width_ms.min(initial=1.0) == 0:
+            raise InvalidInput("The pulses' width_ms must be greater than 0.")
+
+    def select(self, mask: NDArray[np.bool_]) -> Pulses:
+        """The phases where ``mask`` holds."""
+        return Pulses(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
+
+    def schedule(self, dt_ms: float) -> Schedule:
+        """The phases of a single culture as changes at whole steps.
+
+        Raises:
+            InvalidInput: A width or offset is no multiple of ``dt_ms``, or phases of one column overlap.
+        """
+        width, offset = _steps("widths", self.width_ms, dt_ms), _steps("offsets", self.offset_ms, dt_ms)
+        if width.min(initial=1) < 1:
+            raise InvalidInput(f"Pulse widths must be at least the time step {dt_ms:g} ms.")
+        start = np.floor(self.onset_ms / dt_ms + 0.5).astype(np.int64) + offset
+        order = np.lexsort((start, self.column))
+        start, width, column, value = start[order], width[order], self.column[order], self.value[order]
+        stop = start + width
+        same = column[1:] == column[:-1]
+        if (same & (start[1:] < stop[:-1])).any():
+            raise InvalidInput("Pulses of one channel overlap.")
+        ends = ~np.append(same & (start[1:] == stop[:-1]), False)[: len(stop)]
+        step = np.concatenate([start, stop[ends]])
+        columns = np.concatenate([column, column[ends]])
+        values = np.concatenate([value, np.zeros(ends.sum())])
+        order = np.lexsort((columns, step))
+        return Schedule(step[order], columns[order], values[order])
+
+
+@dataclass(frozen=True)
+class PulseShape:
+    """The phases of one pulse; the charges of a biphasic pulse's two phases cancel.
+
+    Attributes:
+        phase_ms: Width of the first phase.
+        shape: ``"biphasic"`` (with a recovery phase of opposite sign and equal charge) or ``"monophasic"``.
+        recovery_ratio: Width of the recovery phase in units of the first; its amplitude is divided by it.
+        interphase_ms: Gap between the phases.
+    """
+
+    phase_ms: float = 0.2
+    shape: Shape = "biphasic"
+    recovery_ratio: float = 1.0
+    interphase_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        finite("phase_ms", self.phase_ms, above=0.0)
+        finite("recovery_ratio", self.recovery_ratio, above=0.0)
+        finite("interphase_ms", self.interphase_ms, minimum=0.0)
+        if self.shape not in SHAPES:
+            raise unknown_name("pulse shape", self.shape, SHAPES)
+
+    @property
+    def phases(self) -> list[tuple[float, float, float]]:
+        """Offset (ms), width (ms) and value of every phase of a pulse of size 1, in time order."""
+        first = (0.0, self.phase_ms, 1.0)
+        if self.shape == "monophasic":
+            return [first]
+        gap_ends = self.phase_ms + self.interphase_ms
+        return [first, (gap_ends, self.phase_ms * self.recovery_ratio, -1.0 / self.recovery_ratio)]
+
+    @property
+    def length_ms(self) -> float:
+        """From the first phase's start to the last one's end."""
+        offset, width, _ = self.phases[-1]
+        return offset + width
+
+    def pulses(self, culture: NDArray, column: NDArray, onset_ms: NDArray, size: NDArray) -> Pulses:
+        """Every phase of pulses of this shape, ``[P]`` arrays; pulses of size 0 are left out."""
+        kept = np.nonzero(size)[0]
+        offset, width, value = (np.repeat(part, len(kept)) for part in zip(*self.phases, strict=True))
+        each = np.tile(kept, len(self.phases))
+        return Pulses(culture[each], column[each], onset_ms[each], offset, width, size[each] * value)
+
+    def train(self, rates_hz: NDArray, duration_ms: float, start_ms: float) -> tuple[NDArray, NDArray, NDArray]:
+        """Culture, column and onset (ms) of all pulses at the rates ``[B, K]`` that end within the duration.
+
+        Raises:
+            InvalidInput: Pulses overlap.
+        """
+        culture, column = np.nonzero(rates_hz > 0)
+        rate = rates_hz[culture, column]
+        if 1000.0 < rate.max(initial=0.0) * self.length_ms * (1 - 1e-9):
+            raise InvalidInput(f"Pulses of {self.length_ms:g} ms overlap at {rate.max():g} Hz.")
+        room_ms = duration_ms - start_ms - self.length_ms
+        fits = np.floor(room_ms * rate / 1000.0 + 1e-9) + 1
+        count = np.where(room_ms >= -1e-9, fits, 0).astype(np.int64)
+        index = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        onset = start_ms + index * np.repeat(1000.0 / rate, count)
+        return np.repeat(culture, count), np.repeat(column, count), onset
+
+
+def numbers(what: str, values: ArrayLike) -> NDArray[np.float64]:
+    """A new float array of what was given.
+
+    Raises:
+        InvalidInput: It holds something else, or its rows differ in length.
+    """
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"{what} must be an array of numbers: {error}.") from error
+
+
+def _steps(name: str, times_ms: NDArray, dt_ms: float) -> NDArray[np.int64]:
+    whole = np.rint(times_ms / dt_ms)
+    if np.abs(whole * dt_ms - times_ms).max(initial=0.0) > 1e-6 * dt_ms:
+        raise InvalidInput(f"Pulse {name} must be multiples of the time step {dt_ms:g} ms.")
+    return whole.astype(np.int64)

@@ -1,0 +1,217 @@
+"""What a run recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.errors import InvalidInput, NotRecorded
+from livn_gym.units import finite
+
+_TRACES = ("voltage", "current_soma", "current_dendrite")
+_Part = NDArray | slice
+
+
+@dataclass(frozen=True)
+class RecordingRequest:
+    """What a run shall record; None where nothing is wanted.
+
+    Attributes:
+        spikes: gids whose spikes are kept.
+        voltage: gids whose somatic voltage is kept.
+        current: gids whose membrane current is kept.
+        compartment: Whose membrane current the six arrays show; both are kept, potentials need both.
+        sample_steps: Traces take every ``sample_steps``-th step.
+    """
+
+    spikes: NDArray[np.int64] | None = None
+    voltage: NDArray[np.int64] | None = None
+    current: NDArray[np.int64] | None = None
+    sample_steps: int = 1
+    compartment: Literal["soma", "dendrite"] = "soma"
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Spikes and traces of B cultures over one run.
+
+    Iterating (``it, t, iv, v, im, mp = recording``) gives the six arrays of a single culture. What was not
+    recorded is None. Spikes are sorted by (culture, time, gid).
+
+    Attributes:
+        t0_ms: Start of the run since the last ``clear``.
+        duration_ms: Length of the run.
+        dt_ms: Simulation time step.
+        sample_dt_ms: Time between columns of traces; column k is the state at ``k * sample_dt_ms``.
+        num_cultures: B.
+        spike_culture: Culture of every spike, int64 ``[S]``.
+        spike_gid: Cell of every spike, int64 ``[S]``.
+        spike_t: Time of every spike since the run's start, ms in ``[0, duration_ms)``, float64 ``[S]``.
+        voltage_gid: Cells with voltage, int64 ``[n]``.
+        voltage: Somatic voltage, mV, float64 ``[B, n, T]``.
+        current_gid: Cells with membrane current, int64 ``[m]``.
+        current_soma: Membrane current of the soma, nA, outward positive, capacitive included, applied current
+            excluded, float64 ``[B, m, T]``.
+        current_dendrite: The dendrite's.
+        current_compartment: Which compartment ``mp`` shows.
+    """
+
+    t0_ms: float
+    duration_ms: float
+    dt_ms: float
+    sample_dt_ms: float
+    num_cultures: int
+    spike_culture: NDArray[np.int64] | None = None
+    spike_gid: NDArray[np.int64] | None = None
+    spike_t: NDArray[np.float64] | None = None
+    voltage_gid: NDArray[np.int64] | None = None
+    voltage: NDArray[np.float64] | None = None
+    current_gid: NDArray[np.int64] | None = None
+    current_soma: NDArray[np.float64] | None = None
+    current_dendrite: NDArray[np.float64] | None = None
+    current_compartment: Literal["soma", "dendrite"] = "soma"
+
+    def __iter__(self) -> Iterator[NDArray | None]:
+        """The six arrays it, t, iv, v, im, mp of a single culture.
+
+        Raises:
+            InvalidInput: There are several cultures; ``recording[b]`` gives one.
+        """
+        if self.num_cultures != 1:
+            raise InvalidInput(
+                f"Six arrays are one culture's, this recording has {self.num_cultures}: unpack recording[b]."
+            )
+        current = self.current
+        yield self.spike_gid
+        yield self.spike_t
+        yield self.voltage_gid
+        yield None if self.voltage is None else self.voltage[0]
+        yield self.current_gid
+        yield None if current is None else current[0]
+
+    def __getitem__(self, culture: int) -> Recording:
+        """The recording of one culture.
+
+        Raises:
+            InvalidInput: There is no such culture.
+        """
+        if not 0 <= culture < self.num_cultures:
+            raise InvalidInput(f"Culture index must lie in 0 ... {self.num_cultures - 1}, got {culture}.")
+        part = replace(self._traces(lambda trace: trace[culture : culture + 1]), num_cultures=1)
+        if self.spike_culture is None:
+            return part
+        return part._where(slice(*np.searchsorted(self.spike_culture, (culture, culture + 1))), culture=0)
+
+    @property
+    def current(self) -> NDArray[np.float64] | None:
+        """Membrane current of the chosen compartment, nA ``[B, m, T]``, or None."""
+        return self.current_soma if self.current_compartment == "soma" else self.current_dendrite
+
+    @property
+    def spikes(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Culture, gid and time (ms) of every spike.
+
+        Raises:
+            NotRecorded: Spikes were not recorded.
+        """
+        if self.spike_culture is None or self.spike_gid is None or self.spike_t is None:
+            raise NotRecorded("Spikes were not recorded: call record_spikes() before the run.")
+        return self.spike_culture, self.spike_gid, self.spike_t
+
+    def select(self, gids: Sequence[int] | NDArray) -> Recording:
+        """Only the given cells, in spikes and traces."""
+        wanted = np.asarray(gids, dtype=np.int64)
+        part = self if self.spike_gid is None else self._where(np.isin(self.spike_gid, wanted))
+        if self.voltage_gid is not None and self.voltage is not None:
+            rows = np.isin(self.voltage_gid, wanted)
+            part = replace(part, voltage_gid=self.voltage_gid[rows], voltage=self.voltage[:, rows])
+        if self.current_gid is not None:
+            rows = np.isin(self.current_gid, wanted)
+            soma, dendrite = (
+                None if trace is None else trace[:, rows] for trace in (self.current_soma, self.current_dendrite)
+            )
+            part = replace(part, current_gid=self.current_gid[rows], current_soma=soma, current_dendrite=dendrite)
+        return part
+
+    def slice(self, start_ms: float, stop_ms: float) -> Recording:
+        """The part in ``[start_ms, stop_ms)``, with times relative to ``start_ms``.
+
+        Raises:
+            InvalidInput: The bounds are not within the run, or traces have no sample at the start.
+        """
+        start, stop = finite("start_ms", start_ms, minimum=0.0), finite("stop_ms", stop_ms)
+        if not start < stop <= self.duration_ms + 1e-9:
+            raise InvalidInput(f"A slice must lie within 0 ... {self.duration_ms:g} ms, got {start:g} ... {stop:g}.")
+        part = self
+        if self.spike_t is not None:
+            inside = self.spike_t >= start - 1e-9
+            if stop < self.duration_ms - 1e-9:
+                inside &= self.spike_t < stop - 1e-9
+            part = part._where(inside)
+            assert part.spike_t is not None
+            part = replace(part, spike_t=np.maximum(part.spike_t - start, 0.0))
+        if self.voltage is not None or self.current_soma is not None:
+            first, last = round(start / self.sample_dt_ms), round(stop / self.sample_dt_ms)
+            if abs(first * self.sample_dt_ms - start) > 1e-6 or abs(last * self.sample_dt_ms - stop) > 1e-6:
+                raise InvalidInput(f"Traces can only be cut at multiples of {self.sample_dt_ms:g} ms.")
+            part = part._traces(lambda trace: trace[..., first:last])
+        return replace(part, t0_ms=self.t0_ms + start, duration_ms=stop - start)
+
+    @staticmethod
+    def concat(recordings: Sequence[Recording]) -> Recording:
+        """Join recordings of consecutive runs of the same cultures into one.
+
+        Raises:
+            InvalidInput: There are none, they do not follow one another, or they recorded different things.
+        """
+        if not recordings:
+            raise InvalidInput("concat needs at least one recording.")
+        first = recordings[0]
+        end = first.t0_ms + first.duration_ms
+        for following in recordings[1:]:
+            if abs(following.t0_ms - end) > 1e-6:
+                raise InvalidInput(
+                    "Recordings must follow one another: "
+                    f"one ends at {end:g} ms, the next starts at {following.t0_ms:g}."
+                )
+            if following._kind() != first._kind():
+                raise InvalidInput("Only recordings of the same cultures, cells and time step can be joined.")
+            end = following.t0_ms + following.duration_ms
+        joined = replace(first, duration_ms=end - first.t0_ms)
+        if first.spike_t is not None:
+            culture = np.concatenate([r.spikes[0] for r in recordings])
+            gid = np.concatenate([r.spikes[1] for r in recordings])
+            t = np.concatenate([r.spikes[2] + (r.t0_ms - first.t0_ms) for r in recordings])
+            order = np.lexsort((gid, t, culture))
+            joined = replace(joined, spike_culture=culture[order], spike_gid=gid[order], spike_t=t[order])
+        traces: dict[str, Any] = {
+            name: np.concatenate([getattr(r, name) for r in recordings], axis=-1)
+            for name in _TRACES
+            if getattr(first, name) is not None
+        }
+        return replace(joined, **traces)
+
+    def _kind(self) -> tuple:
+        cells = (None if gids is None else tuple(gids) for gids in (self.voltage_gid, self.current_gid))
+        shared = (self.num_cultures, self.dt_ms, self.sample_dt_ms, self.current_compartment)
+        return (*shared, self.spike_t is None, *cells)
+
+    def _traces(self, cut: Callable[[NDArray], NDArray]) -> Recording:
+        """The recording with ``cut`` applied to every trace there is."""
+        traces = ((name, getattr(self, name)) for name in _TRACES)
+        changed: dict[str, Any] = {name: cut(trace) for name, trace in traces if trace is not None}
+        return replace(self, **changed)
+
+    def _where(self, keep: _Part, culture: int | None = None) -> Recording:
+        cultures, gids, times = self.spikes
+        kept = cultures[keep]
+        return replace(
+            self,
+            spike_culture=kept if culture is None else np.full_like(kept, culture),
+            spike_gid=gids[keep],
+            spike_t=times[keep],
+        )

@@ -1,0 +1,23 @@
+"""Cultures as data: what they are made of, how they are generated, stored and found."""
+
+from livn_gym.system.fetch import fetch
+from livn_gym.system.generator import generate
+from livn_gym.system.generator_config import GeneratorConfig
+from livn_gym.system.registry import make, names, predefined, predefined_config
+from livn_gym.system.sonata import write
+from livn_gym.system.system import Population, Projection, SynapseKinetics, System
+
+__all__ = [
+    "GeneratorConfig",
+    "Population",
+    "Projection",
+    "SynapseKinetics",
+    "System",
+    "fetch",
+    "generate",
+    "make",
+    "names",
+    "predefined",
+    "predefined_config",
+    "write",
+]

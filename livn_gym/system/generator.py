@@ -1,0 +1,222 @@
+"""Generate a flat culture from a few numbers and a seed, the same to the bit on every machine.
+
+Positions are whole thousandths of a micrometre, distances are rounded to such, and everything drawn comes
+from Philox counters that name a cell or a pair of cells. So nothing depends on the order in which blocks of
+pairs are visited, nor on a processor's vector width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym import numerics
+from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.system.generator_config import Area, ElectrodeGrid, GeneratorConfig
+from livn_gym.system.system import Population, Projection, System
+
+# Philox streams of a graph, far from the small numbers that trials of noise use under the same seed.
+_POSITIONS, _DENDRITES, _CONNECTIONS, _SCALES = (0x67726100 + i for i in range(4))
+
+_ONE = 2.0**32
+"""Probabilities are whole multiples of 2**-32, as the words they are compared with."""
+
+_BLOCK_PAIRS = 1 << 20
+"""Pairs of cells looked at together: bounds the memory, 8 MB an array."""
+
+Ints = NDArray[np.int64]
+
+
+def generate(config: GeneratorConfig, seed: int | None = None) -> System:
+    """Generate the culture of a config.
+
+    Two cells at the distance d connect with probability ``min(1, A exp(-d**2 / (2 sigma**2)))`` up to the
+    cutoff, with A such that the expected in-degree, averaged over the projection's postsynaptic cells, is the
+    config's. Cells never connect to themselves.
+
+    Args:
+        config: The numbers.
+        seed: Seed of positions, dendrites, connections and strengths, below 2**64; default the config's own.
+
+    Raises:
+        InvalidInput: The seed is out of range, or an in-degree cannot be reached within the cutoff.
+        CorruptData: The config states a SHA-256 for its own seed and the arrays have another.
+    """
+    if seed is None:
+        seed = config.seed
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
+        raise InvalidInput(f"A graph seed must be an integer from 0 to 2**64 - 1, got {seed!r}.")
+    seed = int(seed)
+    count = config.populations[-1].stop
+    milli = _positions(config.area, np.arange(count), seed)
+    cosine, sine = numerics.direction(
+        numerics.philox2x32(np.arange(count), 0, numerics.stream_key(seed, _DENDRITES))[0]
+    )
+    projections = tuple(
+        _projection(config, pre, post, milli, seed)
+        for pre in config.populations
+        for post in config.populations
+        if (pre.name, post.name) in config.in_degree
+    )
+    system = System(
+        name=config.name,
+        populations=config.populations,
+        positions=np.column_stack([milli, np.zeros(count)]) / 1e3,
+        dendrites=np.rint(np.column_stack([cosine, sine]) * 1e6) / 1e6,
+        projections=projections,
+        electrodes=electrode_grid(config.area, config.electrodes),
+        bounding_box=np.array([[0.0, 0.0, 0.0], [config.area.width_um, config.area.height_um, 0.0]]),
+        output_radius_um=config.output_radius_um,
+        input_radius_um=config.input_radius_um,
+    )
+    if config.sha256 is not None and seed == config.seed and system.sha256() != config.sha256:
+        raise CorruptData(
+            f"{config.name} generated from seed {seed} has the SHA-256 {system.sha256()}, its config states "
+            f"{config.sha256}: either the config was edited or this machine computes differently."
+        )
+    return system
+
+
+def electrode_grid(area: Area, grid: ElectrodeGrid) -> NDArray[np.float64]:
+    """Positions of a grid of electrodes centred on an area, um ``[C, 3]``, row by row."""
+    x = area.width_um / 2 + (np.arange(grid.columns) - (grid.columns - 1) / 2) * grid.pitch_um
+    y = area.height_um / 2 + (np.arange(grid.rows) - (grid.rows - 1) / 2) * grid.pitch_um
+    xyz = np.zeros((grid.rows * grid.columns, 3))
+    xyz[:, 0], xyz[:, 1] = np.tile(x, grid.rows), np.repeat(y, grid.columns)
+    return np.rint(xyz * 1e3) / 1e3
+
+
+def _positions(area: Area, gids: Ints, seed: int) -> Ints:
+    """Uniform positions in the area, ``[N, 2]`` in thousandths of um."""
+    words = numerics.philox2x32(gids, 0, numerics.stream_key(seed, _POSITIONS))
+    if area.shape == "disk":
+        radius = area.width_um * 1e3 / 2
+        r = radius * np.sqrt((words[0].astype(np.float64) + 0.5) / _ONE)
+        xy = [radius + r * part for part in numerics.direction(words[1])]
+    else:
+        sizes = (area.width_um * 1e3, area.height_um * 1e3)
+        xy = [
+            size * ((word.astype(np.float64) + 0.5) / _ONE) for size, word in zip(sizes, words, strict=True)
+        ]
+    return np.rint(np.column_stack(xy)).astype(np.int64)
+
+
+def _projection(
+    config: GeneratorConfig, pre: Population, post: Population, milli: Ints, seed: int
+) -> Projection:
+    """Draw the synapses from one population onto another."""
+    threshold = _thresholds(config, pre, post, milli)
+    key = numerics.stream_key(seed, _CONNECTIONS)
+    found: list[tuple[Ints, Ints, Ints]] = []
+    for pre_gid, post_gid, distance in _pairs(pre, post, milli, len(threshold) - 1):
+        drawn = numerics.philox2x32(pre_gid, post_gid, key)[0] < threshold[distance]
+        found.append((pre_gid[drawn], post_gid[drawn], distance[drawn]))
+    pre_gid, post_gid, distance = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((pre_gid, post_gid))
+    pre_gid, post_gid, distance = pre_gid[order], post_gid[order], distance[order]
+    site = config.synapses[pre.name]
+    return Projection(
+        pre=pre.name,
+        post=post.name,
+        section=site.section,
+        receptors=site.receptors,
+        pre_gid=pre_gid,
+        post_gid=post_gid,
+        distance_um=distance / 1e3,
+        delay_ms=_delays(config, distance / 1e3),
+        scale=_scales(config.scale_cv, pre_gid, post_gid, seed),
+    )
+
+
+def _thresholds(
+    config: GeneratorConfig, pre: Population, post: Population, milli: Ints
+) -> NDArray[np.uint64]:
+    """Connection probability times 2**32 for distances of 0, 1, 2, ... thousandths of um up to the cutoff.
+
+    The expected number of synapses is a sum of integers over a histogram of the distances, so it is exact
+    whatever the order of the pairs.
+    """
+    extent = milli.max(axis=0) - milli.min(axis=0)
+    cutoff = min(round(config.cutoff_um * 1e3), int(extent.sum()))  # no pair is farther apart than that
+    histogram = np.zeros(cutoff + 1, dtype=np.int64)
+    for _, _, distance in _pairs(pre, post, milli, cutoff):
+        histogram += np.bincount(distance, minlength=cutoff + 1)
+    in_degree = config.in_degree[pre.name, post.name]
+    target = round(in_degree * post.count * _ONE)
+    reachable = int(histogram.sum())
+    if target > reachable * int(_ONE):
+        raise InvalidInput(
+            f"in_degree {pre.name}_{post.name} = {in_degree:g} cannot be reached: within cutoff_um = "
+            f"{config.cutoff_um:g} a {post.name} cell has {reachable / post.count:.4g} {pre.name} "
+            "cells on average."
+        )
+    ratio = np.arange(cutoff + 1) / 1e3 / config.sigma_um
+    kernel = numerics.exp(-0.5 * ratio * ratio)
+    met = np.nonzero(histogram)[0]
+    pairs_met, kernel_met = histogram[met].astype(np.uint64), kernel[met]
+
+    def enough(amplitude: float) -> bool:
+        # uint64 holds the sum for up to 2**32 pairs within the cutoff
+        return int((pairs_met * _words(amplitude, kernel_met)).sum()) >= target
+
+    low, high = 0.0, 1.0
+    while not enough(high):
+        low, high = high, 2.0 * high
+    for _ in range(53):  # to the last bit of a float64
+        middle = 0.5 * (low + high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return _words(high, kernel)
+
+
+def _words(amplitude: float, kernel: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """The probabilities ``min(1, amplitude * kernel)`` in units of 2**-32."""
+    return np.rint(np.minimum(1.0, amplitude * kernel) * _ONE).astype(np.uint64)
+
+
+def _pairs(pre: Population, post: Population, milli: Ints, cutoff: int) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Every pair of different cells within the cutoff, once, in blocks: pre gid, post gid, distance.
+
+    The plane is cut into squares of the cutoff's size, so that partners lie in the 3 x 3 squares around.
+    """
+    square = milli // max(cutoff, 1)
+    members = {name: _by_square(population, square) for name, population in (("pre", pre), ("post", post))}
+    none = np.empty(0, dtype=np.int64)
+    for (column, row), targets in members["post"].items():
+        around = [(column + dx, row + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+        sources = np.concatenate([members["pre"].get(place, none) for place in around])
+        if not len(sources):
+            continue
+        rows = max(1, _BLOCK_PAIRS // len(sources))
+        for start in range(0, len(targets), rows):
+            part = targets[start : start + rows, None]
+            dx, dy = milli[sources, 0] - milli[part, 0], milli[sources, 1] - milli[part, 1]
+            distance = np.rint(np.sqrt((dx * dx + dy * dy).astype(np.float64))).astype(np.int64)
+            i, j = np.nonzero((distance <= cutoff) & (sources != part))
+            yield sources[j], part[i, 0], distance[i, j]
+    yield none, none, none
+
+
+def _by_square(population: Population, square: Ints) -> dict[tuple[int, int], Ints]:
+    """Gids of a population's cells by the square in which they lie."""
+    gids = population.gids
+    order = gids[np.lexsort((square[gids, 1], square[gids, 0]))]
+    change = np.any(np.diff(square[order], axis=0) != 0, axis=1)
+    groups = np.split(order, np.nonzero(change)[0] + 1)
+    return {(int(square[g[0], 0]), int(square[g[0], 1])): g for g in groups}
+
+
+def _delays(config: GeneratorConfig, distance_um: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Base plus conduction, as whole multiples (at least one) of the resolution, ms ``[E]``."""
+    delay = config.delay_base_ms + distance_um / config.velocity_um_per_ms
+    steps = np.maximum(np.rint(delay / config.delay_resolution_ms), 1.0)
+    return steps * round(config.delay_resolution_ms * 1e3) / 1e3
+
+
+def _scales(cv: float, pre_gid: Ints, post_gid: Ints, seed: int) -> NDArray[np.float64]:
+    """Log-normal strengths of mean 1, ``[E]``, multiples of 1e-3 and at least that."""
+    variance = numerics.log(1.0 + cv * cv)
+    z, _ = numerics.normal(pre_gid, post_gid, numerics.stream_key(seed, _SCALES))
+    scale = numerics.exp(np.sqrt(variance) * z - 0.5 * variance)
+    return np.maximum(np.rint(scale * 1e3), 1.0) / 1e3

@@ -1,0 +1,288 @@
+"""The numbers from which a culture is generated, read from a TOML mapping and checked."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.system.system import Population
+from livn_gym.units import finite
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_NOT_A_TABLE = "must be a table of keys and values"
+
+
+@dataclass(frozen=True)
+class Area:
+    """A flat area with its lower left corner at the origin; a disk fills its square.
+
+    Attributes:
+        shape: ``"rectangle"`` or ``"disk"``.
+        width_um: Extent along x, um; of a disk the diameter.
+        height_um: Extent along y, um; of a disk the diameter.
+    """
+
+    shape: Literal["rectangle", "disk"]
+    width_um: float
+    height_um: float
+
+    def __post_init__(self) -> None:
+        """Check shape and size."""
+        if self.shape not in ("rectangle", "disk"):
+            raise unknown_name("area shape", self.shape, ("rectangle", "disk"))
+        for name in ("width_um", "height_um"):
+            # 1 m; the generator keeps coordinates as whole thousandths of a micrometre
+            if not 1e-3 <= finite(f"area {name}", getattr(self, name)) <= 1e6:
+                raise InvalidInput(f"area {name} must be from 0.001 to 1e6 um, got {getattr(self, name):g}.")
+        if self.shape == "disk" and self.width_um != self.height_um:
+            raise InvalidInput(f"A disk has one diameter, got {self.width_um:g} and {self.height_um:g} um.")
+
+
+@dataclass(frozen=True)
+class ElectrodeGrid:
+    """Electrodes on a grid centred on the area, numbered row by row: channel = row * columns + column."""
+
+    rows: int
+    columns: int
+    pitch_um: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _whole("electrodes rows", self.rows, 0)
+        _whole("electrodes columns", self.columns, 0)
+        finite("electrodes pitch_um", self.pitch_um, above=0.0)
+
+
+@dataclass(frozen=True)
+class SynapseSite:
+    """What every synapse made by a population carries.
+
+    Attributes:
+        section: The word that weight keys use for the site, ``"hillock"`` or ``"soma"``.
+        receptors: Receptor names, e.g. ``("AMPA", "NMDA")``.
+    """
+
+    section: str
+    receptors: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check that a weight key can be made of the words."""
+        for word in (self.section, *self.receptors):
+            if not isinstance(word, str) or not re.fullmatch(r"\w+", word):
+                raise InvalidInput(f"Sections and receptors are words, got {word!r}.")
+        if not self.receptors or len(set(self.receptors)) != len(self.receptors):
+            raise InvalidInput(f"A synapse needs one or more distinct receptors, got {list(self.receptors)}.")
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """How to generate a culture; see ``configs/systems`` for the layout as TOML.
+
+    Attributes:
+        name: The system's name.
+        seed: Seed used where ``generate`` is given none.
+        area: Where the cells lie.
+        populations: Cells, contiguous gids from 0.
+        sigma_um: Standard deviation of the Gaussian by which connections get rarer with distance, um.
+        cutoff_um: Cells farther apart than this are never connected, um.
+        in_degree: Mean number of inputs a postsynaptic cell has from a population, by (pre, post).
+        delay_base_ms: Delay of a synapse at no distance, ms.
+        velocity_um_per_ms: Conduction velocity.
+        delay_resolution_ms: Delays are whole multiples of this, ms.
+        scale_cv: Coefficient of variation of the log-normal synapse strengths; their mean is 1.
+        synapses: What the synapses of each presynaptic population carry.
+        electrodes: The electrode grid.
+        output_radius_um: How far an electrode hears, um; None leaves it to the interface.
+        input_radius_um: How far an electrode is taken to reach, um; None leaves it to the interface.
+        sha256: ``System.sha256()`` of what ``seed`` generates; checked where given.
+    """
+
+    name: str
+    seed: int
+    area: Area
+    populations: tuple[Population, ...]
+    sigma_um: float
+    cutoff_um: float
+    in_degree: Mapping[tuple[str, str], float]
+    delay_base_ms: float
+    velocity_um_per_ms: float
+    delay_resolution_ms: float
+    scale_cv: float
+    synapses: Mapping[str, SynapseSite]
+    electrodes: ElectrodeGrid
+    output_radius_um: float | None = None
+    input_radius_um: float | None = None
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check ranges and that the parts name the same populations."""
+        _whole("seed", self.seed, 0)
+        if self.seed >= 2**64:
+            raise InvalidInput(f"seed must be below 2**64, got {self.seed}.")
+        for key in ("sigma_um", "cutoff_um", "velocity_um_per_ms", "delay_resolution_ms"):
+            finite(key, getattr(self, key), above=0.0)
+        if self.cutoff_um > 10.0 * self.sigma_um:
+            raise InvalidInput(
+                f"cutoff_um must be at most 10 sigma_um, got {self.cutoff_um:g} of {self.sigma_um:g}."
+            )
+        if self.cutoff_um > 2e4:  # the generator tabulates the probability at every thousandth of um
+            raise InvalidInput(f"cutoff_um must be at most 20000 um, got {self.cutoff_um:g}.")
+        thousandths = self.delay_resolution_ms * 1e3
+        if round(thousandths) < 1 or abs(thousandths - round(thousandths)) > 1e-9:
+            raise InvalidInput(
+                f"delay_resolution_ms must be a multiple of 0.001, got {self.delay_resolution_ms:g}."
+            )
+        for key in ("delay_base_ms", "scale_cv"):
+            finite(key, getattr(self, key), minimum=0.0)
+        for key in ("output_radius_um", "input_radius_um"):
+            if getattr(self, key) is not None:
+                finite(key, getattr(self, key), above=0.0)
+        if self.sha256 is not None and not (isinstance(self.sha256, str) and _SHA256.fullmatch(self.sha256)):
+            raise InvalidInput(f"sha256 must be 64 lower-case hexadecimal digits, got {self.sha256!r}.")
+        names = [population.name for population in self.populations]
+        if not names or len(set(names)) != len(names):
+            raise InvalidInput(f"A culture needs one or more populations of distinct names, got {names}.")
+        for pair, degree in self.in_degree.items():
+            for name in pair:
+                if name not in names:
+                    raise unknown_name("population of in_degree", name, names)
+            finite(f"in_degree of {'_'.join(pair)}", degree, above=0.0)
+            if pair[0] not in self.synapses:
+                raise InvalidInput(
+                    f"Population {pair[0]} makes connections, so [synapses] must have an entry for it."
+                )
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], name: str) -> Self:
+        """Read a mapping laid out like the files in ``configs/systems``.
+
+        Args:
+            mapping: The parsed TOML.
+            name: Name of the system.
+
+        Raises:
+            InvalidInput: A key is missing or a value out of range.
+            UnknownName: A key or population does not exist.
+        """
+        required = ("seed", "area", "populations", "connectivity", "delay", "synapses", "electrodes")
+        top = _table("system config", mapping, required, ("sha256",))
+        populations = _populations(top["populations"])
+        names = [population.name for population in populations]
+        connectivity = _table("[connectivity]", top["connectivity"], ("sigma_um", "cutoff_um", "in_degree"))
+        delay = _table("[delay]", top["delay"], ("base_ms", "velocity_um_per_ms", "resolution_ms"))
+        synapses = _table("[synapses]", top["synapses"], ("scale_cv",), names)
+        radii = ("output_radius_um", "input_radius_um")
+        electrodes = _table("[electrodes]", top["electrodes"], ("rows", "columns", "pitch_um"), radii)
+        pairs = {f"{pre}_{post}": (pre, post) for pre in names for post in names}
+        degrees = _table("[connectivity.in_degree]", connectivity["in_degree"], (), pairs)
+        return cls(
+            name=name,
+            seed=top["seed"],
+            area=_area(top["area"]),
+            populations=populations,
+            sigma_um=connectivity["sigma_um"],
+            cutoff_um=connectivity["cutoff_um"],
+            in_degree={pairs[key]: degree for key, degree in degrees.items()},
+            delay_base_ms=delay["base_ms"],
+            velocity_um_per_ms=delay["velocity_um_per_ms"],
+            delay_resolution_ms=delay["resolution_ms"],
+            scale_cv=synapses["scale_cv"],
+            synapses={pre: _site(pre, synapses[pre]) for pre in names if pre in synapses},
+            electrodes=ElectrodeGrid(electrodes["rows"], electrodes["columns"], electrodes["pitch_um"]),
+            output_radius_um=electrodes.get("output_radius_um"),
+            input_radius_um=electrodes.get("input_radius_um"),
+            sha256=top.get("sha256"),
+        )
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Self:
+        """Read a TOML file; the system is named after it.
+
+        Raises:
+            InvalidInput: There is no such file, it is no TOML, or its content is not valid.
+        """
+        path = Path(path)
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidInput(f"{path} cannot be read as TOML: {error}.") from error
+        return cls.from_mapping(table, path.stem)
+
+
+def _table(
+    where: str, table: object, required: Collection[str], optional: Collection[str] = ()
+) -> Mapping[str, Any]:
+    """``table`` if it is a mapping with all required and no unknown keys."""
+    if not isinstance(table, Mapping):
+        raise InvalidInput(f"{where} {_NOT_A_TABLE}, got {table!r}.")
+    for key in table:
+        if key not in required and key not in optional:
+            raise unknown_name(f"key in {where}", key, [*required, *optional])
+    missing = [key for key in required if key not in table]
+    if missing:
+        raise InvalidInput(f"{where} lacks {', '.join(missing)}.")
+    return table
+
+
+def _whole(name: str, value: object, minimum: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise InvalidInput(f"{name} must be an integer of at least {minimum}, got {value!r}.")
+    return value
+
+
+def _area(table: object) -> Area:
+    shape = table.get("shape") if isinstance(table, Mapping) else None
+    if shape == "disk":
+        disk = _table("[area] of a disk", table, ("shape", "diameter_um"))
+        return Area("disk", disk["diameter_um"], disk["diameter_um"])
+    rectangle = _table("[area]", table, ("shape", "width_um", "height_um"))
+    return Area(rectangle["shape"], rectangle["width_um"], rectangle["height_um"])
+
+
+def _site(pre: str, table: object) -> SynapseSite:
+    site = _table(f"[synapses.{pre}]", table, ("section", "receptors"))
+    if not isinstance(site["receptors"], list | tuple):
+        raise InvalidInput(f"[synapses.{pre}] receptors must be a list of names, got {site['receptors']!r}.")
+    return SynapseSite(site["section"], tuple(site["receptors"]))
+
+
+def _populations(table: object) -> tuple[Population, ...]:
+    """Populations from ``count = {EXC = 80}``, or from ``total = 100`` and ``ratio = {EXC = 4, INH = 1}``."""
+    if isinstance(table, Mapping) and "count" in table:
+        given = _table("[populations] by count", table, ("count",))["count"]
+        if not isinstance(given, Mapping):
+            raise InvalidInput(f"[populations] count {_NOT_A_TABLE}, got {given!r}.")
+        counts = dict(given)
+    else:
+        by_ratio = _table("[populations] without count", table, ("total", "ratio"))
+        counts = _apportion(_whole("[populations] total", by_ratio["total"], 1), by_ratio["ratio"])
+    if not counts:
+        raise InvalidInput("[populations] must name one or more populations.")
+    populations, start = [], 0
+    for name, count in counts.items():
+        if not _NAME.fullmatch(name):
+            raise InvalidInput(
+                f"A population's name is letters and digits, starting with a letter; got {name!r}."
+            )
+        populations.append(Population(name, start, _whole(f"number of {name} cells", count, 1)))
+        start += count
+    return tuple(populations)
+
+
+def _apportion(total: int, ratio: object) -> dict[str, int]:
+    """Share ``total`` cells by ratio; what rounding down leaves goes to the largest remainders."""
+    if not isinstance(ratio, Mapping) or not ratio:
+        raise InvalidInput(f"[populations] ratio {_NOT_A_TABLE}, got {ratio!r}.")
+    shares = {name: finite(f"ratio of {name}", value, above=0.0) for name, value in ratio.items()}
+    exact = {name: total * share / sum(shares.values()) for name, share in shares.items()}
+    counts = {name: int(value) for name, value in exact.items()}
+    by_remainder = sorted(exact, key=lambda name: counts[name] - exact[name])
+    for name in by_remainder[: total - sum(counts.values())]:
+        counts[name] += 1
+    return counts

@@ -1,0 +1,295 @@
+"""Cultures on disk in SONATA, with the electrodes as a probeinterface JSON.
+
+A folder holds ``circuit_config.json``, ``nodes.h5``, ``edges.h5``, their type tables and, where there are
+electrodes, ``electrodes.json``. What SONATA has no place for stands in the config's section ``livn_gym``.
+
+Reference:
+    Dai et al., The SONATA data format for efficient description of large-scale network models,
+    PLoS Comput Biol 16:e1007696, 2020.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.system.system import Population, Projection, SynapseKinetics, System
+
+CONFIG = "circuit_config.json"
+_NODES, _EDGES, _ELECTRODES = "nodes.h5", "edges.h5", "electrodes.json"
+FORMAT = 1
+"""Version of the files; raised whenever what is written changes."""
+
+_MAGIC = np.uint32(0x0A7A)
+_CONTACT_RADIUS_UM = 15.0
+
+
+def write(system: System, folder: str | Path) -> Path:
+    """Write a system into a new folder; it appears only when complete.
+
+    Args:
+        system: What to write.
+        folder: Must not exist, or be empty.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InvalidInput: The folder has content, or cannot be made.
+    """
+    folder = Path(folder)
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InvalidInput(f"{folder} has content already; give a new or an empty folder.")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise InvalidInput(f"{folder} cannot be made: {error}.") from error
+    try:
+        write_files(system, part)
+        part.chmod(0o755)  # a temporary folder is made for its owner only
+        part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return folder
+
+
+def write_files(system: System, folder: Path) -> None:
+    """Write a system's files into an existing empty folder."""
+    _write_nodes(system, folder)
+    _write_edges(system, folder)
+    if system.num_channels:
+        _write_electrodes(system, folder)
+    config = {
+        "version": 1,
+        "manifest": {"$BASE_DIR": "."},
+        "networks": {
+            "nodes": [
+                {
+                    "nodes_file": f"$BASE_DIR/{_NODES}",
+                    "node_types_file": "$BASE_DIR/node_types.csv",
+                    "populations": {p.name: {"type": "point_neuron"} for p in system.populations},
+                }
+            ],
+            "edges": [
+                {
+                    "edges_file": f"$BASE_DIR/{_EDGES}",
+                    "edge_types_file": "$BASE_DIR/edge_types.csv",
+                    "populations": {
+                        _edge_name(p.pre, p.post): {"type": "chemical"} for p in system.projections
+                    },
+                }
+            ]
+            if system.projections
+            else [],
+        },
+        "livn_gym": _extras(system),
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def read(folder: str | Path) -> System:
+    """Read a folder written by ``write``, and check it against the SHA-256 it states.
+
+    Raises:
+        CorruptData: A file is missing, damaged or not what the checksum says.
+        InvalidInput: The SONATA circuit was not written by livn_gym.
+    """
+    folder = Path(folder)
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorruptData(f"{folder / CONFIG} cannot be read: {error}.") from error
+    extras = config.get("livn_gym") if isinstance(config, dict) else None
+    if not isinstance(extras, dict):
+        raise InvalidInput(
+            f"{folder / CONFIG} has no section 'livn_gym': only SONATA circuits that livn_gym wrote can be "
+            "read, since others do not say which receptors a connection has."
+        )
+    if extras.get("format") != FORMAT:
+        raise InvalidInput(f"{folder} is of format {extras.get('format')!r}, this version reads {FORMAT}.")
+    try:
+        system = _read(folder, extras)
+    except (
+        OSError,
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+    ) as error:  # h5py's and json's
+        raise CorruptData(
+            f"{folder} holds a damaged SONATA circuit: {type(error).__name__}: {error}."
+        ) from error
+    if system.sha256() != extras.get("sha256"):
+        raise CorruptData(
+            f"{folder} is damaged: its arrays have the SHA-256 {system.sha256()}, {CONFIG} states "
+            f"{extras.get('sha256')}."
+        )
+    return system
+
+
+def _edge_name(pre: str, post: str) -> str:
+    return f"{pre}__{post}__chemical"
+
+
+def _extras(system: System) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "name": system.name,
+        "sha256": system.sha256(),
+        "populations": {p.name: {"first_gid": p.start, "count": p.count} for p in system.populations},
+        "projections": [
+            {"pre": p.pre, "post": p.post, "section": p.section, "receptors": list(p.receptors)}
+            for p in system.projections
+        ],
+        "kinetics": [
+            {"pre": pre, "post": post, "receptor": receptor, "values": asdict(kinetics)}
+            for (pre, post, receptor), kinetics in system.kinetics.items()
+        ],
+        "bounding_box_um": system.bounding_box.tolist(),
+        "output_radius_um": system.output_radius_um,
+        "input_radius_um": system.input_radius_um,
+    }
+
+
+def _open_new(path: Path) -> h5py.File:
+    file = h5py.File(path, "w", track_order=True)
+    file.attrs["magic"] = _MAGIC
+    file.attrs["version"] = np.array([0, 1], dtype=np.uint32)
+    return file
+
+
+def _write_nodes(system: System, folder: Path) -> None:
+    types = ["node_type_id pop_name model_type"]
+    with _open_new(folder / _NODES) as file:
+        for type_id, population in enumerate(system.populations):
+            rows = slice(population.start, population.stop)
+            group = file.create_group(f"nodes/{population.name}")
+            group["node_type_id"] = np.full(population.count, type_id, dtype=np.int64)
+            group["node_id"] = np.arange(population.count, dtype=np.uint64)
+            group["node_group_id"] = np.zeros(population.count, dtype=np.uint32)
+            group["node_group_index"] = np.arange(population.count, dtype=np.uint64)
+            for axis, name in enumerate("xyz"):
+                group[f"0/{name}"] = system.positions[rows, axis]
+            for axis, name in enumerate("xy"):
+                group[f"0/dendrite_{name}"] = system.dendrites[rows, axis]
+            types.append(f"{type_id} {population.name} point_neuron")
+    (folder / "node_types.csv").write_text("\n".join(types) + "\n", encoding="utf-8")
+
+
+def _write_edges(system: System, folder: Path) -> None:
+    types = ["edge_type_id pop_name section receptors"]
+    with _open_new(folder / _EDGES) as file:
+        file.create_group("edges")
+        for type_id, projection in enumerate(system.projections):
+            pre, post = system.population(projection.pre), system.population(projection.post)
+            group = file["edges"].create_group(_edge_name(pre.name, post.name))
+            ids = {
+                "source": (pre, projection.pre_gid - pre.start),
+                "target": (post, projection.post_gid - post.start),
+            }
+            for end, (population, node_ids) in ids.items():
+                dataset = group.create_dataset(f"{end}_node_id", data=node_ids.astype(np.uint64))
+                dataset.attrs["node_population"] = population.name
+            group["edge_type_id"] = np.full(len(projection), type_id, dtype=np.int64)
+            group["edge_group_id"] = np.zeros(len(projection), dtype=np.uint32)
+            group["edge_group_index"] = np.arange(len(projection), dtype=np.uint64)
+            group["0/delay"] = projection.delay_ms
+            group["0/distance"] = projection.distance_um
+            group["0/scale"] = projection.scale
+            for name, end in (("source_to_target", "source"), ("target_to_source", "target")):
+                _write_index(group.create_group(f"indices/{name}"), ids[end][1], ids[end][0].count)
+            receptors = ",".join(projection.receptors)
+            types.append(f"{type_id} {_edge_name(pre.name, post.name)} {projection.section} {receptors}")
+    (folder / "edge_types.csv").write_text("\n".join(types) + "\n", encoding="utf-8")
+
+
+def _write_index(group: h5py.Group, node_ids: NDArray[np.int64], count: int) -> None:
+    """For each node the runs of consecutive edges that it has at this end.
+
+    Row n of ``node_id_to_ranges`` is the part ``[first, last)`` of ``range_to_edge_id``, whose rows are edge
+    ids ``[first, last)``.
+    """
+    starts = np.flatnonzero(np.diff(node_ids, prepend=-1))
+    stops = np.append(starts[1:], len(node_ids)) if len(starts) else starts
+    owner = node_ids[starts]
+    order = np.argsort(owner, kind="stable")
+    group["range_to_edge_id"] = np.column_stack([starts, stops])[order].astype(np.uint64)
+    bounds = np.searchsorted(owner[order], np.arange(count + 1))
+    group["node_id_to_ranges"] = np.column_stack([bounds[:-1], bounds[1:]]).astype(np.uint64)
+
+
+def _write_electrodes(system: System, folder: Path) -> None:
+    from probeinterface import Probe, ProbeGroup, write_probeinterface  # slow to import
+
+    probe = Probe(ndim=3, si_units="um", name=system.name)
+    probe.set_contacts(
+        system.electrodes,
+        shapes="circle",
+        shape_params={"radius": _CONTACT_RADIUS_UM},
+        plane_axes=np.tile(np.eye(3)[:2], (system.num_channels, 1, 1)),
+    )
+    probe.set_device_channel_indices(np.arange(system.num_channels))
+    group = ProbeGroup()
+    group.add_probe(probe)
+    write_probeinterface(folder / _ELECTRODES, group)
+
+
+def _read(folder: Path, extras: dict[str, Any]) -> System:
+    populations = tuple(
+        Population(name, entry["first_gid"], entry["count"]) for name, entry in extras["populations"].items()
+    )
+    with h5py.File(folder / _NODES, "r") as file:
+        groups = [file[f"nodes/{population.name}/0"] for population in populations]
+        positions, dendrites = (
+            np.concatenate([np.column_stack([group[name][()] for name in names]) for group in groups])
+            for names in (("x", "y", "z"), ("dendrite_x", "dendrite_y"))
+        )
+    start = {population.name: population.start for population in populations}
+    with h5py.File(folder / _EDGES, "r") as file:
+        projections = tuple(_read_edges(file, entry, start) for entry in extras["projections"])
+    electrodes = np.zeros((0, 3))
+    if (folder / _ELECTRODES).exists():
+        probes = json.loads((folder / _ELECTRODES).read_text(encoding="utf-8"))["probes"]
+        electrodes = np.array(probes[0]["contact_positions"], dtype=np.float64)
+    return System(
+        name=extras["name"],
+        populations=populations,
+        positions=positions,
+        dendrites=dendrites,
+        projections=projections,
+        electrodes=electrodes,
+        bounding_box=np.array(extras["bounding_box_um"], dtype=np.float64),
+        kinetics={
+            (entry["pre"], entry["post"], entry["receptor"]): SynapseKinetics(**entry["values"])
+            for entry in extras["kinetics"]
+        },
+        output_radius_um=extras["output_radius_um"],
+        input_radius_um=extras["input_radius_um"],
+    )
+
+
+def _read_edges(file: h5py.File, entry: dict[str, Any], start: dict[str, int]) -> Projection:
+    pre, post = entry["pre"], entry["post"]
+    group = file["edges"][_edge_name(pre, post)]
+    return Projection(
+        pre=pre,
+        post=post,
+        section=entry["section"],
+        receptors=tuple(entry["receptors"]),
+        pre_gid=group["source_node_id"][()].astype(np.int64) + start[pre],
+        post_gid=group["target_node_id"][()].astype(np.int64) + start[post],
+        distance_um=group["0/distance"][()],
+        delay_ms=group["0/delay"][()],
+        scale=group["0/scale"][()],
+    )

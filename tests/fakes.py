@@ -1,0 +1,69 @@
+"""A simulator of a few lines, so that what lies above the backends is tested in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from livn_gym import backends
+from livn_gym.backends import Backend, Capabilities, CultureSpec, Parameters
+from livn_gym.numerics import uniform
+from livn_gym.recording import Recording, RecordingRequest
+from livn_gym.stimulus import Stimulus
+
+BIN_MS = 5.0
+
+
+class PoissonBackend(Backend):
+    """Unconnected cells that fire at 3 Hz, and at 17.4 Hz under the strongest pulses of the environments.
+
+    Charge raises the rate of all cells alike, by 0.12 Hz for a nC a second on every channel, for as long as
+    the run lasts. Time goes in bins of 5 ms, in which a cell fires at most once. Everything follows from a
+    culture's key, the cell and the bin, as in a real backend.
+    """
+
+    capabilities = Capabilities("fake", snapshots=False, mpi=False)
+
+    def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
+        self.spec = spec
+        self.keys = list(keys)
+        self.bins = [0] * len(keys)
+
+    def run(
+        self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest
+    ) -> list[Recording]:
+        duration_ms = num_steps * self.spec.dt_ms
+        bins = round(duration_ms / BIN_MS)
+        assert abs(bins * BIN_MS - duration_ms) < 1e-6, "the fake runs whole bins"
+        parts = []
+        for b, stimulus in enumerate(stimuli):
+            charge_nC = 0.0 if stimulus is None else stimulus.charge_nC().mean()
+            rate_hz = 3.0 + 120.0 * charge_nC / duration_ms
+            cell, index = np.meshgrid(np.arange(self.spec.system.num_neurons), np.arange(bins))
+            chance, place = uniform(cell, index + self.bins[b], self.keys[b])
+            fires = chance < rate_hz * BIN_MS * 1e-3
+            gid, t = cell[fires].astype(np.int64), (index + place)[fires] * BIN_MS
+            order = np.lexsort((gid, t))
+            self.bins[b] += bins
+            spikes = (
+                (np.zeros(len(gid), np.int64), gid[order], t[order]) if request.spikes is not None else ()
+            )
+            parts.append(Recording(0.0, duration_ms, self.spec.dt_ms, self.spec.dt_ms, 1, *spikes))
+        return parts
+
+    def reset(self, keys: Mapping[int, int]) -> None:
+        for b, key in keys.items():
+            self.keys[b], self.bins[b] = key, 0
+
+    def set_parameters(self, parameters: Parameters) -> None:
+        self.parameters = parameters
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def use_poisson_backend(monkeypatch) -> None:
+    """Make ``backend="fake"`` a backend, and the default one, for a test."""
+    monkeypatch.setitem(backends._BACKENDS, "fake", f"{__name__}:PoissonBackend")
+    monkeypatch.setenv("LIVN_BACKEND", "fake")
