@@ -189,7 +189,7 @@ class _Picture:
         if system.num_channels <= LABELLED_CHANNELS:
             place = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
             for channel, (x, y, _) in enumerate(system.electrodes):
-                axes.annotate(str(channel), (x, y), (0, 0.55 * size), fontsize=7, color="#555555", **place)
+                axes.annotate(str(channel), (x, y), (0, 0.55 * size), fontsize=7, color="#444444", zorder=3, **place)
         return axes.scatter(
             *system.electrodes[:, :2].T,
             c=np.zeros(system.num_channels),

@@ -152,7 +152,7 @@ class PulseShape:
         fits = np.floor(room_ms * rate / 1000.0 + 1e-9) + 1
         count = np.where(room_ms >= -1e-9, fits, 0).astype(np.int64)
         index = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        onset = start_ms + index * np.repeat(1000.0 / rate, count)
+        onset = start_ms + index * 1000.0 / np.repeat(rate, count)
         return np.repeat(culture, count), np.repeat(column, count), onset
 
 

@@ -30,9 +30,7 @@ class PoissonBackend(Backend):
         self.keys = list(keys)
         self.bins = [0] * len(keys)
 
-    def run(
-        self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest
-    ) -> list[Recording]:
+    def run(self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest) -> list[Recording]:
         duration_ms = num_steps * self.spec.dt_ms
         bins = round(duration_ms / BIN_MS)
         assert abs(bins * BIN_MS - duration_ms) < 1e-6, "the fake runs whole bins"
@@ -46,9 +44,7 @@ class PoissonBackend(Backend):
             gid, t = cell[fires].astype(np.int64), (index + place)[fires] * BIN_MS
             order = np.lexsort((gid, t))
             self.bins[b] += bins
-            spikes = (
-                (np.zeros(len(gid), np.int64), gid[order], t[order]) if request.spikes is not None else ()
-            )
+            spikes = (np.zeros(len(gid), np.int64), gid[order], t[order]) if request.spikes is not None else ()
             parts.append(Recording(0.0, duration_ms, self.spec.dt_ms, self.spec.dt_ms, 1, *spikes))
         return parts
 

@@ -53,7 +53,8 @@ def demo(
 ) -> None:
     """Hold a culture at a firing rate: a controller against doing nothing, chance and a constant.
 
-    Every agent gets the same culture with the same noise. A whole episode of EI2 takes one to two minutes.
+    Every agent gets the same culture with the same noise. A whole episode of EI2 takes about two minutes on two
+    processors.
     """
     import gymnasium as gym
 
@@ -102,9 +103,9 @@ def _compete(
     """An episode of every agent, as many at once as there are processors: simulators run beside Python."""
     from concurrent.futures import ThreadPoolExecutor
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    columns = (TextColumn("{task.description:22}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description:22}"), BarColumn(), MofNCompleteColumn())
     with (
         Progress(*columns, TextColumn("{task.fields[rate]}"), console=Console(stderr=True)) as progress,
         ThreadPoolExecutor(max_workers=os.cpu_count()) as pool,

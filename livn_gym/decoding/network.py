@@ -33,7 +33,8 @@ class BurstDetection(SpikeDecoding):
     Args:
         duration: Length of the run, ms.
         min_rate_hz: Lowest mean rate of a cell in a burst.
-        relative: Lowest rate in units of the run's mean; 0 for runs that may lie within a burst.
+        relative: Lowest rate in units of the run's mean. With 0 the run's mean plays no part, neither here nor
+            for chance: for short runs, which may lie within a burst.
         window_ms: Window of the rate.
         merge_ms: Bursts closer than this are one.
         min_participation: Smallest share of cells that fire in a burst.
@@ -83,7 +84,8 @@ class BurstDetection(SpikeDecoding):
         """Spikes in a window from which on it is a burst's, for a culture with so many spikes in the run."""
         mean = spikes * self.window_ms / self.duration
         floor = max(self.min_rate_hz * cells * self.window_ms / 1000.0, self.relative * mean)
-        return measures.more_than_chance(max(2, math.ceil(floor - 1e-9)), mean, spikes)
+        number = max(2, math.ceil(floor - 1e-9))
+        return measures.more_than_chance(number, mean, spikes) if self.relative else number
 
 
 class Synchrony(SpikeDecoding):

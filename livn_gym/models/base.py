@@ -99,6 +99,11 @@ class Receptor:
     tau_decay_ms: float
     magnesium_mM: float | None = None
 
+    def __post_init__(self) -> None:
+        """Check that it rises faster than it decays."""
+        finite(f"{self.name} tau_rise_ms", self.tau_rise_ms, above=0.0)
+        finite(f"{self.name} tau_decay_ms", self.tau_decay_ms, above=self.tau_rise_ms)
+
     @property
     def normalisation(self) -> float:
         """Factor that gives ``exp(-t/tau_decay) - exp(-t/tau_rise)`` a peak of 1."""

@@ -52,9 +52,19 @@ class ReducedCalciumSomaDendrite(Model):
         return _RECEPTORS[post][name]
 
     def receptor_site(self, post: str, name: str) -> Compartment:
-        """The dendrite for AMPA and NMDA on EXC, the soma for the rest."""
+        """The dendrite for AMPA and NMDA on EXC, the soma for the rest.
+
+        Raises:
+            UnknownName: No such population or receptor.
+        """
+        self.receptor(post, name)
         return "dendrite" if post == "EXC" and name in ("AMPA", "NMDA") else "soma"
 
     def noise_site(self, population: str, sign: Literal["e", "i"]) -> Compartment:
-        """The dendrite for excitatory noise on EXC, the soma for the rest."""
+        """The dendrite for excitatory noise on EXC, the soma for the rest.
+
+        Raises:
+            UnknownName: No such population.
+        """
+        self.cell(population)
         return "dendrite" if population == "EXC" and sign == "e" else "soma"

@@ -111,11 +111,7 @@ def _from_folder(path: Path, sha256: str | None, name: str) -> Path:
     if sha256 not in (None, found):
         raise CorruptData(f"The system in {path} has the SHA-256 {found}, expected {sha256}.")
     # files can differ where the arrays are the same, so the entry is named by the files
-    files = {
-        file.name: file_sha256(file)
-        for file in sorted(path.iterdir())
-        if file.is_file() and file.name != SEAL
-    }
+    files = {file.name: file_sha256(file) for file in sorted(path.iterdir()) if file.is_file() and file.name != SEAL}
     content = hashlib.sha256(repr(files).encode()).hexdigest()
     return _store(name, content, lambda folder: _copy_files(path, folder))
 
@@ -138,9 +134,7 @@ def _unpack(archive: Path, folder: Path, source: str) -> None:
                 _unzip(archive, Path(place))
             else:
                 with tarfile.open(archive, "r:gz") as tar:
-                    tar.extractall(
-                        place, filter="data"
-                    )  # refuses files outside, links to outside and devices
+                    tar.extractall(place, filter="data")  # refuses files outside, links to outside and devices
         except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError) as error:
             raise CorruptData(f"{source} cannot be unpacked: {error}") from error
         top = [entry for entry in Path(place).iterdir() if not entry.name.startswith(".")]

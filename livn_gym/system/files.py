@@ -18,9 +18,7 @@ def read(path: str | Path) -> System:
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        raise InvalidInput(
-            f"A system is a folder; {folder} is {'a file' if folder.exists() else 'not there'}."
-        )
+        raise InvalidInput(f"A system is a folder; {folder} is {'a file' if folder.exists() else 'not there'}.")
     if (folder / sonata.CONFIG).exists():
         return sonata.read(folder)
     if any((folder / name).exists() for name in livn_folder.MARKS):

@@ -97,15 +97,11 @@ def _positions(area: Area, gids: Ints, seed: int) -> Ints:
         xy = [radius + r * part for part in numerics.direction(words[1])]
     else:
         sizes = (area.width_um * 1e3, area.height_um * 1e3)
-        xy = [
-            size * ((word.astype(np.float64) + 0.5) / _ONE) for size, word in zip(sizes, words, strict=True)
-        ]
+        xy = [size * ((word.astype(np.float64) + 0.5) / _ONE) for size, word in zip(sizes, words, strict=True)]
     return np.rint(np.column_stack(xy)).astype(np.int64)
 
 
-def _projection(
-    config: GeneratorConfig, pre: Population, post: Population, milli: Ints, seed: int
-) -> Projection:
+def _projection(config: GeneratorConfig, pre: Population, post: Population, milli: Ints, seed: int) -> Projection:
     """Draw the synapses from one population onto another."""
     threshold = _thresholds(config, pre, post, milli)
     key = numerics.stream_key(seed, _CONNECTIONS)
@@ -130,9 +126,7 @@ def _projection(
     )
 
 
-def _thresholds(
-    config: GeneratorConfig, pre: Population, post: Population, milli: Ints
-) -> NDArray[np.uint64]:
+def _thresholds(config: GeneratorConfig, pre: Population, post: Population, milli: Ints) -> NDArray[np.uint64]:
     """Connection probability times 2**32 for distances of 0, 1, 2, ... thousandths of um up to the cutoff.
 
     The expected number of synapses is a sum of integers over a histogram of the distances, so it is exact

@@ -128,16 +128,12 @@ class GeneratorConfig:
         for key in ("sigma_um", "cutoff_um", "velocity_um_per_ms", "delay_resolution_ms"):
             finite(key, getattr(self, key), above=0.0)
         if self.cutoff_um > 10.0 * self.sigma_um:
-            raise InvalidInput(
-                f"cutoff_um must be at most 10 sigma_um, got {self.cutoff_um:g} of {self.sigma_um:g}."
-            )
+            raise InvalidInput(f"cutoff_um must be at most 10 sigma_um, got {self.cutoff_um:g} of {self.sigma_um:g}.")
         if self.cutoff_um > 2e4:  # the generator tabulates the probability at every thousandth of um
             raise InvalidInput(f"cutoff_um must be at most 20000 um, got {self.cutoff_um:g}.")
         thousandths = self.delay_resolution_ms * 1e3
         if round(thousandths) < 1 or abs(thousandths - round(thousandths)) > 1e-9:
-            raise InvalidInput(
-                f"delay_resolution_ms must be a multiple of 0.001, got {self.delay_resolution_ms:g}."
-            )
+            raise InvalidInput(f"delay_resolution_ms must be a multiple of 0.001, got {self.delay_resolution_ms:g}.")
         for key in ("delay_base_ms", "scale_cv"):
             finite(key, getattr(self, key), minimum=0.0)
         for key in ("output_radius_um", "input_radius_um"):
@@ -154,9 +150,7 @@ class GeneratorConfig:
                     raise unknown_name("population of in_degree", name, names)
             finite(f"in_degree of {'_'.join(pair)}", degree, above=0.0)
             if pair[0] not in self.synapses:
-                raise InvalidInput(
-                    f"Population {pair[0]} makes connections, so [synapses] must have an entry for it."
-                )
+                raise InvalidInput(f"Population {pair[0]} makes connections, so [synapses] must have an entry for it.")
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], name: str) -> Self:
@@ -215,9 +209,7 @@ class GeneratorConfig:
         return cls.from_mapping(table, path.stem)
 
 
-def _table(
-    where: str, table: object, required: Collection[str], optional: Collection[str] = ()
-) -> Mapping[str, Any]:
+def _table(where: str, table: object, required: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
     """``table`` if it is a mapping with all required and no unknown keys."""
     if not isinstance(table, Mapping):
         raise InvalidInput(f"{where} {_NOT_A_TABLE}, got {table!r}.")
@@ -267,9 +259,7 @@ def _populations(table: object) -> tuple[Population, ...]:
     populations, start = [], 0
     for name, count in counts.items():
         if not _NAME.fullmatch(name):
-            raise InvalidInput(
-                f"A population's name is letters and digits, starting with a letter; got {name!r}."
-            )
+            raise InvalidInput(f"A population's name is letters and digits, starting with a letter; got {name!r}.")
         populations.append(Population(name, start, _whole(f"number of {name} cells", count, 1)))
         start += count
     return tuple(populations)

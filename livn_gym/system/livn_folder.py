@@ -56,9 +56,7 @@ def read(folder: str | Path) -> System:
                 if entry is None and not len(edges[0]):
                     continue
                 if entry is None:
-                    raise CorruptData(
-                        f"{folder / GRAPH} does not describe the synapses {pre.name} -> {post.name}."
-                    )
+                    raise CorruptData(f"{folder / GRAPH} does not describe the synapses {pre.name} -> {post.name}.")
                 receptors = _receptors(folder / GRAPH, entry, pre, post)
                 kinetics |= {(pre.name, post.name, name): values for name, values in receptors.items()}
                 projections.append(_projection(pre, post, _SECTIONS[entry["type"]], tuple(receptors), edges))
@@ -164,18 +162,12 @@ def _populations(file: _Hdf5, definitions: Mapping[str, Any]) -> list[Population
     if not {"Start", "Count", "Population"} <= set(table.dtype.names or ()):
         raise file.damaged(place, "lacks the columns Start, Count, Population")
     known = {
-        number: name
-        for entry in _configs(definitions, "population_definitions")
-        for name, number in entry.items()
+        number: name for entry in _configs(definitions, "population_definitions") for name, number in entry.items()
     }
     names = file.names("Populations")
-    sizes = (
-        {name: len(file.index(f"{_coordinate(name, 'X')}/Cell Index")) for name in names} if not known else {}
-    )
+    sizes = {name: len(file.index(f"{_coordinate(name, 'X')}/Cell Index")) for name in names} if not known else {}
     populations, stop = [], 0
-    for start, count, number in sorted(
-        (int(r["Start"]), int(r["Count"]), int(r["Population"])) for r in table
-    ):
+    for start, count, number in sorted((int(r["Start"]), int(r["Count"]), int(r["Population"])) for r in table):
         if count == 0:
             continue
         name = known.get(number) if known else next((n for n in names if sizes[n] == count), None)
@@ -205,12 +197,7 @@ def _positions(file: _Hdf5, population: Population) -> NDArray[np.float64]:
         value = file.thousandths(f"{place}/Attribute Value")
         if not np.array_equal(np.sort(cell), np.arange(population.count)):
             raise file.damaged(place, f"does not have each of {population.count} cells once")
-        if (
-            len(pointer) != len(cell) + 1
-            or np.any(np.diff(pointer) != 1)
-            or pointer[0]
-            or pointer[-1] != len(value)
-        ):
+        if len(pointer) != len(cell) + 1 or np.any(np.diff(pointer) != 1) or pointer[0] or pointer[-1] != len(value):
             raise file.damaged(place, "does not have one value for each cell")
         column = np.empty(population.count)
         column[cell] = value
@@ -243,21 +230,15 @@ def _edges(file: _Hdf5, pre: Population, post: Population) -> Edges:
         return source, source.copy(), distance
     sizes = np.diff(block)
     if len(sizes) != len(index) or not len(sizes) or block[0] != 0 or block[-1] != len(pointer):
-        raise file.damaged(
-            f"{place}/Edges/Destination Block Pointer", "does not fit the blocks or the pointers"
-        )
+        raise file.damaged(f"{place}/Edges/Destination Block Pointer", "does not fit the blocks or the pointers")
     sizes[-1] -= 1
     if np.any(sizes < 0) or np.any(np.diff(pointer) < 0) or pointer[0] != 0 or pointer[-1] != len(source):
-        raise file.damaged(
-            f"{place}/Edges/Destination Pointer", f"does not lead through all {len(source)} edges"
-        )
+        raise file.damaged(f"{place}/Edges/Destination Pointer", f"does not lead through all {len(source)} edges")
     target = np.concatenate([first + np.arange(size) for first, size in zip(index, sizes, strict=True)])
     target = np.repeat(target, np.diff(pointer))
     for name, ids, population in (("source", source, pre), ("destination", target, post)):
         if ids.min() < 0 or ids.max() >= population.count:
-            raise file.damaged(
-                place, f"has a {name} outside the {population.count} cells of {population.name}"
-            )
+            raise file.damaged(place, f"has a {name} outside the {population.count} cells of {population.name}")
     if np.any(distance < 0.0):
         raise file.damaged(f"{place}/Connections/distance", "has a negative distance")
     order = np.lexsort((source, target))
@@ -293,16 +274,13 @@ def _synapses(
             kind = entry.get("type") if isinstance(entry, Mapping) else None
             if kind not in _SECTIONS:
                 raise CorruptData(
-                    f"{path}: synapses {pre.name} -> {post.name} are of type {kind!r}, "
-                    f"expected one of {[*_SECTIONS]}."
+                    f"{path}: synapses {pre.name} -> {post.name} are of type {kind!r}, expected one of {[*_SECTIONS]}."
                 )
             return entry
     return None
 
 
-def _receptors(
-    path: Path, entry: Mapping[str, Any], pre: Population, post: Population
-) -> dict[str, SynapseKinetics]:
+def _receptors(path: Path, entry: Mapping[str, Any], pre: Population, post: Population) -> dict[str, SynapseKinetics]:
     where = f"{path}: mechanisms.default of the synapses {pre.name} -> {post.name}"
     try:
         receptors = {
@@ -328,6 +306,7 @@ def _electrodes(path: Path) -> tuple[NDArray[np.float64], dict[str, float | None
     layout = _json(path)
     try:
         rows = np.array(layout["electrode_coordinates"], dtype=np.float64).reshape(-1, 4)
+        rows = rows[np.argsort(rows[:, 0], kind="stable")]  # a channel is an electrode's id
         radii = {
             key: None if layout.get(key) is None else finite(key, layout[key], above=0.0)
             for key in ("input_radius", "output_radius")

@@ -40,9 +40,7 @@ def predefined(name: str) -> Path:
     # The entry is named by all that shapes the files, so that a new release does not take an old one's.
     content = json.dumps([sonata.FORMAT, config.load("systems", name)], sort_keys=True)
     key = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return cached_folder(
-        f"predefined/{name}-{key}", lambda folder: sonata.write_files(generate(recipe), folder)
-    )
+    return cached_folder(f"predefined/{name}-{key}", lambda folder: sonata.write_files(generate(recipe), folder))
 
 
 def predefined_config(name: str) -> GeneratorConfig:

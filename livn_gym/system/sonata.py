@@ -84,9 +84,7 @@ def write_files(system: System, folder: Path) -> None:
                 {
                     "edges_file": f"$BASE_DIR/{_EDGES}",
                     "edge_types_file": "$BASE_DIR/edge_types.csv",
-                    "populations": {
-                        _edge_name(p.pre, p.post): {"type": "chemical"} for p in system.projections
-                    },
+                    "populations": {_edge_name(p.pre, p.post): {"type": "chemical"} for p in system.projections},
                 }
             ]
             if system.projections
@@ -127,9 +125,7 @@ def read(folder: str | Path) -> System:
         AttributeError,
         RuntimeError,
     ) as error:  # h5py's and json's
-        raise CorruptData(
-            f"{folder} holds a damaged SONATA circuit: {type(error).__name__}: {error}."
-        ) from error
+        raise CorruptData(f"{folder} holds a damaged SONATA circuit: {type(error).__name__}: {error}.") from error
     if system.sha256() != extras.get("sha256"):
         raise CorruptData(
             f"{folder} is damaged: its arrays have the SHA-256 {system.sha256()}, {CONFIG} states "

@@ -63,9 +63,7 @@ class Projection:
         for name in ("pre_gid", "post_gid", "distance_um", "delay_ms", "scale"):
             array = getattr(self, name)
             if array.shape != self.pre_gid.shape or array.ndim != 1 or not np.isfinite(array).all():
-                raise InvalidInput(
-                    f"{name} of {self.pre}->{self.post} must hold one finite value for each synapse."
-                )
+                raise InvalidInput(f"{name} of {self.pre}->{self.post} must hold one finite value for each synapse.")
             array.flags.writeable = False
         if len(self) and self.delay_ms.min() <= 0.0:
             raise InvalidInput(f"Delays of {self.pre}->{self.post} must be positive.")
@@ -77,9 +75,7 @@ class Projection:
     @property
     def weight_names(self) -> tuple[str, ...]:
         """Keys of the projection's weights, ``PRE_POST-section-RECEPTOR-weight``."""
-        return tuple(
-            f"{self.pre}_{self.post}-{self.section}-{receptor}-weight" for receptor in self.receptors
-        )
+        return tuple(f"{self.pre}_{self.post}-{self.section}-{receptor}-weight" for receptor in self.receptors)
 
     def onto(self, start: int, stop: int) -> Projection:
         """The part whose postsynaptic gid lies in ``[start, stop)``; views, no copies."""
@@ -137,9 +133,7 @@ class System:
         stop = 0
         for population in self.populations:
             if population.start != stop or population.count < 1:
-                raise InvalidInput(
-                    f"Populations must be non-empty and contiguous from gid 0, got {population}."
-                )
+                raise InvalidInput(f"Populations must be non-empty and contiguous from gid 0, got {population}.")
             stop = population.stop
         for name, array, width in (
             ("positions", self.positions, 3),
@@ -151,17 +145,13 @@ class System:
                 raise InvalidInput(f"{name} must be finite with shape [{rows}, {width}], got {array.shape}.")
             array.flags.writeable = False
         if self.bounding_box.shape != (2, 3) or not np.isfinite(self.bounding_box).all():
-            raise InvalidInput(
-                f"bounding_box must be finite with shape [2, 3], got {self.bounding_box.shape}."
-            )
+            raise InvalidInput(f"bounding_box must be finite with shape [2, 3], got {self.bounding_box.shape}.")
         self.bounding_box.flags.writeable = False
         for projection in self.projections:
             for gid, name in ((projection.pre_gid, projection.pre), (projection.post_gid, projection.post)):
                 population = self.population(name)
                 if len(gid) and (gid.min() < population.start or gid.max() >= population.stop):
-                    raise InvalidInput(
-                        f"A gid of projection {projection.pre}->{projection.post} is not in {name}."
-                    )
+                    raise InvalidInput(f"A gid of projection {projection.pre}->{projection.post} is not in {name}.")
 
     @classmethod
     def from_directory(cls, path: str | Path) -> System:
@@ -238,8 +228,7 @@ class System:
             "populations": {population.name: population.count for population in self.populations},
             "synapses": self.num_synapses,
             "in_degree": {
-                f"{p.pre}->{p.post}": round(len(p) / self.population(p.post).count, 2)
-                for p in self.projections
+                f"{p.pre}->{p.post}": round(len(p) / self.population(p.post).count, 2) for p in self.projections
             },
             "delay_ms": {
                 f"{p.pre}->{p.post}": [float(p.delay_ms.min()), float(p.delay_ms.max())]

@@ -54,7 +54,7 @@ def test_rate_grows_with_current(column, currents):
 
 def test_published_motoneuron_shows_no_hysteresis_on_a_current_ramp():
     cell = BoothRinzelKiehn.named("published_1997")
-    # The paper's density of current in the soma's equation is of the whole cell, divided by p.
+    # The paper's current density is per area of the soma (Pinsky & Rinzel's is of the whole cell).
     density = np.interp(np.arange(10_000) + 0.5, [0, 5000, 10_000], [0, 25, 0])
     with Lab(system(), model=PUBLISHED, dt=0.025, scheme="second_order") as lab:
         nA = density[:, None] * cell.density_to_nA(1.0, "soma")

@@ -52,11 +52,7 @@ def crowd(seed=0):
 
 
 def test_same_seed_same_culture_other_seed_another():
-    assert (
-        generate(config()).sha256()
-        == generate(config()).sha256()
-        == generate(config(seed=1), seed=7).sha256()
-    )
+    assert generate(config()).sha256() == generate(config()).sha256() == generate(config(seed=1), seed=7).sha256()
     hashes = {generate(config(), seed).sha256() for seed in (*range(20), 2**32, 2**64 - 1)}
     assert len(hashes) == 22
 
@@ -78,9 +74,7 @@ def test_another_checksum_is_refused():
     stated = "0" * 64
     with pytest.raises(CorruptData, match=f"config states {stated}"):
         generate(config(sha256=stated))
-    assert (
-        generate(config(sha256=stated), seed=8).num_neurons == 50
-    )  # it speaks of the config's own seed only
+    assert generate(config(sha256=stated), seed=8).num_neurons == 50  # it speaks of the config's own seed only
 
 
 @given(
@@ -114,9 +108,7 @@ def test_every_culture_is_well_formed(seed, count, shape, cutoff_um, degree, res
         assert np.all(np.diff(order) > 0)  # sorted by (post, pre), each pair once
         assert np.all(p.pre_gid != p.post_gid)
         d = np.hypot(*(xyz[p.pre_gid] - xyz[p.post_gid]).T[:2])
-        assert np.all(np.abs(p.distance_um - d) < 6e-4) and np.array_equal(
-            np.round(p.distance_um, 3), p.distance_um
-        )
+        assert np.all(np.abs(p.distance_um - d) < 6e-4) and np.array_equal(np.round(p.distance_um, 3), p.distance_um)
         steps = p.delay_ms / resolution_ms
         assert np.all(np.abs(steps - np.round(steps)) < 1e-6)
         assert np.all(np.abs(p.delay_ms - 0.5 - p.distance_um / 250.0) <= 0.5 * resolution_ms + 1e-9)
@@ -146,9 +138,7 @@ def test_predefined_grids():
     one, two = (generate(predefined_config(name)) for name in ("EI1", "EI2"))
     assert one.electrodes.tolist() == [[20.0, 20.0, 0.0]]
     assert one.output_radius_um == 50.0
-    assert (
-        sorted(set(two.electrodes[:, 0])) == sorted(set(two.electrodes[:, 1])) == [50.0, 150.0, 250.0, 350.0]
-    )
+    assert sorted(set(two.electrodes[:, 0])) == sorted(set(two.electrodes[:, 1])) == [50.0, 150.0, 250.0, 350.0]
     assert two.electrodes[1].tolist() == [150.0, 50.0, 0.0]
 
 
@@ -178,9 +168,7 @@ def test_probability_falls_as_the_gaussian_of_distance():
     (edges,) = system.projections
     xy = system.positions[:, :2]
     distance = np.sqrt(((xy[:, None] - xy[None]) ** 2).sum(axis=2))
-    np.fill_diagonal(
-        distance, np.inf
-    )  # 32 MB: the comparison may have the N x N matrix that the generator must not
+    np.fill_diagonal(distance, np.inf)  # 32 MB: the comparison may have the N x N matrix that the generator must not
     kernel = np.where(distance <= 300.0, np.exp(-0.5 * (distance / 100.0) ** 2), 0.0)
     amplitude = 10.0 * 2000 / kernel.sum()
     assert amplitude < 1.0  # else the probability would be cut at 1
@@ -230,10 +218,7 @@ def test_equal_strengths_without_variation():
 @pytest.mark.parametrize("shape", ["rectangle", "disk"])
 def test_positions_are_uniform(shape):
     area = Area(shape, 1000.0, 1000.0)
-    xy = (
-        generate(config(area=area, populations=(Population("EXC", 0, 8000),), in_degree={})).positions[:, :2]
-        - 500
-    )
+    xy = generate(config(area=area, populations=(Population("EXC", 0, 8000),), in_degree={})).positions[:, :2] - 500
     radius = np.hypot(*xy.T)
     parts = [xy[:, 0] < 0, xy[:, 1] < 0, (xy[:, 0] < 0) == (xy[:, 1] < 0), radius < 500 * math.sqrt(0.5)]
     shares = [0.5, 0.5, 0.5, 0.5 if shape == "disk" else math.pi / 8]
@@ -261,9 +246,7 @@ def test_pairs_within_the_cutoff_come_once_each():
     milli = rng.integers(0, 10_000, (60, 2))
     pre, post = Population("A", 0, 40), Population("B", 20, 40)  # they share the cells 20 ... 39
     for cutoff in (700, 2500, 20_000):
-        found = [
-            np.concatenate(part) for part in zip(*generator._pairs(pre, post, milli, cutoff), strict=True)
-        ]
+        found = [np.concatenate(part) for part in zip(*generator._pairs(pre, post, milli, cutoff), strict=True)]
         expected = {
             (i, j): round(math.dist(milli[i], milli[j]))
             for i in range(40)
@@ -291,9 +274,7 @@ for name in ("EI1", "EI2", "EI3"):
 
 @pytest.mark.parametrize("wanted", [("X86_V4",), tuple(__cpu_dispatch__)])
 def test_arrays_do_not_depend_on_the_vector_width(wanted):
-    disabled = [
-        name for name in wanted if __cpu_features__.get(name)
-    ]  # NumPy warns of those it does not have
+    disabled = [name for name in wanted if __cpu_features__.get(name)]  # NumPy warns of those it does not have
     environment = os.environ | {"NPY_DISABLE_CPU_FEATURES": " ".join(disabled)}
     child = subprocess.run(
         [sys.executable, "-W", "error", "-c", _CHILD, *disabled],

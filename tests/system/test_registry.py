@@ -75,9 +75,7 @@ def test_processes_that_start_at_once_share_one_folder(cache):
         "path = predefined('EI2')\nprint(path, System.from_directory(path).sha256())"
     )
     children = [
-        subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(4)
     ]
     results = [(*child.communicate(), child.returncode) for child in children]

@@ -1,0 +1,183 @@
+"""The loop over a batch, on the Poisson fake: what is seen, what is scored, what a reset does."""
+
+import numpy as np
+import pytest
+from cultures import system
+
+from livn_gym.decoding import make as make_decoding
+from livn_gym.encoding import make as make_encoding
+from livn_gym.env import Env
+from livn_gym.envs import tasks
+from livn_gym.envs.loop import ClosedLoop
+from livn_gym.errors import ClosedError, InvalidInput
+
+
+def make_loop(batch=1, step_ms=200.0, settle_ms=1000.0, target_hz=(4.0, 14.0), charge_cost=0.05):
+    env = Env(system(8, 2), backend="fake", num_cultures=batch).init()
+    task = tasks.create("rate_tracking", env, target_hz=target_hz, charge_cost=charge_cost)
+    decoding = make_decoding("channel_rates", duration=step_ms)
+    return ClosedLoop(env, task, make_encoding("pulse_amplitude"), decoding, step_ms=step_ms, settle_ms=settle_ms)
+
+
+def generators(*seeds):
+    return [np.random.default_rng(seed) for seed in seeds]
+
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+
+def test_the_last_second_is_the_mean_of_its_steps_settling_included():
+    loop = make_loop()
+    observation, info = loop.reset(generators(0), [1])
+    assert [m.time_ms for m in loop.history] == [-800.0, -600.0, -400.0, -200.0, 0.0]
+    rates = [m.rate_hz[0] for m in loop.history]
+    channels = [m.features[0] for m in loop.history]
+    assert info["rate_1s_hz"][0] == pytest.approx(np.mean(rates))
+    for _ in range(7):
+        observation, _, _, info = loop.step(np.ones((1, 1)))
+        rates.append(info["rate_hz"][0])
+        channels.append(loop.measurement.features[0])
+        assert info["rate_1s_hz"][0] == pytest.approx(np.mean(rates[-5:]))
+        np.testing.assert_allclose(observation[0, 0], channels[-1][0], rtol=1e-6)
+        np.testing.assert_allclose(observation[0, 1], np.mean(channels[-5:], axis=0)[0], rtol=1e-6)
+    assert len(loop.history) == 5
+
+
+def test_rates_are_spikes_over_cells_and_seconds():
+    loop = make_loop()
+    loop.reset(generators(0), [1])
+    _, _, _, info = loop.step(np.ones((1, 1)))
+    spikes = len(loop.measurement.recording.spike_t)
+    assert spikes > 0
+    assert info["rate_hz"][0] == pytest.approx(spikes / 10 / 0.2)
+
+
+def test_without_settling_the_first_observation_is_silence_and_the_mean_uses_what_there_is():
+    loop = make_loop(settle_ms=0.0)
+    observation, info = loop.reset(generators(0), [1])
+    assert not observation[0, :2].any() and info["rate_1s_hz"][0] == 0.0 and loop.env.t == 0.0
+    _, _, _, first = loop.step(np.ones((1, 1)))
+    assert first["rate_1s_hz"] == first["rate_hz"]
+    _, _, _, second = loop.step(np.ones((1, 1)))
+    assert second["rate_1s_hz"][0] == pytest.approx((first["rate_hz"][0] + second["rate_hz"][0]) / 2)
+
+
+def test_settling_takes_its_time_without_steps_or_charge():
+    loop = make_loop(settle_ms=2100.0)
+    _, info = loop.reset(generators(0), [1])
+    assert loop.env.t == pytest.approx(2100.0)
+    assert info["charge_nC"][0] == 0.0 and info["time_ms"][0] == 0.0
+    assert all(not m.charge_nC.any() for m in loop.history)
+
+
+def test_charge_is_counted_by_hand():
+    # 15 uA for 0.2 ms is 3 nC a phase; two phases, 4 pulses in 200 ms at 20 Hz: 24 nC. At action 0 half.
+    loop = make_loop()
+    loop.reset(generators(0), [1])
+    for action, charge, share in ((1.0, 24.0, 1.0), (0.0, 12.0, 0.5), (-1.0, 0.0, 0.0)):
+        _, _, _, info = loop.step(np.full((1, 1), action))
+        assert info["charge_nC"][0] == pytest.approx(charge)
+        assert info["charge_fraction"][0] == pytest.approx(share)
+
+
+def test_the_reward_is_the_relative_error_and_the_cost_of_charge():
+    loop = make_loop(target_hz=8.0, charge_cost=0.1)
+    loop.reset(generators(0), [1])
+    for action in (1.0, -1.0, 0.5):
+        _, reward, terminated, info = loop.step(np.full((1, 1), action))
+        expected = -abs(info["rate_1s_hz"][0] - 8.0) / 8.0 - 0.1 * info["charge_fraction"][0]
+        assert reward[0] == pytest.approx(expected)
+        assert not terminated[0]
+
+
+def test_stimulation_reaches_the_culture():
+    loop = make_loop()
+    loop.reset(generators(0), [1])
+    quiet = np.mean([loop.step(np.full((1, 1), -1.0))[3]["rate_hz"][0] for _ in range(20)])
+    driven = np.mean([loop.step(np.full((1, 1), 1.0))[3]["rate_hz"][0] for _ in range(20)])
+    # 10 Poisson cells for 4 s: 3 Hz +- 0.3 at rest, so that a doubling is far outside chance
+    assert driven > 2 * quiet
+
+
+def test_a_batch_is_its_single_cultures():
+    batch = make_loop(batch=3)
+    singles = [make_loop() for _ in range(3)]
+    seeds = [5, 9, 2]
+    together, _ = batch.reset(generators(*seeds), seeds)
+    alone = [loop.reset(generators(seed), [seed])[0] for loop, seed in zip(singles, seeds, strict=True)]
+    np.testing.assert_array_equal(together, np.concatenate(alone))
+    actions = np.array([[-1.0], [0.2], [1.0]])
+    for _ in range(3):
+        observation, reward, _, info = batch.step(actions)
+        for b, loop in enumerate(singles):
+            own = loop.step(actions[b : b + 1])
+            np.testing.assert_array_equal(observation[b], own[0][0])
+            assert reward[b] == own[1][0]
+            assert all(info[name][b] == own[3][name][0] for name in info)
+    assert len({tuple(row) for row in observation}) == 3
+
+
+def test_seeds_reproduce_and_no_seed_goes_to_the_next_trial():
+    loop = make_loop()
+    first, _ = loop.reset(generators(3), [3])
+    second, _ = loop.reset(generators(3), [None])
+    assert loop.env.trials == [1]
+    again, _ = loop.reset(generators(3), [3])
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(second, loop.reset(generators(3), [None])[0])
+    assert (first != second).any()
+
+
+def test_a_first_reset_without_a_seed_takes_one_from_the_tasks_generator():
+    one, other = make_loop(), make_loop()
+    np.testing.assert_array_equal(one.reset(generators(1), [None])[0], other.reset(generators(1), [None])[0])
+    assert one.env.seeds == other.env.seeds != [0]
+    assert one.env.trials == [0]
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        ([[2.0]], "-1 ... 1"),
+        ([[np.nan]], "NaN"),
+        ([[np.inf]], "NaN"),
+        ([[0.0, 0.0]], r"\(1,\), got \(2,\)"),
+        ([["a"]], "numbers"),
+    ],
+)
+def test_bad_actions_are_refused_and_nothing_runs(action, message):
+    loop = make_loop()
+    loop.reset(generators(0), [1])
+    before = loop.env.t
+    with pytest.raises(InvalidInput, match=message):
+        loop.step(np.array(action))
+    assert loop.env.t == before
+
+
+@pytest.mark.parametrize("step_ms", [300.0, 2000.0, 0.0, -200.0, float("nan"), 0.01])
+def test_steps_must_divide_a_second(step_ms):
+    with pytest.raises(InvalidInput):
+        make_loop(step_ms=step_ms)
+
+
+def test_other_steps_that_divide_a_second_do():
+    loop = make_loop(step_ms=500.0)
+    loop.reset(generators(0), [1])
+    loop.step(np.zeros((1, 1)))
+    assert [m.time_ms for m in loop.history] == [0.0, 500.0]
+
+
+def test_negative_settling_is_refused():
+    with pytest.raises(InvalidInput, match="settle_ms"):
+        make_loop(settle_ms=-1.0)
+
+
+def test_a_closed_loop_refuses_to_run():
+    loop = make_loop()
+    loop.reset(generators(0), [1])
+    loop.close()
+    loop.close()
+    with pytest.raises(ClosedError):
+        loop.step(np.zeros((1, 1)))
+    with pytest.raises(ClosedError):
+        loop.reset(generators(0), [1])

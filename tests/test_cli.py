@@ -1,0 +1,197 @@
+"""The command line, on the Poisson fake, whose answers take milliseconds."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import PoissonBackend, use_poisson_backend
+from typer.testing import CliRunner
+
+import livn_gym
+from livn_gym.cli import app
+from livn_gym.env import Env
+from livn_gym.errors import BackendError
+from livn_gym.system import System, make
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "systems"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Call the command line in an empty folder; gives exit code, standard output and standard error."""
+    use_poisson_backend(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(argument) for argument in arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, result.stdout, result.stderr
+
+    return call
+
+
+def row(output, first):
+    """The cells of the table row that begins with a word."""
+    lines = [re.split(r"\s*│\s*", line)[1:-1] for line in output.splitlines() if "│" in line]
+    (found,) = (line for line in lines if line[0] == first)
+    return found
+
+
+def test_help_names_every_command(run):
+    code, out, _ = run("--help")
+    assert code == 0
+    assert all(re.search(rf"│ {name}\s", out) for name in ("demo", "list", "info", "simulate", "generate"))
+
+
+def test_version(run):
+    assert run("--version") == (0, f"livn_gym {livn_gym.__version__}\n", "")
+
+
+def test_list_shows_ids_and_systems(run):
+    code, out, _ = run("list")
+    assert code == 0
+    assert row(out, "livn/EI2-v0") == ["livn/EI2-v0", "EI2", "rate_tracking", "100"]
+    assert row(out, "EI4") == ["EI4", "10,000", "8,000 EXC, 2,000 INH", "1,024", "4000 x 4000"]
+
+
+def test_info_of_a_predefined_system(run):
+    code, out, _ = run("info", "EI1")
+    assert code == 0
+    assert row(out, "neurons") == ["neurons", "10"]
+    assert row(out, "area_um") == ["area_um", "40 x 40"]
+    assert row(out, "sha256") == ["sha256", make("EI1").sha256()]
+    assert float(row(out, "weight-EXC_EXC-hillock-AMPA-weight")[1]) > 0
+
+
+def test_generate_writes_what_info_and_python_read(run):
+    code, out, _ = run("generate", CONFIGS / "EI1.toml", "mine")
+    assert (code, out.splitlines()[1]) == (0, f"sha256 {make('EI1').sha256()}")
+    assert System.from_directory("mine").sha256() == make("EI1").sha256()
+    assert row(run("info", "mine")[1], "neurons") == ["neurons", "10"]
+
+
+def test_generate_takes_another_seed(run):
+    assert run("generate", CONFIGS / "EI1.toml", "other", "--seed", 7)[0] == 0
+    assert System.from_directory("other").sha256() == make("EI1", seed=7).sha256()
+
+
+def test_generate_never_writes_over_a_folder_with_content(run):
+    Path("full").mkdir()
+    Path("full/mine.txt").write_text("precious")
+    code, _, err = run("generate", CONFIGS / "EI1.toml", "full")
+    assert code == 2 and "full" in err
+    assert [path.name for path in Path("full").iterdir()] == ["mine.txt"]
+
+
+def test_simulate_writes_the_spikes_of_an_unbroken_run(run):
+    code, out, _ = run("simulate", "EI2", "--duration", 250, "--settle", 130, "--seed", 5, "--out", "s.npz")
+    assert code == 0
+    with Env(make("EI2"), seed=5).init() as env:
+        env.apply_model_defaults()
+        env.run(130)
+        env.record_spikes()
+        _, gid, t_ms = env.run(250).spikes
+    saved = np.load("s.npz")
+    assert np.array_equal(saved["gid"], gid)
+    # the run goes in parts, whose times are shifted by sums of floats
+    assert np.allclose(saved["t_ms"], t_ms, rtol=0, atol=1e-9)
+    assert (saved["t0_ms"], saved["duration_ms"], saved["seed"]) == (130, 250, 5)
+    exc = (gid < 80).sum()
+    assert row(out, "EXC") == ["EXC", "80", str(exc), f"{exc / 80 / 0.25:.2f}"]
+    assert os.listdir() == ["s.npz"]
+
+
+@pytest.mark.parametrize(("name", "start"), [("a.png", PNG), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml")])
+def test_simulate_plots(run, name, start):
+    assert run("simulate", "EI1", "--duration", 60, "--plot", name)[0] == 0
+    assert Path(name).read_bytes().startswith(start)
+    assert os.listdir() == [name]
+
+
+def test_demo_compares_agents_and_saves_a_picture(run):
+    code, out, err = run("demo", "--quick")
+    assert code == 0
+    scores = {name: [float(x.replace(",", "")) for x in row(out, name)[1:]] for name in (
+        "silent", "random", "constant (half)", "proportional-integral"
+    )}  # fmt: skip
+    # 5 steps, 16 channels, 4 pulses a step, two phases of 7.5 uA x 0.2 ms
+    assert scores["constant (half)"][2] == 5 * 16 * 4 * 2 * 1.5
+    assert scores["silent"][2] == 0
+    # the fake fires at 3 Hz by itself: 300 +- 17 spikes a second in 100 cells, 0.2 Hz of noise
+    assert scores["silent"][0] == pytest.approx(5.0, abs=1.0)
+    assert all(error >= 0 and total < 0 for error, total, _ in scores.values())
+    assert "5/5" in err
+    assert Path("livn-demo.png").read_bytes().startswith(PNG)
+
+
+def test_demo_repeats_itself(run):
+    tables = [run("demo", "--steps", 3, "--seed", 4, "--env", "livn/EI1-v0")[1] for _ in range(2)]
+    assert tables[0] == tables[1]
+    other = run("demo", "--steps", 3, "--seed", 5, "--env", "livn/EI1-v0")[1]
+    assert row(other, "silent") != row(tables[0], "silent")
+
+
+def test_demo_ends_at_once_when_an_agent_fails(run, monkeypatch):
+    closed = []
+    monkeypatch.setattr(PoissonBackend, "close", lambda self: closed.append(self))
+
+    def fail(self, *arguments):
+        raise BackendError("NEURON failed:\nTraceback\n  a line of it\nIt broke.\n")
+
+    monkeypatch.setattr(PoissonBackend, "run", fail)
+    code, out, err = run("demo", "--quick")
+    assert (code, out) == (1, "")
+    assert err.splitlines()[-1] == "livn-gym: NEURON failed: It broke. (--debug shows all)"
+    assert len(set(closed)) == 4
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["info", "EI22"], 2, "Did you mean 'EI2'?"),
+        (["simulate", "EI1", "--duration", "-5"], 2, "must be at least 0"),
+        (["simulate", "EI1", "--duration", "nan"], 2, "finite"),
+        (["simulate", "EI1", "--duration", "0.01"], 2, "multiple of the time step"),
+        (["simulate", "EI1", "--settle", "0.01"], 2, "--settle"),
+        (["simulate", "EI1", "--plot", "a.txt"], 2, ".png or .pdf or .svg"),
+        (["simulate", "EI1", "--out", "no/a.npz"], 2, "there is no folder 'no'"),
+        (["simulate", "EI1", "--backend", "neurn"], 2, "Did you mean 'neuron'?"),
+        (["generate", "none.toml", "x"], 2, "none.toml"),
+        (["demo", "--env", "livn/EI9-v0"], 2, "livn/EI1-v0"),
+        (["demo", "--quick", "--steps", "3"], 2, "either --quick or --steps"),
+        (["demo", "--target", "-1"], 2, "target_hz"),
+        (["demo", "--picture", "a.jpg"], 2, ".png"),
+        (["demo", "--steps", "0"], 2, "--steps"),
+        (["dmo"], 2, "dmo"),
+    ],
+)
+def test_a_mistake_ends_with_a_message_and_leaves_nothing(run, arguments, code, message):
+    got, out, err = run(*arguments)
+    assert (got, out) == (code, "")
+    assert message in err and "Traceback" not in err
+    assert os.listdir() == []
+
+
+def test_debug_shows_the_traceback():
+    command = [sys.executable, "-c", "from livn_gym.cli import main; main()"]
+    plain = subprocess.run([*command, "info", "EI9"], capture_output=True, text=True)
+    assert (plain.returncode, plain.stderr.count("\n")) == (2, 1)
+    debug = subprocess.run([*command, "--debug", "info", "EI9"], capture_output=True, text=True)
+    assert debug.returncode == 1
+    assert debug.stderr.startswith("Traceback") and "Unknown system" in debug.stderr.splitlines()[-1]
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\nfrom livn_gym.cli import app\n"
+        "try:\n    app(['demo', '--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'h5py', 'neuron', 'numba', 'matplotlib', 'livn_gym.env'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)

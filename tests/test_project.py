@@ -1,0 +1,134 @@
+"""The project's shape: packages, links, layers, the built wheel, lightness, names and sizes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import gymnasium as gym
+import pytest
+
+import livn_gym
+
+ROOT = Path(__file__).resolve().parent.parent
+LINKS = ("agents", "configs", "envs")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+LONGER = {"livn_gym/env.py"}
+"""Files past 400 lines that are one thing and would be harder to read in two."""
+
+
+def packages():
+    """Dotted names of all folders with an ``__init__.py``; those that are linked under their installed name."""
+    tops = [(ROOT / "livn_gym", "livn_gym"), *((ROOT / name, f"livn_gym.{name}") for name in LINKS)]
+    found = []
+    for top, name in tops:
+        for folder, subfolders, files in os.walk(top):  # does not follow the links
+            subfolders[:] = [sub for sub in subfolders if sub != "__pycache__"]
+            if "__init__.py" in files:
+                found.append(".".join([name, *Path(folder).relative_to(top).parts]))
+    return sorted(found)
+
+
+def test_the_list_of_packages_equals_the_folders():
+    assert PROJECT["tool"]["setuptools"]["packages"] == packages()
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_links_are_relative(name):
+    link = ROOT / "livn_gym" / name
+    assert link.is_symlink() and os.readlink(link) == f"../{name}"
+    assert link.resolve() == (ROOT / name).resolve()
+
+
+def test_the_version_is_said_once():
+    assert livn_gym.__version__ == version("livn_gym") == PROJECT["project"]["version"]
+
+
+def test_importing_is_light():
+    code = (
+        "import sys, livn_gym\n"
+        "print({'torch', 'neuron', 'numba', 'mpi4py', 'matplotlib'} & set(sys.modules) or 'light')"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "light\n"
+
+
+def test_importing_registers_exactly_these_ids():
+    ids = [env_id for env_id in gym.registry if env_id.startswith("livn/")]
+    assert ids == [f"livn/EI{k}-v0" for k in (1, 2, 3, 4)]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel built from a copy without what is ignored, unpacked; by the build backend that pip would call."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("livn_gym", *LINKS):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / "tests", source / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    build = f"from setuptools import build_meta; print(build_meta.build_wheel({str(target)!r}))"
+    done = subprocess.run([sys.executable, "-c", build], cwd=source, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(target.glob("*.whl"))) as archive:
+        archive.extractall(target / "unpacked")
+    return target / "unpacked"
+
+
+def test_the_wheel_holds_every_file_once_and_no_tests(wheel):
+    wanted = {
+        str(Path("livn_gym") / path.relative_to(base))
+        for base, tops in ((ROOT / "livn_gym", (ROOT / "livn_gym",)), (ROOT, [ROOT / name for name in LINKS]))
+        for top in tops
+        for folder, _, files in os.walk(top)
+        for path in (Path(folder) / name for name in files)
+        if path.suffix in (".py", ".mod", ".toml", ".yml", ".typed")
+    }
+    assert {"livn_gym/configs/systems/EI2.toml", "livn_gym/envs/tasks/base.py"} <= wanted
+    assert any(name.startswith("livn_gym/backends/neuron/mechanisms/") for name in wanted)
+    held = {str(path.relative_to(wheel)) for path in wheel.rglob("*") if path.is_file()}
+    assert {name for name in held if ".dist-info" not in name} == wanted
+
+
+def test_the_wheel_works_without_the_checkout(wheel, tmp_path):
+    code = (
+        f"import sys; sys.path.insert(0, {str(wheel)!r})\n"
+        "import livn_gym, livn_gym.agents, livn_gym.envs.culture_env\n"
+        "from livn_gym.system import make\n"
+        f"assert livn_gym.envs.__file__.startswith({str(wheel)!r}), livn_gym.envs.__file__\n"
+        "print(livn_gym.__version__, make('EI1').num_neurons)"
+    )
+    environment = {**os.environ, "LIVN_GYM_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{livn_gym.__version__} 10\n"), done.stderr
+
+
+def test_constraints_pin_every_requirement():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert all(re.fullmatch(r"[a-z0-9-]+==[A-Za-z0-9.]+", pin) for pin in pins)
+    pinned = {pin.partition("==")[0] for pin in pins}
+    groups = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]
+    named = {re.match(r"[A-Za-z0-9_-]+", item)[0].lower().replace("_", "-") for group in groups for item in group}
+    assert named - {"livn-gym"} <= pinned
+
+
+def test_checks_run_local_tools_only():
+    text = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r"repo: (\S+)", text)) == {"local"}
+    assert set(re.findall(r"language: (\S+)", text)) == {"system"}
+    assert re.findall(r"entry: (\S+)", text) == ["ruff", "ruff", "mypy", "lint-imports", "codespell"]
+
+
+def test_files_stay_readable():
+    folders = ("livn_gym", "agents", "envs", "configs", "tests", "benchmarks")
+    files = [path for name in folders for path in (ROOT / name).rglob("*.py") if path.is_file()]
+    long = {str(path.relative_to(ROOT)) for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 400}
+    assert len(files) > 50
+    assert long <= LONGER

@@ -1,0 +1,82 @@
+"""The README does what it says: its Python runs, its commands are those of CI, its table and links are right."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from livn_gym.cli import app
+from livn_gym.envs.registration import register_all
+from livn_gym.system import predefined_config
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+PYTHON = blocks("python")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(PYTHON)))
+def test_python_blocks_run_in_a_new_process(number, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PYTHON[number]], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout, "a block shows something"
+
+
+def test_a_block_is_at_most_ten_lines():
+    assert len(PYTHON) == 3
+    assert all(len(block.strip().splitlines()) <= 10 for block in PYTHON)
+
+
+def test_the_two_commands_set_up_and_run():
+    main_job, tests = (block for block in blocks("sh") if "-m venv" in block)
+    for block, extras, last in ((main_job, "neuron,viz", "livn-gym demo"), (tests, "dev", "pytest")):
+        assert block.count("\n") == 1
+        start, install, end = block.strip().split(" && ")
+        assert start == "python3 -m venv .venv"
+        assert install == f".venv/bin/pip install -c constraints.txt -e '.[{extras}]'"
+        assert end == f".venv/bin/{last}"
+    start, install, end = tests.strip().split(" && ")
+    assert f"{start}\n" in CI and f"{install.replace('install', 'install --quiet')} " in CI
+    assert CI.rstrip().splitlines()[-1] == "pytest -n 2"
+
+
+def test_commands_and_options_exist():
+    import typer
+
+    known = typer.main.get_command(app).commands
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("livn-gym ")]
+    assert len(lines) >= 5
+    for line in lines:
+        name, *arguments = line.partition("#")[0].split()[1:]
+        options = {option for parameter in known[name].params for option in parameter.opts}
+        assert all(word in options for word in arguments if word.startswith("--")), line
+
+
+def test_the_table_lists_every_id_with_its_size():
+    rows = dict(re.findall(r"^\| `(livn/[^`]+)` \| (.*) \|$", README, flags=re.MULTILINE))
+    assert list(rows) == list(register_all())
+    for env_id, cells in rows.items():
+        config = predefined_config(env_id.removeprefix("livn/").partition("-")[0])
+        neurons, channels, area, _ = cells.split(" | ")
+        assert neurons == f"{config.populations[-1].stop:,}"
+        assert channels == f"{config.electrodes.rows * config.electrodes.columns:,}"
+        assert area == f"{config.area.width_um:g} x {config.area.height_um:g}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_links_to_files_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]
+    missing = [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()]
+    assert not missing

@@ -1,0 +1,284 @@
+"""Recordings: what they unpack into, and the laws of slice, concat, select and of taking one culture."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livn_gym.errors import InvalidInput, NotRecorded
+from livn_gym.recording import Recording
+
+DT = 0.025
+SAMPLE_DT = 0.05
+
+
+def recording(spikes, steps=40, *, cultures=1, traces=True, t0_ms=0.0, **changes):
+    """A recording of (culture, gid, step) spikes, with traces of cells 0, 2 and 5 that name their place."""
+    rows = np.array(sorted(spikes, key=lambda s: (s[0], s[2], s[1])), dtype=np.int64).reshape(-1, 3)
+    arrays = {}
+    if traces:
+        gids, samples = np.array([0, 2, 5]), round(steps * DT / SAMPLE_DT)
+        place = np.arange(cultures * 3 * samples, dtype=float).reshape(cultures, 3, samples)
+        arrays = {
+            "voltage_gid": gids,
+            "voltage": place,
+            "current_gid": gids,
+            "current_soma": place + 0.25,
+            "current_dendrite": place + 0.5,
+        }
+    return replace(
+        Recording(
+            t0_ms=t0_ms,
+            duration_ms=steps * DT,
+            dt_ms=DT,
+            sample_dt_ms=SAMPLE_DT,
+            num_cultures=cultures,
+            spike_culture=rows[:, 0],
+            spike_gid=rows[:, 1],
+            spike_t=rows[:, 2] * DT,
+            **arrays,
+        ),
+        **changes,
+    )
+
+
+def assert_same(first, second):
+    """Equal in everything; times may differ by the rounding of sums, some 1e-13 ms."""
+    for field in fields(Recording):
+        a, b = getattr(first, field.name), getattr(second, field.name)
+        if isinstance(a, np.ndarray) and a.dtype == np.float64:
+            np.testing.assert_allclose(b, a, rtol=0, atol=1e-9, err_msg=field.name)
+        elif isinstance(a, np.ndarray):
+            np.testing.assert_array_equal(b, a, err_msg=field.name)
+        else:
+            assert a == b or abs(a - b) < 1e-9, field.name
+
+
+def assert_ordered(part):
+    culture, gid, t = part.spikes
+    assert np.array_equal(np.lexsort((gid, t, culture)), np.arange(len(t)))
+    assert (t >= 0).all() and (t < part.duration_ms).all()
+
+
+up_to_three = st.integers(1, 3)
+
+
+@st.composite
+def recordings(draw, cultures=up_to_three):
+    b = draw(cultures)
+    steps = 2 * draw(st.integers(2, 40))
+    spike = st.tuples(st.integers(0, b - 1), st.integers(0, 6), st.integers(0, steps - 1))
+    return recording(draw(st.lists(spike, max_size=30)), steps, cultures=b)
+
+
+def even_steps(whole, *fractions):
+    """Times at whole samples, from fractions of the recording, ascending."""
+    samples = round(whole.duration_ms / SAMPLE_DT)
+    return [round(f * samples) * SAMPLE_DT for f in sorted(fractions)]
+
+
+fractions = st.floats(0, 1)
+
+
+# Unpacking
+
+
+def test_six_arrays_of_a_single_culture():
+    it, t, iv, v, im, mp = recording([(0, 3, 4), (0, 1, 2)])
+    assert it.tolist() == [1, 3]
+    np.testing.assert_allclose(t, [0.05, 0.1])
+    assert iv.tolist() == im.tolist() == [0, 2, 5]
+    assert v.shape == mp.shape == (3, 20)
+    assert mp[0, 0] == 0.25
+
+
+def test_the_membrane_current_is_the_one_asked_for():
+    *_, mp = recording([], current_compartment="dendrite")
+    assert mp[0, 0] == 0.5
+
+
+def test_what_was_not_recorded_is_none():
+    nothing = Recording(0.0, 10.0, DT, DT, 1)
+    assert list(nothing) == [None] * 6
+    with pytest.raises(NotRecorded, match="record_spikes"):
+        _ = nothing.spikes
+
+
+def test_several_cultures_do_not_unpack():
+    with pytest.raises(InvalidInput, match=r"this recording has 2: unpack recording\[b\]"):
+        tuple(recording([], cultures=2))
+
+
+# One culture
+
+
+@given(recordings(), st.data())
+def test_one_culture_holds_its_own_spikes_and_traces(whole, data):
+    b = data.draw(st.integers(0, whole.num_cultures - 1))
+    part = whole[b]
+    culture, gid, t = whole.spikes
+    it, times, _, v, _, mp = part
+    np.testing.assert_array_equal(it, gid[culture == b])
+    np.testing.assert_array_equal(times, t[culture == b])
+    np.testing.assert_array_equal(v, whole.voltage[b])
+    np.testing.assert_array_equal(mp, whole.current_soma[b])
+    assert part.num_cultures == 1 and (part.spike_culture == 0).all()
+    assert_same(part, part[0])
+
+
+def test_cultures_out_of_range_are_refused():
+    for index in (2, -1):
+        with pytest.raises(InvalidInput, match=f"0 ... 1, got {index}"):
+            recording([], cultures=2)[index]
+
+
+def test_one_culture_of_a_recording_without_spikes():
+    silent = replace(recording([], cultures=2), spike_culture=None, spike_gid=None, spike_t=None)
+    assert silent[1].spike_t is None
+    np.testing.assert_array_equal(silent[1].voltage[0], silent.voltage[1])
+
+
+# Slices
+
+
+def test_a_slice_by_hand():
+    part = recording([(0, 1, 3), (0, 2, 4), (0, 3, 7), (0, 4, 8)], t0_ms=100.0).slice(0.1, 0.2)
+    assert (part.t0_ms, part.duration_ms) == (100.1, 0.1)
+    assert part.spike_gid.tolist() == [2, 3]
+    np.testing.assert_allclose(part.spike_t, [0.0, 0.075], atol=1e-12)
+    np.testing.assert_array_equal(part.voltage[0, 0], [2, 3])
+
+
+@given(recordings())
+def test_the_whole_slice_is_the_recording(whole):
+    assert_same(whole.slice(0, whole.duration_ms), whole)
+
+
+def test_the_whole_slice_keeps_a_spike_just_before_the_end():
+    late = replace(recording([(0, 1, 3)]), spike_t=np.array([np.nextafter(1.0, 0)]))
+    assert len(late.slice(0, 1.0).spike_t) == 1
+
+
+@given(recordings(), fractions, fractions, fractions, fractions)
+def test_a_slice_of_a_slice_is_a_slice(whole, a, b, c, d):
+    start, inner, end, stop = even_steps(whole, a, b, c, d)
+    if start < stop and inner < end:
+        outer = whole.slice(start, stop)
+        assert_ordered(outer)
+        assert_same(outer.slice(inner - start, end - start), whole.slice(inner, end))
+
+
+@given(recordings(), fractions)
+def test_slices_join_to_the_whole(whole, where):
+    (cut,) = even_steps(whole, where)
+    if 0 < cut < whole.duration_ms:
+        parts = [whole.slice(0, cut), whole.slice(cut, whole.duration_ms)]
+        assert sum(len(p.spike_t) for p in parts) == len(whole.spike_t), "each spike is in one part"
+        assert_same(Recording.concat(parts), whole)
+
+
+@given(recordings(), fractions, fractions)
+def test_a_slice_and_a_culture_may_be_taken_in_either_order(whole, a, b):
+    start, stop = even_steps(whole, a, b)
+    if start < stop:
+        for index in range(whole.num_cultures):
+            assert_same(whole.slice(start, stop)[index], whole[index].slice(start, stop))
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "message"),
+    [
+        (-0.1, 0.5, "start_ms must be at least 0"),
+        (0.5, 0.5, "within 0 ... 1 ms, got 0.5 ... 0.5"),
+        (0.6, 0.5, "got 0.6 ... 0.5"),
+        (0.0, 1.1, "got 0 ... 1.1"),
+        (np.nan, 1.0, "start_ms must be a finite number"),
+        (0.0, np.inf, "stop_ms must be a finite number"),
+        (0.025, 0.5, "Traces can only be cut at multiples of 0.05 ms"),
+    ],
+)
+def test_slices_that_make_no_sense_are_refused(start, stop, message):
+    with pytest.raises(InvalidInput, match=message):
+        recording([]).slice(start, stop)
+
+
+def test_spikes_alone_may_be_cut_anywhere():
+    assert recording([(0, 1, 3)], traces=False).slice(0.07, 0.08).spike_gid.tolist() == [1]
+
+
+# Joining
+
+
+@given(st.lists(recordings(cultures=st.just(2)), min_size=1, max_size=4), st.floats(0, 1e6))
+def test_joined_runs_keep_every_spike_and_sample_in_order(runs, t0_ms):
+    following = []
+    for run in runs:
+        following.append(replace(run, t0_ms=t0_ms))
+        t0_ms += run.duration_ms
+    joined = Recording.concat(following)
+    assert_ordered(joined)
+    assert joined.duration_ms == pytest.approx(sum(run.duration_ms for run in runs), abs=1e-6)
+    np.testing.assert_array_equal(joined.voltage, np.concatenate([run.voltage for run in runs], axis=2))
+    start = 0.0
+    for run in runs:
+        # t0 is up to 1e6 ms here, whose rounding (1e-10) can move a spike across a cut by less than 1e-9
+        part = joined.slice(start, min(start + run.duration_ms, joined.duration_ms))
+        np.testing.assert_array_equal(part.spike_gid, run.spike_gid)
+        np.testing.assert_array_equal(part.spike_culture, run.spike_culture)
+        np.testing.assert_allclose(part.spike_t, run.spike_t, atol=1e-8)
+        start += run.duration_ms
+
+
+@given(recordings())
+def test_joining_one_recording_changes_nothing(whole):
+    assert_same(Recording.concat([whole]), whole)
+
+
+def test_joining_is_associative():
+    a, b, c = (recording([(0, k, 2 * k)], t0_ms=float(k)) for k in range(3))
+    assert_same(Recording.concat([Recording.concat([a, b]), c]), Recording.concat([a, Recording.concat([b, c])]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cultures": 2},
+        {"traces": False},
+        {"sample_dt_ms": 0.025},
+        {"dt_ms": 0.05},
+        {"voltage_gid": np.array([0, 2, 6])},
+        {"current_compartment": "dendrite"},
+        {"spike_culture": None, "spike_gid": None, "spike_t": None},
+    ],
+)
+def test_recordings_of_different_things_are_not_joined(change):
+    with pytest.raises(InvalidInput, match="same cultures, cells and time step"):
+        Recording.concat([recording([]), recording([], t0_ms=1.0, **change)])
+
+
+def test_recordings_that_do_not_follow_one_another_are_not_joined():
+    with pytest.raises(InvalidInput, match="one ends at 1 ms, the next starts at 2"):
+        Recording.concat([recording([]), recording([], t0_ms=2.0)])
+    with pytest.raises(InvalidInput, match="at least one recording"):
+        Recording.concat([])
+
+
+# Selecting
+
+
+@given(recordings(), st.sets(st.integers(0, 8)), st.sets(st.integers(0, 8)))
+def test_selecting_cells_filters_spikes_and_traces(whole, first, second):
+    part = whole.select(sorted(first))
+    assert set(part.spike_gid) <= first
+    assert len(part.spike_gid) == sum(gid in first for gid in whole.spike_gid)
+    assert set(part.voltage_gid) == set(part.current_gid) == first & {0, 2, 5}
+    rows = np.isin(whole.voltage_gid, sorted(first))
+    np.testing.assert_array_equal(part.voltage, whole.voltage[:, rows])
+    np.testing.assert_array_equal(part.current_dendrite, whole.current_dendrite[:, rows])
+    assert_same(part.select(sorted(second)), whole.select(sorted(first & second)))
+
+
+def test_selecting_from_a_recording_of_nothing_is_nothing():
+    assert list(Recording(0.0, 10.0, DT, DT, 1).select([1])) == [None] * 6
