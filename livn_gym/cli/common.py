@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -60,14 +57,3 @@ def check_output(option: str, path: Path | None, *suffixes: str) -> None:
         raise InvalidInput(f"{option} must end in {' or '.join(suffixes)}, got {str(path)!r}.")
     if not path.parent.is_dir():
         raise InvalidInput(f"{option}: there is no folder {str(path.parent)!r}.")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` that takes its place when the block ends well."""
-    part = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import Backend, Seed, check_output, replacing, table
+from livn_gym.atomic import replacing
+from livn_gym.cli.common import Backend, Seed, check_output, table
 from livn_gym.errors import InvalidInput, unknown_name
 
 if TYPE_CHECKING:

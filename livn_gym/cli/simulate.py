@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import Backend, Seed, SystemName, check_output, find_system, replacing, table
+from livn_gym.atomic import replacing
+from livn_gym.cli.common import Backend, Seed, SystemName, check_output, find_system, table
 from livn_gym.units import whole_steps
 
 if TYPE_CHECKING:

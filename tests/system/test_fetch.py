@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from livn_gym.cache import is_intact
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.system import System, fetch, make, sonata
-from livn_gym.cache import is_intact
 
 SAMPLE = Path(__file__).parents[1] / "data" / "livn-EI1"
 

@@ -7,9 +7,9 @@ import pytest
 
 import livn_gym.system
 from livn_gym import config
+from livn_gym.cache import is_intact
 from livn_gym.errors import CorruptData, UnknownName
 from livn_gym.system import System, make, names, predefined, predefined_config, registry
-from livn_gym.cache import is_intact
 
 
 def test_names():
