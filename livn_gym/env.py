@@ -39,7 +39,8 @@ class Env:
         seed: Seed of the background noise; culture b gets ``seed + b``. Or a sequence of B seeds.
         comm: MPI communicator that shares one culture between its ranks. Only size 1 is supported.
         subworld_size: Ranks a culture is spread over; only 1 is supported.
-        backend: ``"neuron"``; default from LIVN_BACKEND, else NEURON.
+        backend: ``"native"`` (compiled kernels) or ``"neuron"`` (the reference); default from LIVN_BACKEND, else
+            the native one.
         num_cultures: B, independent copies with their own seeds and stimuli.
         dt: Simulation time step, ms.
         scheme: ``"backward_euler"``, or ``"second_order"`` for the staggered Crank-Nicolson solve.

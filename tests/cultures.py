@@ -55,10 +55,8 @@ def system(exc=1, inh=0, edges=(), name="hand-made"):
 class Lab:
     """A backend with cultures in it."""
 
-    def __init__(
-        self, culture, backend="neuron", model=None, params=None, keys=(1,), dt=0.025, scheme="backward_euler"
-    ):
-        self.system, self.dt = culture, dt
+    def __init__(self, culture, backend=None, model=None, params=None, keys=(1,), dt=0.025, scheme="backward_euler"):
+        self.system, self.dt, self.num_cultures = culture, dt, len(keys)
         self.parameters = ParameterSet(culture).updated(params or {})
         self.backend = backends.create(backend)
         spec = CultureSpec(culture, model or ReducedCalciumSomaDendrite(), dt, scheme, len(keys))
@@ -70,10 +68,6 @@ class Lab:
         request = RecordingRequest(gids, gids if traces else None, gids if traces else None, sample_steps)
         stimuli = stimulus if isinstance(stimulus, list) else [stimulus] * self.num_cultures
         return self.backend.run(round(duration_ms / self.dt), stimuli, request)
-
-    @property
-    def num_cultures(self):
-        return len(self.backend._workers) if hasattr(self.backend, "_workers") else self.backend.num_cultures
 
     def set(self, params):
         self.parameters = self.parameters.updated(params)

@@ -164,7 +164,6 @@ def test_demo_ends_at_once_when_an_agent_fails(run, monkeypatch):
         (["simulate", "EI1", "--backend", "neurn"], 2, "Did you mean 'neuron'?"),
         (["generate", "none.toml", "x"], 2, "none.toml"),
         (["demo", "--env", "livn/EI9-v0"], 2, "livn/EI1-v0"),
-        (["demo", "--quick", "--steps", "3"], 2, "either --quick or --steps"),
         (["demo", "--target", "-1"], 2, "target_hz"),
         (["demo", "--picture", "a.jpg"], 2, ".png"),
         (["demo", "--steps", "0"], 2, "--steps"),

@@ -11,6 +11,13 @@ from livn_gym.stimulus import Stimulus
 NOISE = {"g_e0": 0.02, "std_e": 0.6, "tau_e": 30.0}
 
 
+@pytest.fixture(autouse=True, params=["native", "neuron"])
+def simulator(request, monkeypatch):
+    """Every test runs on each backend."""
+    monkeypatch.setenv("LIVN_BACKEND", request.param)
+    return request.param
+
+
 @pytest.fixture
 def culture():
     return system(3, 1, [(0, 1, 1.0), (1, 2, 1.5), (2, 3, 1.0), (3, 0, 1.0)])

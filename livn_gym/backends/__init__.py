@@ -8,7 +8,10 @@ from importlib import import_module
 from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Parameters, Scheme
 from livn_gym.errors import unknown_name
 
-_BACKENDS = {"neuron": "livn_gym.backends.neuron:NeuronBackend"}
+_BACKENDS = {
+    "native": "livn_gym.backends.native:NativeBackend",
+    "neuron": "livn_gym.backends.neuron:NeuronBackend",
+}
 
 
 def names() -> tuple[str, ...]:
@@ -17,13 +20,13 @@ def names() -> tuple[str, ...]:
 
 
 def create(name: str | None = None) -> Backend:
-    """A backend by name; the default is LIVN_BACKEND, else NEURON.
+    """A backend by name; the default is LIVN_BACKEND, else the native engine.
 
     Raises:
         UnknownName: There is no backend of that name.
         BackendUnavailable: Its simulator is not installed.
     """
-    name = name or os.environ.get("LIVN_BACKEND") or "neuron"
+    name = name or os.environ.get("LIVN_BACKEND") or "native"
     if name not in _BACKENDS:
         raise unknown_name("backend", name, _BACKENDS)
     module, _, cls = _BACKENDS[name].partition(":")

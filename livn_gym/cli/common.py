@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from livn_gym.system import System
 
 Backend = Annotated[
-    str | None, typer.Option(help="Simulator; without it LIVN_BACKEND, else neuron.", show_default=False)
+    str | None,
+    typer.Option(help="Simulator, native or neuron; without it LIVN_BACKEND, else native.", show_default=False),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the noise.")]
 SystemName = Annotated[

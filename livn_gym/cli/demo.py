@@ -14,7 +14,7 @@ from rich.console import Console
 
 from livn_gym.atomic import replacing
 from livn_gym.cli.common import Backend, Seed, check_output, table
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import unknown_name
 
 if TYPE_CHECKING:
     import gymnasium as gym
@@ -43,10 +43,7 @@ class Score:
 def demo(
     env_id: Annotated[str, typer.Option("--env", help="Id of the environment.")] = "livn/EI2-v0",
     target: Annotated[float, typer.Option(help="Rate to hold, Hz.")] = 8.0,
-    steps: Annotated[
-        int | None,
-        typer.Option(min=1, help="Control steps; without it a whole episode.", show_default=False),
-    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Control steps of the episode.")] = 60,
     quick: Annotated[bool, typer.Option("--quick", help=f"Only {QUICK_STEPS} steps.")] = False,
     picture: Annotated[Path, typer.Option(help="Save the last frame here: .png.")] = Path("livn-demo.png"),
     seed: Seed = 0,
@@ -54,8 +51,7 @@ def demo(
 ) -> None:
     """Hold a culture at a firing rate: a controller against doing nothing, chance and a constant.
 
-    Every agent gets the same culture with the same noise. A whole episode of EI2 takes about two minutes on two
-    processors.
+    Every agent gets the same culture with the same noise.
     """
     import gymnasium as gym
 
@@ -64,10 +60,8 @@ def demo(
 
     if env_id not in register_all():
         raise unknown_name("environment", env_id, register_all())
-    if quick and steps is not None:
-        raise InvalidInput("Give either --quick or --steps.")
     check_output("--picture", picture, ".png")
-    count = QUICK_STEPS if quick else steps or gym.spec(env_id).max_episode_steps
+    count = QUICK_STEPS if quick else steps
     contenders: dict[str, Agent] = {
         "silent": agents.Silent(),
         "random": agents.Random(seed),
@@ -98,9 +92,7 @@ def demo(
     typer.echo(f"The controller's last frame: {picture}")
 
 
-def _compete(
-    envs: Mapping[str, gym.Env], contenders: Mapping[str, Agent], seed: int, steps: int | None
-) -> dict[str, Score]:
+def _compete(envs: Mapping[str, gym.Env], contenders: Mapping[str, Agent], seed: int, steps: int) -> dict[str, Score]:
     """An episode of every agent, as many at once as there are processors: simulators run beside Python."""
     from concurrent.futures import ThreadPoolExecutor
 

@@ -24,7 +24,7 @@ CHUNK_MS = 100.0
 def simulate(
     system: SystemName,
     duration: Annotated[float, typer.Option(help="How long is recorded, ms.")] = 1000.0,
-    settle: Annotated[float, typer.Option(help="Unrecorded time before, ms.")] = 0.0,
+    settle: Annotated[float, typer.Option(help="Unrecorded time before, ms: a culture begins with a burst.")] = 2000.0,
     plot: Annotated[
         Path | None, typer.Option(help="Write a raster plot: .png, .pdf or .svg.", show_default=False)
     ] = None,

@@ -25,6 +25,11 @@ from livn_gym.stimulus import Stimulus
 TESTS = Path(__file__).parents[1]
 
 
+@pytest.fixture(autouse=True)
+def simulator(monkeypatch):
+    monkeypatch.setenv("LIVN_BACKEND", "neuron")
+
+
 def python(code, **environment):
     """Run code in a new process that finds the tests' helpers."""
     return subprocess.Popen(

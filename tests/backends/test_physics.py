@@ -11,6 +11,13 @@ NOISE = {"noise-std_e": 0.6, "noise-std_i": 0.05, "noise-g_e0": 0.02, "noise-tau
 PUBLISHED = ReducedCalciumSomaDendrite("published_1997", "published_1994")
 
 
+@pytest.fixture(autouse=True, params=["native", "neuron"])
+def simulator(request, monkeypatch):
+    """Every test runs on each backend."""
+    monkeypatch.setenv("LIVN_BACKEND", request.param)
+    return request.param
+
+
 def step(nA, columns=1, duration_ms=500.0, mode="current"):
     return Stimulus(np.full((1, columns), nA), duration_ms, mode)
 

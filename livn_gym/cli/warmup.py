@@ -1,0 +1,17 @@
+"""``livn-gym warmup``: compile ahead, so that the first culture starts at once."""
+
+from __future__ import annotations
+
+import time
+
+import typer
+
+
+def warmup() -> None:
+    """Compile the native engine's kernels, or load them if they are compiled already."""
+    from livn_gym import make
+
+    started = time.perf_counter()
+    with make("EI1", backend="native") as env:
+        env.run(1)
+    typer.echo(f"The native engine is ready ({time.perf_counter() - started:.1f} s).")
