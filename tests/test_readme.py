@@ -40,7 +40,7 @@ def test_a_block_is_at_most_ten_lines():
 
 def test_the_two_commands_set_up_and_run():
     main_job, tests = (block for block in blocks("sh") if "-m venv" in block)
-    for block, extras, last in ((main_job, "neuron,viz", "livn-gym demo"), (tests, "dev", "pytest")):
+    for block, extras, last in ((main_job, "viz", "livn-gym demo"), (tests, "dev", "pytest")):
         assert block.count("\n") == 1
         start, install, end = block.strip().split(" && ")
         assert start == "python3 -m venv .venv"

@@ -6,6 +6,16 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["livn/EI1-v0", "livn/EI2-v0", pytest.param("livn/EI3-v0", marks=pytest.mark.slow)])
+def test_gymnasiums_checker_has_nothing_to_say(name):
+    env = gym.make(name)
+    try:
+        check_env(env.unwrapped)
+    finally:
+        env.close()
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", ["livn/EI1-v0", "livn/EI2-v0"])
