@@ -27,13 +27,13 @@ class NativeBackend(Backend):
     """Runs B cultures, each on one thread at a time; none sees the others, so B and threads change no result.
 
     Args:
-        threads: How many threads; default the processors that this process may use.
+        threads: How many threads; default one a processor.
     """
 
     capabilities = Capabilities(name="native", snapshots=False, mpi=False)
 
     def __init__(self, threads: int | None = None) -> None:
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or os.cpu_count() or 1
         self._pool: ThreadPoolExecutor | None = None
         self._cultures: list[Culture] = []
 

@@ -17,6 +17,7 @@ import numba
 
 from livn_gym.backends.native.elementary import OPTIONS
 from livn_gym.cache import cache_root
+from livn_gym.errors import InvalidInput
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -45,9 +46,18 @@ def _caching_in(path: Path) -> Iterator[None]:
 
 
 def cached(function: Function) -> Function:
-    """Compile a kernel at its first call, or load what an earlier process compiled."""
+    """Compile a kernel at its first call, or load what an earlier process compiled.
+
+    Raises:
+        InvalidInput: The cache folder cannot be written.
+    """
     path = folder()
-    path.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"The cache folder {cache_root()} cannot be written ({error}); set LIVN_GYM_CACHE to another."
+        ) from error
     with _caching_in(path):
         return numba.njit(cache=True, **OPTIONS)(function)
 
