@@ -317,7 +317,10 @@ class Env:
             raise InvalidInput(
                 f"A stimulus per neuron needs {self.system.num_neurons} columns for {self.system.name}, got {width}."
             )
-        return [stimulus[b] for b in range(self.num_cultures)]
+        parts = [stimulus[b] for b in range(self.num_cultures)]
+        for part in parts:
+            part.schedule(self.dt)  # what one culture's stimulus cannot do is refused before any culture runs
+        return list(parts)
 
 
 def _seed(value: object) -> int:

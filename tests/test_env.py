@@ -6,7 +6,7 @@ from cultures import system
 
 from livn_gym.env import Env
 from livn_gym.errors import ClosedError, InvalidInput, NotRecorded, UnknownName
-from livn_gym.stimulus import Stimulus
+from livn_gym.stimulus import Pulses, Stimulus
 
 NOISE = {"g_e0": 0.02, "std_e": 0.6, "tau_e": 30.0}
 
@@ -90,6 +90,20 @@ def test_a_refused_stimulus_leaves_the_culture_as_it_was(env, culture):
     with Env(culture, seed=3).init() as other:
         other.set_noise(NOISE).record_spikes()
         assert np.array_equal(after.spike_t, other.run(50).spike_t)
+
+
+def test_one_cultures_refused_stimulus_leaves_the_others_as_they_were(culture):
+    onsets, ones = np.array([1.0, 1.0, 1.1]), np.ones(3)
+    zeros = np.zeros(3)
+    pulses = Pulses(np.array([0, 1, 1]), zeros, onsets, zeros, 0.2 * ones, ones)  # culture 1's overlap
+    stimulus = Stimulus.from_pulses(pulses, num_columns=4, duration_ms=10.0, num_cultures=2, mode="current")
+    with Env(culture, num_cultures=2).init() as env:
+        env.set_noise(NOISE).record_voltage()
+        with pytest.raises(InvalidInput, match="overlap"):
+            env.run(10, stimulus)
+        refused = env.run(20).voltage
+        env.clear(seed=0)
+        assert np.array_equal(refused, env.run(20).voltage)
 
 
 def test_bad_parameters_are_refused_and_change_nothing(env):
