@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import statistics
 import time
 
+import gymnasium as gym
 import numpy as np
 
-from livn_gym.backends import CultureSpec, create
+import livn_gym  # noqa: F401 (registers the environments)
+from livn_gym.backends import Backend, CultureSpec, create
 from livn_gym.backends.native import NativeBackend
 from livn_gym.models import ReducedCalciumSomaDendrite
 from livn_gym.parameters import ParameterSet, tuned
@@ -20,17 +23,17 @@ from livn_gym.recording import RecordingRequest
 from livn_gym.system import make
 
 RUNS = 5
+DEFAULT = (0.025, "backward_euler")
+FAST = (0.05, "second_order")
 
 
-def wall_ms(
-    backend, name: str, cultures: int, dt_ms: float, scheme: str, duration_ms: float, runs: int = RUNS
-) -> float:
-    """Median wall time of 100 ms of one of B cultures, ms, after a second of settling."""
+def wall_ms(backend: Backend, name: str, cultures: int, setting: tuple, duration_ms: float, runs: int = RUNS) -> float:
+    """Median wall time of 100 ms of one of B cultures, ms, after as long a time of settling."""
+    dt_ms, scheme = setting
     system = make(name)
     parameters = ParameterSet(system).updated(tuned(system)).frozen()
-    backend.build(
-        CultureSpec(system, ReducedCalciumSomaDendrite(), dt_ms, scheme, cultures), parameters, list(range(cultures))
-    )
+    spec = CultureSpec(system, ReducedCalciumSomaDendrite(), dt_ms, scheme, cultures)
+    backend.build(spec, parameters, list(range(cultures)))
     request, nothing = RecordingRequest(spikes=system.gids()), [None] * cultures
     times = []
     try:
@@ -44,27 +47,74 @@ def wall_ms(
     return statistics.median(times)
 
 
+def step_overhead(steps: int = 50) -> tuple[float, float]:
+    """Median wall time of a step of livn/EI2-v0 and of what of it is spent outside the engine, ms."""
+    env = gym.make("livn/EI2-v0")
+    env.reset(seed=0)
+    backend = env.unwrapped._loop.env._backend
+    inside = [0.0]
+    run = backend.run
+
+    def timed(*arguments):
+        started = time.perf_counter()
+        result = run(*arguments)
+        inside[0] = time.perf_counter() - started
+        return result
+
+    backend.run = timed
+    whole, outside = [], []
+    for _ in range(steps):
+        action = env.action_space.sample()
+        started = time.perf_counter()
+        env.step(action)
+        whole.append(time.perf_counter() - started)
+        outside.append(whole[-1] - inside[0])
+    env.close()
+    return statistics.median(whole) * 1e3, statistics.median(outside) * 1e3
+
+
+def memory_MB(cultures: int = 256) -> float:
+    """Rise of the greatest resident size by building and running cultures of EI2, MB; to be measured first."""
+    wall_ms(NativeBackend(threads=1), "EI2", 1, DEFAULT, 50.0, 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    wall_ms(NativeBackend(threads=1), "EI2", cultures, DEFAULT, 50.0, 1)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
 def main() -> None:
     """Print the table."""
     simd = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    memory = memory_MB()
     print(f"{platform.machine()}, {os.cpu_count()} processors, SIMD {simd}, one thread unless said")
-    euler, second = "backward_euler", "second_order"
-    rows = [
-        ("NEURON, EI2, 0.025 ms", wall_ms(create("neuron"), "EI2", 1, 0.025, euler, 500.0)),
-        ("NEURON, EI2, 0.05 ms second order", wall_ms(create("neuron"), "EI2", 1, 0.05, second, 500.0)),
-        ("native, EI2, 0.025 ms", wall_ms(NativeBackend(1), "EI2", 1, 0.025, euler, 1000.0)),
-        ("native, EI2, 0.025 ms, 8 cultures", wall_ms(NativeBackend(1), "EI2", 8, 0.025, euler, 200.0)),
-        ("native, EI2, 0.025 ms, 8 cultures, 2 threads", wall_ms(NativeBackend(2), "EI2", 8, 0.025, euler, 200.0)),
-        ("native, EI2, 0.05 ms second order", wall_ms(NativeBackend(1), "EI2", 1, 0.05, second, 1000.0)),
-        ("native, EI3, 0.025 ms", wall_ms(NativeBackend(1), "EI3", 1, 0.025, euler, 200.0)),
-        ("native, EI4, 0.025 ms", wall_ms(NativeBackend(1), "EI4", 1, 0.025, euler, 100.0, 2)),
-    ]
-    neuron = rows[0][1]
-    for label, milliseconds in rows:
-        print(f"{label:46s} {milliseconds:8.1f} ms   {neuron / milliseconds:6.2f} x NEURON")
-    one, two = rows[3][1], rows[4][1]
+
+    def native(precision: str = "float64", threads: int = 1) -> NativeBackend:
+        return NativeBackend(precision=precision, threads=threads)  # type: ignore[arg-type]
+
+    rows = {
+        "NEURON": wall_ms(create("neuron"), "EI2", 1, DEFAULT, 500.0),
+        "NEURON, fast setting": wall_ms(create("neuron"), "EI2", 1, FAST, 500.0),
+        "float64": wall_ms(native(), "EI2", 1, DEFAULT, 1000.0),
+        "float64, 8 cultures": wall_ms(native(), "EI2", 8, DEFAULT, 200.0),
+        "float64, 16 cultures": wall_ms(native(), "EI2", 16, DEFAULT, 200.0),
+        "float64, 16 cultures, 2 threads": wall_ms(native(threads=2), "EI2", 16, DEFAULT, 200.0),
+        "float64, fast setting, 8 cultures": wall_ms(native(), "EI2", 8, FAST, 200.0),
+        "float32, 8 cultures": wall_ms(native("float32"), "EI2", 8, DEFAULT, 200.0),
+        "float32, fast setting": wall_ms(native("float32"), "EI2", 1, FAST, 1000.0),
+        "float32, fast setting, 8 cultures": wall_ms(native("float32"), "EI2", 8, FAST, 200.0),
+        "EI3, float64": wall_ms(native(), "EI3", 1, DEFAULT, 200.0),
+        "EI4, float64": wall_ms(native(), "EI4", 1, DEFAULT, 100.0, 2),
+        "EI4, float32, fast setting": wall_ms(native("float32"), "EI4", 1, FAST, 100.0, 2),
+    }
+    print(f"EI2 unless said; {DEFAULT[0]} ms {DEFAULT[1]}, or the fast setting {FAST[0]} ms {FAST[1]}")
+    for label, milliseconds in rows.items():
+        print(f"{label:36s} {milliseconds:8.1f} ms   {rows['NEURON'] / milliseconds:6.2f} x NEURON")
+    one, two = rows["float64, 16 cultures"], rows["float64, 16 cultures, 2 threads"]
     print(f"two threads against one: {one / two:.2f} x")
-    print(f"EI3 / EI2: {rows[6][1] / rows[2][1]:.1f} x; EI4 / EI2: {rows[7][1] / rows[2][1]:.0f} x")
+    small = rows["float64"]
+    print(f"EI3 / EI2: {rows['EI3, float64'] / small:.1f} x; EI4 / EI2: {rows['EI4, float64'] / small:.0f} x")
+    step, outside = step_overhead()
+    print(f"a step of livn/EI2-v0: {step:.1f} ms, of which {outside:.2f} ms outside the engine")
+    print(f"256 cultures of EI2: {memory:.0f} MB more")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ so its currents lie above.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import numpy as np
 
-from livn_gym import backends
-from livn_gym.backends import CultureSpec
+from livn_gym.backends import Backend, CultureSpec
+from livn_gym.backends.native import NativeBackend
+from livn_gym.backends.neuron import NeuronBackend
 from livn_gym.models import ReducedCalciumSomaDendrite
 from livn_gym.parameters import ParameterSet
 from livn_gym.recording import RecordingRequest
@@ -25,7 +27,14 @@ SETTINGS = [(dt, scheme) for dt in (0.025, 0.05, 0.1) for scheme in ("backward_e
 CURRENTS_NA = {"EXC": (0.06, 0.1, 0.2), "INH": (0.03, 0.06, 0.1)}
 
 
-def mean_interval_ms(backend_name: str, population: str, current_nA: float, dt_ms: float, scheme: str) -> float:
+ENGINES: dict[str, Callable[[], Backend]] = {
+    "neuron": NeuronBackend,
+    "native": NativeBackend,
+    "native-float32": lambda: NativeBackend(precision="float32"),
+}
+
+
+def mean_interval_ms(engine: str, population: str, current_nA: float, dt_ms: float, scheme: str) -> float:
     """Mean interspike interval of one cell, ms; NaN with fewer than three spikes."""
     cell = System(
         "single cell",
@@ -36,7 +45,7 @@ def mean_interval_ms(backend_name: str, population: str, current_nA: float, dt_m
         np.zeros((1, 3)),
         np.array([[-1.0, -1.0, 0.0], [1.0, 1.0, 0.0]]),
     )
-    backend = backends.create(backend_name)
+    backend = ENGINES[engine]()
     spec = CultureSpec(cell, ReducedCalciumSomaDendrite(), dt_ms, scheme, 1)  # type: ignore[arg-type]
     try:
         backend.build(spec, ParameterSet(cell).frozen(), [0])
@@ -49,19 +58,22 @@ def mean_interval_ms(backend_name: str, population: str, current_nA: float, dt_m
 
 
 def main() -> None:
-    """Print the table for a backend, NEURON unless another is named."""
-    name = sys.argv[1] if len(sys.argv) > 1 else "neuron"
-    print(f"{name}: error of the mean interspike interval, %")
-    print("cell  nA     interval ms  " + "  ".join(f"{dt:g} {scheme:14s}" for dt, scheme in SETTINGS))
+    """Print the table for the engines named (default native in both precisions), against the native reference."""
+    engines = sys.argv[1:] or ["native", "native-float32"]
+    columns = [(engine, *setting) for engine in engines for setting in SETTINGS]
     errors = []
     for population, currents in CURRENTS_NA.items():
         for current in currents:
-            reference = mean_interval_ms(name, population, current, *REFERENCE)
-            row = [100 * (mean_interval_ms(name, population, current, *s) / reference - 1) for s in SETTINGS]
-            errors.append(row)
-            print(f"{population}   {current:<6g} {reference:<12.2f} " + "  ".join(f"{e:+18.2f}" for e in row))
-    mean = np.abs(errors).mean(axis=0)
-    print("mean absolute error      " + "  ".join(f"{e:18.2f}" for e in mean))
+            reference = mean_interval_ms("native", population, current, *REFERENCE)
+            row = [100 * (mean_interval_ms(e, population, current, dt, s) / reference - 1) for e, dt, s in columns]
+            errors.append([population, current, reference, row])
+    print("error of the mean interspike interval against dt 0.001 ms, %")
+    print(f"{'':38s}" + "".join(f"{f'{population} {current:g} nA':>14s}" for population, current, _, _ in errors))
+    print(f"{'reference interval, ms':38s}" + "".join(f"{reference:14.2f}" for _, _, reference, _ in errors))
+    for k, (engine, dt, scheme) in enumerate(columns):
+        row = [error[3][k] for error in errors]
+        cells = "".join(f"{value:+14.2f}" for value in row)
+        print(f"{f'{engine} {dt:g} {scheme}':38s}{cells}   mean |error| {np.abs(row).mean():.2f}")
 
 
 if __name__ == "__main__":

@@ -32,9 +32,14 @@ def h_inf(v: float) -> float:
     return x_inf(v, -55.0, 7.0)
 
 
+def rate_h(v: float) -> float:
+    """Rate at which h relaxes."""
+    return (math.exp((v + 50.0) / 15.0) + math.exp(-(v + 50.0) / 16.0)) / 30.0
+
+
 def tau_h(v: float) -> float:
     """Time constant of h."""
-    return 30.0 / (math.exp((v + 50.0) / 15.0) + math.exp(-(v + 50.0) / 16.0))
+    return 1.0 / rate_h(v)
 
 
 def n_inf(v: float) -> float:
@@ -42,9 +47,14 @@ def n_inf(v: float) -> float:
     return x_inf(v, -28.0, -15.0)
 
 
+def rate_n(v: float) -> float:
+    """Rate at which n relaxes."""
+    return (math.exp((v + 40.0) / 40.0) + math.exp(-(v + 40.0) / 50.0)) / 7.0
+
+
 def tau_n(v: float) -> float:
     """Time constant of n."""
-    return 7.0 / (math.exp((v + 40.0) / 40.0) + math.exp(-(v + 40.0) / 50.0))
+    return 1.0 / rate_n(v)
 
 
 def mN_inf(v: float) -> float:
@@ -62,35 +72,29 @@ def mL_inf(v: float) -> float:
     return x_inf(v, -40.0, -7.0)
 
 
-def I_Na(v: float, h: float, g_Na: float, E_Na: float) -> float:
-    """Fast sodium current."""
-    m = m_inf(v)
-    return g_Na * m * m * m * h * (v - E_Na)
+def G_Na(m: float, h: float, g_Na: float) -> float:
+    """Conductance of the fast sodium current."""
+    return g_Na * m * m * m * h
 
 
-def I_Kdr(v: float, n: float, g_Kdr: float, E_K: float) -> float:
-    """Delayed-rectifier potassium current."""
-    return g_Kdr * n * n * n * n * (v - E_K)
+def G_Kdr(n: float, g_Kdr: float) -> float:
+    """Conductance of the delayed-rectifier potassium current."""
+    return g_Kdr * n * n * n * n
 
 
-def I_CaN(v: float, mN: float, hN: float, g_CaN: float, E_Ca: float) -> float:
-    """N-type calcium current, ohmic."""
-    return g_CaN * mN * mN * hN * (v - E_Ca)
+def G_CaN(mN: float, hN: float, g_CaN: float) -> float:
+    """Conductance of the N-type calcium current, ohmic."""
+    return g_CaN * mN * mN * hN
 
 
-def I_CaL(v: float, mL: float, g_CaL: float, E_Ca: float) -> float:
-    """L-type calcium current, ohmic; it does not inactivate."""
-    return g_CaL * mL * (v - E_Ca)
+def G_CaL(mL: float, g_CaL: float) -> float:
+    """Conductance of the L-type calcium current, ohmic; it does not inactivate."""
+    return g_CaL * mL
 
 
-def I_KCa(v: float, Ca: float, g_KCa: float, Kd: float, E_K: float) -> float:
-    """Calcium-dependent potassium current."""
-    return g_KCa * Ca / (Ca + Kd) * (v - E_K)
-
-
-def I_leak(v: float, g_leak: float, E_leak: float) -> float:
-    """Leak current."""
-    return g_leak * (v - E_leak)
+def G_KCa(Ca: float, g_KCa: float, Kd: float) -> float:
+    """Conductance of the calcium-dependent potassium current."""
+    return g_KCa * Ca / (Ca + Kd)
 
 
 def dCa_dt(I_Ca: float, Ca: float, f: float, alpha: float, k_Ca: float) -> float:
@@ -165,8 +169,8 @@ class BoothRinzelKiehn(Cell):
         """The state with both compartments at ``v`` mV (default ``v_init``), gates and calcium settled there."""
         v = self.v_init if v is None else v
         mN, hN, mL = mN_inf(v), hN_inf(v), mL_inf(v)
-        I_Ca_soma = I_CaN(v, mN, hN, self.g_CaN_soma, self.E_Ca)
-        I_Ca_dendrite = I_CaN(v, mN, hN, self.g_CaN_dendrite, self.E_Ca) + I_CaL(v, mL, self.g_CaL, self.E_Ca)
+        I_Ca_soma = G_CaN(mN, hN, self.g_CaN_soma) * (v - self.E_Ca)
+        I_Ca_dendrite = (G_CaN(mN, hN, self.g_CaN_dendrite) + G_CaL(mL, self.g_CaL)) * (v - self.E_Ca)
         calcium = -self.alpha / self.k_Ca
         return [v, v, h_inf(v), n_inf(v), mN, hN, mN, hN, mL, calcium * I_Ca_soma, calcium * I_Ca_dendrite]
 
@@ -182,20 +186,20 @@ class BoothRinzelKiehn(Cell):
             Change of the state per ms, ``[11]``.
         """
         v_s, v_d, h, n, mN_s, hN_s, mN_d, hN_d, mL, Ca_s, Ca_d = y
-        I_Ca_s = I_CaN(v_s, mN_s, hN_s, self.g_CaN_soma, self.E_Ca)
-        I_Ca_d = I_CaN(v_d, mN_d, hN_d, self.g_CaN_dendrite, self.E_Ca) + I_CaL(v_d, mL, self.g_CaL, self.E_Ca)
+        I_Ca_s = G_CaN(mN_s, hN_s, self.g_CaN_soma) * (v_s - self.E_Ca)
+        I_Ca_d = (G_CaN(mN_d, hN_d, self.g_CaN_dendrite) + G_CaL(mL, self.g_CaL)) * (v_d - self.E_Ca)
         I_s = (
-            I_Na(v_s, h, self.g_Na, self.E_Na)
-            + I_Kdr(v_s, n, self.g_Kdr, self.E_K)
+            G_Na(m_inf(v_s), h, self.g_Na) * (v_s - self.E_Na)
+            + G_Kdr(n, self.g_Kdr) * (v_s - self.E_K)
             + I_Ca_s
-            + I_KCa(v_s, Ca_s, self.g_KCa_soma, self.Kd, self.E_K)
-            + I_leak(v_s, self.g_leak_soma, self.E_leak)
+            + G_KCa(Ca_s, self.g_KCa_soma, self.Kd) * (v_s - self.E_K)
+            + self.g_leak_soma * (v_s - self.E_leak)
             - soma_nA / self.density_to_nA(1.0, "soma")
         )
         I_d = (
             I_Ca_d
-            + I_KCa(v_d, Ca_d, self.g_KCa_dendrite, self.Kd, self.E_K)
-            + I_leak(v_d, self.g_leak_dendrite, self.E_leak)
+            + G_KCa(Ca_d, self.g_KCa_dendrite, self.Kd) * (v_d - self.E_K)
+            + self.g_leak_dendrite * (v_d - self.E_leak)
             - dendrite_nA / self.density_to_nA(1.0, "dendrite")
         )
         return [

@@ -99,35 +99,29 @@ def chi(Ca: float) -> float:
     return min(Ca / 250.0, 1.0)
 
 
-def I_Na(v: float, h: float, g_Na: float, V_Na: float) -> float:
-    """Sodium current."""
-    m = m_inf(v - PAPER_ZERO)
-    return g_Na * m * m * h * (v - V_Na)
+def G_Na(m: float, h: float, g_Na: float) -> float:
+    """Conductance of the sodium current."""
+    return g_Na * m * m * h
 
 
-def I_Kdr(v: float, n: float, g_Kdr: float, V_K: float) -> float:
-    """Delayed-rectifier potassium current."""
-    return g_Kdr * n * (v - V_K)
+def G_Kdr(n: float, g_Kdr: float) -> float:
+    """Conductance of the delayed-rectifier potassium current."""
+    return g_Kdr * n
 
 
-def I_Ca(v: float, s: float, g_Ca: float, V_Ca: float) -> float:
-    """Calcium current, ohmic."""
-    return g_Ca * s * s * (v - V_Ca)
+def G_Ca(s: float, g_Ca: float) -> float:
+    """Conductance of the calcium current, ohmic."""
+    return g_Ca * s * s
 
 
-def I_KC(v: float, c: float, Ca: float, g_KC: float, V_K: float) -> float:
-    """Fast calcium-dependent potassium current."""
-    return g_KC * c * chi(Ca) * (v - V_K)
+def G_KC(c: float, Ca: float, g_KC: float) -> float:
+    """Conductance of the fast calcium-dependent potassium current."""
+    return g_KC * c * chi(Ca)
 
 
-def I_KAHP(v: float, q: float, g_KAHP: float, V_K: float) -> float:
-    """Slow potassium current of the afterhyperpolarisation."""
-    return g_KAHP * q * (v - V_K)
-
-
-def I_leak(v: float, g_L: float, V_L: float) -> float:
-    """Leak current."""
-    return g_L * (v - V_L)
+def G_KAHP(q: float, g_KAHP: float) -> float:
+    """Conductance of the slow potassium current of the afterhyperpolarisation."""
+    return g_KAHP * q
 
 
 def dCa_dt(I_Ca: float, Ca: float) -> float:
@@ -178,7 +172,7 @@ class PinskyRinzel(Cell):
         n = alpha_n(u) / (alpha_n(u) + beta_n(u))
         s = alpha_s(u) / (alpha_s(u) + beta_s(u))
         c = alpha_c(u) / (alpha_c(u) + beta_c(u))
-        Ca = -0.13 * I_Ca(v, s, self.g_Ca, self.V_Ca) / 0.075
+        Ca = -0.13 * G_Ca(s, self.g_Ca) * (v - self.V_Ca) / 0.075
         return [v, v, h, n, s, c, alpha_q(Ca) / (alpha_q(Ca) + BETA_Q), Ca]
 
     def derivatives(self, y: Sequence[float], soma_nA: float = 0.0, dendrite_nA: float = 0.0) -> list[float]:
@@ -194,18 +188,17 @@ class PinskyRinzel(Cell):
         """
         v_s, v_d, h, n, s, c, q, Ca = y
         u_s, u_d = v_s - PAPER_ZERO, v_d - PAPER_ZERO
-        I_Ca_d = I_Ca(v_d, s, self.g_Ca, self.V_Ca)
+        I_Ca = G_Ca(s, self.g_Ca) * (v_d - self.V_Ca)
         I_s = (
-            I_leak(v_s, self.g_L, self.V_L)
-            + I_Na(v_s, h, self.g_Na, self.V_Na)
-            + I_Kdr(v_s, n, self.g_Kdr, self.V_K)
+            self.g_L * (v_s - self.V_L)
+            + G_Na(m_inf(u_s), h, self.g_Na) * (v_s - self.V_Na)
+            + G_Kdr(n, self.g_Kdr) * (v_s - self.V_K)
             - soma_nA / self.density_to_nA(1.0, "soma")
         )
         I_d = (
-            I_leak(v_d, self.g_L, self.V_L)
-            + I_Ca_d
-            + I_KC(v_d, c, Ca, self.g_KC, self.V_K)
-            + I_KAHP(v_d, q, self.g_KAHP, self.V_K)
+            self.g_L * (v_d - self.V_L)
+            + I_Ca
+            + (G_KC(c, Ca, self.g_KC) + G_KAHP(q, self.g_KAHP)) * (v_d - self.V_K)
             - dendrite_nA / self.density_to_nA(1.0, "dendrite")
         )
         return [
@@ -216,5 +209,5 @@ class PinskyRinzel(Cell):
             alpha_s(u_d) * (1.0 - s) - beta_s(u_d) * s,
             alpha_c(u_d) * (1.0 - c) - beta_c(u_d) * c,
             alpha_q(Ca) * (1.0 - q) - BETA_Q * q,
-            dCa_dt(I_Ca_d, Ca),
+            dCa_dt(I_Ca, Ca),
         ]

@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
+import numba
 import numpy as np
 import pytest
 from cultures import Lab, equal, system
@@ -11,11 +13,10 @@ from cultures import Lab, equal, system
 from livn_gym import numerics
 from livn_gym.backends import CultureSpec
 from livn_gym.backends.native import NativeBackend
-from livn_gym.backends.native.elementary import OPTIONS, exp
-from livn_gym.backends.native.layout import DRAW_E, DRAW_I, SIZE, W
-from livn_gym.backends.native.noise import draw
+from livn_gym.backends.native.arithmetic import exp32, exp64, normal32, normal64, philox
+from livn_gym.backends.native.layout import layouts
 from livn_gym.env import Env
-from livn_gym.errors import UnsupportedModel
+from livn_gym.errors import InvalidInput, UnknownName, UnsupportedModel
 from livn_gym.models import Cell, ReducedCalciumSomaDendrite
 from livn_gym.parameters import ParameterSet, tuned
 from livn_gym.recording import RecordingRequest
@@ -127,49 +128,158 @@ def test_rates_over_10_s_agree_with_neuron():
     assert abs(native.mean() - neuron.mean()) < 3 * error
 
 
-def run_ei2(keys, threads):
-    culture = make("EI2")
-    backend = NativeBackend(threads=threads)
-    parameters = ParameterSet(culture).updated(tuned(culture)).frozen()
+def build(culture, keys, params=None, **options):
+    backend = NativeBackend(**options)
+    parameters = ParameterSet(culture).updated(params or tuned(culture)).frozen()
     spec = CultureSpec(culture, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", len(keys))
     backend.build(spec, parameters, keys)
+    return backend
+
+
+def everything(culture, sample_steps=40):
     gids = culture.gids()
+    return RecordingRequest(gids, gids, gids, sample_steps)
+
+
+def run_ei2(keys, **options):
+    culture = make("EI2")
+    backend = build(culture, keys, **options)
     try:
-        return backend.run(4000, [None] * len(keys), RecordingRequest(gids, gids, gids, 40))
+        return backend.run(4000, [None] * len(keys), everything(culture))
     finally:
         backend.close()
 
 
-def test_neither_batch_nor_threads_nor_position_matter():
-    alone = run_ei2([7], 1)[0]
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_neither_batch_nor_threads_nor_position_matter(precision):
+    alone = run_ei2([7], threads=1, precision=precision)[0]
     assert len(alone.spike_t) > 20
     for keys, threads in (([1, 7, 3, 7], 1), ([7, 2, 3], 3), ([4, 5, 7], 2)):
-        results = run_ei2(keys, threads)
+        results = run_ei2(keys, threads=threads, precision=precision)
         assert all(equal(results[b], alone) for b, key in enumerate(keys) if key == 7)
         assert not equal(results[keys.index(3 if 3 in keys else 4)], alone)
 
 
-def test_draws_are_those_of_numerics_to_the_bit():
-    block = np.zeros(SIZE)
-    for step, gid, key in ((0, 0, 1), (12345, 16, 4000000007), (2**32 - 1, 9984, 2**32 - 1)):
-        draw(block, step, gid, key)
-        expected = numerics.normal(step, np.arange(gid, gid + W), key)
-        assert np.array_equal(block[DRAW_E * W : (DRAW_E + 1) * W], expected[0])
-        assert np.array_equal(block[DRAW_I * W : (DRAW_I + 1) * W], expected[1])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_runs_in_parts_are_the_run_in_one(precision):
+    """Cuts at odd steps, with spikes under way and at the very end of parts."""
+    culture = make("EI2")
+    whole = run_ei2([7], precision=precision)[0]
+    backend = build(culture, [7], precision=precision)
+    request = RecordingRequest(culture.gids())
+    times, gids, start = [], [], 0
+    for steps in (1, 2, 997, 13, 1987, 1000):
+        part = backend.run(steps, [None], request)[0]
+        times.append(np.rint(part.spike_t / 0.025) + start)
+        gids.append(part.spike_gid)
+        start += steps
+    backend.close()
+    assert np.array_equal(np.concatenate(times), np.rint(whole.spike_t / 0.025))
+    assert np.array_equal(np.concatenate(gids), whole.spike_gid)
 
 
-def test_exp_is_right_to_a_few_units_in_the_last_place():
-    import numba
+@pytest.mark.parametrize("steps", [1500, 2001])
+def test_a_reset_culture_is_new_and_the_others_go_on(steps):
+    culture = make("EI2")
+    backend = build(culture, [5, 6, 7], threads=1)
+    undisturbed = build(culture, [5, 6, 7], threads=1)
+    request = everything(culture)
+    pulses = Stimulus.pulse_train(np.full(100, 0.2), duration_ms=20, mode="current")
+    for each in (backend, undisturbed):
+        each.run(steps, [pulses] * 3, request)
+    backend.reset({1: 9})
+    after, expected = (each.run(2000, [None] * 3, request) for each in (backend, undisturbed))
+    new = build(culture, [9], threads=1)
+    assert equal(after[1], new.run(2000, [None], request)[0])
+    assert equal(after[0], expected[0]) and equal(after[2], expected[2])
+    for each in (backend, undisturbed, new):
+        each.close()
 
-    @numba.njit(**OPTIONS)
+
+def test_the_order_of_edges_does_not_matter():
+    culture = make("EI2")
+    rng = np.random.default_rng(0)
+
+    def shuffled(projection):
+        order = rng.permutation(len(projection))
+        names = ("pre_gid", "post_gid", "distance_um", "delay_ms", "scale")
+        return replace(projection, **{name: getattr(projection, name)[order] for name in names})
+
+    other = replace(culture, projections=tuple(shuffled(p) for p in reversed(culture.projections)))
+    results = []
+    for each in (culture, other):
+        backend = build(each, [7], params=tuned(culture), precision="float32")
+        results.append(backend.run(4000, [None], everything(each))[0])
+        backend.close()
+    assert len(results[0].spike_t) > 20
+    assert equal(*results)
+
+
+def test_float32_stays_within_a_tenth_of_a_millisecond_over_a_second():
+    """Of regularly firing cells, in time steps of 0.025 ms: rounding moves a spike by at most four of them."""
+
+    def run(precision):
+        backend = build(system(1, 1), [0], params={"noise-std_e": 0.0}, precision=precision)
+        stimulus = Stimulus(np.array([[0.1, 0.06]]), 1000.0)
+        recording = backend.run(40_000, [stimulus], RecordingRequest(np.arange(2)))[0]
+        backend.close()
+        return [recording.spike_t[recording.spike_gid == gid] for gid in (0, 1)]
+
+    for double, single in zip(run("float64"), run("float32"), strict=True):
+        assert len(double) == len(single) > 20
+        assert np.abs(double - single).max() <= 0.1 + 1e-9
+
+
+def test_every_culture_of_a_model_shares_its_kernels():
+    """Blocks of cells and receptors that a culture lacks are there but empty."""
+    shapes = []
+    for culture in (system(1), system(0, 1), system(2, 1, [(0, 1, 1.0)]), make("EI2")):
+        spec = CultureSpec(culture, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", 1)
+        shapes.append({layout.name: (layout.size, tuple(layout.slots)) for layout in layouts(spec)})
+    assert all(shape == shapes[0] for shape in shapes)
+
+
+def test_draws_are_those_of_numerics():
+    """To the bit in float64; in float32 to what its logarithm can resolve."""
+
+    @numba.njit
+    def fill(counts, cells, keys, double, single):
+        for i in range(len(counts)):
+            word0, word1 = philox(counts[i], cells[i], keys[i])
+            double[0, i], double[1, i] = normal64(word0, word1)
+            single[0, i], single[1, i] = normal32(word0, word1)
+
+    n = np.arange(20_000, dtype=np.uint64)
+    counts, cells, keys = n * np.uint64(1000003) % np.uint64(2**32), n % np.uint64(100), (n * n) % np.uint64(2**32)
+    counts[0], keys[0] = 2**32 - 1, 2**32 - 1
+    double, single = np.empty((2, len(n))), np.empty((2, len(n)), np.float32)
+    fill(counts, cells, keys, double, single)
+    assert np.array_equal(double, np.array(numerics.normal(counts, cells, keys)))
+    assert np.abs(double - single).max() < 1e-4
+
+
+@pytest.mark.parametrize(("exp", "dtype", "span", "units"), [(exp64, np.float64, 690, 2), (exp32, np.float32, 86, 2)])
+def test_exp_is_right_to_two_units_in_the_last_place(exp, dtype, span, units):
+    @numba.njit
     def fill(values):
         for i in range(len(values)):
             values[i] = exp(values[i])
 
-    x = np.linspace(-690.0, 690.0, 100_001)
+    x = np.linspace(-span, span, 100_001).astype(dtype)
     y = x.copy()
     fill(y)
-    assert np.abs(y / np.exp(x) - 1.0).max() < 1e-15
+    exact = np.exp(x.astype(np.longdouble))
+    assert np.abs(y / exact - 1).max() < units * np.finfo(dtype).eps
+    beyond = np.array([-1e6, 1e6], dtype=dtype)
+    fill(beyond)
+    assert beyond[0] < 1e-37 and 1e37 < beyond[1] < np.inf
+
+
+def test_options_are_checked():
+    with pytest.raises(UnknownName, match="float32"):
+        NativeBackend(precision="float16")
+    with pytest.raises(InvalidInput, match="threads"):
+        NativeBackend(threads=0)
 
 
 def test_unknown_cells_are_refused():

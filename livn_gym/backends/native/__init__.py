@@ -1,4 +1,4 @@
-"""The fast engine: Numba kernels that give NEURON's spike times."""
+"""The fast engine: compiled kernels over flat blocks of cells, with NEURON's spike times."""
 
 from livn_gym.backends.native.backend import NativeBackend
 

@@ -1,147 +1,163 @@
-"""The native backend: cultures as arrays, advanced by compiled kernels on several threads."""
+"""The native backend: groups of cultures, advanced by compiled kernels on several threads."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Parameters
-from livn_gym.backends.native import kernel
-from livn_gym.backends.native.cache import announce
-from livn_gym.backends.native.culture import Culture, Shared
+from livn_gym.backends.native.driver import Drive, Probe
+from livn_gym.backends.native.generate import source
+from livn_gym.backends.native.group import Cultures, Synapses
+from livn_gym.backends.native.layout import layouts
+from livn_gym.backends.native.program import program
+from livn_gym.backends.native.stimuli import Drives
+from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.models import Noise
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
 
-CURRENT, CONDUCTANCE, FIELD = range(3)
-MODES = {"current": CURRENT, "current_density": CURRENT, "conductance": CONDUCTANCE, "extracellular": FIELD}
-CHUNK = 200
-"""Steps between two looks at the found spikes; bounds the memory that they need."""
+Precision = Literal["float64", "float32"]
+_BITS = {"float64": 64, "float32": 32}
+
+GROUP_CELLS = 1024
+"""Cells of the cultures that are advanced together: enough to fill their blocks, few enough to stay in cache."""
 
 
 class NativeBackend(Backend):
-    """Runs B cultures, each on one thread at a time; none sees the others, so B and threads change no result.
+    """Runs B cultures in one process; a trajectory depends on key, dt, scheme and precision alone.
 
     Args:
-        threads: How many threads; default one a processor.
+        precision: ``"float64"``, or ``"float32"`` for about half the time.
+        threads: How many threads share the cultures; default one a processor that this process may use.
+
+    Raises:
+        InvalidInput: There is no such precision, or the number of threads is not positive.
     """
 
     capabilities = Capabilities(name="native", snapshots=False, mpi=False)
 
-    def __init__(self, threads: int | None = None) -> None:
-        self._threads = threads or os.cpu_count() or 1
+    def __init__(self, precision: Precision = "float64", threads: int | None = None) -> None:
+        if precision not in _BITS:
+            raise unknown_name("precision", precision, _BITS)
+        if threads is not None and threads < 1:
+            raise InvalidInput(f"threads must be at least 1, got {threads}.")
+        self.precision: Precision = precision
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self._groups: list[Cultures] = []
         self._pool: ThreadPoolExecutor | None = None
-        self._cultures: list[Culture] = []
 
     @property
     def num_cultures(self) -> int:
         """B."""
-        return len(self._cultures)
+        return sum(group.count for group in self._groups)
 
     def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
-        """Lay out the arrays; the kernel is compiled or loaded at the first run."""
-        self._shared = Shared(spec)
+        """Lay the cultures out and compile the kernels, if this machine has not yet."""
+        self._spec, self._layouts = spec, layouts(spec)
+        self._synapses, self._drives = Synapses(spec, self._layouts), Drives(spec, self._layouts)
         self.set_parameters(parameters)
-        self._cultures = [Culture.new(self._shared, key) for key in keys]
-        if min(self._threads, len(keys)) > 1:
-            self._pool = ThreadPoolExecutor(min(self._threads, len(keys)), thread_name_prefix="livn_gym")
+        dtype = np.dtype(self.precision)
+        share = -(-len(keys) // self.threads)
+        each = max(1, min(share, GROUP_CELLS // spec.system.num_neurons))
+        self._groups = [Cultures(self._layouts, list(keys[b : b + each]), dtype) for b in range(0, len(keys), each)]
+        names = [list(layout.parameters(spec, Noise())) for layout in self._layouts]
+        example = Cultures(self._layouts, [0], dtype)
+        self._program = program(
+            source(self._layouts, names, _BITS[self.precision]),
+            lambda run: self._advance(example, run, 0, self._drives.drive([None]), RecordingRequest()),
+        )
+        if min(self.threads, len(self._groups)) > 1:
+            self._pool = ThreadPoolExecutor(min(self.threads, len(self._groups)), thread_name_prefix="livn_gym")
 
     def run(self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest) -> list[Recording]:
         """Advance every culture."""
-        if not kernel.run.signatures:  # type: ignore[attr-defined]
-            announce()
-        if self._pool is None:
-            pairs = zip(self._cultures, stimuli, strict=True)
-            return [self._run(culture, num_steps, stimulus, request) for culture, stimulus in pairs]
-        count = len(self._cultures)
-        return list(self._pool.map(self._run, self._cultures, [num_steps] * count, stimuli, [request] * count))
+        first = np.concatenate([[0], np.cumsum([group.count for group in self._groups])])
+        drives = [self._drives.drive(stimuli[a:b]) for a, b in zip(first[:-1], first[1:], strict=True)]
+
+        def one(group: Cultures, drive: Drive) -> list[Recording]:
+            return self._advance(group, self._program, num_steps, drive, request)
+
+        done = map(one, self._groups, drives) if self._pool is None else self._pool.map(one, self._groups, drives)
+        return [recording for recordings in done for recording in recordings]
 
     def reset(self, keys: Mapping[int, int]) -> None:
         """Put some cultures back to time 0."""
-        for b, key in keys.items():
-            self._cultures[b] = Culture.new(self._shared, key)
+        b = 0
+        for group in self._groups:
+            chosen = {c: keys[b + c] for c in range(group.count) if b + c in keys}
+            if chosen:
+                group.reset(chosen)
+            b += group.count
 
     def set_parameters(self, parameters: Parameters) -> None:
         """Replace weights, noise and depression."""
-        self._shared.set_parameters(parameters)
+        self._network = self._synapses.network(parameters)
+        self._numbers = tuple(
+            np.array(list(layout.parameters(self._spec, parameters.noise.get(layout.name, Noise())).values()))
+            for layout in self._layouts
+        )
 
     def close(self) -> None:
-        """Free the cultures and the threads."""
-        self._cultures.clear()
+        """Free the arrays and the threads."""
+        self._groups = []
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
 
-    def _run(self, culture: Culture, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest) -> Recording:
-        shared, dt = self._shared, self._shared.spec.dt_ms
-        changes, column, value, columns, gain, scale, mode, reversal_mV = self._stimulus(stimulus)
-        count = -(-num_steps // request.sample_steps)
-        voltage_lanes, current_lanes = (
-            shared.lanes[np.zeros(0, np.int64) if gids is None else gids] for gids in (request.voltage, request.current)
-        )
-        coupling = shared.coupling_uS[np.zeros(0, np.int64) if request.current is None else request.current]
-        voltage = np.empty((len(voltage_lanes), count))
-        current_soma, current_dendrite = (np.empty((len(current_lanes), count)) for _ in range(2))
-        every = request.sample_steps if len(voltage_lanes) or len(current_lanes) else 0
-        most = len(shared.lanes) * (min(CHUNK, num_steps) // 2 + 1)
-        spike_step, spike_gid = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
-        steps, gids = [culture.late[0]], [culture.late[1]]
-        for begin in range(0, num_steps, CHUNK):
-            found, culture.num_flying = kernel.run(
-                culture.state, culture.step, begin, min(begin + CHUNK, num_steps), culture.key,
-                float(shared.spec.model.spike_threshold_mV), dt,
-                shared.kinds, shared.first_gids, shared.counts, shared.populations,
-                shared.cell_parameters, shared.membrane_parameters,
-                shared.edge_start, shared.edge_delay, shared.edge_target, shared.edge_weight,
-                shared.U, shared.tau_rec, culture.resources, culture.last_spike, *culture.flying, culture.num_flying,
-                changes, column, value, columns, gain, scale, mode, reversal_mV, shared.lanes,
-                every, coupling, voltage_lanes, voltage, current_lanes, current_soma, current_dendrite,
-                spike_step, spike_gid,
-            )  # fmt: skip
-            steps.append(spike_step[:found].copy())
-            gids.append(spike_gid[:found].copy())
-        step, gid = np.concatenate(steps), np.concatenate(gids)
-        end = culture.step + num_steps
-        late = step >= end
-        culture.late = (step[late], gid[late])
-        step -= culture.step
-        culture.step = end
-        spikes: dict[str, Any] = {}
-        if request.spikes is not None:
-            keep = ~late & np.isin(gid, request.spikes)
-            order = np.lexsort((gid[keep], step[keep]))
-            spikes["spike_gid"] = gid[keep][order]
-            spikes["spike_t"] = step[keep][order] * dt
-            spikes["spike_culture"] = np.zeros(len(order), dtype=np.int64)
-        return Recording(
-            0.0, num_steps * dt, dt, request.sample_steps * dt, 1,
-            voltage_gid=request.voltage,
-            voltage=None if request.voltage is None else voltage[None],
-            current_gid=request.current,
-            current_soma=None if request.current is None else current_soma[None],
-            current_dendrite=None if request.current is None else current_dendrite[None],
-            current_compartment=request.compartment,
-            **spikes,
-        )  # fmt: skip
+    def _advance(
+        self, group: Cultures, run: Any, num_steps: int, drive: Drive, request: RecordingRequest
+    ) -> list[Recording]:
+        probe, dt, size = self._probe(group.count, num_steps, request), self._spec.dt_ms, group.group.size
+        time = (self._synapses.window, num_steps, dt)
+        cell, step, _ = group.run(run, self._numbers, self._network, drive, probe, *time)
+        culture, gid = cell // size, cell % size
+        if request.spikes is not None and len(request.spikes) < size:
+            kept = np.isin(gid, request.spikes)
+            culture, gid, step = culture[kept], gid[kept], step[kept]
+        result = []
+        for c in range(group.count):
+            here = culture == c
+            spikes: dict[str, Any] = {}
+            if request.spikes is not None:
+                spikes = {
+                    "spike_culture": np.zeros(int(here.sum()), dtype=np.int64),
+                    "spike_gid": gid[here],
+                    "spike_t": step[here] * dt,
+                }
+            if request.voltage is not None:
+                spikes |= {"voltage_gid": request.voltage, "voltage": probe.voltage[c : c + 1]}
+            if request.current is not None:
+                spikes |= {
+                    "current_gid": request.current,
+                    "current_soma": probe.soma[c : c + 1],
+                    "current_dendrite": probe.dendrite[c : c + 1],
+                }
+            result.append(
+                Recording(
+                    0.0,
+                    num_steps * dt,
+                    dt,
+                    request.sample_steps * dt,
+                    1,
+                    current_compartment=request.compartment,
+                    **spikes,
+                )
+            )
+        return result
 
-    def _stimulus(self, stimulus: Stimulus | None) -> tuple:
-        """A stimulus as the kernel takes it: changes, columns, gain, what a value is worth, mode, reversal."""
-        shared = self._shared
-        none = np.zeros(0, dtype=np.int64)
-        no_gain = np.zeros((0, 0))
-        if stimulus is None:
-            return none, none, np.zeros(0), np.zeros(0), no_gain, np.ones(len(shared.lanes)), CURRENT, 0.0
-        schedule = stimulus.schedule(shared.spec.dt_ms)
-        scale: NDArray[np.float64] = np.ones(len(shared.lanes))
-        if stimulus.mode == "current_density":
-            scale = shared.soma_nA
-        elif stimulus.mode == "extracellular":
-            scale = shared.coupling_uS  # a field is the current that it drives through the coupling
-        gain = no_gain if stimulus.gain is None else np.array(stimulus.gain)
-        columns = np.zeros(stimulus.num_columns)
-        mode = MODES[stimulus.mode]
-        return schedule.step, schedule.column, schedule.value, columns, gain, scale, mode, stimulus.reversal_mV
+    def _probe(self, cultures: int, num_steps: int, request: RecordingRequest) -> Probe:
+        none: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        voltage_gid = none if request.voltage is None else request.voltage
+        current_gid = none if request.current is None else request.current
+        wanted = len(voltage_gid) + len(current_gid) > 0
+        count = -(-num_steps // request.sample_steps) if wanted else 0
+        voltage = np.empty((cultures, len(voltage_gid), count))
+        soma, dendrite = (np.empty((cultures, len(current_gid), count)) for _ in range(2))
+        every = request.sample_steps if wanted else 0
+        return Probe(every, voltage_gid, current_gid, self._drives.coupling_uS, voltage, soma, dendrite)

@@ -1,42 +1,157 @@
-"""Where the numbers of 16 cells lie in a block: ``block[variable * W + lane]``, every offset a constant.
+"""Where a cell's numbers lie, and which numbers a population's kernel takes.
 
-With one flat array and constant offsets the compiler sees that lanes do not touch each other and takes a block's
-cells together in SIMD registers.
+W cells, the lanes, make a block; a block holds ``[variable][lane]``, and all blocks of a group of cultures lie in one
+flat array. The address of a variable is then ``base + lane + variable * W`` with constant offsets, which a compiler can
+see not to overlap, so that it takes the lanes of a block together in SIMD registers.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
+from livn_gym.backends.base import CultureSpec
+from livn_gym.backends.native.cells import NativeCell, native_cell
+from livn_gym.errors import UnknownName
+from livn_gym.models import Cell, Model, Noise, Receptor
+from livn_gym.system import Population
+from livn_gym.units import NS_TO_US
+
 W = 16
-"""Lanes, i.e. cells, in a block."""
+"""Lanes, i.e. cells, of a block: a multiple of every processor's SIMD width in both precisions."""
 
-(
-    V_S,  # voltage of the soma, mV
-    V_D,  # and of the dendrite
-    V_OLD,  # the soma's a step ago, for cells with an instantaneous gate
-    AMP_S,  # current into the soma, nA
-    AMP_D,  # and into the dendrite
-    G_IN,  # conductance of the stimulus at the soma, uS
-    E_IN,  # and its reversal potential, mV
-    Y_E,  # excitatory noise, unit variance
-    Y_I,  # inhibitory noise
-    DRAW_E,  # this step's normal numbers
-    DRAW_I,
-    ABOVE,  # 1 where the soma was above the threshold
-    OPEN,  # share of NMDA channels without magnesium
-    G_S,  # what the environment of the membrane adds at the soma: conductance, uS
-    J_S,  # and conductance times reversal potential plus current, nA
-    G_D,  # the same at the dendrite
-    J_D,
-) = range(17)
+# The variables that every cell has, in this order. uS, mV, nA; KEY, GID and STEP hold integers as bits.
+V_S, V_D, V_OLD, AMP_S, AMP_D, G_IN, J_IN, Y_E, Y_I, KEY, GID, STEP = range(12)
+NUM_COMMON = 12
 
-RECEPTORS = ("AMPA", "NMDA", "GABA_A")
-A, B, ARRIVED = range(3)
-RECEPTOR = 17
-"""Variables of receptor r start at ``RECEPTOR + 3 r``: A, B, ARRIVED (uS)."""
 
-CELL = RECEPTOR + 3 * len(RECEPTORS)
-"""A cell's own variables start here."""
+@dataclass(frozen=True)
+class Slot:
+    """All synapses of one receptor on one cell; its variables A, B and ARRIVED (uS) start at ``first``."""
 
-OWN = 10
-SIZE = (CELL + OWN) * W
-"""Numbers in a block."""
+    receptor: Receptor
+    site: str
+    first: int
+
+    @property
+    def arrived(self) -> int:
+        """Offset from a cell's address at which arriving increments are collected."""
+        return (self.first + 2) * W
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One population's block.
+
+    Attributes:
+        name: The population.
+        start: Its first gid.
+        count: Its cells in one culture.
+        cell: Parameters of its cells.
+        native: The cells' equations.
+        slots: Receptors in use, by name.
+        noise_site: Compartments of the excitatory (``"e"``) and the inhibitory (``"i"``) noise.
+    """
+
+    name: str
+    start: int
+    count: int
+    cell: Cell
+    native: NativeCell
+    slots: dict[str, Slot]
+    noise_site: dict[str, str]
+
+    @property
+    def first_state(self) -> int:
+        """Variable of the cell's first own state."""
+        return NUM_COMMON + 3 * len(self.slots)
+
+    @property
+    def state_variables(self) -> dict[str, int]:
+        """Variables of the cell's own states."""
+        return {name: self.first_state + k for k, name in enumerate(self.native.states)}
+
+    @property
+    def size(self) -> int:
+        """Numbers in a block."""
+        return (self.first_state + len(self.native.states)) * W
+
+    def fixed(self, spec: CultureSpec) -> dict[str, float]:
+        """What the kernel takes by name and no parameter changes; the first is ``threshold``."""
+        dt, cell = spec.dt_ms, self.cell
+        # The second-order solve finds the voltage half a step ahead and doubles the change.
+        order = 2.0 if spec.scheme == "second_order" else 1.0
+        area_s, area_d = cell.density_to_nA(1.0, "soma"), cell.density_to_nA(1.0, "dendrite")
+        values = {
+            "threshold": spec.model.spike_threshold_mV,
+            "area_s": area_s,
+            "area_d": area_d,
+            "C_s": order * cell.C * area_s / dt,
+            "C_d": order * cell.C * area_d / dt,
+            "coupling": cell.coupling_uS,
+            "order": order,
+        }
+        for name, slot in self.slots.items():
+            receptor = slot.receptor
+            values |= {
+                f"norm_{name}": receptor.normalisation,
+                f"E_{name}": receptor.reversal_mV,
+                f"keep_rise_{name}": math.exp(-dt / receptor.tau_rise_ms),
+                f"keep_decay_{name}": math.exp(-dt / receptor.tau_decay_ms),
+                f"mg_{name}": receptor.magnesium_mM or 0.0,
+            }
+        return values | self.native.parameters(cell, dt)
+
+    def background(self, noise: Noise, dt_ms: float) -> dict[str, float]:
+        """What the kernel takes by name of the noise."""
+        values: dict[str, float] = {}
+        for sign in ("e", "i"):
+            keep = math.exp(-dt_ms / getattr(noise, f"tau_{sign}"))
+            values |= {
+                f"noise_g0_{sign}": getattr(noise, f"g_{sign}0") * NS_TO_US,
+                f"noise_std_{sign}": getattr(noise, f"std_{sign}") * NS_TO_US,
+                f"noise_keep_{sign}": keep,
+                f"noise_spread_{sign}": math.sqrt(1.0 - keep * keep),
+                f"noise_E_{sign}": getattr(noise, f"E_{sign}"),
+            }
+        return values
+
+    def parameters(self, spec: CultureSpec, noise: Noise) -> dict[str, float]:
+        """The kernel's parameters by name, in the order in which it takes them."""
+        return self.fixed(spec) | self.background(noise, spec.dt_ms)
+
+
+def layouts(spec: CultureSpec) -> list[Layout]:
+    """The layout of every population in gid order, and then of those that the model has but the system lacks.
+
+    Those and receptors not in use are in it, empty, so that all cultures of a model share their compiled kernels.
+
+    Raises:
+        UnsupportedModel: The engine has no equations for a cell.
+    """
+    system, model = spec.system, spec.model
+    absent = [Population(name, system.num_neurons, 0) for name in model.cells if name not in system.population_names]
+    result = []
+    for name, start, count in ((p.name, p.start, p.count) for p in (*system.populations, *absent)):
+        receptors = _usual_receptors(model, name)
+        for projection in system.projections:
+            for receptor in projection.receptors if projection.post == name else ():
+                receptors[receptor] = model.synapse(system, projection, receptor)[0]
+        slots = {
+            receptor: Slot(kinetics, model.receptor_site(name, receptor), NUM_COMMON + 3 * k)
+            for k, (receptor, kinetics) in enumerate(receptors.items())
+        }
+        sites: dict[str, str] = {"e": model.noise_site(name, "e"), "i": model.noise_site(name, "i")}
+        cell = model.cell(name)
+        result.append(Layout(name, start, count, cell, native_cell(cell), slots, sites))
+    return result
+
+
+def _usual_receptors(model: Model, population: str) -> dict[str, Receptor]:
+    receptors = {}
+    for name in ("AMPA", "NMDA", "GABA_A"):
+        try:
+            receptors[name] = model.receptor(population, name)
+        except UnknownName:
+            continue
+    return receptors

@@ -1,0 +1,307 @@
+"""What happens between the kernels' steps: spikes to synapses, stimulus changes, samples.
+
+Cultures of a group lie side by side; cell ``culture * size + gid`` is a group's number for a cell. Time within a run
+is counted in steps from its start. Spikes are kept in the order (step, culture, gid) all the way, so that no sum
+depends on how cultures are grouped or a run is cut into windows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from livn_gym.backends.native.arithmetic import INNER
+from livn_gym.backends.native.layout import AMP_D, AMP_S, G_IN, J_IN, V_D, W
+
+_GRID = 1099511627776.0  # arriving conductances are multiples of 2**-40 uS
+_AMP_S, _AMP_D, _G_IN, _J_IN, _V_D = AMP_S * W, AMP_D * W, G_IN * W, J_IN * W, V_D * W
+
+compiled = njit(**INNER)
+
+
+class Network(NamedTuple):
+    """Synapses by presynaptic gid and then delay, one entry for each receptor, and the depression of every gid.
+
+    ``start`` int64 ``[N + 1]``; ``delay`` (steps), ``post`` and ``offset`` (from the cell's address to where
+    increments are collected) int32, ``weight`` (uS) float64 ``[S]``; ``U`` and ``tau_rec`` (ms) ``[N]``.
+    """
+
+    start: Any
+    delay: Any
+    post: Any
+    offset: Any
+    weight: Any
+    U: Any
+    tau_rec: Any
+
+
+class Group(NamedTuple):
+    """Where the cells of a group of cultures are, and what they remember of their spikes.
+
+    ``size`` is N. Per population: ``start`` (first gid), ``count`` (cells in a culture), ``cells`` (in the group),
+    ``base`` (address of its first block), ``bucket`` (number of that block among all). Per cell ``[cultures * N]``:
+    ``address``, ``block`` (number among all), resources ``x``, step ``last`` of its last spike. Per culture: ``time``,
+    steps since its reset.
+    """
+
+    size: int
+    num_blocks: int
+    start: Any
+    count: Any
+    cells: Any
+    base: Any
+    bucket: Any
+    address: Any
+    block: Any
+    x: Any
+    last: Any
+    time: Any
+
+
+class Drive(NamedTuple):
+    """Stimuli of a group: changes ``first[c] ... first[c + 1]`` of ``step``, ``column``, ``value`` are culture c's.
+
+    ``kind`` (see ``stimuli.KINDS``; -1 for none), ``reversal`` (mV), ``gain`` (index into ``gains [G, K, N]``; -1 where
+    columns are cells) and ``scale [N]`` are per culture. ``cursor`` and ``level [cultures, K]`` are working space.
+    """
+
+    first: Any
+    step: Any
+    column: Any
+    value: Any
+    kind: Any
+    reversal: Any
+    gain: Any
+    gains: Any
+    scale: Any
+    cursor: Any
+    level: Any
+
+
+class Probe(NamedTuple):
+    """Samples every ``every`` steps (0: none) of the voltages and membrane currents of some gids."""
+
+    every: int
+    voltage_gid: Any
+    current_gid: Any
+    coupling: Any
+    voltage: Any
+    soma: Any
+    dendrite: Any
+
+
+class Flight(NamedTuple):
+    """Spikes under way: cell, step, next synapse, and the resources with which it is transmitted; ``count[0]`` many."""
+
+    cell: Any
+    step: Any
+    synapse: Any
+    x: Any
+    count: Any
+
+
+class Spikes(NamedTuple):
+    """Cell and step of spikes; ``count[0]`` many."""
+
+    cell: Any
+    step: Any
+    count: Any
+
+
+@compiled
+def grown(array, size):
+    """The array, or a larger copy of it if it holds fewer than ``size`` numbers."""
+    if len(array) >= size:
+        return array
+    larger = np.empty(2 * size, array.dtype)
+    for k in range(len(array)):
+        larger[k] = array[k]
+    return larger
+
+
+@compiled
+def workspace(group, window):
+    """Arrays for arriving increments sorted by (block, step), and for the spikes of a window."""
+    most = len(group.address) * (window // 2 + 1)  # a cell needs a step below the threshold between two spikes
+    bucket = np.zeros(group.num_blocks * window + 2, np.int64)
+    found = Spikes(np.empty(most, np.int64), np.empty(most, np.int64), np.zeros(1, np.int64))
+    return bucket, np.empty(64, np.int64), np.empty(64, np.float64), found, np.empty(most, np.int64)
+
+
+@compiled
+def begin(drive):
+    """Go to the start of every stimulus."""
+    for c in range(len(drive.kind)):
+        for column in range(drive.level.shape[1]):
+            drive.level[c, column] = 0.0
+        drive.cursor[c] = drive.first[c]
+
+
+@compiled
+def window_end(S, group, drive, probe, step, stop):
+    """Sample and change the stimulus where it is due; returns the next step at which one is, at most ``stop``."""
+    if probe.every > 0:
+        if step % probe.every == 0:
+            sample(S, group, probe, step // probe.every)
+        stop = min(stop, step - step % probe.every + probe.every)
+    if step == 0:
+        for cell in range(len(group.address)):
+            a = group.address[cell]
+            S[a + _AMP_S] = S[a + _AMP_D] = S[a + _G_IN] = S[a + _J_IN] = 0.0
+    for c in range(len(drive.kind)):
+        cursor, end = drive.cursor[c], drive.first[c + 1]
+        if cursor < end and drive.step[cursor] == step:
+            while cursor < end and drive.step[cursor] == step:
+                column = drive.column[cursor]
+                drive.level[c, column] = drive.value[cursor]
+                if drive.gain[c] < 0:
+                    put(S, group, drive, c, column, drive.value[cursor])
+                cursor += 1
+            drive.cursor[c] = cursor
+            if drive.gain[c] >= 0:
+                mix(S, group, drive, c)
+        if cursor < end:
+            stop = min(stop, drive.step[cursor])
+    return stop
+
+
+@compiled
+def mix(S, group, drive, c):
+    """Set a culture's input to the sum of its columns; their order and number decide it, not what was before."""
+    gains = drive.gains[drive.gain[c]]
+    total = np.zeros(group.size)
+    for column in range(drive.level.shape[1]):
+        level = drive.level[c, column]
+        if level != 0.0:
+            for gid in range(group.size):
+                total[gid] += gains[column, gid] * level
+    for gid in range(group.size):
+        put(S, group, drive, c, gid, total[gid])
+
+
+@compiled
+def put(S, group, drive, c, gid, value):
+    """Set one cell's input."""
+    a = group.address[c * group.size + gid]
+    kind = drive.kind[c]
+    scaled = value * drive.scale[c, gid]
+    if kind == 2:  # a field drives a current from one compartment into the other
+        S[a + _AMP_S] = scaled
+        S[a + _AMP_D] = -scaled
+    elif kind == 1:
+        S[a + _G_IN] = scaled
+        S[a + _J_IN] = scaled * drive.reversal[c]
+    else:
+        S[a + _AMP_S] = scaled
+
+
+@compiled
+def sample(S, group, probe, column):
+    """Write a column of the traces; a compartment's membrane current is what flows into it (Kirchhoff)."""
+    for c in range(probe.voltage.shape[0]):
+        for row in range(len(probe.voltage_gid)):
+            probe.voltage[c, row, column] = S[group.address[c * group.size + probe.voltage_gid[row]]]
+    for c in range(probe.soma.shape[0]):
+        for row in range(len(probe.current_gid)):
+            gid = probe.current_gid[row]
+            a = group.address[c * group.size + gid]
+            v, amp_s, amp_d = float(S[a]), float(S[a + _AMP_S]), float(S[a + _AMP_D])
+            axial = probe.coupling[gid] * (float(S[a + _V_D]) - v) - amp_d
+            probe.soma[c, row, column] = axial + (amp_s + amp_d) + (S[a + _J_IN] - S[a + _G_IN] * v)
+            probe.dendrite[c, row, column] = -axial
+
+
+@compiled
+def deliver(net, group, flight, step, steps, bucket, where, what):
+    """Collect what arrives in the next ``steps`` steps, sorted by (block, step), and let arrived spikes go.
+
+    The entries of block b at its k-th step are ``bucket[b * steps + k] ... bucket[b * steps + k + 1]`` of ``where``
+    (address) and ``what`` (uS).
+    """
+    for slot in range(group.num_blocks * steps + 2):
+        bucket[slot] = 0
+    stop = step + steps
+    # how many there are for each (block, step), one place further on; then where each one's begin; then fill in
+    for spike in range(flight.count[0]):
+        cell, since = flight.cell[spike], flight.step[spike]
+        gid = cell % group.size
+        first_cell, synapse, end = cell - gid, flight.synapse[spike], net.start[gid + 1]
+        while synapse < end and since + net.delay[synapse] < stop:
+            block = group.block[first_cell + net.post[synapse]]
+            bucket[block * steps + since + net.delay[synapse] - step + 2] += 1
+            synapse += 1
+    for slot in range(2, group.num_blocks * steps + 2):
+        bucket[slot] += bucket[slot - 1]
+    total = bucket[group.num_blocks * steps + 1]
+    where, what = grown(where, total), grown(what, total)
+    kept = 0
+    for spike in range(flight.count[0]):
+        cell, since, x = flight.cell[spike], flight.step[spike], flight.x[spike]
+        gid = cell % group.size
+        first_cell, synapse, end = cell - gid, flight.synapse[spike], net.start[gid + 1]
+        while synapse < end and since + net.delay[synapse] < stop:
+            target = first_cell + net.post[synapse]
+            slot = group.block[target] * steps + since + net.delay[synapse] - step + 1
+            where[bucket[slot]] = group.address[target] + net.offset[synapse]
+            what[bucket[slot]] = math.floor(net.weight[synapse] * x * _GRID + 0.5) / _GRID
+            bucket[slot] += 1
+            synapse += 1
+        if synapse < end:
+            flight.cell[kept], flight.step[kept] = cell, since
+            flight.synapse[kept], flight.x[kept] = synapse, x
+            kept += 1
+    flight.count[0] = kept
+    return where, what
+
+
+@compiled
+def spread(net, group, flight, spikes, found, order, step, steps, dt):
+    """Note a window's spikes in the order (step, culture, gid) and send them on their way."""
+    count = found.count[0]
+    if count == 0:
+        return flight, spikes
+    # Blocks note their spikes by ascending (culture, gid) at every step: sorting by step alone, stably, is enough.
+    places = np.zeros(steps + 2, np.int64)
+    for k in range(count):
+        places[found.step[k] - step + 1] += 1
+    for s in range(1, steps + 2):
+        places[s] += places[s - 1]
+    for k in range(count):
+        s = found.step[k] - step
+        order[places[s]] = k
+        places[s] += 1
+    flying, kept = flight.count[0], spikes.count[0]
+    flight = Flight(
+        grown(flight.cell, flying + count),
+        grown(flight.step, flying + count),
+        grown(flight.synapse, flying + count),
+        grown(flight.x, flying + count),
+        flight.count,
+    )
+    spikes = Spikes(grown(spikes.cell, kept + count), grown(spikes.step, kept + count), spikes.count)
+    for k in range(count):
+        cell, at = found.cell[order[k]], found.step[order[k]]
+        spikes.cell[kept + k], spikes.step[kept + k] = cell, at
+        gid = cell % group.size
+        now = group.time[cell // group.size] + at
+        x = 1.0 - (1.0 - group.x[cell]) * math.exp(-(now - group.last[cell]) * dt / net.tau_rec[gid])
+        group.last[cell] = now
+        group.x[cell] = x * (1.0 - net.U[gid])
+        if net.start[gid] < net.start[gid + 1]:
+            flight.cell[flying], flight.step[flying] = cell, at
+            flight.synapse[flying], flight.x[flying] = net.start[gid], x
+            flying += 1
+    flight.count[0], spikes.count[0] = flying, kept + count
+    return flight, spikes
+
+
+@compiled
+def finish(group, flight, num_steps):
+    """Count time from the end of the run."""
+    for c in range(len(group.time)):
+        group.time[c] += num_steps
+    for spike in range(flight.count[0]):
+        flight.step[spike] -= num_steps

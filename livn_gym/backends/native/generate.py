@@ -1,0 +1,285 @@
+"""Writes the kernels of a model's populations as Python source, straight lines that Numba vectorises.
+
+The equations stand in ``livn_gym.models`` and in ``cells/`` as scalar functions. They are taken over with constants
+in the engine's precision (one float64 constant would make a float32 loop half as wide) and ``math.exp`` replaced by
+a polynomial. Around them goes what every cell has: synapses, noise, stimulus, and the solve for the two voltages,
+in the order of NEURON's fixed step.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from textwrap import dedent
+from types import FunctionType
+from typing import Any
+
+from livn_gym.backends.native import layout as place
+from livn_gym.backends.native.layout import Layout, W
+
+_HEADER = '''"""Kernels written by livn_gym.backends.native.generate."""
+
+import numpy as np
+from numba import njit
+
+from livn_gym.backends.native.arithmetic import INNER, philox
+from livn_gym.backends.native.arithmetic import exp{bits} as exp
+from livn_gym.backends.native.arithmetic import normal{bits} as normal
+from livn_gym.backends.native.driver import begin, deliver, finish, spread, window_end, workspace
+from livn_gym.backends.native.intrinsics import load, store, to_bits
+
+T = np.float{bits}
+FLAG = np.int{bits}
+WORD = np.uint64
+LOW = np.uint64(0xFFFFFFFF)
+OPTIONS = {{"error_model": "numpy", "fastmath": {{"arcp"}}}}
+INNER_OPTIONS = INNER | OPTIONS
+'''
+
+_KERNEL = '''
+@njit(**INNER_OPTIONS)
+def step_blocks_{tag}(S, P, group, step, steps, bucket, where, what, found):
+    """Advance the blocks of {name} and note their spikes."""
+    {parameters}
+    num_cells = group.cells[{tag}]
+    num_spikes = found.count[0]
+    for block in range((num_cells + {W} - 1) // {W}):
+        base = group.base[{tag}] + block * {size}
+        for k in range(steps):
+            slot = (group.bucket[{tag}] + block) * steps + k
+            for event in range(bucket[slot], bucket[slot + 1]):
+                S[where[event]] += T(what[event])
+            crossed = FLAG(0)
+            for lane in range({W}):
+                i = base + lane
+                {solve}
+            now = WORD(step + k)
+            for lane in range({W}):
+                i = base + lane
+                {draw}
+            for lane in range({W}):
+                i = base + lane
+                {advance}
+            if crossed > FLAG(0):
+                for lane in range({W}):
+                    cell = block * {W} + lane
+                    if S[base + lane] > P[0] and S[base + lane + {v_old}] <= P[0] and cell < num_cells:
+                        culture = cell // group.count[{tag}]
+                        gid = group.start[{tag}] + cell % group.count[{tag}]
+                        found.cell[num_spikes] = culture * group.size + gid
+                        found.step[num_spikes] = step + k + 1
+                        num_spikes += 1
+    found.count[0] = num_spikes
+'''
+
+_RUN = '''
+@njit(cache=True, nogil=True, **OPTIONS)
+def run(S, parameters, group, net, drive, probe, flight, spikes, window, num_steps, dt):
+    """Advance a group of cultures; returns the spikes still under way and those that happened."""
+    bucket, where, what, found, order = workspace(group, window)
+    begin(drive)
+    step = np.int64(0)  # a literal would be a type of its own, with functions of its own
+    while step < num_steps:
+        stop = window_end(S, group, drive, probe, step, min(step + window, num_steps))
+        where, what = deliver(net, group, flight, step, stop - step, bucket, where, what)
+        found.count[0] = 0
+        {advance}
+        flight, spikes = spread(net, group, flight, spikes, found, order, step, stop - step, dt)
+        step = stop
+    finish(group, flight, num_steps)
+    return flight, spikes
+'''
+
+
+def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits: int) -> str:
+    """The text of a module with a function ``run`` for these populations.
+
+    Args:
+        layouts: The populations' blocks.
+        parameter_names: Names of each kernel's parameters, in order, the first being ``threshold``.
+        bits: Precision, 32 or 64.
+    """
+    parts = [_HEADER.format(bits=bits)]
+    calls = []
+    for tag, (layout, names) in enumerate(zip(layouts, parameter_names, strict=True)):
+        functions = _Functions(f"_{tag}", names, layout)
+        solve, advance = list(_solve(layout, functions)), list(_advance(layout, functions))
+        kernel = _KERNEL.format(
+            tag=tag,
+            name=layout.name,
+            size=layout.size,
+            W=W,
+            v_old=place.V_OLD * W,
+            parameters=_lines((f"p_{name} = T(P[{k}])" for k, name in enumerate(names)), 1),
+            solve=_lines(solve, 4),
+            draw=_lines(_DRAW, 4),
+            advance=_lines(advance, 4),
+        )
+        parts += [*functions.texts, kernel]
+        calls.append(f"step_blocks_{tag}(S, parameters[{tag}], group, step, stop - step, bucket, where, what, found)")
+    parts.append(_RUN.format(advance=_lines(calls, 2)))
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _get(variable: int) -> str:
+    return f"load(S, i + {variable * W})"
+
+
+def _put(variable: int, value: str) -> str:
+    return f"store(S, i + {variable * W}, {value})"
+
+
+_DRAW = [
+    f"count = (WORD(to_bits({_get(place.STEP)})) + now) & LOW",
+    f"word0, word1 = philox(count, WORD(to_bits({_get(place.GID)})), WORD(to_bits({_get(place.KEY)})))",
+    "draw_e, draw_i = normal(word0, word1)",
+    _put(place.Y_E, f"p_noise_keep_e * {_get(place.Y_E)} + p_noise_spread_e * draw_e"),
+    _put(place.Y_I, f"p_noise_keep_i * {_get(place.Y_I)} + p_noise_spread_i * draw_i"),
+]
+
+
+# Three loops over the lanes and not one: what follows a solve does not wait for it, and a processor looks a few
+# hundred instructions ahead.
+
+
+def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
+    """From voltages and conductances to the next voltages; then the synapses' decay."""
+    states = layout.state_variables
+    yield f"v_s = {_get(place.V_S)}"
+    yield f"v_d = {_get(place.V_D)}"
+    yield "v_before = v_s"
+    yield f"v_ahead = v_s + T(0.5) * (v_s - {_get(place.V_OLD)})"
+    for name, variable in states.items():
+        yield f"x_{name} = {_get(variable)}"
+    yield f"G_s, J_s, G_d, J_d = {functions.call(layout.native.conductances)}"
+    yield f"G_s = p_area_s * G_s + {_get(place.G_IN)}"
+    yield f"J_s = p_area_s * J_s + {_get(place.J_IN)} + {_get(place.AMP_S)}"
+    yield "G_d = p_area_d * G_d"
+    yield f"J_d = p_area_d * J_d + {_get(place.AMP_D)}"
+    for name, slot in layout.slots.items():
+        side = slot.site[0]
+        yield f"A_{name} = {_get(slot.first)}"
+        yield f"B_{name} = {_get(slot.first + 1)}"
+        yield f"g = p_norm_{name} * (B_{name} - A_{name})"
+        if slot.receptor.magnesium_mM:
+            yield f"g = g / (T(1.0) + exp(T(-0.062) * v_{side}) * p_mg_{name} / T(3.57))"
+        yield f"G_{side} += g"
+        yield f"J_{side} += g * p_E_{name}"
+    for sign, variable in (("e", place.Y_E), ("i", place.Y_I)):
+        side = layout.noise_site[sign][0]
+        yield f"g = p_noise_g0_{sign} + p_noise_std_{sign} * {_get(variable)}"
+        yield "g = g if g > T(0.0) else T(0.0)"
+        yield f"G_{side} += g"
+        yield f"J_{side} += g * p_noise_E_{sign}"
+    yield from (
+        "flow = p_coupling * (v_d - v_s)",
+        "R_s = J_s - G_s * v_s + flow",
+        "R_d = J_d - G_d * v_d - flow",
+        "inverse = T(1.0) / (p_C_d + G_d + p_coupling)",
+        "share = p_coupling * inverse",
+        "change = (R_s + share * R_d) / (p_C_s + G_s + p_coupling - share * p_coupling)",
+        "v_s = v_s + p_order * change",
+        "v_d = v_d + p_order * (R_d + p_coupling * change) * inverse",
+        _put(place.V_S, "v_s"),
+        _put(place.V_D, "v_d"),
+        _put(place.V_OLD, "v_before"),
+        "crossed = FLAG(crossed + (FLAG(1) if (v_s > p_threshold) & (v_before <= p_threshold) else FLAG(0)))",
+    )
+    for name, slot in layout.slots.items():
+        yield f"arrived = {_get(slot.first + 2)}"
+        yield _put(slot.first, f"(A_{name} + arrived) * p_keep_rise_{name}")
+        yield _put(slot.first + 1, f"(B_{name} + arrived) * p_keep_decay_{name}")
+        yield _put(slot.first + 2, "T(0.0)")
+
+
+def _advance(layout: Layout, functions: _Functions) -> Iterator[str]:
+    """The cell's own states, at the new voltages."""
+    states = layout.state_variables
+    yield f"v_s = {_get(place.V_S)}"
+    yield f"v_d = {_get(place.V_D)}"
+    for name, variable in states.items():
+        yield f"x_{name} = {_get(variable)}"
+    yield f"{', '.join(f'x_{name}' for name in states)} = {functions.call(layout.native.advance)}"
+    for name, variable in states.items():
+        yield _put(variable, f"x_{name}")
+
+
+def _lines(lines: Iterable[str], depth: int) -> str:
+    return ("\n" + "    " * depth).join(lines)
+
+
+class _Functions:
+    """The scalar functions that a population's kernel calls, rewritten.
+
+    Args:
+        suffix: Keeps functions of different cells apart.
+        parameters: Names of the kernel's parameters.
+        layout: The population.
+    """
+
+    def __init__(self, suffix: str, parameters: list[str], layout: Layout) -> None:
+        self.suffix = suffix
+        self.texts: list[str] = []
+        self._names: dict[Callable[..., Any], str] = {}
+        self._arguments = {name: f"p_{name}" for name in parameters}
+        self._arguments |= {name: f"x_{name}" for name in layout.native.states}
+        self._arguments |= {name: name for name in ("v_s", "v_d", "v_ahead")}
+
+    def call(self, function: Callable[..., Any]) -> str:
+        """A call of a function with what its arguments' names stand for."""
+        arguments = [self._arguments[name] for name in inspect.signature(function).parameters]
+        return f"{self.name(function)}({', '.join(arguments)})"
+
+    def name(self, function: Callable[..., Any]) -> str:
+        """The name of a function in the generated module, to which it is added with those that it calls."""
+        if function not in self._names:
+            self._names[function] = function.__name__.strip("_") + self.suffix
+            definition = ast.parse(dedent(inspect.getsource(function))).body[0]
+            assert isinstance(definition, ast.FunctionDef)
+            definition = _Rewriter(self, function).visit(definition)
+            definition.name = self._names[function]
+            text = ast.unparse(ast.fix_missing_locations(definition))
+            self.texts.append(f"@njit(forceinline=True, **INNER_OPTIONS)\n{text}\n")
+        return self._names[function]
+
+
+class _Rewriter(ast.NodeTransformer):
+    """Constants in the engine's precision, exp as the engine's, functions by their new names."""
+
+    def __init__(self, functions: _Functions, function: Callable[..., Any]) -> None:
+        self._functions = functions
+        self._globals: dict[str, Any] = function.__globals__
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.returns = None
+        if isinstance(node.body[0], ast.Expr) and isinstance(node.body[0].value, ast.Constant):
+            del node.body[0]  # the docstring
+        self.generic_visit(node)
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return _constant(node.value)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if ast.unparse(node) != "math.exp":
+            raise TypeError(f"A cell's function may only use math.exp, not {ast.unparse(node)}.")
+        return ast.Name("exp", ast.Load())
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = self._globals.get(node.id)
+        if isinstance(node.ctx, ast.Load) and isinstance(value, FunctionType):
+            return ast.Name(self._functions.name(value), ast.Load())
+        if isinstance(node.ctx, ast.Load) and isinstance(value, float):
+            return _constant(value)
+        return node
+
+
+def _constant(value: object) -> ast.expr:
+    if not isinstance(value, float):
+        raise TypeError(f"Constants in a cell's function must be floats, got {value!r}.")
+    return ast.Call(ast.Name("T", ast.Load()), [ast.Constant(value)], [])

@@ -1,0 +1,179 @@
+"""The arrays of some cultures that are advanced together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.backends.base import CultureSpec, Parameters
+from livn_gym.backends.native.driver import Flight, Group, Network, Spikes
+from livn_gym.backends.native.layout import GID, KEY, STEP, V_D, V_OLD, V_S, Layout, W
+from livn_gym.units import NS_TO_US
+
+MOST_STEPS = 64
+"""Longest window between two looks at spikes; bounds the memory that they may need."""
+
+
+class Synapses:
+    """The synapses of a system, shared by all its cultures.
+
+    Args:
+        spec: What is simulated.
+        layouts: Where increments are collected.
+    """
+
+    def __init__(self, spec: CultureSpec, layouts: list[Layout]) -> None:
+        self.spec = spec
+        slots = {layout.name: layout.slots for layout in layouts}
+        keys: list[str] = []
+        columns: list[tuple[NDArray, ...]] = []
+        for projection in spec.system.projections:
+            steps = np.maximum(1, np.floor(projection.delay_ms / spec.dt_ms + 0.5)).astype(np.int32)
+            for receptor, key in zip(projection.receptors, projection.weight_names, strict=True):
+                _, unit_nS = spec.model.synapse(spec.system, projection, receptor)
+                offset = np.full(len(projection), slots[projection.post][receptor].arrived, dtype=np.int32)
+                index = np.full(len(projection), len(keys), dtype=np.int32)
+                scale_uS = projection.scale * (unit_nS * NS_TO_US)
+                columns.append((projection.pre_gid, steps, projection.post_gid, offset, scale_uS, index))
+                keys.append(key)
+        if not columns:
+            columns.append((np.zeros(0, np.int64),) * 4 + (np.zeros(0), np.zeros(0, np.int32)))
+        pre, steps, post, offset, scale, index = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+        # However the edges were given, a cell's synapses are served in this order.
+        order = np.lexsort((scale, offset, post, steps, pre))
+        self._keys, self._key, self._scale_uS = keys, index[order], scale[order]
+        self._start = np.searchsorted(pre[order], np.arange(spec.system.num_neurons + 1)).astype(np.int64)
+        self._delay, self._post = steps[order].astype(np.int32), post[order].astype(np.int32)
+        self._offset = offset[order].astype(np.int32)
+        # A spike found at the end of a window's first step arrives after the window.
+        self.window = min(MOST_STEPS, int(steps.min(initial=MOST_STEPS)) + 1)
+
+    def network(self, parameters: Parameters) -> Network:
+        """The synapses with these weights and this depression."""
+        system = self.spec.system
+        weights = np.array([parameters.weights[key] for key in self._keys] or [0.0], dtype=np.float64)
+        U, tau_rec = (
+            np.concatenate(
+                [
+                    np.full(population.count, getattr(parameters.depression[population.name], name))
+                    for population in system.populations
+                ]
+            ).astype(np.float64)
+            for name in ("U", "tau_rec")
+        )
+        weight = self._scale_uS * weights[self._key]
+        return Network(self._start, self._delay, self._post, self._offset, weight, U, tau_rec)
+
+
+class Cultures:
+    """A group of cultures at time 0, side by side in the same blocks.
+
+    Args:
+        layouts: The populations.
+        keys: The cultures' Philox keys.
+        dtype: float64 or float32.
+    """
+
+    def __init__(self, layouts: list[Layout], keys: list[int], dtype: Any) -> None:
+        self.layouts, self.count = layouts, len(keys)
+        size = sum(layout.count for layout in layouts)
+        cells = [layout.count * self.count for layout in layouts]
+        blocks = [-(-number // W) for number in cells]
+        sizes = [number * layout.size for number, layout in zip(blocks, layouts, strict=True)]
+        base = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        bucket = np.concatenate([[0], np.cumsum(blocks)]).astype(np.int64)
+        self.state = _aligned(int(base[-1]), dtype)
+        address = np.empty((self.count, size), dtype=np.int64)
+        block = np.empty((self.count, size), dtype=np.int32)
+        for k, layout in enumerate(layouts):
+            gids = slice(layout.start, layout.start + layout.count)
+            cell = np.arange(cells[k]).reshape(self.count, layout.count)
+            address[:, gids] = base[k] + cell // W * layout.size + cell % W
+            block[:, gids] = bucket[k] + cell // W
+            blocks_k = self._blocks(k, base)
+            blocks_k[:] = self._initial(layout)[:, None]
+            blocks_k.view(self._words)[:, STEP] = 0
+        self.group = Group(
+            size,
+            int(bucket[-1]),
+            np.array([layout.start for layout in layouts], dtype=np.int64),
+            np.array([layout.count for layout in layouts], dtype=np.int64),
+            np.array(cells, dtype=np.int64),
+            base[:-1],
+            bucket[:-1],
+            address.ravel(),
+            block.ravel(),
+            np.ones(self.count * size),
+            np.zeros(self.count * size, dtype=np.int64),
+            np.zeros(self.count, dtype=np.int64),
+        )
+        self._base = base
+        flying, since, synapse = (np.zeros(64, dtype=np.int64) for _ in range(3))
+        self.flight = Flight(flying, since, synapse, np.zeros(64), np.zeros(1, dtype=np.int64))
+        self.late = np.zeros(0, dtype=np.int64)
+        """Cells whose spikes fell on the very end of the last run; they belong to the next."""
+        self.reset(dict(enumerate(keys)))
+
+    @property
+    def _words(self) -> type:
+        return np.uint64 if self.state.dtype == np.float64 else np.uint32
+
+    def _blocks(self, k: int, base: NDArray[np.int64]) -> NDArray:
+        """A population's blocks, a view ``[blocks, variables, W]``."""
+        return self.state[base[k] : base[k + 1]].reshape(-1, self.layouts[k].size // W, W)
+
+    def _initial(self, layout: Layout) -> NDArray:
+        values = np.zeros(layout.size // W, dtype=self.state.dtype)
+        values[[V_S, V_D, V_OLD]] = layout.cell.v_init
+        values[layout.first_state :] = layout.native.initial(layout.cell)
+        return values
+
+    def reset(self, keys: dict[int, int]) -> None:
+        """Put some cultures back to time 0, each with a new Philox key."""
+        group = self.group
+        words: NDArray[Any] = self.state.view(self._words)
+        chosen = np.array(list(keys), dtype=np.int64)
+        for layout in self.layouts:
+            gids = np.arange(layout.start, layout.start + layout.count)
+            address = group.address.reshape(self.count, -1)[chosen][:, gids]
+            for variable, value in enumerate(self._initial(layout)):
+                self.state[address + variable * W] = value
+            words[address + STEP * W] = 0
+            words[address + GID * W] = gids
+            words[address + KEY * W] = np.array(list(keys.values()), dtype=np.uint64)[:, None]
+        group.x.reshape(self.count, -1)[chosen] = 1.0
+        group.last.reshape(self.count, -1)[chosen] = 0
+        group.time[chosen] = 0
+        self.late = self.late[~np.isin(self.late // group.size, chosen)]
+        flying = slice(int(self.flight.count[0]))
+        keep = ~np.isin(self.flight.cell[flying] // group.size, chosen)
+        for array in (self.flight.cell, self.flight.step, self.flight.synapse, self.flight.x):
+            array[: keep.sum()] = array[flying][keep]
+        self.flight.count[0] = keep.sum()
+
+    def run(self, program: Any, parameters: tuple, network: Network, drive: Any, probe: Any, *time: Any) -> Spikes:
+        """Advance by ``time = window, num_steps, dt``; returns the cells and steps of the run's spikes, in order."""
+        num_steps = time[1]
+        spikes = Spikes(np.empty(256, np.int64), np.empty(256, np.int64), np.zeros(1, np.int64))
+        self.flight, spikes = program(
+            self.state, parameters, self.group, network, drive, probe, self.flight, spikes, *time
+        )
+        for k in range(len(self.layouts)):
+            self._blocks(k, self._base).view(self._words)[:, STEP] += self._words(num_steps)
+        count = int(spikes.count[0])
+        cell, step = spikes.cell[:count], spikes.step[:count]
+        now = step < num_steps
+        cells = np.concatenate([self.late, cell[now]])
+        steps = np.concatenate([np.zeros(len(self.late), dtype=np.int64), step[now]])
+        self.late = cell[~now]
+        return Spikes(cells, steps, spikes.count)
+
+
+def _aligned(size: int, dtype: Any) -> NDArray:
+    """Zeros that start at a multiple of 64 bytes, the width of a cache line and of the widest SIMD register."""
+    item = np.dtype(dtype).itemsize
+    memory = np.zeros(size + 64 // item, dtype=dtype)
+    first = -memory.ctypes.data % 64 // item
+    return memory[first : first + size]
