@@ -10,12 +10,13 @@ import platform
 import resource
 import statistics
 import time
+from dataclasses import replace
 
 import gymnasium as gym
 import numpy as np
 
 import livn_gym  # noqa: F401 (registers the environments)
-from livn_gym.backends import Backend, CultureSpec, create
+from livn_gym.backends import PROFILES, Backend, CultureSpec, Profile, create
 from livn_gym.backends.native import NativeBackend
 from livn_gym.models import ReducedCalciumSomaDendrite
 from livn_gym.parameters import ParameterSet, tuned
@@ -23,16 +24,18 @@ from livn_gym.recording import RecordingRequest
 from livn_gym.system import make
 
 RUNS = 5
-DEFAULT = (0.025, "backward_euler")
-FAST = (0.05, "second_order")
+DEFAULT = PROFILES["exact"]
+FAST = PROFILES["fast"]
 
 
-def wall_ms(backend: Backend, name: str, cultures: int, setting: tuple, duration_ms: float, runs: int = RUNS) -> float:
+def wall_ms(
+    backend: Backend, name: str, cultures: int, setting: Profile, duration_ms: float, runs: int = RUNS
+) -> float:
     """Median wall time of 100 ms of one of B cultures, ms, after as long a time of settling."""
-    dt_ms, scheme = setting
+    dt_ms = setting.dt_ms
     system = make(name)
     parameters = ParameterSet(system).updated(tuned(system)).frozen()
-    spec = CultureSpec(system, ReducedCalciumSomaDendrite(), dt_ms, scheme, cultures)
+    spec = CultureSpec(system, ReducedCalciumSomaDendrite(), dt_ms, setting.scheme, cultures, setting.precision)
     backend.build(spec, parameters, list(range(cultures)))
     request, nothing = RecordingRequest(spikes=system.gids()), [None] * cultures
     times = []
@@ -75,9 +78,9 @@ def step_overhead(steps: int = 50) -> tuple[float, float]:
 
 def memory_MB(cultures: int = 256) -> float:
     """Rise of the greatest resident size by building and running cultures of EI2, MB; to be measured first."""
-    wall_ms(NativeBackend(threads=1), "EI2", 1, DEFAULT, 50.0, 1)
+    wall_ms(NativeBackend(1), "EI2", 1, DEFAULT, 50.0, 1)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    wall_ms(NativeBackend(threads=1), "EI2", cultures, DEFAULT, 50.0, 1)
+    wall_ms(NativeBackend(1), "EI2", cultures, DEFAULT, 50.0, 1)
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
@@ -87,25 +90,27 @@ def main() -> None:
     memory = memory_MB()
     print(f"{platform.machine()}, {os.cpu_count()} processors, SIMD {simd}, one thread unless said")
 
-    def native(precision: str = "float64", threads: int = 1) -> NativeBackend:
-        return NativeBackend(precision=precision, threads=threads)  # type: ignore[arg-type]
+    def native(threads: int = 1) -> NativeBackend:
+        return NativeBackend(threads)
+
+    single, fast64 = replace(DEFAULT, precision="float32"), replace(FAST, precision="float64")
 
     rows = {
         "NEURON": wall_ms(create("neuron"), "EI2", 1, DEFAULT, 500.0),
-        "NEURON, fast setting": wall_ms(create("neuron"), "EI2", 1, FAST, 500.0),
+        "NEURON, fast setting": wall_ms(create("neuron"), "EI2", 1, fast64, 500.0),
         "float64": wall_ms(native(), "EI2", 1, DEFAULT, 1000.0),
         "float64, 8 cultures": wall_ms(native(), "EI2", 8, DEFAULT, 200.0),
         "float64, 16 cultures": wall_ms(native(), "EI2", 16, DEFAULT, 200.0),
         "float64, 16 cultures, 2 threads": wall_ms(native(threads=2), "EI2", 16, DEFAULT, 200.0),
-        "float64, fast setting, 8 cultures": wall_ms(native(), "EI2", 8, FAST, 200.0),
-        "float32, 8 cultures": wall_ms(native("float32"), "EI2", 8, DEFAULT, 200.0),
-        "float32, fast setting": wall_ms(native("float32"), "EI2", 1, FAST, 1000.0),
-        "float32, fast setting, 8 cultures": wall_ms(native("float32"), "EI2", 8, FAST, 200.0),
+        "float64, fast setting, 8 cultures": wall_ms(native(), "EI2", 8, fast64, 200.0),
+        "float32, 8 cultures": wall_ms(native(), "EI2", 8, single, 200.0),
+        "float32, fast setting": wall_ms(native(), "EI2", 1, FAST, 1000.0),
+        "float32, fast setting, 8 cultures": wall_ms(native(), "EI2", 8, FAST, 200.0),
         "EI3, float64": wall_ms(native(), "EI3", 1, DEFAULT, 200.0),
         "EI4, float64": wall_ms(native(), "EI4", 1, DEFAULT, 100.0, 2),
-        "EI4, float32, fast setting": wall_ms(native("float32"), "EI4", 1, FAST, 100.0, 2),
+        "EI4, float32, fast setting": wall_ms(native(), "EI4", 1, FAST, 100.0, 2),
     }
-    print(f"EI2 unless said; {DEFAULT[0]} ms {DEFAULT[1]}, or the fast setting {FAST[0]} ms {FAST[1]}")
+    print(f"EI2 unless said; {DEFAULT.dt_ms} ms {DEFAULT.scheme}, fast: {FAST.dt_ms} ms {FAST.scheme}")
     for label, milliseconds in rows.items():
         print(f"{label:36s} {milliseconds:8.1f} ms   {rows['NEURON'] / milliseconds:6.2f} x NEURON")
     one, two = rows["float64, 16 cultures"], rows["float64, 16 cultures, 2 threads"]

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from livn_gym.backends import Backend, CultureSpec
+from livn_gym.backends import Backend, CultureSpec, Precision
 from livn_gym.backends.native import NativeBackend
 from livn_gym.backends.neuron import NeuronBackend
 from livn_gym.models import ReducedCalciumSomaDendrite
@@ -27,10 +27,10 @@ SETTINGS = [(dt, scheme) for dt in (0.025, 0.05, 0.1) for scheme in ("backward_e
 CURRENTS_NA = {"EXC": (0.06, 0.1, 0.2), "INH": (0.03, 0.06, 0.1)}
 
 
-ENGINES: dict[str, Callable[[], Backend]] = {
-    "neuron": NeuronBackend,
-    "native": NativeBackend,
-    "native-float32": lambda: NativeBackend(precision="float32"),
+ENGINES: dict[str, tuple[Callable[[], Backend], Precision]] = {
+    "neuron": (NeuronBackend, "float64"),
+    "native": (NativeBackend, "float64"),
+    "native-float32": (NativeBackend, "float32"),
 }
 
 
@@ -45,8 +45,9 @@ def mean_interval_ms(engine: str, population: str, current_nA: float, dt_ms: flo
         np.zeros((1, 3)),
         np.array([[-1.0, -1.0, 0.0], [1.0, 1.0, 0.0]]),
     )
-    backend = ENGINES[engine]()
-    spec = CultureSpec(cell, ReducedCalciumSomaDendrite(), dt_ms, scheme, 1)  # type: ignore[arg-type]
+    make_backend, precision = ENGINES[engine]
+    backend = make_backend()
+    spec = CultureSpec(cell, ReducedCalciumSomaDendrite(), dt_ms, scheme, 1, precision)  # type: ignore[arg-type]
     try:
         backend.build(spec, ParameterSet(cell).frozen(), [0])
         request = RecordingRequest(spikes=cell.gids())

@@ -83,8 +83,9 @@ class CultureEnv(gym.Env):
     | `charge_cost` | 0.05                | reward lost by a step at the highest charge              | -    |
     | `step_ms`     | 200                 | length of a control step; divides 1000                   | ms   |
     | `settle_ms`   | 2000                | unstimulated time before the first observation           | ms   |
-    | `backend`     | `None`              | simulator; None takes `LIVN_BACKEND`, else NEURON        | -    |
-    | `dt`          | 0.025               | time step of the simulation                              | ms   |
+    | `backend`     | `None`              | simulator; None takes `LIVN_BACKEND`, else `"native"`    | -    |
+    | `profile`     | `"fast"`            | setting of the simulation; or `"exact"`, see `Env`       | -    |
+    | `dt`          | `None`              | time step of the simulation; None is the profile's       | ms   |
     | `encoding`    | `"pulse_amplitude"` | name of an encoding, or an `Encoding`                    | -    |
     | `decoding`    | `"channel_rates"`   | name of a decoding, or a `Decoding` of the step's length | -    |
     | `render_mode` | `None`              | `"rgb_array"` or `"human"`; both need the extra `viz`    | -    |
@@ -105,7 +106,8 @@ class CultureEnv(gym.Env):
         encoding: str | Encoding = "pulse_amplitude",
         decoding: str | Decoding = "channel_rates",
         backend: str | None = None,
-        dt: float = 0.025,
+        profile: str = "fast",
+        dt: float | None = None,
         render_mode: str | None = None,
         **options: Any,
     ) -> None:
@@ -115,7 +117,15 @@ class CultureEnv(gym.Env):
         if render_mode is not None:
             check_available()
         self._loop = make_loop(
-            system, task, 1, encoding=encoding, decoding=decoding, backend=backend, dt=dt, options=options
+            system,
+            task,
+            1,
+            encoding=encoding,
+            decoding=decoding,
+            backend=backend,
+            profile=profile,
+            dt=dt,
+            options=options,
         )
         self.step_ms = self._loop.step_ms
         self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}

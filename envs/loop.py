@@ -211,7 +211,8 @@ def make_loop(
     encoding: str | Encoding,
     decoding: str | Decoding,
     backend: str | None,
-    dt: float,
+    profile: str = "fast",
+    dt: float | None = None,
     options: Mapping[str, Any],
 ) -> ClosedLoop:
     """A closed loop from names, as every environment makes its own.
@@ -223,7 +224,8 @@ def make_loop(
         encoding: Name of an encoding, or an encoding.
         decoding: Name of a decoding, or a decoding of the step's duration.
         backend: Name of a simulator; None for the default.
-        dt: Time step of the simulation, ms.
+        profile: The simulation's setting, ``"fast"`` or ``"exact"`` (see ``Env``).
+        dt: Time step of the simulation, ms; None takes the profile's.
         options: The task's options by keyword, ``step_ms`` and ``settle_ms`` among them; None means the
         default.
 
@@ -234,10 +236,11 @@ def make_loop(
     defaults = tasks.defaults(task, system)
     for name in options:
         if name not in defaults:
-            raise unknown_name("option", name, [*defaults, "encoding", "decoding", "backend", "dt", "render_mode"])
+            others = ("encoding", "decoding", "backend", "profile", "dt", "render_mode")
+            raise unknown_name("option", name, [*defaults, *others])
     chosen = defaults | {name: value for name, value in options.items() if value is not None}
     step_ms, settle_ms = chosen.pop("step_ms"), chosen.pop("settle_ms")
-    env = livn_gym.make(system, backend=backend, dt=dt, num_cultures=num_cultures)
+    env = livn_gym.make(system, backend=backend, profile=profile, dt=dt, num_cultures=num_cultures)
     try:
         return ClosedLoop(
             env,

@@ -11,8 +11,12 @@ Reference:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from livn_gym.errors import InvalidInput
 
 _MULTIPLIER = np.uint64(0xD256D193)
 _WEYL = np.uint64(0x9E3779B9)
@@ -134,3 +138,27 @@ def _horner(coefficients: tuple[float, ...], x: NDArray) -> NDArray:
     for coefficient in coefficients[1:]:
         value = value * x + coefficient
     return value
+
+
+def checked_seed(value: object) -> int:
+    """A seed as an int.
+
+    Raises:
+        InvalidInput: It is not an integer from 0 to 2**64 - 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**64:
+        raise InvalidInput(f"A seed must be an integer from 0 to 2**64 - 1, got {value!r}.")
+    return int(value)
+
+
+def checked_seeds(seed: object, count: int) -> list[int]:
+    """One seed each for several cultures: those of a sequence, or ``seed``, ``seed + 1``, ...
+
+    Raises:
+        InvalidInput: A seed is out of range, or a sequence has another length.
+    """
+    if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
+        if len(seed) != count:
+            raise InvalidInput(f"seed needs one entry for each of {count} cultures, got {len(seed)}.")
+        return [checked_seed(value) for value in seed]
+    return [checked_seed(checked_seed(seed) + b) for b in range(count)]

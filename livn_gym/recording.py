@@ -162,6 +162,23 @@ class Recording:
         return replace(part, t0_ms=self.t0_ms + start, duration_ms=stop - start)
 
     @staticmethod
+    def batch(parts: Sequence[Recording], t0_ms: float) -> Recording:
+        """One recording of B cultures from one of each over the same run."""
+        first = replace(parts[0], t0_ms=t0_ms, num_cultures=len(parts))
+        if len(parts) == 1:
+            return first
+        if first.spike_gid is not None:
+            _, gid, t = (np.concatenate(arrays) for arrays in zip(*(p.spikes for p in parts), strict=True))
+            culture = np.repeat(np.arange(len(parts)), [len(p.spikes[0]) for p in parts])
+            first = replace(first, spike_culture=culture, spike_gid=gid, spike_t=t)
+        traces: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in _TRACES
+            if getattr(first, name) is not None
+        }
+        return replace(first, **traces)
+
+    @staticmethod
     def concat(recordings: Sequence[Recording]) -> Recording:
         """Join recordings of consecutive runs of the same cultures into one.
 

@@ -55,11 +55,21 @@ def system(exc=1, inh=0, edges=(), name="hand-made"):
 class Lab:
     """A backend with cultures in it."""
 
-    def __init__(self, culture, backend=None, model=None, params=None, keys=(1,), dt=0.025, scheme="backward_euler"):
+    def __init__(
+        self,
+        culture,
+        backend=None,
+        model=None,
+        params=None,
+        keys=(1,),
+        dt=0.025,
+        scheme="backward_euler",
+        precision="float64",
+    ):
         self.system, self.dt, self.num_cultures = culture, dt, len(keys)
         self.parameters = ParameterSet(culture).updated(params or {})
         self.backend = backends.create(backend)
-        spec = CultureSpec(culture, model or ReducedCalciumSomaDendrite(), dt, scheme, len(keys))
+        spec = CultureSpec(culture, model or ReducedCalciumSomaDendrite(), dt, scheme, len(keys), precision)
         self.backend.build(spec, self.parameters.frozen(), list(keys))
 
     def run(self, duration_ms, stimulus=None, *, sample_steps=1, traces=True):

@@ -30,12 +30,18 @@ class PoissonBackend(Backend):
         self.keys = list(keys)
         self.bins = [0] * len(keys)
 
-    def run(self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest) -> list[Recording]:
+    def run(
+        self,
+        num_steps: int,
+        stimuli: Sequence[Stimulus | None],
+        request: RecordingRequest,
+        cultures: Sequence[int] | None = None,
+    ) -> list[Recording]:
         duration_ms = num_steps * self.spec.dt_ms
         bins = round(duration_ms / BIN_MS)
         assert abs(bins * BIN_MS - duration_ms) < 1e-6, "the fake runs whole bins"
         parts = []
-        for b, stimulus in enumerate(stimuli):
+        for b, stimulus in zip(range(len(self.keys)) if cultures is None else cultures, stimuli, strict=True):
             charge_nC = 0.0 if stimulus is None else stimulus.charge_nC().mean()
             rate_hz = 3.0 + 120.0 * charge_nC / duration_ms
             cell, index = np.meshgrid(np.arange(self.spec.system.num_neurons), np.arange(bins))

@@ -5,7 +5,7 @@ import pytest
 from cultures import system
 
 from livn_gym.env import Env
-from livn_gym.errors import ClosedError, InvalidInput, NotRecorded, UnknownName
+from livn_gym.errors import ClosedError, InvalidInput, NotRecorded, UnknownName, UnsupportedModel
 from livn_gym.stimulus import Pulses, Stimulus
 
 NOISE = {"g_e0": 0.02, "std_e": 0.6, "tau_e": 30.0}
@@ -260,3 +260,24 @@ def test_two_envs_of_one_process_do_not_disturb_each_other(culture):
         one.set_noise(NOISE).record_spikes()
         alone = [spikes(one, 100) for _ in range(3)]
     assert all(np.array_equal(a, b) for a, b in zip([mixed[0], mixed[2], mixed[3]], alone, strict=True))
+
+
+def test_a_profile_is_a_setting_that_single_arguments_change():
+    def setting(**options):
+        env = Env(system(1), **options).init()
+        env.close()
+        return env.dt, env.scheme, env.precision
+
+    assert setting() == (0.025, "backward_euler", "float64")
+    assert setting(profile="fast", backend="native") == (0.05, "second_order", "float32")
+    assert setting(profile="fast", backend="native", dt=0.025, precision="float64") == (
+        0.025,
+        "second_order",
+        "float64",
+    )
+    assert setting(profile="fast", backend="neuron") == (0.05, "second_order", "float64")
+    with pytest.raises(UnsupportedModel, match="float32"):
+        setting(precision="float32", backend="neuron")
+    for wrong in ({"profile": "fats"}, {"precision": "float16"}, {"scheme": "euler"}):
+        with pytest.raises(UnknownName):
+            setting(**wrong)

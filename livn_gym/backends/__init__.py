@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 from importlib import import_module
 
-from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Parameters, Scheme
+from livn_gym.backends.base import (
+    PROFILES,
+    Backend,
+    Capabilities,
+    CultureSpec,
+    Parameters,
+    Precision,
+    Profile,
+    Scheme,
+    Snapshots,
+    setting,
+)
 from livn_gym.errors import unknown_name
 
 _BACKENDS = {
@@ -33,4 +44,17 @@ def create(name: str | None = None) -> Backend:
     return getattr(import_module(module), cls)()
 
 
-__all__ = ["Backend", "Capabilities", "CultureSpec", "Parameters", "Scheme", "create", "names"]
+__all__ = [
+    "PROFILES",
+    "Backend",
+    "Capabilities",
+    "CultureSpec",
+    "Parameters",
+    "Precision",
+    "Profile",
+    "Scheme",
+    "Snapshots",
+    "create",
+    "names",
+    "setting",
+]

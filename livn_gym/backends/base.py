@@ -1,18 +1,57 @@
-"""What a simulator must offer: six members and nothing else."""
+"""What a simulator must offer: six members; and two more where it can save its state."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
+from livn_gym.errors import unknown_name
 from livn_gym.models import Depression, Model, Noise
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import System
+from livn_gym.units import finite
 
 Scheme = Literal["backward_euler", "second_order"]
+Precision = Literal["float64", "float32"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A setting of the simulation: time step (ms), scheme, and precision where the simulator has a choice."""
+
+    dt_ms: float
+    scheme: Scheme
+    precision: Precision
+
+
+PROFILES = {
+    "exact": Profile(0.025, "backward_euler", "float64"),
+    "fast": Profile(0.05, "second_order", "float32"),
+}
+"""``exact`` is NEURON's default. ``fast`` makes a smaller error in interspike intervals in a tenth of the time."""
+
+
+def setting(profile: str, dt_ms: float | None, scheme: str | None, precision: str | None) -> Profile:
+    """A profile with some of its numbers replaced.
+
+    Raises:
+        UnknownName: There is no such profile, scheme or precision.
+        InvalidInput: The time step is not positive.
+    """
+    for kind, given, allowed in (
+        ("profile", profile, PROFILES),
+        ("scheme", scheme, get_args(Scheme)),
+        ("precision", precision, get_args(Precision)),
+    ):
+        if given is not None and given not in allowed:
+            raise unknown_name(kind, given, allowed)
+    values = {"dt_ms": dt_ms, "scheme": scheme, "precision": precision}
+    given_values: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    result = replace(PROFILES[profile], **given_values)
+    return replace(result, dt_ms=finite("dt (ms)", result.dt_ms, above=0.0))
 
 
 @dataclass(frozen=True)
@@ -40,6 +79,7 @@ class CultureSpec:
         dt_ms: Time step.
         scheme: ``"backward_euler"``, or ``"second_order"`` (staggered Crank-Nicolson).
         num_cultures: B.
+        precision: Of the cells' states, one of those that the backend's capabilities name.
     """
 
     system: System
@@ -47,15 +87,17 @@ class CultureSpec:
     dt_ms: float
     scheme: Scheme
     num_cultures: int
+    precision: Precision = "float64"
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend can do beyond the six members."""
+    """What a backend can do beyond the six members; one with snapshots is a ``Snapshots`` too."""
 
     name: str
     snapshots: bool
     mpi: bool
+    precisions: tuple[Precision, ...] = ("float64",)
 
 
 class Backend(ABC):
@@ -78,13 +120,20 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def run(self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest) -> list[Recording]:
-        """Advance every culture; return one recording each, with ``t0_ms`` 0 and spikes sorted by (time, gid).
+    def run(
+        self,
+        num_steps: int,
+        stimuli: Sequence[Stimulus | None],
+        request: RecordingRequest,
+        cultures: Sequence[int] | None = None,
+    ) -> list[Recording]:
+        """Advance cultures; return one recording each, with ``t0_ms`` 0 and spikes sorted by (time, gid).
 
         Args:
             num_steps: Length of the run in steps.
-            stimuli: One culture's stimulus each, ``[B]``, not longer than the run, never in the electrode mode.
+            stimuli: One for each culture that runs, not longer than the run, never in the electrode mode.
             request: What to record.
+            cultures: Which cultures run, ascending; the others stay as they are. Default all.
         """
 
     @abstractmethod
@@ -98,3 +147,15 @@ class Backend(ABC):
     @abstractmethod
     def close(self) -> None:
         """Free every resource; may be called twice."""
+
+
+class Snapshots(ABC):
+    """A backend whose cultures can be saved and put back."""
+
+    @abstractmethod
+    def save(self, cultures: Sequence[int]) -> list[Any]:
+        """The state of some cultures, one picklable object each, that says nothing of B or threads."""
+
+    @abstractmethod
+    def load(self, states: Mapping[int, Any]) -> None:
+        """Put cultures into saved states; they go on exactly as those saved did."""

@@ -10,8 +10,10 @@ import typer
 def warmup() -> None:
     """Compile the native engine's kernels, or load them if they are compiled already."""
     from livn_gym import make
+    from livn_gym.backends import PROFILES
 
     started = time.perf_counter()
-    with make("EI1", backend="native") as env:
-        env.run(1)
+    for profile in PROFILES:
+        with make("EI1", backend="native", profile=profile) as env:
+            env.run(1)
     typer.echo(f"The native engine is ready ({time.perf_counter() - started:.1f} s).")

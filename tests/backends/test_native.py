@@ -16,7 +16,7 @@ from livn_gym.backends.native import NativeBackend
 from livn_gym.backends.native.arithmetic import exp32, exp64, normal32, normal64, philox
 from livn_gym.backends.native.layout import layouts
 from livn_gym.env import Env
-from livn_gym.errors import InvalidInput, UnknownName, UnsupportedModel
+from livn_gym.errors import InvalidInput, UnsupportedModel
 from livn_gym.models import Cell, ReducedCalciumSomaDendrite
 from livn_gym.parameters import ParameterSet, tuned
 from livn_gym.recording import RecordingRequest
@@ -128,10 +128,10 @@ def test_rates_over_10_s_agree_with_neuron():
     assert abs(native.mean() - neuron.mean()) < 3 * error
 
 
-def build(culture, keys, params=None, **options):
-    backend = NativeBackend(**options)
+def build(culture, keys, params=None, precision="float64", threads=None):
+    backend = NativeBackend(threads)
     parameters = ParameterSet(culture).updated(params or tuned(culture)).frozen()
-    spec = CultureSpec(culture, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", len(keys))
+    spec = CultureSpec(culture, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", len(keys), precision)
     backend.build(spec, parameters, keys)
     return backend
 
@@ -276,8 +276,6 @@ def test_exp_is_right_to_two_units_in_the_last_place(exp, dtype, span, units):
 
 
 def test_options_are_checked():
-    with pytest.raises(UnknownName, match="float32"):
-        NativeBackend(precision="float16")
     with pytest.raises(InvalidInput, match="threads"):
         NativeBackend(threads=0)
 

@@ -172,8 +172,16 @@ def test_options_reach_the_task_and_the_loop(make):
     assert reward == pytest.approx(-abs(info["rate_1s_hz"] - 8.0) / 8.0)
 
 
+def test_the_simulations_setting_is_an_option(make):
+    env = make().unwrapped._loop.env
+    assert (env.dt, env.scheme) == (0.05, "second_order")
+    env = make(profile="exact").unwrapped._loop.env
+    assert (env.dt, env.scheme, env.precision) == (0.025, "backward_euler", "float64")
+
+
 def test_the_time_step_and_names_of_encoding_and_decoding_are_options(make):
-    env = make(dt=0.05, encoding="pulse_amplitude", decoding="population_rates")
+    env = make(dt=0.1, encoding="pulse_amplitude", decoding="population_rates")
+    assert env.unwrapped._loop.env.dt == 0.1
     observation, _ = env.reset(seed=0)
     assert observation.shape == (2 + 2 + 1,)
     assert env.unwrapped.observation_space.shape == (5,)
@@ -187,6 +195,7 @@ def test_the_time_step_and_names_of_encoding_and_decoding_are_options(make):
         ({"encoding": "pulse_amplitud"}, "pulse_amplitude"),
         ({"decoding": "channel_rate"}, "channel_rates"),
         ({"backend": "neurone"}, "neuron"),
+        ({"profile": "fats"}, "fast"),
         ({"task": "rate_trackin"}, "rate_tracking"),
         ({"system": "EI22"}, "EI2"),
     ],

@@ -3,51 +3,47 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Parameters
+from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Parameters, Snapshots
 from livn_gym.backends.native.driver import Drive, Probe
 from livn_gym.backends.native.generate import source
-from livn_gym.backends.native.group import Cultures, Synapses
+from livn_gym.backends.native.group import Cultures, CultureState, Synapses
 from livn_gym.backends.native.layout import layouts
 from livn_gym.backends.native.program import program
 from livn_gym.backends.native.stimuli import Drives
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput
 from livn_gym.models import Noise
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
 
-Precision = Literal["float64", "float32"]
+_T = TypeVar("_T")
 _BITS = {"float64": 64, "float32": 32}
 
 GROUP_CELLS = 1024
 """Cells of the cultures that are advanced together: enough to fill their blocks, few enough to stay in cache."""
 
 
-class NativeBackend(Backend):
+class NativeBackend(Backend, Snapshots):
     """Runs B cultures in one process; a trajectory depends on key, dt, scheme and precision alone.
 
     Args:
-        precision: ``"float64"``, or ``"float32"`` for about half the time.
         threads: How many threads share the cultures; default one a processor that this process may use.
 
     Raises:
-        InvalidInput: There is no such precision, or the number of threads is not positive.
+        InvalidInput: The number of threads is not positive.
     """
 
-    capabilities = Capabilities(name="native", snapshots=False, mpi=False)
+    capabilities = Capabilities(name="native", snapshots=True, mpi=False, precisions=("float64", "float32"))
 
-    def __init__(self, precision: Precision = "float64", threads: int | None = None) -> None:
-        if precision not in _BITS:
-            raise unknown_name("precision", precision, _BITS)
+    def __init__(self, threads: int | None = None) -> None:
         if threads is not None and threads < 1:
             raise InvalidInput(f"threads must be at least 1, got {threads}.")
-        self.precision: Precision = precision
         self.threads = threads or len(os.sched_getaffinity(0))
         self._groups: list[Cultures] = []
         self._pool: ThreadPoolExecutor | None = None
@@ -62,38 +58,49 @@ class NativeBackend(Backend):
         self._spec, self._layouts = spec, layouts(spec)
         self._synapses, self._drives = Synapses(spec, self._layouts), Drives(spec, self._layouts)
         self.set_parameters(parameters)
-        dtype = np.dtype(self.precision)
-        share = -(-len(keys) // self.threads)
-        each = max(1, min(share, GROUP_CELLS // spec.system.num_neurons))
-        self._groups = [Cultures(self._layouts, list(keys[b : b + each]), dtype) for b in range(0, len(keys), each)]
+        self._groups = self._grouped(keys)
         names = [list(layout.parameters(spec, Noise())) for layout in self._layouts]
-        example = Cultures(self._layouts, [0], dtype)
+        (example,) = self._grouped([0])
         self._program = program(
-            source(self._layouts, names, _BITS[self.precision]),
+            source(self._layouts, names, _BITS[spec.precision]),
             lambda run: self._advance(example, run, 0, self._drives.drive([None]), RecordingRequest()),
         )
         if min(self.threads, len(self._groups)) > 1:
             self._pool = ThreadPoolExecutor(min(self.threads, len(self._groups)), thread_name_prefix="livn_gym")
 
-    def run(self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest) -> list[Recording]:
-        """Advance every culture."""
-        first = np.concatenate([[0], np.cumsum([group.count for group in self._groups])])
-        drives = [self._drives.drive(stimuli[a:b]) for a, b in zip(first[:-1], first[1:], strict=True)]
-
-        def one(group: Cultures, drive: Drive) -> list[Recording]:
-            return self._advance(group, self._program, num_steps, drive, request)
-
-        done = map(one, self._groups, drives) if self._pool is None else self._pool.map(one, self._groups, drives)
-        return [recording for recordings in done for recording in recordings]
+    def run(
+        self,
+        num_steps: int,
+        stimuli: Sequence[Stimulus | None],
+        request: RecordingRequest,
+        cultures: Sequence[int] | None = None,
+    ) -> list[Recording]:
+        """Advance cultures."""
+        if cultures is None:
+            return self._run(self._groups, num_steps, stimuli, request)
+        # Those that stay must not be stepped, so the others go into groups of their own for this run.
+        groups = self._grouped([0] * len(cultures))
+        self._load(groups, dict(enumerate(self.save(cultures))))
+        recordings = self._run(groups, num_steps, stimuli, request)
+        states = [state for group in groups for state in group.save(range(group.count))]
+        self.load(dict(zip(cultures, states, strict=True)))
+        return recordings
 
     def reset(self, keys: Mapping[int, int]) -> None:
         """Put some cultures back to time 0."""
-        b = 0
-        for group in self._groups:
-            chosen = {c: keys[b + c] for c in range(group.count) if b + c in keys}
-            if chosen:
-                group.reset(chosen)
-            b += group.count
+        for group, chosen in self._shares(self._groups, keys):
+            group.reset(chosen)
+
+    def save(self, cultures: Sequence[int]) -> list[CultureState]:
+        """The states of some cultures."""
+        states: dict[int, CultureState] = {}
+        for group, chosen in self._shares(self._groups, {b: b for b in cultures}):
+            states |= zip(chosen.values(), group.save(list(chosen)), strict=True)
+        return [states[b] for b in cultures]
+
+    def load(self, states: Mapping[int, CultureState]) -> None:
+        """Put cultures into saved states."""
+        self._load(self._groups, states)
 
     def set_parameters(self, parameters: Parameters) -> None:
         """Replace weights, noise and depression."""
@@ -109,6 +116,39 @@ class NativeBackend(Backend):
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+
+    def _grouped(self, keys: Sequence[int]) -> list[Cultures]:
+        """Cultures at time 0, in groups for all threads."""
+        share = -(-len(keys) // self.threads)
+        each = max(1, min(share, GROUP_CELLS // self._spec.system.num_neurons))
+        dtype = np.dtype(self._spec.precision)
+        return [Cultures(self._layouts, list(keys[b : b + each]), dtype) for b in range(0, len(keys), each)]
+
+    @staticmethod
+    def _shares(groups: Sequence[Cultures], values: Mapping[int, _T]) -> Iterator[tuple[Cultures, dict[int, _T]]]:
+        """What every group gets of values by culture; those by place in it."""
+        first = 0
+        for group in groups:
+            share = {c: values[first + c] for c in range(group.count) if first + c in values}
+            if share:
+                yield group, share
+            first += group.count
+
+    def _load(self, groups: Sequence[Cultures], states: Mapping[int, CultureState]) -> None:
+        for group, share in self._shares(groups, states):
+            group.load(share)
+
+    def _run(
+        self, groups: list[Cultures], num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest
+    ) -> list[Recording]:
+        first = np.concatenate([[0], np.cumsum([group.count for group in groups])])
+        drives = [self._drives.drive(stimuli[a:b]) for a, b in zip(first[:-1], first[1:], strict=True)]
+
+        def one(group: Cultures, drive: Drive) -> list[Recording]:
+            return self._advance(group, self._program, num_steps, drive, request)
+
+        done = map(one, groups, drives) if self._pool is None else self._pool.map(one, groups, drives)
+        return [recording for recordings in done for recording in recordings]
 
     def _advance(
         self, group: Cultures, run: Any, num_steps: int, drive: Drive, request: RecordingRequest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,6 +67,27 @@ class Synapses:
         )
         weight = self._scale_uS * weights[self._key]
         return Network(self._start, self._delay, self._post, self._offset, weight, U, tau_rec)
+
+
+@dataclass(frozen=True)
+class CultureState:
+    """One culture at a moment; cells are gids, times are steps before the moment.
+
+    Attributes:
+        variables: Per population, its cells' variables in the layout's order, ``[variables, cells]``.
+        x: Resources of every cell at its last spike, ``[N]``.
+        last: Step of that spike, ``[N]``.
+        time: Steps since the reset.
+        flight: Spikes under way: cell, step, next synapse and resources, in the order in which they happened.
+        late: Cells whose spikes fell on the moment.
+    """
+
+    variables: tuple[NDArray, ...]
+    x: NDArray[np.float64]
+    last: NDArray[np.int64]
+    time: int
+    flight: tuple[NDArray, NDArray, NDArray, NDArray]
+    late: NDArray[np.int64]
 
 
 class Cultures:
@@ -146,10 +169,63 @@ class Cultures:
         group.x.reshape(self.count, -1)[chosen] = 1.0
         group.last.reshape(self.count, -1)[chosen] = 0
         group.time[chosen] = 0
-        self.late = self.late[~np.isin(self.late // group.size, chosen)]
+        self._forget(chosen)
+
+    def save(self, cultures: Sequence[int]) -> list[CultureState]:
+        """The states of some cultures."""
+        group, size = self.group, self.group.size
+        flight = [array[: self.flight.count[0]] for array in self.flight[:-1]]
+        states = []
+        for c in cultures:
+            cells = slice(c * size, (c + 1) * size)
+            mine = flight[0] // size == c
+            gid, *others = (array[mine] for array in flight)
+            late = self.late[self.late // size == c] % size
+            variables = tuple(self.state[self._places(layout, c)] for layout in self.layouts)
+            states.append(
+                CultureState(
+                    variables,
+                    group.x[cells].copy(),
+                    group.last[cells].copy(),
+                    int(group.time[c]),
+                    (gid % size, others[0], others[1], others[2]),
+                    late,
+                )
+            )
+        return states
+
+    def load(self, states: Mapping[int, CultureState]) -> None:
+        """Put some cultures into saved states."""
+        group, size = self.group, self.group.size
+        self._forget(np.array(list(states), dtype=np.int64))
+        parts = [[array[: self.flight.count[0]] for array in self.flight[:-1]]]
+        late = [self.late]
+        for c, state in states.items():
+            for layout, values in zip(self.layouts, state.variables, strict=True):
+                self.state[self._places(layout, c)] = values
+            cells = slice(c * size, (c + 1) * size)
+            group.x[cells], group.last[cells], group.time[c] = state.x, state.last, state.time
+            gid, *others = state.flight
+            parts.append([gid + c * size, *others])
+            late.append(state.late + c * size)
+        self.late = np.sort(np.concatenate(late))
+        cell, step, synapse, x = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        order = np.lexsort((cell, step))  # by (step, culture, gid), as the spikes happened
+        count = np.array([len(cell)], dtype=np.int64)
+        self.flight = Flight(cell[order], step[order], synapse[order], x[order], count)
+
+    def _places(self, layout: Layout, c: int) -> NDArray[np.int64]:
+        """Where a culture's cells of a population have their variables, ``[variables, cells]``."""
+        first = c * self.group.size + layout.start
+        return self.group.address[first : first + layout.count] + np.arange(0, layout.size, W)[:, None]
+
+    def _forget(self, chosen: NDArray[np.int64]) -> None:
+        """Drop the spikes of some cultures that are under way."""
+        size = self.group.size
+        self.late = self.late[~np.isin(self.late // size, chosen)]
         flying = slice(int(self.flight.count[0]))
-        keep = ~np.isin(self.flight.cell[flying] // group.size, chosen)
-        for array in (self.flight.cell, self.flight.step, self.flight.synapse, self.flight.x):
+        keep = ~np.isin(self.flight.cell[flying] // size, chosen)
+        for array in self.flight[:-1]:
             array[: keep.sum()] = array[flying][keep]
         self.flight.count[0] = keep.sum()
 

@@ -41,9 +41,18 @@ class NeuronBackend(Backend):
         self._all("set_parameters", [(parameters,) for _ in keys])
         self._all("reset", [(key,) for key in keys])
 
-    def run(self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest) -> list[Recording]:
-        """Advance every culture, all processes at once."""
-        return self._all("run", [(num_steps, stimulus, request) for stimulus in stimuli])
+    def run(
+        self,
+        num_steps: int,
+        stimuli: Sequence[Stimulus | None],
+        request: RecordingRequest,
+        cultures: Sequence[int] | None = None,
+    ) -> list[Recording]:
+        """Advance cultures, all processes at once."""
+        chosen = range(len(self._workers)) if cultures is None else cultures
+        return self._some(
+            {b: ("run", (num_steps, stimulus, request)) for b, stimulus in zip(chosen, stimuli, strict=True)}
+        )
 
     def reset(self, keys: Mapping[int, int]) -> None:
         """Put some cultures back to time 0."""

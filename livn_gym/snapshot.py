@@ -1,0 +1,47 @@
+"""Cultures at a moment, to go on from later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from livn_gym.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What ``Env.save_state`` returns: the state of some cultures, picklable.
+
+    It says nothing of the batch that they were in or of threads, so that a culture may go on in another place of
+    another batch, in another process. Parameters and what is recorded are an Env's configuration and not in it.
+
+    Attributes:
+        setting: What the Env that goes on must have in common with the one that was saved: system, model, time step,
+            scheme, precision, backend.
+        seeds: Seed of each culture.
+        trials: Trial of each culture.
+        steps: Time steps since the last ``clear`` of each culture.
+        states: The backend's own.
+    """
+
+    setting: dict[str, Any]
+    seeds: tuple[int, ...]
+    trials: tuple[int, ...]
+    steps: tuple[int, ...]
+    states: tuple[Any, ...]
+
+    def __len__(self) -> int:
+        """Number of cultures."""
+        return len(self.states)
+
+    def check(self, setting: dict[str, Any]) -> None:
+        """Refuse an Env of another setting.
+
+        Raises:
+            InvalidInput: It differs; the message says in what.
+        """
+        for name, value in self.setting.items():
+            if setting[name] != value:
+                raise InvalidInput(
+                    f"The snapshot is of a culture with {name} {value!r}, this one has {setting[name]!r}."
+                )
