@@ -8,8 +8,6 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.decoding import Decoding
-from livn_gym.encoding import Encoding
 from livn_gym.envs.loop import make_loop
 from livn_gym.envs.rendering import Renderer, check_available
 from livn_gym.errors import ClosedError, unknown_name
@@ -86,6 +84,7 @@ class CultureEnv(gym.Env):
     | `backend`     | `None`              | simulator; None takes `LIVN_BACKEND`, else `"native"`    | -    |
     | `profile`     | `"fast"`            | setting of the simulation; or `"exact"`, see `Env`       | -    |
     | `dt`          | `None`              | time step of the simulation; None is the profile's       | ms   |
+    | `graph_seed`  | `None`              | another culture from the system's numbers; None its own  | -    |
     | `encoding`    | `"pulse_amplitude"` | name of an encoding, or an `Encoding`                    | -    |
     | `decoding`    | `"channel_rates"`   | name of a decoding, or a `Decoding` of the step's length | -    |
     | `render_mode` | `None`              | `"rgb_array"` or `"human"`; both need the extra `viz`    | -    |
@@ -103,11 +102,6 @@ class CultureEnv(gym.Env):
         system: str = "EI2",
         task: str = "rate_tracking",
         *,
-        encoding: str | Encoding = "pulse_amplitude",
-        decoding: str | Decoding = "channel_rates",
-        backend: str | None = None,
-        profile: str = "fast",
-        dt: float | None = None,
         render_mode: str | None = None,
         **options: Any,
     ) -> None:
@@ -116,17 +110,7 @@ class CultureEnv(gym.Env):
         self.render_mode = render_mode
         if render_mode is not None:
             check_available()
-        self._loop = make_loop(
-            system,
-            task,
-            1,
-            encoding=encoding,
-            decoding=decoding,
-            backend=backend,
-            profile=profile,
-            dt=dt,
-            options=options,
-        )
+        self._loop = make_loop(system, task, 1, **options)
         self.step_ms = self._loop.step_ms
         self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}
         self.action_space = self._loop.action_space
@@ -157,12 +141,11 @@ class CultureEnv(gym.Env):
         for name in options or {}:
             raise unknown_name("option of reset", name, ())
         super().reset(seed=seed)
-        observation, batched = self._loop.reset([self.np_random], [seed])
-        info = _first(batched)
+        observation, (info,) = self._loop.reset([self.np_random], [seed])
         self._started = True
         if self._renderer is not None:
             self._renderer.clear()
-            for measurement in self._loop.history:
+            for measurement in self._loop.history[0]:
                 self._renderer.add(measurement, info.get("target_hz"))
             self._render_human()
         return observation[0], info
@@ -181,10 +164,9 @@ class CultureEnv(gym.Env):
             ClosedError: The environment is closed.
         """
         self._check_started("step")
-        observation, reward, terminated, batched = self._loop.step(np.asarray(action)[None])
-        info = _first(batched)
+        observation, reward, terminated, (info,) = self._loop.step(np.asarray(action)[None])
         if self._renderer is not None:
-            self._renderer.add(self._loop.measurement, info.get("target_hz"))
+            self._renderer.add(self._loop.history[0][-1], info.get("target_hz"))
             self._render_human()
         return observation[0], float(reward[0]), bool(terminated[0]), False, info
 
@@ -218,7 +200,3 @@ class CultureEnv(gym.Env):
         self._check_open()
         if not self._started:
             raise gym.error.ResetNeeded(f"Call reset() before {what}().")
-
-
-def _first(batched: dict[str, NDArray]) -> dict[str, float]:
-    return {name: float(values[0]) for name, values in batched.items()}

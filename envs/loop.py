@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,28 +25,31 @@ from livn_gym.units import whole_steps
 WINDOW_MS = 1000.0
 """The "last second" of observations and scores."""
 
+Info = dict[str, float]
+
 
 class ClosedLoop:
     """Encode, run, decode, score; for B cultures at once. Owns the cultures and closes them.
 
-    Time limits and the form in which results are handed over belong to the environments that wrap it.
+    ``reset`` and ``step`` take and return what concerns n of the B cultures, by default all, in ascending order. Time
+    limits and the form in which results are handed over belong to the environments that wrap the loop.
 
     Args:
         env: The cultures; their spikes are recorded from now on.
-        task: The aim.
-        encoding: From one culture's action, a point of a bounded ``Box``, to electrode commands.
+        tasks: The aim of each culture, ``[B]``, alike but for what they draw.
+        encoding: From one culture's command, a point of a bounded ``Box``, to electrode commands.
         decoding: From a recording to features in a bounded ``Box``.
         step_ms: Length of a control step, ms; a second must be a whole number of them.
         settle_ms: How long a reset culture runs by itself before the first observation, ms.
 
     Raises:
-        InvalidInput: Times are no whole number of time steps, or a space is no bounded Box.
+        InvalidInput: Times are no whole number of time steps, a space is no bounded Box, or there are not B tasks.
     """
 
     def __init__(
         self,
         env: Env,
-        task: Task,
+        tasks: Sequence[Task],
         encoding: Encoding,
         decoding: Decoding,
         *,
@@ -58,125 +61,146 @@ class ClosedLoop:
         steps = round(WINDOW_MS / step_ms)
         if steps < 1 or abs(steps * step_ms - WINDOW_MS) > 1e-6:
             raise InvalidInput(f"step_ms must divide {WINDOW_MS:g} ms, got {step_ms:g}.")
+        if len(tasks) != env.num_cultures:
+            raise InvalidInput(f"{env.num_cultures} cultures need as many tasks, got {len(tasks)}.")
         self.env = env.record_spikes()
-        self.task = task
+        self.tasks = list(tasks)
         self.encoding = encoding
         self.decoding = decoding
         self.step_ms = float(step_ms)
         self.settle_ms = float(settle_ms)
         self.num_cultures = env.num_cultures
-        self._steps_a_second = steps
-        self._time_ms = 0.0
-        self.action_space = _bounded_box("Encoding", encoding, encoding.action_space(env))
-        self._feature_space = _bounded_box("Decoding", decoding, decoding.observation_space(env))
-        low, high = task.observation_bounds()
-        features = self._feature_space
+        commands = _bounded_box("Encoding", encoding, encoding.action_space(env))
+        features = _bounded_box("Decoding", decoding, decoding.observation_space(env))
+        self.action_space = _bounded_box("Task", tasks[0], tasks[0].action_space(commands))
+        seen = [features, features] if tasks[0].sees_culture else []
+        low, high = tasks[0].observation_bounds()
         self.observation_space = spaces.Box(
-            np.concatenate([features.low, features.low, low]).astype(np.float32),
-            np.concatenate([features.high, features.high, high]).astype(np.float32),
+            np.concatenate([*(space.low for space in seen), low]).astype(np.float32),
+            np.concatenate([*(space.high for space in seen), high]).astype(np.float32),
             dtype=np.float32,
         )
-        most = self._encode(np.broadcast_to(self.action_space.high, (self.num_cultures, *self.action_space.shape)))
-        self.highest_charge_nC = self._charge(most)[0]
-        """What the highest action gives by each channel in a step, both phases counted, nC ``[C]``."""
+        everywhere = np.broadcast_to(commands.high, (self.num_cultures, *commands.shape))
+        self.highest_charge_nC = self._charge(self._encode(everywhere), 1)[0]
+        """What the highest command gives by each channel in a step, both phases counted, nC ``[C]``."""
         if not self.highest_charge_nC.all():
-            raise InvalidInput(f"The highest action gives some channel no charge in a step of {step_ms:g} ms.")
-        self._window: deque[tuple[NDArray, NDArray]] = deque(maxlen=steps)
-        self.history: deque[Measurement] = deque(maxlen=steps)
-        """The last second's measurements, oldest first, those of settling included."""
-        self._seeded = False
+            raise InvalidInput(f"The highest command gives some channel no charge in a step of {step_ms:g} ms.")
+        self.history: list[deque[Measurement]] = [deque(maxlen=steps) for _ in self.tasks]
+        """Every culture's last second, oldest first, settling included; never empty after a reset."""
+        self._features_shape = features.shape
+        self._seeded = [False] * self.num_cultures
 
     def reset(
-        self, np_random: Sequence[np.random.Generator], seeds: Sequence[int | None]
-    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float64]]]:
-        """Begin an episode in every culture and let it settle, unstimulated.
+        self,
+        np_random: Sequence[np.random.Generator],
+        seeds: Sequence[int | None],
+        cultures: Sequence[int] | None = None,
+    ) -> tuple[NDArray[np.float32], list[Info]]:
+        """Begin an episode and let the cultures settle, unstimulated.
 
         Args:
-            np_random: The generator of each culture's task, ``[B]``.
-            seeds: Where each culture's noise starts, ``[B]``; None goes on with the next trial (the first
-                time, with a seed from the culture's generator).
+            np_random: The generators that the tasks draw from, ``[n]``.
+            seeds: Where the noise starts, ``[n]``; None goes on with the next trial (the first time, with a seed
+                from the culture's generator).
+            cultures: Which cultures; default all.
 
         Returns:
-            Observations ``[B, F]`` and infos ``[B]`` by name.
+            Observations ``[n, F]`` and infos ``[n]``.
         """
-        if not self._seeded:
-            seeds = [
-                int(generator.integers(2**63)) if seed is None else seed
-                for generator, seed in zip(np_random, seeds, strict=True)
-            ]
-        self.env.clear(seed=list(seeds))
-        self._seeded = True
-        self.task.reset(np_random)
-        self._window.clear()
-        self.history.clear()
-        remembered = min(int(self.settle_ms // self.step_ms), self._steps_a_second)
-        self._time_ms = -remembered * self.step_ms
+        chosen = self._all(cultures)
+        starts = [
+            int(generator.integers(2**63)) if seed is None and not self._seeded[b] else seed
+            for b, generator, seed in zip(chosen, np_random, seeds, strict=True)
+        ]
+        self.env.clear(seed=starts, cultures=chosen)
+        for b, generator in zip(chosen, np_random, strict=True):
+            self._seeded[b] = True
+            self.tasks[b].reset(generator)
+            self.history[b].clear()
+        longest = self.history[0].maxlen or 0
+        remembered = min(int(self.settle_ms // self.step_ms), longest)
         if self.settle_ms > remembered * self.step_ms:
-            self.env.run(self.settle_ms - remembered * self.step_ms)
-        for _ in range(remembered):
-            self._advance(None)
-        return self._observation(), self._info()
+            self.env.run(self.settle_ms - remembered * self.step_ms, cultures=chosen)
+        for k in range(remembered):
+            self._advance(None, chosen, time_ms=(k + 1 - remembered) * self.step_ms)
+        if not remembered:
+            for b in chosen:
+                self.history[b].append(self._silence())
+        return self._observations(chosen), self._infos(chosen)
 
     def step(
-        self, actions: NDArray
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], dict[str, NDArray[np.float64]]]:
-        """One control step of every culture.
+        self, actions: NDArray, cultures: Sequence[int] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], list[Info]]:
+        """One control step.
 
         Args:
-            actions: ``[B, *action shape]``, within the action space.
+            actions: ``[n, *action shape]``, within the action space.
+            cultures: Which cultures; default all.
 
         Returns:
-            Observations ``[B, F]``, rewards ``[B]``, terminations ``[B]`` and infos ``[B]`` by name.
+            Observations ``[n, F]``, rewards ``[n]``, terminations ``[n]`` and infos ``[n]``.
 
         Raises:
             InvalidInput: An action has the wrong shape, is not finite or lies outside the space; nothing ran.
             ClosedError: The loop is closed.
         """
-        self._advance(self._encode(self._checked(actions)))
-        reward, terminated = self.task.score(self.measurement)
-        return self._observation(), reward, terminated, self._info()
-
-    @property
-    def measurement(self) -> Measurement:
-        """The latest step's; zeros where nothing ran since the reset."""
-        if self.history:
-            return self.history[-1]
-        features = np.zeros((self.num_cultures, *self._feature_space.shape))
-        rate = np.zeros(self.num_cultures)
-        charge = np.zeros((self.num_cultures, len(self.highest_charge_nC)))
-        return Measurement(None, features, features, rate, rate, charge, rate, 0.0)
+        chosen = self._all(cultures)
+        checked = self._checked(actions, len(chosen))
+        commands = np.stack([self.tasks[b].command(action) for b, action in zip(chosen, checked, strict=True)])
+        self._advance(self._encode(commands), chosen)
+        scores = [self.tasks[b].score(self.history[b][-1]) for b in chosen]
+        rewards = np.array([reward for reward, _ in scores], dtype=np.float64)
+        terminations = np.array([terminated for _, terminated in scores], dtype=np.bool_)
+        return self._observations(chosen), rewards, terminations, self._infos(chosen)
 
     def close(self) -> None:
         """Free the cultures; may be called twice."""
         self.env.close()
 
-    def _advance(self, stimulus: Stimulus | None) -> None:
-        recording = self.env.run(self.step_ms, stimulus)
+    def _all(self, cultures: Sequence[int] | None) -> list[int]:
+        return list(range(self.num_cultures)) if cultures is None else list(cultures)
+
+    def _advance(self, stimulus: Stimulus | None, chosen: list[int], time_ms: float | None = None) -> None:
+        recording = self.env.run(self.step_ms, stimulus, cultures=chosen)
         features = np.asarray(self.decoding.batch(self.env, recording), dtype=np.float64)
-        culture, _, _ = recording.spikes
-        count = np.bincount(culture, minlength=self.num_cultures)
-        rate = count / (self.env.system.num_neurons * self.step_ms * 1e-3)
-        self._window.append((features, rate))
-        features_1s, rate_1s = (np.mean(values, axis=0) for values in zip(*self._window, strict=True))
-        charge = self._charge(stimulus)
-        share = charge.sum(axis=1) / self.highest_charge_nC.sum()
-        self._time_ms += self.step_ms
-        self.history.append(Measurement(recording, features, features_1s, rate, rate_1s, charge, share, self._time_ms))
+        charge = self._charge(stimulus, len(chosen))
+        highest_nC, cell_seconds = self.highest_charge_nC.sum(), self.env.system.num_neurons * self.step_ms * 1e-3
+        for k, b in enumerate(chosen):
+            past, own = self.history[b], recording[k]
+            rate_hz = len(own.spikes[1]) / cell_seconds
+            now = past[-1].time_ms + self.step_ms if time_ms is None else time_ms
+            if past and past[-1].recording is None:
+                past.clear()  # the silence before a first step is no step
+            past.append(
+                Measurement(
+                    own,
+                    features[k],
+                    np.mean([*(m.features for m in past), features[k]][-(past.maxlen or 0) :], axis=0),
+                    rate_hz,
+                    float(np.mean([*(m.rate_hz for m in past), rate_hz][-(past.maxlen or 0) :])),
+                    charge[k],
+                    float(charge[k].sum() / highest_nC),
+                    now,
+                )
+            )
 
-    def _encode(self, actions: NDArray) -> Stimulus:
-        return self.encoding(self.env, self.step_ms, actions if self.num_cultures > 1 else actions[0])
+    def _silence(self) -> Measurement:
+        none = np.zeros(self._features_shape)
+        return Measurement(None, none, none, 0.0, 0.0, np.zeros(len(self.highest_charge_nC)), 0.0, 0.0)
 
-    def _charge(self, stimulus: Stimulus | None) -> NDArray[np.float64]:
-        """Absolute charge by channel, nC ``[B, C]``."""
+    def _encode(self, commands: NDArray) -> Stimulus:
+        return self.encoding(self.env, self.step_ms, commands if self.num_cultures > 1 else commands[0])
+
+    def _charge(self, stimulus: Stimulus | None, count: int) -> NDArray[np.float64]:
+        """Absolute charge by channel, nC ``[n, C]``."""
         if stimulus is None:
-            return np.zeros((self.num_cultures, len(self.highest_charge_nC)))
-        charge = np.atleast_2d(stimulus.charge_nC())
-        return np.broadcast_to(charge, (self.num_cultures, charge.shape[1]))
+            return np.zeros((count, len(self.highest_charge_nC)))
+        return np.atleast_2d(stimulus.charge_nC())
 
-    def _checked(self, actions: NDArray) -> NDArray:
+    def _checked(self, actions: NDArray, count: int) -> NDArray:
         space = self.action_space
         given = np.asarray(actions)
-        if given.shape != (self.num_cultures, *space.shape):
+        if given.shape != (count, *space.shape):
             raise InvalidInput(f"An action must have the shape {space.shape}, got {given.shape[1:]}.")
         if not np.issubdtype(given.dtype, np.number) or not np.isfinite(given).all():
             raise InvalidInput("An action must be finite numbers; got NaN, infinity or something else.")
@@ -187,20 +211,27 @@ class ClosedLoop:
             )
         return given
 
-    def _observation(self) -> NDArray[np.float32]:
-        now = self.measurement
-        return np.concatenate([now.features, now.features_1s, self.task.observe(now)], axis=1).astype(np.float32)
+    def _observations(self, chosen: list[int]) -> NDArray[np.float32]:
+        rows = []
+        for b in chosen:
+            now = self.history[b][-1]
+            seen = (now.features, now.features_1s) if self.tasks[b].sees_culture else ()
+            rows.append(np.concatenate([*seen, self.tasks[b].observe(now)]))
+        return np.stack(rows).astype(np.float32)
 
-    def _info(self) -> dict[str, NDArray[np.float64]]:
-        now = self.measurement
-        common = {
-            "rate_hz": now.rate_hz,
-            "rate_1s_hz": now.rate_1s_hz,
-            "charge_nC": now.charge_nC.sum(axis=1),
-            "charge_fraction": now.charge_fraction,
-            "time_ms": np.full(self.num_cultures, now.time_ms),
-        }
-        return common | self.task.info(now)
+    def _infos(self, chosen: list[int]) -> list[Info]:
+        infos = []
+        for b in chosen:
+            now = self.history[b][-1]
+            common = {
+                "rate_hz": now.rate_hz,
+                "rate_1s_hz": now.rate_1s_hz,
+                "charge_nC": float(now.charge_nC.sum()),
+                "charge_fraction": now.charge_fraction,
+                "time_ms": now.time_ms,
+            }
+            infos.append(common | self.tasks[b].info(now))
+        return infos
 
 
 def make_loop(
@@ -208,12 +239,11 @@ def make_loop(
     task: str,
     num_cultures: int,
     *,
-    encoding: str | Encoding,
-    decoding: str | Decoding,
-    backend: str | None,
+    backend: str | None = None,
     profile: str = "fast",
     dt: float | None = None,
-    options: Mapping[str, Any],
+    graph_seed: int | None = None,
+    **options: Any,
 ) -> ClosedLoop:
     """A closed loop from names, as every environment makes its own.
 
@@ -221,13 +251,13 @@ def make_loop(
         system: Name of a predefined system.
         task: Name of a task.
         num_cultures: B.
-        encoding: Name of an encoding, or an encoding.
-        decoding: Name of a decoding, or a decoding of the step's duration.
         backend: Name of a simulator; None for the default.
         profile: The simulation's setting, ``"fast"`` or ``"exact"`` (see ``Env``).
         dt: Time step of the simulation, ms; None takes the profile's.
-        options: The task's options by keyword, ``step_ms`` and ``settle_ms`` among them; None means the
-        default.
+        graph_seed: Another culture generated from the system's numbers; None is the predefined one.
+        **options: The task's options by keyword, ``step_ms``, ``settle_ms``, ``encoding`` and ``decoding`` among them;
+            None means the default. An encoding or decoding is a name, a mapping with a name and its options, or an
+            object.
 
     Raises:
         UnknownName: There is no system, task, option, encoding, decoding or backend of that name.
@@ -236,23 +266,42 @@ def make_loop(
     defaults = tasks.defaults(task, system)
     for name in options:
         if name not in defaults:
-            others = ("encoding", "decoding", "backend", "profile", "dt", "render_mode")
-            raise unknown_name("option", name, [*defaults, *others])
+            raise unknown_name("option", name, [*defaults, "backend", "profile", "dt", "graph_seed", "render_mode"])
     chosen = defaults | {name: value for name, value in options.items() if value is not None}
-    step_ms, settle_ms = chosen.pop("step_ms"), chosen.pop("settle_ms")
-    env = livn_gym.make(system, backend=backend, profile=profile, dt=dt, num_cultures=num_cultures)
+    step_ms, settle_ms, encoding, decoding = (
+        chosen.pop(name) for name in ("step_ms", "settle_ms", "encoding", "decoding")
+    )
+    env = livn_gym.make(
+        system,
+        variant=chosen.pop("variant", None),
+        graph_seed=graph_seed,
+        backend=backend,
+        profile=profile,
+        dt=dt,
+        num_cultures=num_cultures,
+    )
     try:
         return ClosedLoop(
             env,
-            tasks.create(task, env, **chosen),
-            encodings.make(encoding) if isinstance(encoding, str) else encoding,
-            decodings.make(decoding, duration=step_ms) if isinstance(decoding, str) else decoding,
+            [tasks.create(task, env, **chosen) for _ in range(num_cultures)],
+            encoding if isinstance(encoding, Encoding) else _made(encodings.make, encoding),
+            decoding if isinstance(decoding, Decoding) else _made(decodings.make, decoding, duration=step_ms),
             step_ms=step_ms,
             settle_ms=settle_ms,
         )
     except BaseException:
         env.close()
         raise
+
+
+def _made(make: Callable[..., Any], chosen: str | Mapping[str, Any], **options: Any) -> Any:
+    """An encoding or decoding from its name, or from a mapping with ``name`` and its options."""
+    if isinstance(chosen, str):
+        return make(chosen, **options)
+    if not isinstance(chosen, Mapping) or "name" not in chosen:
+        raise InvalidInput(f"Expected a name, a mapping with a 'name', or an object, got {chosen!r}.")
+    own = dict(chosen)
+    return make(own.pop("name"), **options, **own)
 
 
 def _bounded_box(kind: str, owner: object, space: spaces.Space) -> spaces.Box:

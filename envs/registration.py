@@ -10,6 +10,7 @@ import gymnasium as gym
 from livn_gym import config
 
 ENTRY_POINT = "livn_gym.envs.culture_env:CultureEnv"
+VECTOR_ENTRY_POINT = "livn_gym.envs.vector_env:CultureVectorEnv"
 
 
 def register_all() -> tuple[str, ...]:
@@ -29,6 +30,7 @@ def register_all() -> tuple[str, ...]:
                 gym.register(
                     env_id,
                     entry_point=ENTRY_POINT,
+                    vector_entry_point=VECTOR_ENTRY_POINT,
                     max_episode_steps=table["max_episode_steps"],
                     kwargs={"system": system, "task": task},
                 )

@@ -270,11 +270,11 @@ class _Picture:
             self._title.set_text(self._system.name)
             return
         now = steps[-1]
-        charge = np.array([100.0 * step.charge_nC[0] / self._highest_nC for step in steps])
+        charge = np.array([100.0 * step.charge_nC / self._highest_nC for step in steps])
         self._electrodes.set_array(charge[-1])
         aim = "" if target_hz is None else f" (target {target_hz:.1f})"
         self._title.set_text(
-            f"{self._system.name}   {now.time_ms / 1000:.1f} s   {now.rate_1s_hz[0]:.1f} Hz{aim}   "
+            f"{self._system.name}   {now.time_ms / 1000:.1f} s   {now.rate_1s_hz:.1f} Hz{aim}   "
             f"charge {charge[-1].mean():.0f} %"
         )
         self._update_spikes(steps)
@@ -293,7 +293,7 @@ class _Picture:
 
     def _update_traces(self, steps: list[Measurement], target_hz: float | None, charge: NDArray) -> None:
         time = np.array([step.time_ms for step in steps]) / 1000
-        rate, rate_1s = (np.array([getattr(step, name)[0] for step in steps]) for name in ("rate_hz", "rate_1s_hz"))
+        rate, rate_1s = (np.array([getattr(step, name) for step in steps]) for name in ("rate_hz", "rate_1s_hz"))
         self._rate.set_data(time, rate)
         self._rate_1s.set_data(time, rate_1s)
         self._target.set_ydata([np.nan if target_hz is None else target_hz] * 2)

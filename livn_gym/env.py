@@ -22,7 +22,7 @@ from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.snapshot import Snapshot
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import System
-from livn_gym.units import whole_steps
+from livn_gym.units import whole_number, whole_steps
 
 
 class Env(Configurable):
@@ -76,12 +76,10 @@ class Env(Configurable):
             )
         if subworld_size not in (None, 1):
             raise InvalidInput(f"subworld_size must be 1, got {subworld_size}.")
-        if isinstance(num_cultures, bool) or not isinstance(num_cultures, int | np.integer) or num_cultures < 1:
-            raise InvalidInput(f"num_cultures must be a positive integer, got {num_cultures!r}.")
         self.system = system if isinstance(system, System) else System.from_directory(system)
         self.model = model if model is not None else ReducedCalciumSomaDendrite()
         self.io = (io if io is not None else MEA()).bind(self.system)
-        self.num_cultures = int(num_cultures)
+        self.num_cultures = whole_number("num_cultures", num_cultures)
         chosen = backends.setting(profile, dt, scheme, precision)
         self.dt = chosen.dt_ms
         self.scheme: Scheme = chosen.scheme

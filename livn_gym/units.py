@@ -7,7 +7,7 @@ the simulators and nS in weight and noise keys, densities mS/cm2 and uA/cm2, cha
 from __future__ import annotations
 
 import math
-from numbers import Real
+from numbers import Integral, Real
 
 from livn_gym.errors import InvalidInput
 
@@ -38,6 +38,17 @@ def finite(name: str, value: object, *, minimum: float | None = None, above: flo
     if above is not None and number <= above:
         raise InvalidInput(f"{name} must be greater than {above:g}, got {number:g}.")
     return number
+
+
+def whole_number(name: str, value: object, *, minimum: int = 1) -> int:
+    """Return ``value`` as an int, or raise.
+
+    Raises:
+        InvalidInput: ``value`` is no integer or below ``minimum``.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < minimum:
+        raise InvalidInput(f"{name} must be an integer from {minimum} on, got {value!r}.")
+    return int(value)
 
 
 def whole_steps(name: str, duration_ms: object, dt_ms: float, *, minimum: int = 1) -> int:

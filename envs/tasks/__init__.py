@@ -28,7 +28,7 @@ def defaults(task: str, system: str) -> dict[str, Any]:
 
 
 def create(task: str, env: Env, **chosen: Any) -> Task:
-    """The task of that name for a batch of cultures, with its own options (all of them) by keyword."""
+    """The task of that name around one culture, with its own options (all of them) by keyword."""
     return registry.create(__name__, Task, task, {"env": env, **chosen})  # type: ignore[type-abstract]
 
 

@@ -1,12 +1,13 @@
-"""What a task is: an aim set at reset, what the agent sees of it, and a score; written over B cultures."""
+"""What a task is: an aim set at reset, what the agent sees of it, and a score; each culture has its own."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.env import Env
@@ -15,46 +16,57 @@ from livn_gym.recording import Recording
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What the closed loop knows about B cultures at the end of a control step.
+    """What the closed loop knows about one culture at the end of a control step.
 
     Attributes:
-        recording: Spikes of the step; None before anything ran.
-        features: The step's decoded recording, ``[B, F]``; channel rates (Hz) by default.
-        features_1s: Mean of ``features`` over the last second, ``[B, F]``.
-        rate_hz: Mean rate of a cell in the step, Hz ``[B]``.
-        rate_1s_hz: Mean rate of a cell in the last second, Hz ``[B]``.
-        charge_nC: Absolute charge that each channel gave in the step, both phases counted, nC ``[B, C]``.
-        charge_fraction: Charge of all channels as a share of the largest that an action can ask for, ``[B]``.
+        recording: Spikes of the step.
+        features: The step's decoded recording, ``[F]``; channel rates (Hz) by default.
+        features_1s: Mean of ``features`` over the last second, ``[F]``.
+        rate_hz: Mean rate of a cell in the step, Hz.
+        rate_1s_hz: Mean rate of a cell in the last second, Hz.
+        charge_nC: Absolute charge that each channel gave in the step, both phases counted, nC ``[C]``.
+        charge_fraction: Charge of all channels as a share of the largest that an action can ask for.
         time_ms: Time since the first observation; negative while settling.
     """
 
     recording: Recording | None
     features: NDArray[np.float64]
     features_1s: NDArray[np.float64]
-    rate_hz: NDArray[np.float64]
-    rate_1s_hz: NDArray[np.float64]
+    rate_hz: float
+    rate_1s_hz: float
     charge_nC: NDArray[np.float64]
-    charge_fraction: NDArray[np.float64]
+    charge_fraction: float
     time_ms: float
 
 
 class Task(ABC):
-    """The aim of a closed loop; each lives in one file, named like its config in ``configs/tasks``.
+    """The aim of a closed loop around one culture; each lives in one file, named like its config in ``configs/tasks``.
 
     A subclass takes ``(env, **options)``; the options and their defaults are those of the config's table
-    ``[options]`` (with ``[systems.<name>]`` on top) except ``step_ms`` and ``settle_ms``, which are the
-    loop's.
+    ``[options]`` (with ``[systems.<name>]`` on top) except ``step_ms``, ``settle_ms``, ``encoding`` and ``decoding``,
+    which are the loop's.
 
     Args:
-        env: The cultures.
+        env: The cultures of the loop, for what they are made of; the task is that of one of them.
     """
 
+    sees_culture: ClassVar[bool] = True
+    """Whether the observation begins with the decoded recording, of the step and of the last second."""
+
     def __init__(self, env: Env) -> None:
-        self.num_cultures = env.num_cultures
+        self.system = env.system
+
+    def action_space(self, commands: spaces.Box) -> spaces.Box:
+        """What the agent chooses from; by default the encoding's own inputs."""
+        return commands
+
+    def command(self, action: NDArray) -> NDArray:
+        """What goes into the encoding for an action; by default the action itself."""
+        return action
 
     @abstractmethod
-    def reset(self, np_random: Sequence[np.random.Generator]) -> None:
-        """Begin an episode in every culture, drawing from that culture's generator, ``[B]``."""
+    def reset(self, np_random: np.random.Generator) -> None:
+        """Begin an episode, drawing from the environment's generator. Settling steps are not seen by the task."""
 
     @abstractmethod
     def observation_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -62,12 +74,12 @@ class Task(ABC):
 
     @abstractmethod
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """What the agent sees besides the decoded recording, ``[B, K]``."""
+        """What the agent sees besides the decoded recording, ``[K]``; after a reset, and after every ``score``."""
 
     @abstractmethod
-    def score(self, measurement: Measurement) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Reward ``[B]`` of the step and whether the task itself ended ``[B]`` (time limits do not count)."""
+    def score(self, measurement: Measurement) -> tuple[float, bool]:
+        """Reward of the step, and whether the task itself ended (time limits do not count); once every step."""
 
     @abstractmethod
-    def info(self, measurement: Measurement) -> dict[str, NDArray[np.float64]]:
-        """What goes into ``info``, one number a culture ``[B]`` under each name."""
+    def info(self, measurement: Measurement) -> dict[str, float]:
+        """What goes into ``info``: always the same names, one number each."""

@@ -36,29 +36,28 @@ class RateTracking(Task):
         super().__init__(env)
         self.range_hz = _range(target_hz)
         self.charge_cost = finite("charge_cost", charge_cost, minimum=0.0)
-        self.target_hz = np.full(self.num_cultures, self.range_hz[0])
+        self.target_hz = self.range_hz[0]
 
-    def reset(self, np_random: Sequence[np.random.Generator]) -> None:
-        """Draw every culture's target."""
-        self.target_hz = np.array([generator.uniform(*self.range_hz) for generator in np_random])
+    def reset(self, np_random: np.random.Generator) -> None:
+        """Draw the target."""
+        self.target_hz = float(np_random.uniform(*self.range_hz))
 
     def observation_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """0 ... 100 Hz whatever the range, so that a policy fits every variant of the task."""
         return np.array([0.0]), np.array([MAX_TARGET_HZ])
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """The target, Hz ``[B, 1]``."""
-        return self.target_hz[:, None]
+        """The target, Hz ``[1]``."""
+        return np.array([self.target_hz])
 
-    def score(self, measurement: Measurement) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Relative error of the 1 s rate and cost of charge ``[B]``; never terminated ``[B]``."""
-        error = np.abs(measurement.rate_1s_hz - self.target_hz) / self.target_hz
-        reward = -error - self.charge_cost * measurement.charge_fraction
-        return reward, np.zeros(self.num_cultures, dtype=bool)
+    def score(self, measurement: Measurement) -> tuple[float, bool]:
+        """Relative error of the 1 s rate and cost of charge; never terminated."""
+        error = abs(measurement.rate_1s_hz - self.target_hz) / self.target_hz
+        return -error - self.charge_cost * measurement.charge_fraction, False
 
-    def info(self, measurement: Measurement) -> dict[str, NDArray[np.float64]]:
+    def info(self, measurement: Measurement) -> dict[str, float]:
         """The target, Hz."""
-        return {"target_hz": self.target_hz.copy()}
+        return {"target_hz": self.target_hz}
 
 
 def _range(target_hz: float | Sequence[float]) -> tuple[float, float]:

@@ -94,15 +94,17 @@ def channel_inputs(env: Env, inputs: Any, shape: tuple[int, ...], limit: float) 
         limit: Bound of every number.
 
     Returns:
-        ``shape`` for a single culture given without a leading axis, else ``[B, *shape]``.
+        ``shape`` for a single culture given without a leading axis, else ``[B, *shape]`` (fewer than B where only
+        some cultures will run).
 
     Raises:
         InvalidInput: Another shape, NaN, or a number out of bounds.
     """
     values = numbers("Inputs", inputs)
-    allowed = [(env.num_cultures, *shape)] if env.num_cultures > 1 else [shape, (1, *shape)]
-    if values.shape not in allowed:
-        raise InvalidInput(f"Inputs must have the shape {allowed[0]}, got {values.shape}.")
+    single = values.shape == shape and env.num_cultures == 1
+    if not single and (values.shape[1:] != shape or not 1 <= len(values) <= env.num_cultures):
+        expected = shape if env.num_cultures == 1 else (env.num_cultures, *shape)
+        raise InvalidInput(f"Inputs must have the shape {expected}, got {values.shape}.")
     if np.isnan(values).any():
         raise InvalidInput("Inputs must be numbers, they hold NaN.")
     if np.abs(values).max() > limit:

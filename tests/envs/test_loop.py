@@ -14,9 +14,9 @@ from livn_gym.errors import ClosedError, InvalidInput
 
 def make_loop(batch=1, step_ms=200.0, settle_ms=1000.0, target_hz=(4.0, 14.0), charge_cost=0.05):
     env = Env(system(8, 2), backend="fake", num_cultures=batch).init()
-    task = tasks.create("rate_tracking", env, target_hz=target_hz, charge_cost=charge_cost)
+    aims = [tasks.create("rate_tracking", env, target_hz=target_hz, charge_cost=charge_cost) for _ in range(batch)]
     decoding = make_decoding("channel_rates", duration=step_ms)
-    return ClosedLoop(env, task, make_encoding("pulse_amplitude"), decoding, step_ms=step_ms, settle_ms=settle_ms)
+    return ClosedLoop(env, aims, make_encoding("pulse_amplitude"), decoding, step_ms=step_ms, settle_ms=settle_ms)
 
 
 def generators(*seeds):
@@ -28,46 +28,46 @@ pytestmark = pytest.mark.usefixtures("fake")
 
 def test_the_last_second_is_the_mean_of_its_steps_settling_included():
     loop = make_loop()
-    observation, info = loop.reset(generators(0), [1])
-    assert [m.time_ms for m in loop.history] == [-800.0, -600.0, -400.0, -200.0, 0.0]
-    rates = [m.rate_hz[0] for m in loop.history]
-    channels = [m.features[0] for m in loop.history]
-    assert info["rate_1s_hz"][0] == pytest.approx(np.mean(rates))
+    observation, (info,) = loop.reset(generators(0), [1])
+    assert [m.time_ms for m in loop.history[0]] == [-800.0, -600.0, -400.0, -200.0, 0.0]
+    rates = [m.rate_hz for m in loop.history[0]]
+    channels = [m.features for m in loop.history[0]]
+    assert info["rate_1s_hz"] == pytest.approx(np.mean(rates))
     for _ in range(7):
-        observation, _, _, info = loop.step(np.ones((1, 1)))
-        rates.append(info["rate_hz"][0])
-        channels.append(loop.measurement.features[0])
-        assert info["rate_1s_hz"][0] == pytest.approx(np.mean(rates[-5:]))
+        observation, _, _, (info,) = loop.step(np.ones((1, 1)))
+        rates.append(info["rate_hz"])
+        channels.append(loop.history[0][-1].features)
+        assert info["rate_1s_hz"] == pytest.approx(np.mean(rates[-5:]))
         np.testing.assert_allclose(observation[0, 0], channels[-1][0], rtol=1e-6)
         np.testing.assert_allclose(observation[0, 1], np.mean(channels[-5:], axis=0)[0], rtol=1e-6)
-    assert len(loop.history) == 5
+    assert len(loop.history[0]) == 5
 
 
 def test_rates_are_spikes_over_cells_and_seconds():
     loop = make_loop()
     loop.reset(generators(0), [1])
-    _, _, _, info = loop.step(np.ones((1, 1)))
-    spikes = len(loop.measurement.recording.spike_t)
+    _, _, _, (info,) = loop.step(np.ones((1, 1)))
+    spikes = len(loop.history[0][-1].recording.spike_t)
     assert spikes > 0
-    assert info["rate_hz"][0] == pytest.approx(spikes / 10 / 0.2)
+    assert info["rate_hz"] == pytest.approx(spikes / 10 / 0.2)
 
 
 def test_without_settling_the_first_observation_is_silence_and_the_mean_uses_what_there_is():
     loop = make_loop(settle_ms=0.0)
-    observation, info = loop.reset(generators(0), [1])
-    assert not observation[0, :2].any() and info["rate_1s_hz"][0] == 0.0 and loop.env.t == 0.0
-    _, _, _, first = loop.step(np.ones((1, 1)))
+    observation, (info,) = loop.reset(generators(0), [1])
+    assert not observation[0, :2].any() and info["rate_1s_hz"] == 0.0 and loop.env.t == 0.0
+    _, _, _, (first,) = loop.step(np.ones((1, 1)))
     assert first["rate_1s_hz"] == first["rate_hz"]
-    _, _, _, second = loop.step(np.ones((1, 1)))
-    assert second["rate_1s_hz"][0] == pytest.approx((first["rate_hz"][0] + second["rate_hz"][0]) / 2)
+    _, _, _, (second,) = loop.step(np.ones((1, 1)))
+    assert second["rate_1s_hz"] == pytest.approx((first["rate_hz"] + second["rate_hz"]) / 2)
 
 
 def test_settling_takes_its_time_without_steps_or_charge():
     loop = make_loop(settle_ms=2100.0)
-    _, info = loop.reset(generators(0), [1])
+    _, (info,) = loop.reset(generators(0), [1])
     assert loop.env.t == pytest.approx(2100.0)
-    assert info["charge_nC"][0] == 0.0 and info["time_ms"][0] == 0.0
-    assert all(not m.charge_nC.any() for m in loop.history)
+    assert info["charge_nC"] == 0.0 and info["time_ms"] == 0.0
+    assert all(not m.charge_nC.any() for m in loop.history[0])
 
 
 def test_charge_is_counted_by_hand():
@@ -75,17 +75,17 @@ def test_charge_is_counted_by_hand():
     loop = make_loop()
     loop.reset(generators(0), [1])
     for action, charge, share in ((1.0, 24.0, 1.0), (0.0, 12.0, 0.5), (-1.0, 0.0, 0.0)):
-        _, _, _, info = loop.step(np.full((1, 1), action))
-        assert info["charge_nC"][0] == pytest.approx(charge)
-        assert info["charge_fraction"][0] == pytest.approx(share)
+        _, _, _, (info,) = loop.step(np.full((1, 1), action))
+        assert info["charge_nC"] == pytest.approx(charge)
+        assert info["charge_fraction"] == pytest.approx(share)
 
 
 def test_the_reward_is_the_relative_error_and_the_cost_of_charge():
     loop = make_loop(target_hz=8.0, charge_cost=0.1)
     loop.reset(generators(0), [1])
     for action in (1.0, -1.0, 0.5):
-        _, reward, terminated, info = loop.step(np.full((1, 1), action))
-        expected = -abs(info["rate_1s_hz"][0] - 8.0) / 8.0 - 0.1 * info["charge_fraction"][0]
+        _, reward, terminated, (info,) = loop.step(np.full((1, 1), action))
+        expected = -abs(info["rate_1s_hz"] - 8.0) / 8.0 - 0.1 * info["charge_fraction"]
         assert reward[0] == pytest.approx(expected)
         assert not terminated[0]
 
@@ -93,8 +93,8 @@ def test_the_reward_is_the_relative_error_and_the_cost_of_charge():
 def test_stimulation_reaches_the_culture():
     loop = make_loop()
     loop.reset(generators(0), [1])
-    quiet = np.mean([loop.step(np.full((1, 1), -1.0))[3]["rate_hz"][0] for _ in range(20)])
-    driven = np.mean([loop.step(np.full((1, 1), 1.0))[3]["rate_hz"][0] for _ in range(20)])
+    quiet = np.mean([loop.step(np.full((1, 1), -1.0))[3][0]["rate_hz"] for _ in range(20)])
+    driven = np.mean([loop.step(np.full((1, 1), 1.0))[3][0]["rate_hz"] for _ in range(20)])
     # 10 Poisson cells for 4 s: 3 Hz +- 0.3 at rest, so that a doubling is far outside chance
     assert driven > 2 * quiet
 
@@ -113,7 +113,7 @@ def test_a_batch_is_its_single_cultures():
             own = loop.step(actions[b : b + 1])
             np.testing.assert_array_equal(observation[b], own[0][0])
             assert reward[b] == own[1][0]
-            assert all(info[name][b] == own[3][name][0] for name in info)
+            assert info[b] == own[3][0]
     assert len({tuple(row) for row in observation}) == 3
 
 
@@ -164,7 +164,7 @@ def test_other_steps_that_divide_a_second_do():
     loop = make_loop(step_ms=500.0)
     loop.reset(generators(0), [1])
     loop.step(np.zeros((1, 1)))
-    assert [m.time_ms for m in loop.history] == [0.0, 500.0]
+    assert [m.time_ms for m in loop.history[0]] == [0.0, 500.0]
 
 
 def test_negative_settling_is_refused():

@@ -65,9 +65,8 @@ def measurement(time_ms, gid=(), t=(), channels=1, charge=0.0):
         np.array(gid, dtype=int),
         np.array(t, dtype=float),
     )
-    rate, features = np.array([len(gid) / 10 / 0.2]), np.zeros((1, channels))
-    amount = np.full((1, channels), charge)
-    return Measurement(recording, features, features, rate, rate, amount, rate * 0, time_ms)
+    rate, features = len(gid) / 10 / 0.2, np.zeros(channels)
+    return Measurement(recording, features, features, rate, rate, np.full(channels, charge), 0.0, time_ms)
 
 
 def lit(frame):
