@@ -31,7 +31,7 @@ PROFILES = {
     "exact": Profile(0.025, "backward_euler", "float64"),
     "fast": Profile(0.05, "second_order", "float32"),
 }
-"""``exact`` is NEURON's default. ``fast`` makes a smaller error in interspike intervals in a tenth of the time."""
+"""``exact`` is NEURON's default. ``fast`` makes a smaller mean error in interspike intervals, in half as many steps."""
 
 
 def setting(profile: str, dt_ms: float | None, scheme: str | None, precision: str | None) -> Profile:
