@@ -74,7 +74,8 @@ def _advance(v_s, v_old, u, b, v_r, v_peak, gain_u):
 
 
 def _reset(v_d, u, c, d):
-    return c, v_d, u + d
+    # The upstroke lasts long enough to charge the dendrite, which would fire the soma again.
+    return c, min(v_d, c), u + d
 
 
 @final
