@@ -57,7 +57,8 @@ def _advance(v_s, w, a, E_L, gain_w):
 
 
 def _reset(v_d, w, V_r, b):
-    return V_r, v_d, w + b
+    # The dendrite goes with the soma: what it gets while the voltage stands at the peak hangs on the time step alone.
+    return V_r, min(v_d, V_r), w + b
 
 
 @final

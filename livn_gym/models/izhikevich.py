@@ -25,13 +25,21 @@ HEADROOM_MV = 10.0
 """The upstroke heads for this much above v_peak, mV."""
 
 
-def G_down(v: float, k: float, v_t: float) -> float:
-    """The parabola k (v - v_r) (v - v_t) below v_t, as a conductance towards v_r."""
-    return k * max(v_t - v, 0.0)
+# The parabola k (v - v_r) (v - v_t) as conductances, which no step, however long, makes unstable:
+
+
+def G_down(v: float, k: float, v_r: float, v_t: float) -> float:
+    """From v_r to v_t: a conductance towards v_r. Below, ``slope_below`` is added to the one at v_r."""
+    return k * max(v_t - max(v, v_r), 0.0)
+
+
+def slope_below(v: float, k: float, v_r: float) -> float:
+    """Below v_r: by how much the tangent at v is steeper than the one at v_r; it meets v_r halfway between the two."""
+    return 2.0 * k * max(v_r - v, 0.0)
 
 
 def G_up(v: float, k: float, v_r: float, v_t: float, E_up: float) -> float:
-    """The parabola above v_t, as a conductance towards ``E_up``: no step, however long, goes far beyond the peak."""
+    """Above v_t: a conductance towards ``E_up``, so that a spike does not go far beyond its peak."""
     return k * (v - v_r) * max(v - v_t, 0.0) / (E_up - v)
 
 
@@ -62,11 +70,12 @@ def _parameters(cell: Izhikevich, dt_ms: float) -> dict[str, float]:
     }
 
 
-def _conductances(v_ahead, u, k, v_r, v_t, v_peak, E_up, g_leak, J_leak):
+def _conductances(v_s, v_ahead, u, k, v_r, v_t, v_peak, E_up, g_leak, J_leak):
     v = min(v_ahead, v_peak)
-    down = G_down(v, k, v_t)
+    down = G_down(v, k, v_r, v_t)
+    below = slope_below(v_s, k, v_r)
     up = G_up(v, k, v_r, v_t, E_up)
-    return down + up, down * v_r + up * E_up - u, g_leak, J_leak
+    return down + below + up, down * v_r + below * 0.5 * (v_s + v_r) + up * E_up - u, g_leak, J_leak
 
 
 def _advance(v_s, v_old, u, b, v_r, v_peak, gain_u):
