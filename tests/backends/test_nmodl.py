@@ -47,7 +47,8 @@ def test_made_mechanisms_are_those_by_hand(dt, scheme, tmp_path):
         gids = culture.gids()
         stimulus = Stimulus(np.array([[0.2, 0.06]]), 100.0)
         recording = run.run(round(100 / {dt}), stimulus, RecordingRequest(gids, gids, gids, 1))
-        np.savez(sys.argv[2], gid=recording.spike_gid, t=recording.spike_t, v=recording.voltage, i=recording.current_soma)
+        traces = {{"v": recording.voltage, "i": recording.current_soma}}
+        np.savez(sys.argv[2], gid=recording.spike_gid, t=recording.spike_t, **traces)
     """
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     results = []

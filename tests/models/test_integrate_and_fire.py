@@ -38,10 +38,10 @@ def integrate(derivatives, y, duration_ms, peak_mV, reset):
 def izhikevich(C, k, v_r, v_t, a, b, c, d, v_peak):
     """A point cell of the 2007 form, pF, nS, pA."""
 
-    def spikes(I, duration_ms):
+    def spikes(current, duration_ms):
         def derivatives(t, y):
             v, u = y
-            return [(k * (v - v_r) * (v - v_t) - u + I) / C, a * (b * (v - v_r) - u)]
+            return [(k * (v - v_r) * (v - v_t) - u + current) / C, a * (b * (v - v_r) - u)]
 
         return integrate(derivatives, [v_r, 0.0], duration_ms, v_peak, lambda y: [c, y[1] + d])
 
@@ -51,10 +51,10 @@ def izhikevich(C, k, v_r, v_t, a, b, c, d, v_peak):
 def izhikevich_2003(a, b, c, d):
     """A point cell of the 2003 form, from its rest at -70 mV."""
 
-    def spikes(I, duration_ms):
+    def spikes(current, duration_ms):
         def derivatives(t, y):
             v, u = y
-            return [0.04 * v * v + 5.0 * v + 140.0 - u + I, a * (b * v - u)]
+            return [0.04 * v * v + 5.0 * v + 140.0 - u + current, a * (b * v - u)]
 
         return integrate(derivatives, [-70.0, -70.0 * b], duration_ms, 30.0, lambda y: [c, y[1] + d])
 
@@ -64,11 +64,11 @@ def izhikevich_2003(a, b, c, d):
 def adaptive_exponential(C, g_L, E_L, V_T, Delta_T, tau_w, a, b, V_r):
     """A point cell, pF, nS, pA; 15 slope factors above V_T a peak is less than 1e-6 ms away."""
 
-    def spikes(I, duration_ms):
+    def spikes(current, duration_ms):
         def derivatives(t, y):
             v, w = y
             inward = -g_L * (v - E_L) + g_L * Delta_T * math.exp((v - V_T) / Delta_T)
-            return [(inward - w + I) / C, (a * (v - E_L) - w) / tau_w]
+            return [(inward - w + current) / C, (a * (v - E_L) - w) / tau_w]
 
         return integrate(derivatives, [E_L, 0.0], duration_ms, V_T + 15.0 * Delta_T, lambda y: [V_r, y[1] + b])
 
@@ -124,7 +124,7 @@ PUBLISHED = [
         (210.0,),
     ),
 ]
-CASES = [pytest.param(*row[:4], I, id=f"{row[1]}-{I:g}") for row in PUBLISHED for I in row[4]]
+CASES = [pytest.param(*row[:4], current, id=f"{row[1]}-{current:g}") for row in PUBLISHED for current in row[4]]
 
 
 def simulated(cell, nA, duration_ms, population="EXC", **options):
@@ -135,11 +135,11 @@ def simulated(cell, nA, duration_ms, population="EXC", **options):
     return recording.spike_t, recording.voltage[0, 0]
 
 
-@pytest.mark.parametrize(("kind", "name", "paper", "pA", "I"), CASES)
-def test_firing_patterns_are_the_papers(kind, name, paper, pA, I):
+@pytest.mark.parametrize(("kind", "name", "paper", "pA", "current"), CASES)
+def test_firing_patterns_are_the_papers(kind, name, paper, pA, current):
     """Every interval of 500 ms, to 1 % and five steps: spikes and resets lie on steps, and the upstroke takes some."""
-    expected = paper(I, 500.0)
-    spikes, _ = simulated(kind.named(name), I * pA * 1e-3, 500.0, scheme="second_order")
+    expected = paper(current, 500.0)
+    spikes, _ = simulated(kind.named(name), current * pA * 1e-3, 500.0, scheme="second_order")
     count = min(len(spikes), len(expected))
     assert abs(len(spikes) - len(expected)) <= 1
     assert count >= 2
@@ -177,12 +177,15 @@ def test_cells_fire_from_their_rheobase_on(cell, rheobase_pA):
 
 
 @pytest.mark.parametrize("scheme", ["backward_euler", "second_order"])
-@pytest.mark.parametrize(("kind", "name", "paper", "pA", "I"), [CASES[4], CASES[-3]])
-def test_intervals_converge_with_the_time_step(kind, name, paper, pA, I, scheme):
+@pytest.mark.parametrize(("kind", "name", "paper", "pA", "current"), [CASES[4], CASES[-3]])
+def test_intervals_converge_with_the_time_step(kind, name, paper, pA, current, scheme):
     """At least in proportion to it; a quarter of the step shall leave less than half of the error."""
-    exact = np.diff(paper(I, 400.0))[-5:].mean()
+    exact = np.diff(paper(current, 400.0))[-5:].mean()
     coarse, fine = (
-        abs(np.diff(simulated(kind.named(name), I * pA * 1e-3, 400.0, dt=dt, scheme=scheme)[0])[-5:].mean() - exact)
+        abs(
+            np.diff(simulated(kind.named(name), current * pA * 1e-3, 400.0, dt=dt, scheme=scheme)[0])[-5:].mean()
+            - exact
+        )
         for dt in (0.1, 0.025)
     )
     assert fine < 0.5 * coarse
