@@ -18,7 +18,7 @@ class CellStep:
     and expressions of float constants, ``math.exp``, ``abs``, ``min``, ``max`` and ``+ - * /``.
 
     Attributes:
-        states: Names of the states beyond the voltages.
+        states: Names of the states beyond the voltages; where there are none, ``advance`` is not called.
         initial: The states' values at the start of a trial, in the same order, for a cell.
         parameters: Numbers that the functions take by name, for a cell and a time step in ms.
         conductances: Returns ``(G_s, J_s, G_d, J_d)``: the ionic current densities of soma and dendrite are

@@ -215,6 +215,8 @@ def _reset(layout: Layout, functions: _Functions) -> Iterator[str]:
 def _advance(layout: Layout, functions: _Functions) -> Iterator[str]:
     """The cell's own states, at the new voltages."""
     states = layout.state_variables
+    if not states:
+        return
     yield f"v_s = {_get(place.V_S)}"
     yield f"v_d = {_get(place.V_D)}"
     if "v_old" in inspect.signature(layout.native.advance).parameters:

@@ -73,7 +73,7 @@ PROCEDURE hold() {
 }
 
 PROCEDURE advance() {
-    LOCAL @advance_locals@
+    @advance_locals@
     @advance@
 }
 
@@ -100,7 +100,7 @@ def mechanism(name: str, step: CellStep, parameters: Iterable[str]) -> str:
     symbols = {name: name for name in ("v_s", "v_d", "v_ahead", "v_old")}
     symbols |= {parameter: f"p_{parameter}" for parameter in parameters} | dict(zip(step.states, states, strict=True))
     hold = writer.procedure(step.conductances, symbols, ["G_s", "J_s", "G_d", "J_d"])
-    advance = writer.procedure(step.advance, symbols, states)
+    advance = writer.procedure(step.advance, symbols, states) if states else ([], [])
     reset: tuple[list[str], list[str]] = [], []
     if step.reset is not None:
         lines, own = writer.procedure(step.reset, symbols, ["v_s", "v_d", *states])
@@ -118,7 +118,7 @@ def mechanism(name: str, step: CellStep, parameters: Iterable[str]) -> str:
         "hold_locals": ["".join(f", {local}" for local in dict.fromkeys([*hold[1], *reset[1]]))],
         "reset": reset[0],
         "hold": hold[0],
-        "advance_locals": [", ".join(advance[1])],
+        "advance_locals": [f"LOCAL {', '.join(advance[1])}"] if advance[1] else [],
         "advance": advance[0],
     }
     text = _MECHANISM
