@@ -19,6 +19,7 @@ from livn_gym.env import Env
 from livn_gym.envs import tasks
 from livn_gym.envs.tasks import Measurement, Task
 from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.models import Model
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import whole_steps
 
@@ -239,6 +240,7 @@ def make_loop(
     task: str,
     num_cultures: int,
     *,
+    model: Model | None = None,
     backend: str | None = None,
     profile: str = "fast",
     dt: float | None = None,
@@ -251,6 +253,7 @@ def make_loop(
         system: Name of a predefined system.
         task: Name of a task.
         num_cultures: B.
+        model: The cells' dynamics; None for the default.
         backend: Name of a simulator; None for the default.
         profile: The simulation's setting, ``"fast"`` or ``"exact"`` (see ``Env``).
         dt: Time step of the simulation, ms; None takes the profile's.
@@ -266,7 +269,8 @@ def make_loop(
     defaults = tasks.defaults(task, system)
     for name in options:
         if name not in defaults:
-            raise unknown_name("option", name, [*defaults, "backend", "profile", "dt", "graph_seed", "render_mode"])
+            known = [*defaults, "model", "backend", "profile", "dt", "graph_seed", "render_mode"]
+            raise unknown_name("option", name, known)
     chosen = defaults | {name: value for name, value in options.items() if value is not None}
     step_ms, settle_ms, encoding, decoding = (
         chosen.pop(name) for name in ("step_ms", "settle_ms", "encoding", "decoding")
@@ -275,6 +279,7 @@ def make_loop(
         system,
         variant=chosen.pop("variant", None),
         graph_seed=graph_seed,
+        model=model,
         backend=backend,
         profile=profile,
         dt=dt,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Learning, Parameters
 from livn_gym.backends.neuron.compile import mechanism_library
-from livn_gym.backends.neuron.mechanisms import compartments
+from livn_gym.backends.neuron.mechanisms import sources
 from livn_gym.backends.neuron.worker import receive, send
 from livn_gym.errors import BackendError
 from livn_gym.recording import Recording, RecordingRequest
@@ -35,9 +35,8 @@ class NeuronBackend(Backend, Learning):
 
     def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
         """Start the workers and build a culture in each; compiles the mechanisms on first use."""
-        for population in spec.system.populations:
-            compartments(spec.model.cell(population.name))
-        library = mechanism_library()
+        cells = [spec.model.cell(population.name) for population in spec.system.populations]
+        library = mechanism_library(sources(cells, spec.dt_ms))
         for _ in keys:
             self._workers.append(_Worker())
         self._all("build", [(spec, library) for _ in keys])

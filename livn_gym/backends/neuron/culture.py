@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec, Parameters
 from livn_gym.backends.neuron.mechanisms import compartments
+from livn_gym.backends.neuron.nmodl import POINTERS
 from livn_gym.backends.neuron.synapses import Synapses
 from livn_gym.errors import BackendError
 from livn_gym.models import Cell
@@ -68,11 +69,11 @@ class Culture:
 
     def _build_cell(self, gid: int, population: str, cell: Cell) -> None:
         h, model = self.h, self.spec.model
-        mechanisms = compartments(cell)
+        mechanisms = compartments(cell, self.spec.dt_ms)
         soma, dendrite = h.Section(name=f"soma[{gid}]"), h.Section(name=f"dendrite[{gid}]")
-        for section, share, name, fields in (
-            (soma, cell.p, mechanisms.soma, mechanisms.soma_fields),
-            (dendrite, 1.0 - cell.p, mechanisms.dendrite, mechanisms.dendrite_fields),
+        for section, share, name, values in (
+            (soma, cell.p, mechanisms.soma, mechanisms.soma_values),
+            (dendrite, 1.0 - cell.p, mechanisms.dendrite, mechanisms.dendrite_values),
         ):
             section.nseg, section.L, section.diam, section.cm = (
                 1,
@@ -81,8 +82,13 @@ class Culture:
                 cell.C,
             )
             section.insert(name)
-            for parameter, attribute in fields.items():
-                setattr(section(0.5), f"{parameter}_{name}", getattr(cell, attribute))
+            for parameter, value in values.items():
+                setattr(section(0.5), f"{parameter}_{name}", value)
+        if mechanisms.source is not None:
+            held = getattr(dendrite(0.5), mechanisms.dendrite)
+            targets = (soma(0.5)._ref_v, dendrite(0.5)._ref_v, held._ref_G, held._ref_J)
+            for pointer, target in zip(POINTERS, targets, strict=True):
+                h.setpointer(target, pointer, getattr(soma(0.5), mechanisms.soma))
         # From the soma's middle to the dendrite's middle lies half the dendrite: its resistance is the coupling.
         dendrite.connect(soma(0.5), 0)
         half_um_per_um2 = dendrite.L / 2 / (math.pi * dendrite.diam**2 / 4)
