@@ -15,22 +15,23 @@ __version__ = _version("livn_gym")
 register_all()
 
 
-def make(name: str, **options: Any) -> Env:
+def make(name: str, variant: str | None = None, **options: Any) -> Env:
     """A culture of a predefined system with its tuned parameters, ready to run; records nothing until told.
 
     Args:
         name: ``"EI1"`` ... ``"EI4"``.
+        variant: A named variant of the parameters, e.g. ``"bursting"``; see docs/cultures.md.
         **options: Further arguments of ``Env``.
 
     Raises:
-        UnknownName: There is no such system.
+        UnknownName: There is no such system or variant.
     """
     from livn_gym.env import Env
     from livn_gym.system import predefined
 
     env = Env(predefined(name), **options).init()
     try:
-        return env.apply_model_defaults()
+        return env.apply_model_defaults(variant)
     except BaseException:
         env.close()
         raise

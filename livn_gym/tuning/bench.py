@@ -97,6 +97,12 @@ class Bench:
         """The first graph's cultures."""
         return self._envs[0][3]
 
+    @property
+    def setting(self) -> dict[str, str | float]:
+        """Of the simulation: backend, dt (ms), scheme, precision."""
+        env = self.env
+        return {"backend": env.backend_name, "dt_ms": env.dt, "scheme": env.scheme, "precision": env.precision}
+
     def measure(
         self,
         params: Mapping[str, float],

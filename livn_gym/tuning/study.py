@@ -27,6 +27,9 @@ TRAINING = Cultures("training", (None, 101, 102), (1000, 1001))
 CONFIRMATION = Cultures("confirmation", (None, 101, 102, 103), (1000, 1001, 1002, 1003, 1004))
 """On which the best are compared: more of them, for longer."""
 
+FIRST_TRIALS, NEARBY = 16, 0.08
+"""Sets tried at first, and their standard deviation around the start as a share of each parameter's range."""
+
 ALIVE_HZ = (0.2, 12.0)
 """A set whose first graph fires outside this range is not tried on the others."""
 
@@ -134,12 +137,7 @@ def tune(
         callbacks = [MaxTrialsCallback(trials, states=done), *([on_trial] if on_trial else [])]
         if len(study.get_trials(deepcopy=False, states=done)) < trials:
             study.optimize(objective, callbacks=callbacks)  # type: ignore[arg-type]
-        setting = {
-            "backend": bench.env.backend_name,
-            "dt_ms": bench.env.dt,
-            "scheme": bench.env.scheme,
-            "precision": bench.env.precision,
-        }
+        setting = bench.setting
     if comm is not None:
         comm.Barrier()
     result = None
@@ -171,7 +169,7 @@ def open_study(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=20)
+        sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=FIRST_TRIALS)
     storage = JournalStorage(JournalFileBackend(str(path)))
     first = comm is None or comm.Get_rank() == 0
     if not first:
@@ -191,11 +189,24 @@ def open_study(
         if not known:
             for key, value in about.items():
                 study.set_user_attr(key, value)
-            own = {key: np.clip(base.get(key, low), low, high) for key, (low, high) in targets.search.items()}
-            study.enqueue_trial({key: float(value) for key, value in own.items()})
+            for values in first_trials(targets, base, seed):
+                study.enqueue_trial(values)
         if comm is not None:
             comm.Barrier()
     return study
+
+
+def first_trials(targets: Targets, base: Mapping[str, float], seed: int) -> list[dict[str, float]]:
+    """The start itself and sets near it: most of the space is silent or in seizure and teaches little."""
+    generator = np.random.default_rng(seed)
+    result = []
+    for number in range(FIRST_TRIALS):
+        values = {}
+        for key, (low, high) in targets.search.items():
+            shift = generator.normal(0.0, NEARBY * (high - low)) if number else 0.0
+            values[key] = float(np.clip(base.get(key, low) + shift, low, high))
+        result.append(values)
+    return result
 
 
 def _mean(cultures: list[Values]) -> Values:

@@ -121,7 +121,7 @@ class Targets:
         for measure, table in mapping.get("targets", {}).items():
             _only("measure", {measure: table}, MEASURES)
             _only(f"key of the target {measure}", table, [item.name for item in fields(Target)])
-            targets[measure] = Target(**({"group": "activity"} | table))
+            targets[measure] = Target(**({"group": "rest"} | table))
         if not targets:
             raise InvalidInput(f"The targets {name!r} are empty: there must be tables [targets.<measure>].")
         search = {}
