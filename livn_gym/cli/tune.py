@@ -24,9 +24,9 @@ RANK_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
 def tune(
     system: Annotated[str, typer.Argument(metavar="SYSTEM", help="Name of a predefined system.")],
     out: Annotated[Path, typer.Option(help="Write the parameters: .toml.")] = Path("params.toml"),
-    study: Annotated[
-        Path, typer.Option(help="The study, which grows while it runs and from which it goes on.")
-    ] = Path("study.journal"),
+    study: Annotated[Path, typer.Option(help="The study, which grows while it runs and from which it goes on.")] = Path(
+        "study.journal"
+    ),
     trials: Annotated[int, typer.Option(min=1, help="Trials that the study has in the end.")] = 200,
     variant: Variant = None,
     targets: TargetsFile = None,

@@ -115,5 +115,3 @@ def _table(report: Any) -> Any:
         style = {"MISSED": "bold red", "off": "yellow"}.get(row[-1])
         rows.add_row(*row, style=style)
     return rows
-
-

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +17,7 @@ from livn_gym.tuning.protocol import BIN_MS, Observation
 
 AVALANCHE_BIN_MS = 4.0
 SPECTRUM_BIN_MS = 5.0
+CORRELATION_BIN_MS = 10.0
 MIN_SPIKES = 10
 """Cells with fewer spikes say nothing of the irregularity of their intervals."""
 
@@ -35,7 +35,7 @@ class Measure:
         label: What stands in tables.
         unit: Its unit, empty where it has none.
         pool: How cultures are put together: the mean, or the worst of all.
-        simulate: ``"rest"``, ``"stimulation"``: the stage that it needs.
+        stage: ``"rest"`` or ``"stimulation"``: what it needs.
     """
 
     label: str
@@ -58,12 +58,14 @@ MEASURES: dict[str, Measure] = {
     "burst_ms": Measure("length of bursts", "ms"),
     "burst_spike_share": Measure("share of spikes in bursts"),
     "fano_500ms": Measure("Fano factor, 500 ms"),
+    "correlation": Measure("correlation of pairs, 10 ms"),
     "branching": Measure("branching ratio, multistep"),
     "above_shuffled": Measure("r_1 by shuffled trains' 99 %"),
     "naive_branching": Measure("ratio of successive bins"),
     "spectral_slope": Measure("spectral slope, 1-50 Hz"),
     "stimulated_hz": Measure("stimulated rate", "Hz", stage="stimulation"),
     "d_prime": Measure("d' of a 100 ms count", stage="stimulation"),
+    "suppressed_fano": Measure("Fano factor, stimulated, 500 ms", stage="stimulation"),
     "range_ratio": Measure("highest level by rest", stage="stimulation"),
     "lowest_ratio": Measure("lowest 100 ms after a level by rest", stage="stimulation"),
     "monotony": Measure("rank order of the levels", stage="stimulation"),
@@ -129,6 +131,7 @@ def _rest(observation: Observation, rest: Recording) -> dict[str, float]:
         "burst_ms": bursts["duration_ms"],
         "burst_spike_share": bursts["spike_share"],
         "fano_500ms": measures.population_fano_factor(t, duration, 500.0),
+        "correlation": measures.count_synchrony(gid, t, duration, CORRELATION_BIN_MS)[0],
         **_criticality(t, duration),
         "spectral_slope": measures.spectral_slope(
             measures.population_counts(t, duration, SPECTRUM_BIN_MS), SPECTRUM_BIN_MS
@@ -161,6 +164,9 @@ def _response(observation: Observation, b: int) -> dict[str, float]:
     return {
         "stimulated_hz": float(stimulated.mean()) / n * per_hz,
         "d_prime": float((stimulated.mean() - rest.mean()) / spread) if spread else NAN,
+        "suppressed_fano": measures.population_fano_factor(
+            observation.stimulated[b].spikes[2], observation.stimulated.duration_ms, 500.0
+        ),
         "range_ratio": float(curve[-1] / rest_hz) if rest_hz else NAN,
         "lowest_ratio": float(observation.after[b].mean(axis=0)[:3].min() / n * per_hz / rest_hz) if rest_hz else NAN,
         "monotony": _kendall(curve),
@@ -212,6 +218,3 @@ def _mean(values: NDArray) -> float:
     """Mean of the numbers among ``values``, NaN where there are none."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else NAN
-
-
-PoolFunction = Callable[[NDArray], float]

@@ -44,11 +44,11 @@ def page(observation: Observation, report: Report | None = None) -> Figure:
         BackendUnavailable: matplotlib is not installed.
     """
     check_available()
-    figure = import_module("matplotlib.figure").Figure(figsize=(11.0, 8.5), dpi=90, layout="constrained")
-    grid = figure.add_gridspec(3, 4, height_ratios=(1.15, 1, 1.1))
-    raster = figure.add_subplot(grid[0, :3])
+    figure = import_module("matplotlib.figure").Figure(figsize=(13.0, 8.0), dpi=85)
+    grid = figure.add_gridspec(3, 5, left=0.045, right=0.985, bottom=0.06, top=0.92, hspace=0.42, wspace=0.36)
+    raster = figure.add_subplot(grid[0, :4])
     _raster(raster, observation)
-    _verdicts(figure.add_subplot(grid[0, 3]), report)
+    _verdicts(figure.add_subplot(grid[:, 4]), report)
     for k, draw in enumerate((_rates, _intervals, _avalanches, _spectrum)):
         draw(figure.add_subplot(grid[1, k]), observation)
     _curve(figure.add_subplot(grid[2, 0]), observation)
@@ -56,7 +56,7 @@ def page(observation: Observation, report: Report | None = None) -> Figure:
     for k in (2, 3):
         _map(figure, figure.add_subplot(grid[2, k]), observation, k - 2)
     if report is not None:
-        figure.suptitle(f"{report.title}: {_setting(report)}", x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.suptitle(f"{report.title}: {_setting(report)}", x=0.045, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 
@@ -68,6 +68,8 @@ def _setting(report: Report) -> str:
 def _title(axes: Any, text: str) -> None:
     axes.set_title(text, loc="left", fontsize=9, fontweight="bold")
     axes.tick_params(labelsize=7)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set_size(8)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
@@ -173,9 +175,9 @@ def _curve(axes: Any, observation: Observation) -> None:
     rates = observation.levels / n * 1e3 / BIN_MS
     mean = rates.mean(axis=(0, 2))
     axes.fill_between(levels, *np.quantile(rates, (0.1, 0.9), axis=(0, 2)), color=COLOURS[0], alpha=0.2)
-    axes.plot(levels, mean, "o-", color=COLOURS[0], markersize=3, label="mean; band: 80 % of 100 ms counts")
+    axes.plot(levels, mean, "o-", color=COLOURS[0], markersize=3, label="mean; 80 % of 100 ms")
     axes.axhline(mean[0], color=GREY, linewidth=0.8, linestyle=":")
-    axes.set(xlabel=f"amplitude, all electrodes at {observation.protocol.pulse_rate_hz:g} Hz (uA)", ylabel="Hz a cell")
+    axes.set(xlabel=f"uA, all electrodes at {observation.protocol.pulse_rate_hz:g} Hz", ylabel="Hz a cell")
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=7, frameon=False, loc="lower right")
     _title(axes, "Amplitude curve")
@@ -218,8 +220,8 @@ def _map(figure: Any, axes: Any, observation: Observation, which: int) -> None:
     axes.plot(*system.electrodes[electrodes[row], :2], "*", color="black", markersize=9)
     axes.set_aspect("equal")
     axes.set(xlabel="um")
-    figure.colorbar(shown, ax=axes, shrink=0.8).ax.tick_params(labelsize=7)
-    _title(axes, f"Evoked (Hz), electrode {electrodes[row]}, {observation.protocol.max_uA:g} uA")
+    figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03).ax.tick_params(labelsize=7)
+    _title(axes, f"Evoked Hz, electrode {electrodes[row]} at {observation.protocol.max_uA:g} uA")
 
 
 def _verdicts(axes: Any, report: Report | None) -> None:
@@ -227,15 +229,14 @@ def _verdicts(axes: Any, report: Report | None) -> None:
     if report is None:
         return
     last = len(report.sets) - 1
-    lines = []
-    for name in report.measures:
-        target = report.targets.targets.get(name)
-        if target is not None:
-            label = MEASURES[name].label
-            lines.append((f"{label:.29}", f"{report.spread(name, last).value:.3g}", report.verdict(name) or ""))
-    axes.text(0.0, 1.0, report.sets[last].name, fontsize=7.5, fontweight="bold", va="top", transform=axes.transAxes)
-    for k, (label, value, verdict) in enumerate(lines, start=1):
-        y = 1.0 - k / (len(lines) + 1)
+    axes.text(0.0, 1.0, f"Targets, {report.sets[last].name}", fontsize=9, fontweight="bold", va="top")
+    lines = [name for name in report.measures if name in report.targets.targets]
+    for k, name in enumerate(lines, start=1):
+        target, verdict = report.targets.targets[name], report.verdict(name) or ""
+        value = report.spread(name, last).value
+        y = 1.0 - k * 0.045
         colour = {"ok": "black", "off": "#9a6a00", "MISSED": "#b00000"}[verdict]
-        for x, text, side in ((0.0, label, "left"), (0.82, value, "right"), (0.86, verdict, "left")):
-            axes.text(x, y, text, fontsize=7, va="top", ha=side, color=colour, transform=axes.transAxes)
+        axes.text(0.0, y, MEASURES[name].label, fontsize=7.5, va="top", color=colour)
+        text = f"{value:.3g} {MEASURES[name].unit}; {target.band}: {verdict}"
+        axes.text(1.0, y - 0.018, text, fontsize=7.5, va="top", ha="right", color=colour)
+    axes.set(xlim=(0, 1), ylim=(0, 1))

@@ -31,7 +31,7 @@ class Protocol:
 
     1. Settling, not recorded: a culture that starts from rest begins with a burst.
     2. Rest, without stimulation.
-    3. Stimulation of all electrodes at ``standard_uA``.
+    3. Stimulation of all electrodes at ``standard_uA``. The onset, which often sets off a burst, is not counted.
     4. The amplitude curve: every level in turn on all electrodes, each followed by a pause. Culture b begins with
        level b, so that what a level leaves behind falls on another one in every culture.
     5. The maps: single electrodes at ``max_uA``, each followed by a pause, in an order that is rotated likewise.
@@ -41,7 +41,8 @@ class Protocol:
     Attributes:
         settle_ms: Length of stage 1.
         rest_ms: Length of stage 2.
-        stimulated_ms: Length of stage 3.
+        onset_ms: Unrecorded begin of stage 3.
+        stimulated_ms: Length of what is recorded of it.
         pulse_rate_hz: Pulses a second on a channel.
         phase_ms: Width of a phase.
         standard_uA: Amplitude of stage 3; the action in the middle of the range.
@@ -57,6 +58,7 @@ class Protocol:
 
     settle_ms: float = 5000.0
     rest_ms: float = 60_000.0
+    onset_ms: float = 500.0
     stimulated_ms: float = 10_000.0
     pulse_rate_hz: float = 20.0
     phase_ms: float = 0.2
@@ -85,9 +87,7 @@ class Protocol:
 
     def quick(self) -> Protocol:
         """A shorter form for a first look: too short for burst rates, with maps of few electrodes."""
-        return replace(
-            self, rest_ms=10_000.0, stimulated_ms=2000.0, level_ms=1000.0, pause_ms=500.0, map_electrodes=4
-        )
+        return replace(self, rest_ms=10_000.0, stimulated_ms=2000.0, level_ms=1000.0, pause_ms=500.0, map_electrodes=4)
 
     def electrodes(self, num_channels: int) -> NDArray[np.int64]:
         """The channels that are mapped, ascending."""
@@ -100,6 +100,7 @@ class Protocol:
         return (
             self.settle_ms
             + self.rest_ms
+            + self.onset_ms
             + self.stimulated_ms
             + len(self.levels_uA) * (self.level_ms + self.pause_ms)
             + trials * (self.map_ms + self.map_pause_ms)
@@ -158,6 +159,7 @@ def observe(env: Env, protocol: Protocol, *, stimulate: bool = True, progress: P
     if not stimulate:
         return Observation(env, protocol, rest)
     every = np.full((env.num_cultures, env.io.num_channels), protocol.standard_uA)
+    stages.run(protocol.onset_ms, every)
     stimulated = stages.run(protocol.stimulated_ms, every)
     stages.run(protocol.pause_ms)
     levels, after = stages.curve()

@@ -169,7 +169,9 @@ def open_study(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = optuna.samplers.TPESampler(seed=seed, multivariate=True, constant_liar=True, n_startup_trials=FIRST_TRIALS)
+        sampler = optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, constant_liar=True, n_startup_trials=FIRST_TRIALS
+        )
     storage = JournalStorage(JournalFileBackend(str(path)))
     first = comm is None or comm.Get_rank() == 0
     if not first:

@@ -64,7 +64,9 @@ class Report:
     @property
     def measures(self) -> list[str]:
         """Measures of which any culture has a value, or for which there is a target."""
-        known = {name for values in self.values for culture in values for name, x in culture.items() if math.isfinite(x)}
+        known = {
+            name for values in self.values for culture in values for name, x in culture.items() if math.isfinite(x)
+        }
         return [name for name in MEASURES if name in known or name in self.targets.targets]
 
     def spread(self, measure: str, index: int) -> Spread:
