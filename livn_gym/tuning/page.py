@@ -134,7 +134,8 @@ def _avalanches(axes: Any, observation: Observation) -> None:
     """Sizes of avalanches, and those of the same spikes at random times."""
     rest = observation.rest
     generator = np.random.default_rng(0)
-    real, chance = [], []
+    real: list[np.ndarray] = []
+    chance: list[np.ndarray] = []
     for b in range(observation.num_cultures):
         t = rest[b].spikes[2]
         for times, sizes in ((t, real), (generator.uniform(0.0, rest.duration_ms, len(t)), chance)):

@@ -148,7 +148,8 @@ def tune(
             compared = [(number, params, bench.measure(params)) for number, params in sets]
         number, params, values = min(compared, key=lambda item: sum(targets.objectives(item[2]).values()))
         result = Tuned(params, _mean(values), len(ranked), number, confirmation, setting)
-    return result if comm is None else comm.bcast(result)
+    found: Tuned = result if comm is None else comm.bcast(result)  # type: ignore[assignment]
+    return found
 
 
 def open_study(

@@ -101,11 +101,15 @@ class Targets:
         return list(dict.fromkeys(target.group for target in self.targets.values()))
 
     def objectives(self, cultures: list[dict[str, float]]) -> dict[str, float]:
-        """Squared misses by group, summed over its measures, mean over cultures; a wish counts a quarter."""
+        """Misses by group, summed over its measures, mean over cultures.
+
+        A gating target costs the square of its miss, a wish a quarter of the miss: it shall not outweigh the former.
+        """
         result = dict.fromkeys(self.groups, 0.0)
         for name, target in self.targets.items():
-            misses = [target.miss(values.get(name, math.nan)) ** 2 for values in cultures]
-            result[target.group] += (1.0 if target.gating else 0.25) * sum(misses) / len(misses)
+            misses = [target.miss(values.get(name, math.nan)) for values in cultures]
+            costs = [miss * miss if target.gating else miss / 4.0 for miss in misses]
+            result[target.group] += sum(costs) / len(costs)
         return result
 
     @classmethod

@@ -200,7 +200,7 @@ def spread(measure: str, cultures: list[Values]) -> Spread:
     for place, value in known:
         by_graph.setdefault(str(place), []).append(value)
     means = [float(np.mean(own)) for own in by_graph.values()]
-    pooled = {"mean": np.mean, "max": np.max, "min": np.min}[MEASURES[measure].pool](x)
+    pooled = {"mean": x.mean(), "max": x.max(), "min": x.min()}[MEASURES[measure].pool]
     return Spread(float(pooled), float(x.std()), min(means), max(means), len(x))
 
 
