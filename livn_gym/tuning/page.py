@@ -111,11 +111,11 @@ def _rates(axes: Any, observation: Observation) -> None:
             own = rates[:, population.start : population.stop]
             axes.hist(own[own > 0], bins, color=colour, alpha=0.6, label=population.name)
         axes.set_xscale("log")
-        ticks = [x for x in (0.1, 0.3, 1, 3, 10, 30) if bins[0] <= x <= bins[-1]]
+        ticks = [x for x in (0.03, 0.1, 0.3, 1, 2, 3, 5, 10, 20, 30) if bins[0] <= x <= bins[-1]]
         axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
         axes.minorticks_off()
+        axes.legend(fontsize=7, frameon=False)
     axes.set(xlabel="rate of a cell (Hz)", ylabel="cells, all cultures")
-    axes.legend(fontsize=7, frameon=False)
     _title(axes, "Rates")
 
 
@@ -145,8 +145,10 @@ def _avalanches(axes: Any, observation: Observation) -> None:
         values = np.sort(np.concatenate(sizes))
         if len(values):
             axes.plot(values, 1.0 - np.arange(len(values)) / len(values), label=label, **style)
-    axes.set(xscale="log", yscale="log", xlabel="size (spikes)", ylabel="share at least so large")
-    axes.legend(fontsize=7, frameon=False)
+    axes.set(xlabel="size (spikes)", ylabel="share at least so large")
+    if axes.lines:
+        axes.set(xscale="log", yscale="log")
+        axes.legend(fontsize=7, frameon=False)
     _title(axes, f"Avalanches, {AVALANCHE_BIN_MS:g} ms")
 
 
@@ -160,8 +162,8 @@ def _spectrum(axes: Any, observation: Observation) -> None:
         powers.append(density)
     mean = np.mean(powers, axis=0)
     inside = (frequency >= 1.0) & (frequency <= 50.0)
-    axes.loglog(frequency[frequency >= 0.5], mean[frequency >= 0.5], color=GREY, linewidth=1)
     if (mean[inside] > 0).all():
+        axes.loglog(frequency[frequency >= 0.5], mean[frequency >= 0.5], color=GREY, linewidth=1)
         slope, offset = np.polyfit(np.log10(frequency[inside]), np.log10(mean[inside]), 1)
         line = 10 ** (offset + slope * np.log10(frequency[inside]))
         axes.loglog(frequency[inside], line, color=COLOURS[1], label=f"slope {slope:.2f}")
