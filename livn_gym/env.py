@@ -119,6 +119,11 @@ class Env(Configurable):
     # Running
 
     @property
+    def backend_name(self) -> str:
+        """Name of the simulator that runs the cultures, ``"native"`` or ``"neuron"``."""
+        return self._check_ready().capabilities.name
+
+    @property
     def t(self) -> float:
         """Time of culture 0 since its last ``clear``, ms."""
         return self._steps[0] * self.dt
@@ -272,7 +277,7 @@ class Env(Configurable):
             "dt": self.dt,
             "scheme": self.scheme,
             "precision": self.precision,
-            "backend": self._check_ready().capabilities.name,
+            "backend": self.backend_name,
         }
 
     def _key(self, culture: int) -> int:

@@ -1,9 +1,11 @@
 """The command line, on the Poisson fake, whose answers take milliseconds."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +47,9 @@ def row(output, first):
 def test_help_names_every_command(run):
     code, out, _ = run("--help")
     assert code == 0
-    assert all(re.search(rf"│ {name}\s", out) for name in ("demo", "list", "info", "simulate", "generate"))
+    assert all(
+        re.search(rf"│ {name}\s", out) for name in ("demo", "list", "info", "simulate", "generate", "validate", "tune")
+    )
 
 
 def test_version(run):
@@ -194,3 +198,61 @@ def test_help_imports_nothing_heavy():
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_validate_prints_a_table_and_writes_page_and_values(run, tmp_path):
+    code, out, _ = run("validate", "EI2", "--quick", "--figure", "page.png", "--out", "values.json")
+    assert code == 0
+    name, band, value, verdict = row(out, "spontaneous rate (Hz)")
+    assert (band, verdict) == ("2 ... 4.5", "ok")
+    assert float(value.split(" ")[0]) == pytest.approx(3.0, abs=0.2)  # the fake's rate
+    assert row(out, "network bursts (/s)")[3] == "MISSED"
+    assert (tmp_path / "page.png").read_bytes().startswith(PNG)
+    assert len(json.loads((tmp_path / "values.json").read_text())["sets"][0]["cultures"]) == 2
+
+
+def test_validate_ends_with_1_where_a_target_is_missed(run, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        "[targets.rate_hz]\nlow = 50.0\n[protocol]\nsettle_ms = 100\nrest_ms = 2000\nlevel_ms = 100\npause_ms = 100\n"
+    )
+    short = ("--seeds", "1", "--stimulated", "1", "--targets", "mine.toml", "--markdown")
+    code, out, err = run("validate", "EI1", *short)
+    assert code == 1
+    assert "| spontaneous rate (Hz) | >= 50 |" in out
+    assert "missed: rate_hz" in err
+
+
+def test_tune_writes_parameters_and_goes_on_from_its_study(run, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        "[targets.rate_hz]\nlow = 1.0\nhigh = 5.0\n[search]\nnoise-EXC-std_e = [0.4, 0.9]\n"
+        "[protocol]\nsettle_ms = 100\nrest_ms = 2000\nlevel_ms = 100\npause_ms = 100\n"
+    )
+    options = ("--quick", "--targets", "mine.toml", "--out", "mine-params.toml")
+    code, out, _ = run("tune", "EI1", "--trials", 2, *options)
+    assert code == 0
+    assert "2 trials in the study" in out
+    assert row(out, "spontaneous rate")[3] == "ok"
+    found = tomllib.loads((tmp_path / "mine-params.toml").read_text())
+    assert 0.4 <= found["noise"]["EXC"]["std_e"] <= 0.9
+    assert found["provenance"]["noise_seeds"] == [1000]
+    code, out, _ = run("tune", "EI1", "--trials", 3, *options)
+    assert "3 trials in the study" in out
+    code, _, _ = run("validate", "EI1", "--quick", "--params", "mine-params.toml")
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("validate", "EI9"), "EI9"),
+        (("validate", "EI2", "--variant", "asleep"), "asleep"),
+        (("validate", "EI2", "--params", "none.toml"), "cannot be read"),
+        (("validate", "EI2", "--figure", "page.txt"), ".png"),
+        (("tune", "EI9"), "EI9"),
+        (("tune", "EI1", "--study", "study.db"), ".journal"),
+    ],
+)
+def test_tune_and_validate_refuse_what_they_cannot_do(run, arguments, message):
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert message in err

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import livn_gym
-from livn_gym.cli import demo, simulate, systems, warmup
+from livn_gym.cli import demo, simulate, systems, tune, validate, warmup
 from livn_gym.errors import InvalidInput, LivnError
 
 
@@ -58,6 +58,8 @@ app.command("list")(systems.list_all)
 app.command()(systems.info)
 app.command()(simulate.simulate)
 app.command()(systems.generate)
+app.command()(validate.validate)
+app.command()(tune.tune)
 app.command()(warmup.warmup)
 
 
