@@ -157,7 +157,7 @@ class CultureEnv(gym.Env):
             action: ``[C]`` in -1 ... 1.
 
         Returns:
-            Observation ``[2 C + 1]``, reward, terminated, truncated (False: limits are a wrapper's), info.
+            Observation, reward, terminated, truncated (by the task itself; the limit of steps is a wrapper's), info.
 
         Raises:
             InvalidInput: The action has the wrong shape, is not finite or outside the box; nothing ran.
@@ -168,7 +168,7 @@ class CultureEnv(gym.Env):
         if self._renderer is not None:
             self._renderer.add(self._loop.history[0][-1], info.get("target_hz"))
             self._render_human()
-        return observation[0], float(reward[0]), bool(terminated[0]), False, info
+        return observation[0], float(reward[0]), bool(terminated[0]), bool(self._loop.truncated()[0]), info
 
     def render(self) -> NDArray[np.uint8] | None:
         """The latest step as a picture ``[640, 960, 3]``, or in a window, which steps refresh themselves."""

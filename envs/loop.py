@@ -72,7 +72,7 @@ class ClosedLoop:
         self.num_cultures = env.num_cultures
         commands = _bounded_box("Encoding", encoding, encoding.action_space(env))
         features = _bounded_box("Decoding", decoding, decoding.observation_space(env))
-        self.action_space = _bounded_box("Task", tasks[0], tasks[0].action_space(commands))
+        self.action_space = [_bounded_box("Task", task, task.action_space(commands)) for task in self.tasks][0]
         seen = [features, features] if tasks[0].sees_culture else []
         low, high = tasks[0].observation_bounds()
         self.observation_space = spaces.Box(
@@ -153,9 +153,15 @@ class ClosedLoop:
         terminations = np.array([terminated for _, terminated in scores], dtype=np.bool_)
         return self._observations(chosen), rewards, terminations, self._infos(chosen)
 
+    def truncated(self, cultures: Sequence[int] | None = None) -> NDArray[np.bool_]:
+        """In which cultures the task's own time limit was reached by the last step, ``[n]``."""
+        return np.array([self.tasks[b].truncated for b in self._all(cultures)], dtype=np.bool_)
+
     def close(self) -> None:
-        """Free the cultures; may be called twice."""
+        """Free the cultures and what the tasks hold; may be called twice."""
         self.env.close()
+        for task in self.tasks:
+            task.close()
 
     def _all(self, cultures: Sequence[int] | None) -> list[int]:
         return list(range(self.num_cultures)) if cultures is None else list(cultures)
