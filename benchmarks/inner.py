@@ -14,12 +14,26 @@ from numpy.typing import NDArray
 
 import livn_gym  # noqa: F401  (registers the ids)
 
+CONDITIONS = {
+    "silent culture": "silent_culture",
+    "cells shuffled every step": "shuffled_culture",
+    "cells shuffled every episode": {"name": "shuffled_culture", "redraw": "episode"},
+    "Poisson culture, rates of settling": "poisson_culture",
+    "Poisson culture, spikes of the step": {"name": "poisson_culture", "match": "step"},
+    "artefacts blanked for 3 ms": "artefact_blanking",
+    "artefacts blanked for 8 ms": {"name": "artefact_blanking", "blank_ms": 8.0},
+    "latency 10 ms": {"name": "latency", "latency_ms": 10.0},
+    "latency 40 ms": {"name": "latency", "latency_ms": 40.0},
+    "faults, 10 % dead": "electrode_faults",
+    "drift, level 2": {"name": "excitability_drift", "level": 2},
+}
+
 Policy = Callable[[NDArray, np.random.Generator], NDArray]
 
 
-def returns(env_id: str, policy: Policy, episodes: int, seed: int = 100) -> NDArray[np.float64]:
+def returns(env_id: str, policy: Policy, episodes: int, seed: int = 100, **options: object) -> NDArray[np.float64]:
     """Return of one episode of every culture; culture i starts from ``seed + i``."""
-    env = gym.make_vec(env_id, num_envs=episodes, autoreset_mode="Disabled")
+    env = gym.make_vec(env_id, num_envs=episodes, autoreset_mode="Disabled", **options)
     rng, total, alive = np.random.default_rng(0), np.zeros(episodes), np.ones(episodes, dtype=bool)
     observations, _ = env.reset(seed=seed)
     while alive.any():
@@ -55,11 +69,25 @@ def main() -> None:
         "angle and its speed, crossed": gains(*[0.0] * 4, 0, 0, 1, 1),
         "angle and its speed, direct": gains(0, 0, 1, 1, *[0.0] * 4),
     }
-    print(f"livn/{given.system}-CartPole-v0, steps balanced (of 500), {given.episodes} episodes each\n")
-    print("| gains | mean | median | least | most |\n| --- | --- | --- | --- | --- |")
+    env_id, best = f"livn/{given.system}-CartPole-v0", rows["angle and its speed, direct"]
+    print(f"{env_id}, steps balanced (of 500), {given.episodes} episodes each\n")
+    head("gains")
     for name, policy in rows.items():
-        got = returns(f"livn/{given.system}-CartPole-v0", policy, given.episodes)
-        print(f"| {name} | {got.mean():.0f} | {np.median(got):.0f} | {got.min():.0f} | {got.max():.0f} |", flush=True)
+        row(name, returns(env_id, policy, given.episodes))
+    print()
+    head("the last gains under")
+    for name, condition in CONDITIONS.items():
+        row(name, returns(env_id, best, given.episodes, conditions=condition))
+
+
+def head(first: str) -> None:
+    """Print the head of a table."""
+    print(f"| {first} | mean | median | least | most |\n| --- | --- | --- | --- | --- |")
+
+
+def row(name: str, got: NDArray[np.float64]) -> None:
+    """Print a row of a table."""
+    print(f"| {name} | {got.mean():.0f} | {np.median(got):.0f} | {got.min():.0f} | {got.max():.0f} |", flush=True)
 
 
 if __name__ == "__main__":
