@@ -8,8 +8,10 @@ import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.env import Env
 from livn_gym.envs.loop import make_loop
 from livn_gym.envs.rendering import Renderer, check_available
+from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import ClosedError, unknown_name
 
 
@@ -88,6 +90,7 @@ class CultureEnv(gym.Env):
     | `graph_seed`  | `None`              | another culture from the system's numbers; None its own  | -    |
     | `encoding`    | `"pulse_amplitude"` | name of an encoding, or an `Encoding`                    | -    |
     | `decoding`    | `"channel_rates"`   | name of a decoding, or a `Decoding` of the step's length | -    |
+    | `conditions`  | `()`                | faults, delays, drift, ablations: `docs/wrappers.md`     | -    |
     | `render_mode` | `None`              | `"rgb_array"` or `"human"`; both need the extra `viz`    | -    |
 
     ## References
@@ -158,7 +161,7 @@ class CultureEnv(gym.Env):
             action: ``[C]`` in -1 ... 1.
 
         Returns:
-            Observation ``[2 C + 1]``, reward, terminated, truncated (False: limits are a wrapper's), info.
+            Observation, reward, terminated, truncated (by the task itself; the limit of steps is a wrapper's), info.
 
         Raises:
             InvalidInput: The action has the wrong shape, is not finite or outside the box; nothing ran.
@@ -169,7 +172,7 @@ class CultureEnv(gym.Env):
         if self._renderer is not None:
             self._renderer.add(self._loop.history[0][-1], info.get("target_hz"))
             self._render_human()
-        return observation[0], float(reward[0]), bool(terminated[0]), False, info
+        return observation[0], float(reward[0]), bool(terminated[0]), bool(self._loop.truncated()[0]), info
 
     def render(self) -> NDArray[np.uint8] | None:
         """The latest step as a picture ``[640, 960, 3]``, or in a window, which steps refresh themselves."""
@@ -188,6 +191,26 @@ class CultureEnv(gym.Env):
         self._loop.close()
         if self._renderer is not None:
             self._renderer.close()
+
+    @property
+    def culture(self) -> Env:
+        """The culture inside, for what it is made of; running or changing it breaks the episode."""
+        return self._loop.env
+
+    @property
+    def measurement(self) -> Measurement:
+        """What the loop knows about the latest step.
+
+        Raises:
+            ResetNeeded: There was none yet.
+        """
+        self._check_started("measurement")
+        return self._loop.history[0][-1]
+
+    @property
+    def num_features(self) -> int:
+        """F, how many entries of the observation one decoded recording takes: it begins with two of them, or none."""
+        return self._loop.num_features
 
     def _render_human(self) -> None:
         if self.render_mode == "human" and self._renderer is not None:

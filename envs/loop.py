@@ -16,7 +16,9 @@ from livn_gym import encoding as encodings
 from livn_gym.decoding import Decoding
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
+from livn_gym.envs import conditions as known_conditions
 from livn_gym.envs import tasks
+from livn_gym.envs.conditions import Chosen, Condition, Conditioned
 from livn_gym.envs.tasks import Measurement, Task
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.models import Model
@@ -27,6 +29,9 @@ WINDOW_MS = 1000.0
 """The "last second" of observations and scores."""
 
 Info = dict[str, float]
+
+_EVERYWHERE = ("model", "backend", "profile", "dt", "graph_seed", "conditions", "render_mode")
+"""Options of every task."""
 
 
 class ClosedLoop:
@@ -42,6 +47,7 @@ class ClosedLoop:
         decoding: From a recording to features in a bounded ``Box``.
         step_ms: Length of a control step, ms; a second must be a whole number of them.
         settle_ms: How long a reset culture runs by itself before the first observation, ms.
+        conditions: What stands between the loop and each culture, ``[B]`` lists; default nothing.
 
     Raises:
         InvalidInput: Times are no whole number of time steps, a space is no bounded Box, or there are not B tasks.
@@ -56,6 +62,7 @@ class ClosedLoop:
         *,
         step_ms: float,
         settle_ms: float,
+        conditions: Sequence[Sequence[Condition]] | None = None,
     ) -> None:
         whole_steps("step_ms", step_ms, env.dt)
         whole_steps("settle_ms", settle_ms, env.dt, minimum=0)
@@ -65,6 +72,7 @@ class ClosedLoop:
         if len(tasks) != env.num_cultures:
             raise InvalidInput(f"{env.num_cultures} cultures need as many tasks, got {len(tasks)}.")
         self.env = env.record_spikes()
+        self.conditioned = Conditioned(env, conditions if conditions is not None else [[] for _ in tasks])
         self.tasks = list(tasks)
         self.encoding = encoding
         self.decoding = decoding
@@ -73,7 +81,7 @@ class ClosedLoop:
         self.num_cultures = env.num_cultures
         commands = _bounded_box("Encoding", encoding, encoding.action_space(env))
         features = _bounded_box("Decoding", decoding, decoding.observation_space(env))
-        self.action_space = _bounded_box("Task", tasks[0], tasks[0].action_space(commands))
+        self.action_space = [_bounded_box("Task", task, task.action_space(commands)) for task in self.tasks][0]
         seen = [features, features] if tasks[0].sees_culture else []
         low, high = tasks[0].observation_bounds()
         self.observation_space = spaces.Box(
@@ -88,6 +96,8 @@ class ClosedLoop:
             raise InvalidInput(f"The highest command gives some channel no charge in a step of {step_ms:g} ms.")
         self.history: list[deque[Measurement]] = [deque(maxlen=steps) for _ in self.tasks]
         """Every culture's last second, oldest first, settling included; never empty after a reset."""
+        self.num_features = features.shape[0] if self.tasks[0].sees_culture else 0
+        """How many entries of the observation one decoded recording takes: it begins with two of them, or none."""
         self._features_shape = features.shape
         self._seeded = [False] * self.num_cultures
 
@@ -118,10 +128,12 @@ class ClosedLoop:
             self._seeded[b] = True
             self.tasks[b].reset(generator)
             self.history[b].clear()
+        self.conditioned.reset(np_random, chosen)
         longest = self.history[0].maxlen or 0
         remembered = min(int(self.settle_ms // self.step_ms), longest)
         if self.settle_ms > remembered * self.step_ms:
-            self.env.run(self.settle_ms - remembered * self.step_ms, cultures=chosen)
+            unseen_ms = self.settle_ms - remembered * self.step_ms
+            self.conditioned.run(unseen_ms, None, chosen, [-remembered * self.step_ms] * len(chosen))
         for k in range(remembered):
             self._advance(None, chosen, time_ms=(k + 1 - remembered) * self.step_ms)
         if not remembered:
@@ -154,22 +166,28 @@ class ClosedLoop:
         terminations = np.array([terminated for _, terminated in scores], dtype=np.bool_)
         return self._observations(chosen), rewards, terminations, self._infos(chosen)
 
+    def truncated(self, cultures: Sequence[int] | None = None) -> NDArray[np.bool_]:
+        """In which cultures the task's own time limit was reached by the last step, ``[n]``."""
+        return np.array([self.tasks[b].truncated for b in self._all(cultures)], dtype=np.bool_)
+
     def close(self) -> None:
-        """Free the cultures; may be called twice."""
+        """Free the cultures and what the tasks hold; may be called twice."""
         self.env.close()
+        for task in self.tasks:
+            task.close()
 
     def _all(self, cultures: Sequence[int] | None) -> list[int]:
         return list(range(self.num_cultures)) if cultures is None else list(cultures)
 
     def _advance(self, stimulus: Stimulus | None, chosen: list[int], time_ms: float | None = None) -> None:
-        recording = self.env.run(self.step_ms, stimulus, cultures=chosen)
+        times = [self.history[b][-1].time_ms + self.step_ms if time_ms is None else time_ms for b in chosen]
+        recording, stimulus = self.conditioned.run(self.step_ms, stimulus, chosen, times)
         features = np.asarray(self.decoding.batch(self.env, recording), dtype=np.float64)
         charge = self._charge(stimulus, len(chosen))
         highest_nC, cell_seconds = self.highest_charge_nC.sum(), self.env.system.num_neurons * self.step_ms * 1e-3
         for k, b in enumerate(chosen):
             past, own = self.history[b], recording[k]
             rate_hz = len(own.spikes[1]) / cell_seconds
-            now = past[-1].time_ms + self.step_ms if time_ms is None else time_ms
             if past and past[-1].recording is None:
                 past.clear()  # the silence before a first step is no step
             past.append(
@@ -181,7 +199,7 @@ class ClosedLoop:
                     float(np.mean([*(m.rate_hz for m in past), rate_hz][-(past.maxlen or 0) :])),
                     charge[k],
                     float(charge[k].sum() / highest_nC),
-                    now,
+                    times[k],
                 )
             )
 
@@ -245,6 +263,7 @@ def make_loop(
     profile: str = "fast",
     dt: float | None = None,
     graph_seed: int | None = None,
+    conditions: Chosen | Sequence[Chosen] = (),
     **options: Any,
 ) -> ClosedLoop:
     """A closed loop from names, as every environment makes its own.
@@ -258,6 +277,8 @@ def make_loop(
         profile: The simulation's setting, ``"fast"`` or ``"exact"`` (see ``Env``).
         dt: Time step of the simulation, ms; None takes the profile's.
         graph_seed: Another culture generated from the system's numbers; None is the predefined one.
+        conditions: What stands between the loop and the cultures, see ``livn_gym.envs.conditions``: a name, a mapping
+            with a ``name`` and options, or a sequence of these.
         **options: The task's options by keyword, ``step_ms``, ``settle_ms``, ``encoding`` and ``decoding`` among them;
             None means the default. An encoding or decoding is a name, a mapping with a name and its options, or an
             object.
@@ -269,8 +290,7 @@ def make_loop(
     defaults = tasks.defaults(task, system)
     for name in options:
         if name not in defaults:
-            known = [*defaults, "model", "backend", "profile", "dt", "graph_seed", "render_mode"]
-            raise unknown_name("option", name, known)
+            raise unknown_name("option", name, [*defaults, *_EVERYWHERE])
     chosen = defaults | {name: value for name, value in options.items() if value is not None}
     step_ms, settle_ms, encoding, decoding = (
         chosen.pop(name) for name in ("step_ms", "settle_ms", "encoding", "decoding")
@@ -293,6 +313,7 @@ def make_loop(
             decoding if isinstance(decoding, Decoding) else _made(decodings.make, decoding, duration=step_ms),
             step_ms=step_ms,
             settle_ms=settle_ms,
+            conditions=[known_conditions.create(env, conditions) for _ in range(num_cultures)],
         )
     except BaseException:
         env.close()

@@ -153,13 +153,17 @@ class CultureVectorEnv(VectorEnv):
         rewards = np.zeros(self.num_envs)
         terminations, truncations = np.zeros((2, self.num_envs), dtype=np.bool_)
         infos: dict[int, Info] = {}
-        parts = self._each(running, lambda loop, places, inside: loop.step(given[places[inside]], list(inside)))
-        for places, (observations, reward, terminated, part) in parts:
-            self._observations[places], rewards[places], terminations[places] = observations, reward, terminated
+        parts = self._each(
+            running,
+            lambda loop, places, inside: (loop.step(given[places[inside]], list(inside)), loop.truncated(list(inside))),
+        )
+        for places, ((observations, reward, terminated, part), truncated) in parts:
+            self._observations[places], rewards[places] = observations, reward
+            terminations[places], truncations[places] = terminated, truncated
             infos |= zip(places.tolist(), part, strict=True)
         self._steps[running] += 1
         if self.max_episode_steps is not None:
-            truncations = running & (self._steps >= self.max_episode_steps)
+            truncations |= running & (self._steps >= self.max_episode_steps)
         if not running.all():  # NEXT_STEP: this step of theirs is the reset
             infos |= self._reset(~running, [None] * self.num_envs)
         self._ended = terminations | truncations

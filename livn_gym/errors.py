@@ -46,6 +46,10 @@ class CorruptData(LivnError, OSError):
     """A file or download is damaged, truncated or not what its checksum says."""
 
 
+class NonConforming(LivnError, AssertionError):
+    """An environment does not do what every environment of the suite does; see ``livn_gym.testing``."""
+
+
 def unknown_name(kind: str, given: object, allowed: Iterable[object]) -> UnknownName:
     """Build the error for a name that is not among the allowed ones.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,6 +64,12 @@ class Pulses:
             object.__setattr__(self, name, array)
         if self.width_ms.min(initial=1.0) == 0:
             raise InvalidInput("The pulses' width_ms must be greater than 0.")
+
+    @classmethod
+    def joined(cls, parts: Sequence[Pulses]) -> Pulses:
+        """The phases of all parts; none of no parts."""
+        none = [np.zeros(0)]
+        return cls(*(np.concatenate([getattr(p, name) for p in parts] or none) for name in cls.__dataclass_fields__))
 
     def select(self, mask: NDArray[np.bool_]) -> Pulses:
         """The phases where ``mask`` holds."""

@@ -147,6 +147,28 @@ class Recording:
             part = replace(part, current_gid=self.current_gid[rows], current_soma=soma, current_dendrite=dendrite)
         return part
 
+    def where(self, keep: NDArray[np.bool_]) -> Recording:
+        """Only the spikes that a mask ``[S]`` keeps; traces stay."""
+        return self._where(keep)
+
+    def with_spikes(self, gid: NDArray[np.int64], t: NDArray[np.float64]) -> Recording:
+        """The same run of a single culture with other spikes, ``[S]``, which are sorted here.
+
+        Raises:
+            InvalidInput: There are several cultures, or a spike lies outside the run.
+        """
+        if self.num_cultures != 1:
+            raise InvalidInput(f"Spikes are set in one culture's recording, this one has {self.num_cultures}.")
+        if gid.shape != t.shape or (len(t) and not 0.0 <= t.min() <= t.max() < self.duration_ms):
+            raise InvalidInput(f"Spikes need gids and times of one length, times within 0 ... {self.duration_ms:g} ms.")
+        order = np.lexsort((gid, t))
+        return replace(
+            self,
+            spike_culture=np.zeros(len(gid), dtype=np.int64),
+            spike_gid=gid[order].astype(np.int64),
+            spike_t=t[order],
+        )
+
     def slice(self, start_ms: float, stop_ms: float) -> Recording:
         """The part in ``[start_ms, stop_ms)``, with times relative to ``start_ms``.
 

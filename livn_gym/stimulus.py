@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
@@ -240,6 +240,31 @@ class Stimulus:
             raise InvalidInput("A bare array needs its time step: give Stimulus(array, dt) or (array, dt).")
         return cls(arg, dt)
 
+    @classmethod
+    def batch(cls, parts: Sequence[Stimulus | None]) -> Stimulus | None:
+        """One stimulus of B cultures from one of each; None is nothing, and the result if all are.
+
+        Raises:
+            InvalidInput: A part has a culture axis, or they differ in mode, columns, or in being dense or pulses.
+        """
+        given = [part for part in parts if part is not None]
+        if not given:
+            return None
+        first = given[0]
+        for part in given:
+            if part.num_cultures is not None:
+                raise InvalidInput("A batch is made of stimuli of one culture each: take stimulus[b] first.")
+            if _kind(part) != _kind(first) or part.gain is not first.gain:
+                raise InvalidInput(f"Stimuli of a batch must be of one kind, got {_kind(first)} and {_kind(part)}.")
+        if first.array is not None:
+            none = np.zeros_like(first.array)
+            arrays = [none if part is None or part.array is None else part.array for part in parts]
+            return first._derived(array=np.stack(arrays), num_cultures=len(parts))
+        pulses = {b: part.pulses for b, part in enumerate(parts) if part is not None and part.pulses is not None}
+        joined = Pulses.joined([replace(p, culture=np.full_like(p.culture, b)) for b, p in pulses.items()])
+        longest = max(part.duration_ms for part in given)
+        return first._derived(pulses=joined, num_cultures=len(parts), duration_ms=longest)
+
     def __getitem__(self, culture: int) -> Stimulus:
         """The stimulus of one culture, without a culture axis."""
         if self.num_cultures is None:
@@ -293,3 +318,8 @@ class Stimulus:
         after = np.vstack([self.array, np.zeros((1, self.num_columns))])
         row, column = np.nonzero(before != after)
         return Schedule(row.astype(np.int64) * stride, column.astype(np.int64), after[row, column])
+
+
+def _kind(stimulus: Stimulus) -> tuple:
+    shape = None if stimulus.array is None else stimulus.array.shape
+    return (stimulus.mode, stimulus.num_columns, stimulus.reversal_mV, stimulus.dt, shape)

@@ -53,11 +53,14 @@ class Task(ABC):
     sees_culture: ClassVar[bool] = True
     """Whether the observation begins with the decoded recording, of the step and of the last second."""
 
+    truncated: bool = False
+    """Whether the step just scored reached a time limit of the task's own, as that of an environment inside it."""
+
     def __init__(self, env: Env) -> None:
         self.system = env.system
 
     def action_space(self, commands: spaces.Box) -> spaces.Box:
-        """What the agent chooses from; by default the encoding's own inputs."""
+        """What the agent chooses from; by default the encoding's own inputs. The loop asks every task once."""
         return commands
 
     def command(self, action: NDArray) -> NDArray:
@@ -83,3 +86,6 @@ class Task(ABC):
     @abstractmethod
     def info(self, measurement: Measurement) -> dict[str, float]:
         """What goes into ``info``: always the same names, one number each."""
+
+    def close(self) -> None:  # noqa: B027  (most tasks hold nothing)
+        """Free what the task itself holds; may be called twice."""

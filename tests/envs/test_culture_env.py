@@ -248,4 +248,4 @@ def test_the_docstring_has_gymnasiums_headings():
     ]  # fmt: skip
     positions = [text.index(f"## {heading}\n") for heading in headings]
     assert positions == sorted(positions)
-    assert all(name in text for name in register_all())
+    assert all(name in text for name in register_all() if name.count("-") == 1)

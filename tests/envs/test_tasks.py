@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from cultures import system
 
+import livn_gym
 from livn_gym import config
 from livn_gym.env import Env
 from livn_gym.envs import tasks
@@ -17,7 +18,7 @@ def env():
         yield env
 
 
-def test_every_config_has_its_task_and_takes_its_options(env):
+def test_every_config_has_its_task_and_takes_its_options():
     assert tasks.names() == config.names("tasks")
     for name in tasks.names():
         table = config.load("tasks", name)
@@ -25,7 +26,11 @@ def test_every_config_has_its_task_and_takes_its_options(env):
             options = tasks.defaults(name, culture)
             assert options.pop("step_ms") > 0 and options.pop("settle_ms") >= 0
             assert options.pop("encoding") and options.pop("decoding")
-            assert isinstance(tasks.create(name, env, **options), tasks.Task)
+            options.pop("variant", None)
+            with livn_gym.make(culture, backend="fake") as env:
+                task = tasks.create(name, env, **options)
+                assert isinstance(task, tasks.Task)
+                task.close()
             assert set(table.get("systems", {})) <= set(table["registration"]["systems"])
             assert set(table.get("systems", {}).get(culture, {})) <= set(table["options"])
 

@@ -1,0 +1,106 @@
+"""Another environment inside the closed loop: how its state is made comparable, and what a step of it gives."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.units import finite
+
+SURVEY_STEPS = 1000
+"""Steps of random actions from which the spread of a state's variables is taken where no scales are given."""
+
+
+class InnerEnv:
+    """A Gymnasium environment with a ``Box`` of observations and discrete actions, its state in shares of a scale.
+
+    Args:
+        inner: Gymnasium id, or a mapping with ``id`` and further arguments of ``gym.make``.
+        scales: Distance from the centre that counts as 1, one for each of D variables; empty takes the 99th percentile
+            of the distances within a thousand steps of random actions, always the same ones.
+
+    Raises:
+        InvalidInput: The spaces are of another kind, or the scales do not fit.
+        UnknownName: There is no such id.
+    """
+
+    def __init__(self, inner: str | Mapping[str, Any], scales: Sequence[float] = ()) -> None:
+        self.env = _made(inner)
+        try:
+            low, high = self._bounds()
+            self.num_actions = int(self.env.action_space.n)  # type: ignore[attr-defined]
+            self.num_variables = len(low)
+            bounded = (np.abs(low) < 1e6) & (np.abs(high) < 1e6)
+            self.centre = np.where(bounded, (np.where(bounded, low, 0) + np.where(bounded, high, 0)) / 2, 0.0)
+            if len(scales):
+                if len(scales) != self.num_variables:
+                    raise InvalidInput(f"{self.num_variables} variables need as many scales, got {len(scales)}.")
+                self.scales = np.array([finite("scales", scale, above=0.0) for scale in scales])
+            else:
+                key = json.dumps(dict(inner) if isinstance(inner, Mapping) else {"id": inner}, sort_keys=True)
+                self.scales = np.array(_spread(key, tuple(self.centre)))
+        except BaseException:
+            self.env.close()
+            raise
+        self.state = np.zeros(self.num_variables)
+
+    def reset(self, np_random: np.random.Generator) -> None:
+        """Begin an episode from a seed drawn from the outer environment's generator."""
+        observation, _ = self.env.reset(seed=int(np_random.integers(2**31)))
+        self.state = self._shares(observation)
+
+    def step(self, action: int) -> tuple[float, bool, bool]:
+        """Act; reward, terminated and truncated of the inner environment. The state stands in ``state``."""
+        first = getattr(self.env.action_space, "start", 0)
+        observation, reward, terminated, truncated, _ = self.env.step(int(action + first))
+        self.state = self._shares(observation)
+        return float(reward), bool(terminated), bool(truncated)
+
+    def close(self) -> None:
+        """Close the inner environment."""
+        self.env.close()
+
+    def _shares(self, observation: NDArray) -> NDArray[np.float64]:
+        """Deviation from the centre in units of the scale, within -1 ... 1, ``[D]``."""
+        values = np.asarray(observation, dtype=np.float64).ravel()
+        return np.clip((values - self.centre) / self.scales, -1.0, 1.0)
+
+    def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        seen, acts = self.env.observation_space, self.env.action_space
+        if not isinstance(seen, spaces.Box) or not isinstance(acts, spaces.Discrete) or acts.n < 2:
+            raise InvalidInput(f"An inner environment needs Box observations and discrete actions, has {seen}, {acts}.")
+        return seen.low.ravel().astype(np.float64), seen.high.ravel().astype(np.float64)
+
+
+def _made(inner: str | Mapping[str, Any]) -> gym.Env:
+    options = {"id": inner} if isinstance(inner, str) else dict(inner) if isinstance(inner, Mapping) else {}
+    if "id" not in options:
+        raise InvalidInput(f"inner must be a Gymnasium id or a mapping with an 'id', got {inner!r}.")
+    try:
+        return gym.make(**{"disable_env_checker": True, **options})
+    except gym.error.UnregisteredEnv as error:
+        raise unknown_name("inner environment", options["id"], gym.registry) from error
+
+
+@lru_cache(maxsize=64)
+def _spread(key: str, centre: tuple[float, ...]) -> tuple[float, ...]:
+    """How far every variable gets from the centre under random actions; 1 for one that never moves."""
+    env, seen = _made(json.loads(key)), []
+    env.action_space.seed(0)
+    observation, _ = env.reset(seed=0)
+    for _ in range(SURVEY_STEPS):
+        seen.append(np.ravel(observation))
+        observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        if terminated or truncated:
+            observation, _ = env.reset()
+    env.close()
+    spread = np.percentile(np.abs(np.array(seen, dtype=np.float64) - np.array(centre)), 99, axis=0)
+    return tuple(np.where(spread > 0, spread, 1.0))

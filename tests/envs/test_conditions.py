@@ -1,0 +1,288 @@
+"""Conditions inside the closed loop: what reaches a culture, what it is, what is heard of it."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import livn_gym
+from livn_gym.envs import conditions
+from livn_gym.errors import InvalidInput, UnknownName
+from livn_gym.pulses import Pulses
+from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+EVERY = [
+    "artefact_blanking",
+    {"name": "latency", "latency_ms": 30.0, "jitter_ms": 20.0},
+    {"name": "electrode_faults", "dead": 0.3},
+    "silent_culture",
+    "shuffled_culture",
+    {"name": "shuffled_culture", "redraw": "episode"},
+    "poisson_culture",
+    {"name": "poisson_culture", "match": "step"},
+    {"name": "excitability_drift", "level": 2},
+]
+
+
+@pytest.fixture
+def culture():
+    with livn_gym.make("EI2", backend="fake") as env:
+        yield env
+
+
+def make(culture, name, seed=0, **options):
+    (condition,) = conditions.create(culture, {"name": name, **options})
+    condition.reset(np.random.default_rng(seed))
+    return condition
+
+
+def spikes(gid, t, duration_ms=200.0):
+    order = np.lexsort((gid, t))
+    gid, t = np.asarray(gid, dtype=np.int64)[order], np.asarray(t, dtype=np.float64)[order]
+    return Recording(0.0, duration_ms, 0.05, 0.05, 1, np.zeros_like(gid), gid, t)
+
+
+def train(rate_hz=20.0, amplitude=15.0, duration_ms=200.0, channels=16):
+    return Stimulus.pulse_train(np.full(channels, amplitude), duration_ms=duration_ms, rate_hz=rate_hz)
+
+
+def test_there_is_a_condition_for_every_name():
+    given = {one if isinstance(one, str) else one["name"] for one in EVERY}
+    assert given == set(conditions.names())
+
+
+@pytest.mark.parametrize("chosen", EVERY, ids=str)
+def test_a_vector_under_a_condition_is_its_single_environments(chosen):
+    options = {"conditions": chosen, "settle_ms": 400.0, "max_episode_steps": 3}
+    vector = gym.make_vec("livn/EI2-v0", num_envs=3, **options)
+    observations, _ = vector.reset(seed=5)
+    actions = np.random.default_rng(1).uniform(-1, 1, (6, 3, 16)).astype(np.float32)
+    steps = [vector.step(action) for action in actions]
+    for b in (0, 2):
+        single = gym.make("livn/EI2-v0", **options)
+        np.testing.assert_array_equal(single.reset(seed=5 + b)[0], observations[b])
+        for k, (seen, reward, _, _, info) in enumerate(steps):
+            if k == 3:
+                np.testing.assert_array_equal(single.reset()[0], seen[b])
+                continue
+            own = single.step(actions[k, b])
+            np.testing.assert_array_equal(own[0], seen[b])
+            assert own[1] == reward[b] and own[4]["charge_nC"] == info["charge_nC"][b]
+        single.close()
+    vector.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chosen", ["excitability_drift", "electrode_faults"])
+def test_a_vector_under_a_condition_is_its_single_environments_on_the_native_engine(chosen):
+    options = {"conditions": chosen, "settle_ms": 400.0, "backend": "native"}
+    vector = gym.make_vec("livn/EI2-v0", num_envs=3, **options)
+    observations, _ = vector.reset(seed=5)
+    actions = np.random.default_rng(1).uniform(-1, 1, (3, 3, 16)).astype(np.float32)
+    steps = [vector.step(action) for action in actions]
+    single = gym.make("livn/EI2-v0", **options)
+    np.testing.assert_array_equal(single.reset(seed=6)[0], observations[1])
+    for action, step in zip(actions, steps, strict=True):
+        np.testing.assert_array_equal(single.step(action[1])[0], step[0][1])
+    single.close()
+    vector.close()
+
+
+def test_no_condition_leaves_the_first_episode_as_it_is():
+    seen = []
+    for chosen in ((), {"name": "latency", "latency_ms": 0.0}):
+        with gym.make("livn/EI2-v0", conditions=chosen, settle_ms=400.0) as env:
+            seen.append([env.reset(seed=3)[0], *(env.step(np.ones(16, np.float32))[0] for _ in range(2))])
+    np.testing.assert_array_equal(*seen)
+
+
+def test_blanking_hides_spikes_during_and_after_pulses(culture):
+    blanking = make(culture, "artefact_blanking", blank_ms=3.0)
+    # pulses of 0.4 ms at 0, 50, 100, 150 ms: blanked until 3.4 ms after each onset
+    heard = blanking.recording(spikes(range(6), [0.0, 3.3, 3.5, 49.9, 50.0, 153.5]), train(), 200.0)
+    np.testing.assert_allclose(heard.spike_t, [3.5, 49.9, 153.5])
+    assert len(blanking.recording(spikes([1], [0.0]), None, 400.0).spike_t) == 1
+
+
+def test_blanking_reaches_into_the_next_step(culture):
+    blanking = make(culture, "artefact_blanking", blank_ms=5.0)
+    late = Stimulus.pulse_train(np.ones(16), duration_ms=200.0, rate_hz=5.0, start_ms=199.0)
+    blanking.recording(spikes([0], [10.0]), late, 200.0)
+    np.testing.assert_allclose(blanking.recording(spikes([0, 1], [4.3, 4.5]), None, 400.0).spike_t, [4.5])
+    np.testing.assert_allclose(blanking.recording(spikes([0, 1], [4.3, 4.5]), None, 600.0).spike_t, [4.3, 4.5])
+
+
+def test_latency_shifts_pulses_and_hands_the_rest_to_the_next_step(culture):
+    latency = make(culture, "latency", latency_ms=60.0)
+    first = latency.stimulus(train(), 200.0)
+    assert sorted(set(first.pulses.onset_ms)) == [60.0, 110.0, 160.0]
+    second = latency.stimulus(train(), 200.0)
+    assert sorted(set(second.pulses.onset_ms)) == [10.0, 60.0, 110.0, 160.0]
+    third = latency.stimulus(None, 200.0)
+    assert sorted(set(third.pulses.onset_ms)) == [10.0]
+    assert latency.stimulus(None, 200.0) is None
+
+
+def test_latency_may_exceed_a_step_and_a_reset_empties_the_queue(culture):
+    latency = make(culture, "latency", latency_ms=250.0)
+    assert not len(latency.stimulus(train(), 200.0).pulses.onset_ms)
+    assert sorted(set(latency.stimulus(train(), 200.0).pulses.onset_ms)) == [50.0, 100.0, 150.0]
+    latency.reset(np.random.default_rng(0))
+    assert latency.stimulus(None, 200.0) is None
+
+
+def test_jitter_neither_loses_charge_nor_brings_pulses_too_close(culture):
+    latency = make(culture, "latency", latency_ms=10.0, jitter_ms=60.0)
+    delivered, onsets = 0.0, []
+    for k in range(30):
+        part = latency.stimulus(train() if k < 25 else None, 200.0)
+        if part is None:
+            continue
+        part.schedule(culture.dt)  # refuses overlaps
+        delivered += part.charge_nC()[0]
+        onsets += list(np.unique(part.pulses.onset_ms) + 200.0 * k)
+    assert delivered == pytest.approx(25 * train().charge_nC()[0])
+    assert np.diff(onsets).min() >= 5.0 - 1e-9
+    assert len({round(t % 50.0, 3) for t in onsets}) > 10
+
+
+def test_latency_refuses_a_waveform(culture):
+    waveform = Stimulus(np.ones((10, 16)), 0.2, "electrode")
+    with pytest.raises(InvalidInput, match="waveform"):
+        make(culture, "latency").stimulus(waveform, 200.0)
+
+
+def test_dead_electrodes_neither_stimulate_nor_hear(culture):
+    faults = make(culture, "electrode_faults", dead=0.5, loss=0.0, seed=1)
+    dead = np.flatnonzero(faults.current == 0)
+    assert 2 <= len(dead) <= 14 and (faults.hearing[dead] == 0).all()
+    charge = faults.stimulus(train(), 200.0).charge_nC()
+    assert (charge[dead] == 0).all() and (np.delete(charge, dead) == train().charge_nC()[0]).all()
+    cells = np.arange(100)
+    heard = faults.recording(spikes(cells, np.linspace(0, 199, 100)), None, 200.0).spike_gid
+    deaf = culture.io.channel_cells(culture.geometry)[dead].any(axis=0)
+    assert set(heard) == set(cells[~deaf])
+
+
+def test_losses_weaken_current_and_thin_spikes(culture):
+    faults = make(culture, "electrode_faults", dead=0.0, loss=0.5)
+    share = faults.stimulus(train(), 200.0).charge_nC() / train().charge_nC()
+    assert share.min() >= 0.5 and share.max() <= 1.0 and np.ptp(share) > 0.1
+    gid, t = np.tile(np.arange(100), 100), np.linspace(0, 199, 10_000)
+    heard = np.bincount(faults.recording(spikes(gid, t), None, 200.0).spike_gid, minlength=100)
+    owner = culture.io.channel_cells(culture.geometry)
+    expected = np.where(owner.any(axis=0), (owner * faults.hearing[:, None]).sum(axis=0), 1.0)
+    # 100 draws a cell: a standard deviation of at most 5
+    assert np.abs(heard - 100 * expected).max() < 25
+
+
+def test_drift_is_slow_bounded_and_of_its_own_in_every_episode(culture):
+    drift = make(culture, "excitability_drift", level=2)
+    times = np.arange(0.0, 90_000.0, 200.0)
+    factors = np.array([drift.factor(t) for t in times])
+    assert 0.8 <= factors.min() < 0.81 and 1.19 < factors.max() <= 1.2
+    assert np.abs(np.diff(factors)).max() < 0.01
+    params = drift.parameters(1000.0)
+    assert params["noise-EXC-std_e"] == pytest.approx(0.64 * drift.factor(1000.0))
+    other = make(culture, "excitability_drift", level=2, seed=1)
+    assert other.factor(0.0) != drift.factor(0.0)
+    assert make(culture, "excitability_drift", level=0).parameters(0.0) == {}
+
+
+def test_drift_reaches_the_culture():
+    with gym.make("livn/EI2-v0", conditions="excitability_drift", settle_ms=400.0) as env:
+        env.reset(seed=0)
+        before = env.unwrapped.culture.parameters.noise["EXC"].std_e
+        for _ in range(5):
+            env.step(env.action_space.low)
+        assert env.unwrapped.culture.parameters.noise["EXC"].std_e != before
+
+
+@pytest.mark.slow
+def test_drift_changes_the_rate_of_a_real_culture():
+    """A fifth more or less noise: two thirds more, or half, of the rate."""
+    rates = {}
+    for factor in (0.8, 1.2):
+        with livn_gym.make("EI2", profile="fast", num_cultures=4) as env:
+            env.record_spikes().set_params({"noise-EXC-std_e": 0.64 * factor, "noise-INH-std_e": 0.0965 * factor})
+            env.run(1000.0)
+            rates[factor] = len(env.run(5000.0).spike_t) / (4 * 100 * 5.0)
+    assert rates[1.2] > 1.5 * rates[0.8]
+
+
+def test_a_silent_culture_is_silent_and_the_others_keep_the_number_of_spikes(culture):
+    recording = spikes(np.repeat([3, 7], [5, 2]), np.linspace(0, 199, 7))
+    assert len(make(culture, "silent_culture").recording(recording, None, 200.0).spike_t) == 0
+    shuffled = make(culture, "shuffled_culture").recording(recording, None, 200.0)
+    np.testing.assert_array_equal(shuffled.spike_t, recording.spike_t)
+    assert sorted(np.bincount(shuffled.spike_gid)[np.unique(shuffled.spike_gid)]) == [2, 5]
+    drawn = make(culture, "poisson_culture", match="step").recording(recording, None, 200.0)
+    assert len(drawn.spike_t) == 7 and (np.diff(drawn.spike_t) >= 0).all()
+
+
+def test_shuffles_are_drawn_every_step_or_every_episode(culture):
+    recording = spikes(np.arange(100), np.linspace(0, 199, 100))
+    for redraw, same in (("step", False), ("episode", True)):
+        shuffled = make(culture, "shuffled_culture", redraw=redraw)
+        first, second = (shuffled.recording(recording, None, 200.0 * k).spike_gid for k in (1, 2))
+        assert np.array_equal(first, second) is same
+        shuffled.reset(np.random.default_rng(9))
+        assert not np.array_equal(shuffled.recording(recording, None, 200.0).spike_gid, first)
+
+
+def test_a_poisson_culture_has_the_rates_of_settling(culture):
+    poisson = make(culture, "poisson_culture")
+    gid = np.repeat([4, 9], [20, 5])
+    poisson.recording(spikes(gid, np.linspace(0, 999, 25), 1000.0), None, 0.0)
+    count = sum(
+        np.bincount(poisson.recording(spikes([], []), None, 200.0 * (k + 1)).spike_gid, minlength=100)
+        for k in range(500)
+    )
+    # 100 s at 20 and 5 Hz: 2000 +- 45 and 500 +- 22 spikes
+    assert abs(count[4] - 2000) < 230 and abs(count[9] - 500) < 115 and count.sum() == count[4] + count[9]
+
+
+def test_a_poisson_culture_needs_settling():
+    with gym.make("livn/EI2-v0", conditions="poisson_culture", settle_ms=0.0) as env:
+        env.reset(seed=0)
+        with pytest.raises(InvalidInput, match="settle_ms"):
+            env.step(env.action_space.low)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "error", "message"),
+    [
+        ("artifact_blanking", UnknownName, "artefact_blanking"),
+        ({"latency_ms": 3.0}, InvalidInput, "'name'"),
+        ([3], InvalidInput, "'name'"),
+        ({"name": "latency", "latency": 3.0}, InvalidInput, "latency_ms"),
+        ({"name": "latency", "jitter_ms": -1.0}, InvalidInput, "jitter_ms"),
+        ({"name": "electrode_faults", "dead": 1.5}, InvalidInput, "0 ... 1"),
+        ({"name": "excitability_drift", "level": 3}, UnknownName, "level"),
+        ({"name": "shuffled_culture", "redraw": "never"}, UnknownName, "episode"),
+        ({"name": "poisson_culture", "match": "all"}, UnknownName, "settled"),
+        ({"name": "artefact_blanking", "blank_ms": -1.0}, InvalidInput, "blank_ms"),
+    ],
+)
+def test_what_does_not_exist_is_refused(culture, chosen, error, message):
+    with pytest.raises(error, match=message):
+        conditions.create(culture, chosen)
+
+
+def test_a_batch_of_stimuli_is_its_parts():
+    none = Stimulus.batch([None, None])
+    assert none is None
+    parts = [train(), None, train(rate_hz=5.0, amplitude=3.0)]
+    batch = Stimulus.batch(parts)
+    assert batch.num_cultures == 3 and not batch.charge_nC()[1].any()
+    for b in (0, 2):
+        for name in Pulses.__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(batch[b].pulses, name), getattr(parts[b].pulses, name))
+    dense = Stimulus(np.ones((4, 2)), 0.2)
+    np.testing.assert_array_equal(Stimulus.batch([None, dense]).array, [np.zeros((4, 2)), np.ones((4, 2))])
+    with pytest.raises(InvalidInput, match="kind"):
+        Stimulus.batch([dense, train(channels=2)])
+    with pytest.raises(InvalidInput, match="culture"):
+        Stimulus.batch([batch])

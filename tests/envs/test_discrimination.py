@@ -1,0 +1,134 @@
+"""Two patterns and a fixed decoder, mostly on the Poisson fake."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import livn_gym
+from livn_gym.envs import tasks
+from livn_gym.envs.tasks import Measurement
+from livn_gym.envs.tasks.discrimination import checkerboard
+from livn_gym.errors import InvalidInput
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+
+@pytest.fixture
+def task():
+    with livn_gym.make("EI2", backend="fake") as env:
+        task = make(env)
+        task.action_space(gym.spaces.Box(-1.0, 1.0, (16,), np.float32))
+        yield task
+
+
+def make(env, **options):
+    defaults = tasks.defaults("discrimination", "EI2")
+    own = {name: defaults[name] for name in ("weights", "scale_hz", "charge_cost")}
+    return tasks.create("discrimination", env, **own | options)
+
+
+def measured(rates_hz, charge_fraction=0.0):
+    rates = np.asarray(rates_hz, dtype=np.float64)
+    return Measurement(None, rates, rates, 0.0, 0.0, np.zeros(16), charge_fraction, 0.0)
+
+
+def test_patterns_are_the_colours_of_a_checkerboard(task):
+    board = task.pattern.reshape(4, 4)
+    assert (board[:, 1:] == -board[:, :-1]).all() and (board[1:] == -board[:-1]).all()
+    # whatever the order of the electrodes
+    places = np.array([[100.0, 0.0, 0.0], [0.0, 0.0, 0.0], [0.0, 100.0, 0.0], [100.0, 100.0, 0.0]])
+    assert checkerboard(places).tolist() == [1, -1, 1, -1]
+
+
+@pytest.mark.parametrize("system", ["EI2", "EI3"])
+def test_weights_are_the_signs_that_the_config_says(system):
+    defaults = tasks.defaults("discrimination", system)
+    with livn_gym.make(system, backend="fake") as env:
+        pattern = checkerboard(env.io.electrode_coordinates)
+    weights, rng = np.zeros(len(pattern)), np.random.default_rng(0)
+    for colour in (-1, 1):
+        weights[pattern == colour] = rng.permutation([1, -1] * (len(pattern) // 4))
+    assert defaults["weights"] == weights.tolist()
+    assert all(weights[pattern == colour].sum() == 0 for colour in (-1, 1))
+
+
+def test_only_the_cued_pattern_stimulates(task):
+    action = np.linspace(-0.9, 0.9, 16)
+    for cue in (-1, 1):
+        task.cue = cue
+        command = task.command(action)
+        np.testing.assert_array_equal(command[task.pattern == cue], action[task.pattern == cue])
+        assert (command[task.pattern != cue] == -1.0).all()
+
+
+def test_the_reward_is_the_log_probability_of_the_cue(task):
+    task.reset(np.random.default_rng(0))
+    for scale, expected in ((1.0, 1.0), (-3.0, -3.0), (1e6, 20.0)):
+        cue = task.cue
+        # every channel's rate is its weight: the decoder gives 16 Hz
+        rates = cue * scale * task.scale_hz / 16 * task.weights
+        reward, ended = task.score(measured(rates, 0.5))
+        assert reward == pytest.approx(-np.log1p(np.exp(-expected)) - 0.5 * task.charge_cost)
+        assert not ended
+        info = task.info(measured(rates))
+        assert info["cue"] == cue and info["margin"] == pytest.approx(expected)
+    assert info["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_what_all_channels_share_cancels(task):
+    task.reset(np.random.default_rng(0))
+    assert task.score(measured(np.full(16, 77.0)))[0] == pytest.approx(-np.log(2.0))
+
+
+def test_cues_are_even_and_shown_before_their_trial():
+    with gym.make("livn/EI2-Discrimination-v0", settle_ms=400.0, max_episode_steps=1000) as env:
+        observation, info = env.reset(seed=3)
+        assert info["cue"] == 0.0 and info["accuracy"] == 0.0
+        cues = []
+        for _ in range(300):
+            cue = observation[-1]
+            observation, _, _, _, info = env.step(np.zeros(16, np.float32))
+            assert info["cue"] == cue
+            stimulated = env.unwrapped.measurement.charge_nC > 0
+            assert (stimulated == (env.unwrapped._loop.tasks[0].pattern == cue)).all()
+            cues.append(cue)
+    # 300 fair draws: 150 +- 8.7
+    assert 110 < np.sum(np.array(cues) > 0) < 190
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"weights": [1.0, -1.0]}, "16 channels"),
+        ({"weights": [float("nan")] * 16}, "weights"),
+        ({"scale_hz": 0.0}, "scale_hz"),
+        ({"charge_cost": -1.0}, "charge_cost"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options, message):
+    with livn_gym.make("EI2", backend="fake") as env, pytest.raises(InvalidInput, match=message):
+        make(env, **options)
+
+
+def test_another_decoding_must_have_a_feature_a_channel():
+    with gym.make("livn/EI2-Discrimination-v0", settle_ms=400.0, decoding="population_rates") as env:
+        env.reset(seed=0)
+        with pytest.raises(InvalidInput, match="one feature a channel"):
+            env.step(np.zeros(16, np.float32))
+
+
+@pytest.mark.slow
+def test_electrodes_chosen_by_their_weight_are_told_apart():
+    """On the native engine: 97 of 100 trials right by hand, 51 in silence (benchmarks/discrimination.py)."""
+    accuracy = {}
+    for name in ("hand", "silent"):
+        env = gym.make_vec("livn/EI2-Discrimination-v0", num_envs=4, settle_ms=1000.0, backend="native")
+        own = env.unwrapped._loops[0].tasks[0]
+        action = np.where((own.weights == own.pattern) & (name == "hand"), 1.0, -1.0)
+        env.reset(seed=0)
+        for _ in range(25):
+            *_, info = env.step(np.tile(action, (4, 1)).astype(np.float32))
+        accuracy[name] = info["accuracy"].mean()
+        env.close()
+    # 100 trials of chance: 0.5 +- 0.05
+    assert accuracy["hand"] > 0.85 and 0.3 < accuracy["silent"] < 0.7
