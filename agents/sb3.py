@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -11,6 +11,7 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, Vecto
 from stable_baselines3.common.env_util import is_wrapped
 from stable_baselines3.common.vec_env import VecEnv
 
+from livn_gym.agents.episodes import info_of
 from livn_gym.errors import InvalidInput
 
 
@@ -44,8 +45,9 @@ class VectorEnvAdapter(VecEnv):
         options = self._options[0]
         if any(own != options for own in self._options):
             raise InvalidInput("A vector environment is reset with the same options everywhere.")
-        observations, info = self.envs.reset(seed=list(self._seeds), options=options or None)
-        self.reset_infos = [_of_one(info, i) for i in range(self.num_envs)]
+        seeds: Any = list(self._seeds)
+        observations, info = self.envs.reset(seed=seeds, options=options or None)
+        self.reset_infos = [info_of(info, i) for i in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
         return observations
@@ -60,7 +62,7 @@ class VectorEnvAdapter(VecEnv):
         ends = terminations | truncations
         infos = []
         for i in range(self.num_envs):
-            own = _of_one(info, i)
+            own = info_of(info, i)
             if ends[i]:
                 last, last_observation = own.pop("final_info", {}), own.pop("final_obs")
                 self.reset_infos[i] = own
@@ -122,23 +124,9 @@ class VectorEnvAdapter(VecEnv):
 
     def get_images(self) -> Sequence[np.ndarray | None]:
         """A picture of every environment, or None where they draw none."""
-        frames = self.envs.render() if self.render_mode == "rgb_array" else None
+        frames: Any = self.envs.render() if self.render_mode == "rgb_array" else None
         return [None] * self.num_envs if frames is None else list(frames)
 
     def _check_all(self, indices: Any) -> None:
         if len(set(self._get_indices(indices))) != self.num_envs:
             raise InvalidInput(f"This can be done to all {self.num_envs} environments at once only, not to {indices}.")
-
-
-def _of_one(info: Mapping[str, Any], i: int) -> dict[str, Any]:
-    """What a vector environment's info says of environment i; a mask ``_name`` tells whether it says anything."""
-    own = {}
-    for name, values in info.items():
-        if name.startswith("_") and name[1:] in info:
-            continue
-        if isinstance(values, Mapping):
-            if info.get(f"_{name}", np.ones(i + 1))[i]:
-                own[name] = _of_one(values, i)
-        elif info.get(f"_{name}", np.ones(i + 1))[i]:
-            own[name] = values[i]
-    return own

@@ -153,6 +153,21 @@ class ClosedLoop:
         terminations = np.array([terminated for _, terminated in scores], dtype=np.bool_)
         return self._observations(chosen), rewards, terminations, self._infos(chosen)
 
+    def state(self) -> dict[str, Any]:
+        """What the next step depends on, picklable; it shares memory with the loop.
+
+        Raises:
+            UnsupportedModel: The backend has no snapshots.
+        """
+        culture = self.env.save_state() if any(self._seeded) else None
+        return {"culture": culture, "tasks": self.tasks, "history": self.history, "seeded": self._seeded}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of an equal loop, whose objects are taken over."""
+        if state["culture"] is not None:
+            self.env.load_state(state["culture"])
+        self.tasks, self.history, self._seeded = state["tasks"], state["history"], state["seeded"]
+
     def close(self) -> None:
         """Free the cultures; may be called twice."""
         self.env.close()
