@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol, Self
 
 import gymnasium as gym
@@ -142,7 +142,8 @@ class OnOff:
         strength: Share of the highest amplitude when on.
 
     Raises:
-        InvalidInput: The strength lies outside 0 ... 1; at reset: the task has no target rate.
+        InvalidInput: The strength lies outside 0 ... 1.
+        NoTarget: At reset: the task has no target rate.
 
     Reference:
         Newman et al., eLife 4:e07192 (2015): on-off control of a culture's firing rate.
@@ -177,7 +178,8 @@ class ProportionalIntegral:
         integral_s: Ti, seconds.
 
     Raises:
-        InvalidInput: A number is out of range; at reset: the task has no target rate.
+        InvalidInput: A number is out of range.
+        NoTarget: At reset: the task has no target rate.
 
     Reference:
         Newman et al., eLife 4:e07192 (2015): proportional-integral clamp of a culture's firing rate.
@@ -191,7 +193,8 @@ class ProportionalIntegral:
         """Take the action space and the length of a step, and forget the last episode."""
         _check_target(self, info)
         self._space = _box(env)
-        self._step_s = env.unwrapped.step_ms / 1000.0
+        bare: Any = env.unwrapped
+        self._step_s = bare.step_ms / 1000.0
         self._integral = 0.0
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
@@ -205,9 +208,13 @@ NAMES = ("silent", "random", "best-constant", "on-off", "proportional-integral")
 """Of the baselines, as the command line and tables have them."""
 
 
+class NoTarget(InvalidInput):
+    """A controller of the rate was put on a task without a target rate."""
+
+
 def _check_target(agent: object, info: Mapping[str, float]) -> None:
     if not {"rate_hz", "target_hz"} <= info.keys():
-        raise InvalidInput(f"{type(agent).__name__} follows a target rate; this task's info has {', '.join(info)}.")
+        raise NoTarget(f"{type(agent).__name__} follows a target rate; this task's info has {', '.join(info)}.")
 
 
 def _box(env: gym.Env | VectorEnv) -> spaces.Box:
@@ -222,4 +229,4 @@ def _share(value: float) -> float:
 
 
 def _uniform_action(space: spaces.Box, strength: float) -> NDArray[np.float32]:
-    return (space.low + strength * (space.high - space.low)).astype(np.float32)
+    return (space.low + float(strength) * (space.high - space.low)).astype(np.float32)

@@ -119,5 +119,5 @@ def wrap(envs: Any, normalize: dict[str, Any] | None) -> Any:
 
 def _layers(env: Any) -> tuple[VecNormalize | None, VecMonitor, Any]:
     normalize = env if isinstance(env, VecNormalize) else None
-    monitor = env if normalize is None else normalize.venv
+    monitor: Any = env if normalize is None else normalize.venv
     return normalize, monitor, monitor.venv.envs.unwrapped
