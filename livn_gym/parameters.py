@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from livn_gym import config
 from livn_gym.backends.base import Parameters
 from livn_gym.errors import unknown_name
 from livn_gym.models import Depression, Noise
+from livn_gym.plasticity import Plasticity
 from livn_gym.system import System
 from livn_gym.units import finite
 
@@ -25,10 +27,11 @@ class ParameterSet:
         self.weights = dict.fromkeys(system.weight_names, 0.0)
         self.noise = {name: Noise() for name in self.populations}
         self.depression = {name: Depression() for name in self.populations}
+        self.plasticity: Plasticity | None = None
 
     def frozen(self) -> Parameters:
         """An immutable copy for a backend."""
-        return Parameters(dict(self.weights), dict(self.noise), dict(self.depression))
+        return Parameters(dict(self.weights), dict(self.noise), dict(self.depression), self.plasticity)
 
     def keys(self) -> list[str]:
         """Every key that ``updated`` takes."""
@@ -49,13 +52,8 @@ class ParameterSet:
         for key in params:
             if key not in allowed:
                 raise unknown_name("parameter", key, self.keys())
-        other = ParameterSet.__new__(ParameterSet)
-        other.populations = self.populations
-        other.weights, other.noise, other.depression = (
-            dict(self.weights),
-            dict(self.noise),
-            dict(self.depression),
-        )
+        other = copy(self)
+        other.weights, other.noise, other.depression = dict(self.weights), dict(self.noise), dict(self.depression)
         for key, value in sorted(params.items(), key=lambda item: item[0].count("-")):
             number = finite(key, value)
             prefix, _, rest = key.partition("-")
@@ -68,6 +66,12 @@ class ParameterSet:
                     other.noise[target] = replace(other.noise[target], **{name: number})
                 else:
                     other.depression[target] = replace(other.depression[target], **{name: number})
+        return other
+
+    def with_plasticity(self, plasticity: Plasticity | None) -> ParameterSet:
+        """A copy whose synapses follow other rules."""
+        other = copy(self)
+        other.plasticity = plasticity
         return other
 
 

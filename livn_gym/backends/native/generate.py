@@ -75,20 +75,21 @@ def step_blocks_{tag}(S, P, group, step, steps, bucket, where, what, found):
 
 _RUN = '''
 @njit(cache=True, nogil=True, **OPTIONS)
-def run(S, parameters, group, net, drive, probe, flight, spikes, window, num_steps, dt):
-    """Advance a group of cultures; returns the spikes still under way and those that happened."""
+def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, queue, window, num_steps, dt):
+    """Advance a group of cultures; returns the spikes under way, those that happened, those not yet taken up."""
     bucket, where, what, found, order = workspace(group, window)
     begin(drive)
     step = np.int64(0)  # a literal would be a type of its own, with functions of its own
     while step < num_steps:
-        stop = window_end(S, group, drive, probe, step, min(step + window, num_steps))
-        where, what = deliver(net, group, flight, step, stop - step, bucket, where, what)
+        stop = window_end(S, group, learnt, drive, probe, step, min(step + window, num_steps))
+        steps = stop - step
+        where, what = deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt)
         found.count[0] = 0
         {advance}
-        flight, spikes = spread(net, group, flight, spikes, found, order, step, stop - step, dt)
+        flight, spikes, queue = spread(net, rules.back, group, flight, spikes, queue, found, order, step, steps, dt)
         step = stop
-    finish(group, flight, num_steps)
-    return flight, spikes
+    finish(group, flight, queue, num_steps)
+    return flight, spikes, queue
 '''
 
 
@@ -117,7 +118,7 @@ def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits
             advance=_lines(advance, 4),
         )
         parts += [*functions.texts, kernel]
-        calls.append(f"step_blocks_{tag}(S, parameters[{tag}], group, step, stop - step, bucket, where, what, found)")
+        calls.append(f"step_blocks_{tag}(S, parameters[{tag}], group, step, steps, bucket, where, what, found)")
     parts.append(_RUN.format(advance=_lines(calls, 2)))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
