@@ -70,8 +70,10 @@ class Both(gym.Env):
     observation_space = gym.spaces.Dict({"a": gym.spaces.Box(0, 99, (1,)), "b": gym.spaces.Discrete(99)})
     action_space = gym.spaces.Discrete(2)
 
-    def __init__(self, end):
-        self.end = end
+    metadata = {"render_modes": ["rgb_array"]}
+
+    def __init__(self, end, render_mode=None):
+        self.end, self.render_mode = end, render_mode
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -81,6 +83,9 @@ class Both(gym.Env):
     def step(self, action):
         self.count += 1
         return self._seen(), 0.5, self.count == self.end, False, {"count": self.count}
+
+    def render(self):
+        return np.zeros((4, 6, 3), np.uint8)
 
     def _seen(self):
         return {"a": np.array([self.count], np.float32), "b": self.count}
@@ -154,13 +159,13 @@ def test_attributes_and_methods_of_a_batch(monkeypatch):
 
 
 def test_wrapped_and_drawn_environments_say_so():
-    makers = [lambda: Monitor(gym.make("CartPole-v1", render_mode="rgb_array"))] * 2
+    makers = [lambda: Monitor(Both(3, render_mode="rgb_array"))] * 2
     adapter = VectorEnvAdapter(SyncVectorEnv(makers, autoreset_mode=SAME))
     assert adapter.env_is_wrapped(Monitor) == [True, True]
     assert adapter.render_mode == "rgb_array"
     adapter.reset()
-    assert [image.shape for image in adapter.get_images()] == [(400, 600, 3)] * 2
-    assert adapter.render().size == 2 * 400 * 600 * 3
+    assert [image.shape for image in adapter.get_images()] == [(4, 6, 3)] * 2
+    assert adapter.render().size == 2 * 4 * 6 * 3
     adapter.close()
 
 
