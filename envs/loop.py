@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -169,6 +170,26 @@ class ClosedLoop:
     def truncated(self, cultures: Sequence[int] | None = None) -> NDArray[np.bool_]:
         """In which cultures the task's own time limit was reached by the last step, ``[n]``."""
         return np.array([self.tasks[b].truncated for b in self._all(cultures)], dtype=np.bool_)
+
+    def state(self) -> dict[str, Any]:
+        """What the next step depends on, picklable; it shares memory with the loop.
+
+        Raises:
+            UnsupportedModel: The backend has no snapshots.
+        """
+        culture = self.env.save_state() if any(self._seeded) else None
+        conditions = self.conditioned.conditions
+        loop = {"tasks": self.tasks, "conditions": conditions, "history": self.history, "seeded": self._seeded}
+        return {"culture": culture, **loop}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of an equal loop, whose objects are taken over."""
+        if state["culture"] is not None:
+            self.env.load_state(state["culture"])
+        self.tasks, self.history, self._seeded = state["tasks"], state["history"], state["seeded"]
+        for condition in chain.from_iterable(state["conditions"]):
+            condition.env = self.env
+        self.conditioned.conditions = state["conditions"]
 
     def close(self) -> None:
         """Free the cultures and what the tasks hold; may be called twice."""
