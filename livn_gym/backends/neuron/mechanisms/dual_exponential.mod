@@ -72,6 +72,6 @@ NET_RECEIVE(w (microsiemens), U, tau_rec (ms), x, last) {
     now = floor(t / dt + 0.5)
     x = 1 - (1 - x) * exp(-(now - last) * dt / tau_rec)
     last = now
-    arrived = arrived + floor(w * x * 1099511627776 + 0.5) / 1099511627776
+    arrived = arrived + floor(w * x * 1099511627776.0 + 0.5) / 1099511627776.0
     x = x * (1 - U)
 }
