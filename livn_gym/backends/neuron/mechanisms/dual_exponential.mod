@@ -94,7 +94,7 @@ NET_RECEIVE(w (microsiemens), U, tau_rec (ms), x, last, px, pre, py, post, on_po
         }
         x = 1 - (1 - x) * exp(-(now - last) * dt / tau_rec)
         last = now
-        arrived = arrived + floor(w * x * 1099511627776 + 0.5) / 1099511627776
+        arrived = arrived + floor(w * x * 1099511627776.0 + 0.5) / 1099511627776.0
         x = x * (1 - U)
     }
 }
