@@ -1,6 +1,6 @@
-"""How long a culture balances the pole under gains made by hand, in silence, at random; prints a table.
+"""How well a culture plays CartPole or Pong under gains made by hand, in silence, at random; prints two tables.
 
-Run: python benchmarks/inner.py [--episodes 16] [--system EI2]
+Run: python benchmarks/inner.py [--task CartPole | Pong] [--episodes 16] [--system EI2]
 """
 
 from __future__ import annotations
@@ -54,30 +54,43 @@ def gains(*shares: float) -> Policy:
     return lambda observation, rng: action
 
 
+def policies(task: str, groups: int) -> dict[str, Policy]:
+    """What is compared, the best one last; ``groups`` direct gains come before as many crossed ones."""
+    none, every = [0.0] * groups, [1.0] * groups
+    rows: dict[str, Policy] = {
+        "silent": gains(*none, *none),
+        "random": lambda observation, rng: rng.uniform(-1.0, 1.0, 2 * groups),
+        "everything, both ways": gains(*every, *every),
+    }
+    if task == "Pong":
+        return rows | {"every place, crossed": gains(*none, *every), "every place, direct": gains(*every, *none)}
+    return rows | {
+        "every variable, direct": gains(*every, *none),
+        "angle, direct": gains(0, 0, 1, 0, *none),
+        "angle and its speed, crossed": gains(*none, 0, 0, 1, 1),
+        "angle and its speed, direct": gains(0, 0, 1, 1, *none),
+    }
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=("CartPole", "Pong"), default="CartPole")
     parser.add_argument("--episodes", type=int, default=16)
     parser.add_argument("--system", default="EI2")
     given = parser.parse_args()
-    rows = {
-        "silent": gains(*[0.0] * 8),
-        "random": lambda observation, rng: rng.uniform(-1.0, 1.0, 8),
-        "everything, both ways": gains(*[1.0] * 8),
-        "every variable, direct": gains(*[1.0] * 4, *[0.0] * 4),
-        "angle, direct": gains(0, 0, 1, 0, *[0.0] * 4),
-        "angle and its speed, crossed": gains(*[0.0] * 4, 0, 0, 1, 1),
-        "angle and its speed, direct": gains(0, 0, 1, 1, *[0.0] * 4),
-    }
-    env_id, best = f"livn/{given.system}-CartPole-v0", rows["angle and its speed, direct"]
-    print(f"{env_id}, steps balanced (of 500), {given.episodes} episodes each\n")
+    env_id = f"livn/{given.system}-{given.task}-v0"
+    with gym.make(env_id) as env:
+        rows = policies(given.task, env.action_space.shape[0] // 2)
+        limit = env.spec.max_episode_steps
+    print(f"{env_id}, return of episodes of at most {limit} steps, {given.episodes} episodes each\n")
     head("gains")
     for name, policy in rows.items():
         row(name, returns(env_id, policy, given.episodes))
     print()
     head("the last gains under")
     for name, condition in CONDITIONS.items():
-        row(name, returns(env_id, best, given.episodes, conditions=condition))
+        row(name, returns(env_id, list(rows.values())[-1], given.episodes, conditions=condition))
 
 
 def head(first: str) -> None:
@@ -87,7 +100,7 @@ def head(first: str) -> None:
 
 def row(name: str, got: NDArray[np.float64]) -> None:
     """Print a row of a table."""
-    print(f"| {name} | {got.mean():.0f} | {np.median(got):.0f} | {got.min():.0f} | {got.max():.0f} |", flush=True)
+    print(f"| {name} | {got.mean():.1f} | {np.median(got):.0f} | {got.min():.0f} | {got.max():.0f} |", flush=True)
 
 
 if __name__ == "__main__":

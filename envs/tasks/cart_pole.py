@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.env import Env
-from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.envs.tasks.inner import InnerEnv
+from livn_gym.envs.tasks.inner_task import InnerTask
 from livn_gym.errors import InvalidInput
-from livn_gym.io import MEA
 from livn_gym.units import finite
 
-MAX_RATE_HZ = 1000.0
-"""Bound of a region's rate in the observation; no cell fires faster."""
 
-
-class CartPole(Task):
+class CartPole(InnerTask):
     """A culture balances the pole; the agent chooses how strongly it feels each variable of the pole's state.
 
     **What acts on the inner environment** is the culture. Its cells, ordered from left to right, are divided into as
@@ -61,87 +56,31 @@ class CartPole(Task):
         (2026): an organoid balances it. Kagan et al., Neuron 110:3952 (2022): sensory and motor regions of a culture.
     """
 
-    sees_culture: ClassVar[bool] = False
-
     def __init__(
         self, env: Env, *, inner: str | Mapping[str, Any], scales: Sequence[float] = (), exponent: float
     ) -> None:
-        super().__init__(env)
         self.exponent = finite("exponent", exponent, above=0.0)
-        if not isinstance(env.io, MEA) or env.io.electrode_coordinates is None:
-            raise InvalidInput(f"{type(self).__name__} needs electrodes in a plane (an MEA), has {env.io!r}.")
-        self.inner = InnerEnv(inner, scales)
-        try:
-            self.sides = self._sensory(env.io.electrode_coordinates)
-            self.regions = self._motor(env.geometry.soma_um)
-        except BaseException:
-            self.inner.close()
-            raise
-        self.truncated = False
-        self._acted = 0
-        self._return = 0.0
+        super().__init__(env, InnerEnv(inner, scales))
 
-    def action_space(self, commands: spaces.Box) -> spaces.Box:
-        """Direct and crossed gains of every variable, -1 ... 1 ``[2 D]``."""
-        self._silence, self._highest = commands.low.astype(np.float64), commands.high.astype(np.float64)
-        return spaces.Box(-1.0, 1.0, (2 * self.inner.num_variables,), np.float32)
+    @property
+    def num_groups(self) -> int:
+        """One for every variable."""
+        return self.inner.num_variables
 
-    def command(self, action: NDArray) -> NDArray:
-        """What each electrode gets: the encoding's lower end where nothing is felt."""
-        direct, crossed = (np.asarray(action, dtype=np.float64).reshape(2, -1) + 1.0) / 2.0
+    def shares(self, gains: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The variables' deviations, each on its electrodes of one half."""
+        direct, crossed = gains
         felt = np.abs(self.inner.state) ** self.exponent
         right = np.where(self.inner.state > 0, direct, crossed) * felt
         left = np.where(self.inner.state > 0, crossed, direct) * felt
-        share = self.sides[0] @ left + self.sides[1] @ right
-        return self._silence + share * (self._highest - self._silence)
+        return left @ self.sensory[0] + right @ self.sensory[1]
 
-    def reset(self, np_random: np.random.Generator) -> None:
-        """Begin an episode of the inner environment."""
-        self.inner.reset(np_random)
-        self.truncated = False
-        self._acted, self._return = 0, 0.0
-
-    def observation_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """-1 ... 1 for the state, 0 ... 1000 Hz for the regions, ``[D + A]``."""
-        variables, actions = self.inner.num_variables, self.inner.num_actions
-        low = np.concatenate([-np.ones(variables), np.zeros(actions)])
-        return low, np.concatenate([np.ones(variables), np.full(actions, MAX_RATE_HZ)])
-
-    def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """State and rates of the motor regions, ``[D + A]``."""
-        return np.concatenate([self.inner.state, self._rates(measurement)])
-
-    def score(self, measurement: Measurement) -> tuple[float, bool]:
-        """Let the culture act; reward and termination of the inner environment."""
-        rates = self._rates(measurement)
-        if rates[self._acted] < rates.max():
-            self._acted = int(rates.argmax())
-        reward, terminated, self.truncated = self.inner.step(self._acted)
-        self._return += reward
-        return reward, terminated
-
-    def info(self, measurement: Measurement) -> dict[str, float]:
-        """Latest action of the culture, and the inner return so far."""
-        return {"inner_action": float(self._acted), "inner_return": self._return}
-
-    def close(self) -> None:
-        """Close the inner environment."""
-        self.inner.close()
-
-    def _rates(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Mean rate of a cell in each motor region during the step, Hz ``[A]``; 0 before there was one."""
-        recording, regions = measurement.recording, self.inner.num_actions
-        if recording is None:
-            return np.zeros(regions)
-        spikes = np.bincount(self.regions[recording.spikes[1]], minlength=regions)
-        return spikes / np.bincount(self.regions, minlength=regions) / (recording.duration_ms * 1e-3)
-
-    def _sensory(self, electrodes: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Which electrodes of the left and of the right half are whose variable's, ``[C, D]`` each, 0 or 1."""
+    def sensory_electrodes(self, electrodes: NDArray) -> NDArray[np.float64]:
+        """Those of the left and of the right half that are each variable's, ``[2, D, C]``."""
         variables = self.inner.num_variables
         middle = (electrodes[:, 0].min() + electrodes[:, 0].max()) / 2
-        halves = []
-        for inside in (electrodes[:, 0] < middle, electrodes[:, 0] > middle):
+        halves = np.zeros((2, variables, len(electrodes)))
+        for half, inside in zip(halves, (electrodes[:, 0] < middle, electrodes[:, 0] > middle), strict=True):
             channels = np.flatnonzero(inside)
             channels = channels[np.lexsort((electrodes[channels, 0], electrodes[channels, 1]))]
             if len(channels) < variables:
@@ -149,17 +88,13 @@ class CartPole(Task):
                     f"{self.system.name} has {len(channels)} electrodes in a half of its array, "
                     f"{variables} variables need one each."
                 )
-            half = np.zeros((len(electrodes), variables))
             for variable, own in enumerate(np.array_split(channels, variables)):
-                half[own, variable] = 1.0
-            halves.append(half)
-        return halves[0], halves[1]
+                half[variable, own] = 1.0
+        return halves
 
-    def _motor(self, soma_um: NDArray) -> NDArray[np.int64]:
-        """The motor region of every cell, ``[N]``, by its place from left to right."""
-        cells, actions = len(soma_um), self.inner.num_actions
-        if actions > cells:
-            raise InvalidInput(f"{actions} actions need as many cells, {self.system.name} has {cells}.")
+    def motor_regions(self, soma_um: NDArray, electrodes: NDArray) -> NDArray[np.int64]:
+        """As many regions of equal size as there are actions, from left to right."""
+        cells = len(soma_um)
         region = np.empty(cells, dtype=np.int64)
-        region[np.lexsort((soma_um[:, 1], soma_um[:, 0]))] = np.arange(cells) * actions // cells
+        region[np.lexsort((soma_um[:, 1], soma_um[:, 0]))] = np.arange(cells) * self.inner.num_actions // cells
         return region

@@ -23,7 +23,8 @@ class InnerEnv:
     """A Gymnasium environment with a ``Box`` of observations and discrete actions, its state in shares of a scale.
 
     Args:
-        inner: Gymnasium id, or a mapping with ``id`` and further arguments of ``gym.make``.
+        inner: Gymnasium id, or a mapping with ``id`` and further arguments of ``gym.make``; or an environment, which
+            belongs to this object from then on and needs scales.
         scales: Distance from the centre that counts as 1, one for each of D variables; empty takes the 99th percentile
             of the distances within a thousand steps of random actions, always the same ones.
 
@@ -32,8 +33,8 @@ class InnerEnv:
         UnknownName: There is no such id.
     """
 
-    def __init__(self, inner: str | Mapping[str, Any], scales: Sequence[float] = ()) -> None:
-        self.env = _made(inner)
+    def __init__(self, inner: str | Mapping[str, Any] | gym.Env, scales: Sequence[float] = ()) -> None:
+        self.env = inner if isinstance(inner, gym.Env) else _made(inner)
         try:
             low, high = self._bounds()
             self.num_actions = int(self.env.action_space.n)  # type: ignore[attr-defined]
@@ -44,6 +45,8 @@ class InnerEnv:
                 if len(scales) != self.num_variables:
                     raise InvalidInput(f"{self.num_variables} variables need as many scales, got {len(scales)}.")
                 self.scales = np.array([finite("scales", scale, above=0.0) for scale in scales])
+            elif isinstance(inner, gym.Env):
+                raise InvalidInput("An environment that is given as an object needs scales.")
             else:
                 key = json.dumps(dict(inner) if isinstance(inner, Mapping) else {"id": inner}, sort_keys=True)
                 self.scales = np.array(_spread(key, tuple(self.centre)))

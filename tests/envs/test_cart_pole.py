@@ -48,10 +48,10 @@ def gains(direct=(0, 0, 0, 0), crossed=(0, 0, 0, 0)):
 
 
 def test_every_variable_owns_a_row_of_ei2_in_two_halves(make_task):
-    left, right = make_task().sides
+    left, right = make_task().sensory
     for variable in range(4):
-        assert np.flatnonzero(left[:, variable]).tolist() == [4 * variable, 4 * variable + 1]
-        assert np.flatnonzero(right[:, variable]).tolist() == [4 * variable + 2, 4 * variable + 3]
+        assert np.flatnonzero(left[variable]).tolist() == [4 * variable, 4 * variable + 1]
+        assert np.flatnonzero(right[variable]).tolist() == [4 * variable + 2, 4 * variable + 3]
 
 
 @pytest.mark.parametrize(("inner", "actions"), [("CartPole-v1", 2), ("MountainCar-v0", 3)])

@@ -1,0 +1,85 @@
+"""Steps per second of make_vec against Gymnasium's vectors of single environments, in one run; prints a table.
+
+Run: python benchmarks/vector.py [--env livn/EI2-v0] [--sizes 1 8 64 256] [--repeats 5] [--async-max 16]
+
+The three take turns, so that what else the machine does hits all of them; the median of the repeats is shown. A vector
+of processes needs some 150 MB for each environment, hence its own limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
+
+SETTLE_MS = 200.0
+"""Resets are not what is measured."""
+
+
+def single(env_id: str) -> gym.Env:
+    """One environment; imported here, since processes begin with nothing."""
+    import livn_gym  # noqa: F401  (registers the ids)
+
+    return gym.make(env_id, settle_ms=SETTLE_MS, max_episode_steps=1_000_000)
+
+
+def many(env_id: str, count: int) -> VectorEnv:
+    """Our vector environment."""
+    import livn_gym  # noqa: F401
+
+    return gym.make_vec(env_id, num_envs=count, settle_ms=SETTLE_MS, max_episode_steps=1_000_000)
+
+
+def speed(env: VectorEnv, steps: int, rng: np.random.Generator) -> float:
+    """Environment steps per second."""
+    low, high = env.action_space.low, env.action_space.high
+    actions = [rng.uniform(low, high).astype(np.float32) for _ in range(steps)]
+    start = time.perf_counter()
+    for action in actions:
+        env.step(action)
+    return steps * env.num_envs / (time.perf_counter() - start)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--env", default="livn/EI2-v0")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1, 8, 64, 256])
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--async-max", type=int, default=16)
+    given = parser.parse_args()
+    print(f"{given.env}, {len(os.sched_getaffinity(0))} processors, median of {given.repeats}\n")
+    print("| environments | make_vec | SyncVectorEnv | AsyncVectorEnv | make_vec / Sync | make_vec / Async |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for size in given.sizes:
+        makers: dict[str, Callable[[], VectorEnv]] = {
+            "make_vec": partial(many, given.env, size),
+            "sync": lambda size=size: SyncVectorEnv([partial(single, given.env)] * size),
+        }
+        if size <= given.async_max:
+            makers["async"] = lambda size=size: AsyncVectorEnv([partial(single, given.env)] * size, context="spawn")
+        envs = {name: make() for name, make in makers.items()}
+        rates: dict[str, list[float]] = {name: [] for name in envs}
+        steps = max(2, 128 // size)
+        for env in envs.values():
+            env.reset(seed=0)
+            speed(env, 2, np.random.default_rng(0))
+        for repeat in range(given.repeats):
+            for name, env in envs.items():
+                rates[name].append(speed(env, steps, np.random.default_rng(repeat)))
+        for env in envs.values():
+            env.close()
+        median = {name: float(np.median(values)) for name, values in rates.items()}
+        cells = [f"{median[name]:.0f}" if name in median else "not run" for name in ("make_vec", "sync", "async")]
+        cells += [f"{median['make_vec'] / median[name]:.1f}" if name in median else "" for name in ("sync", "async")]
+        print(f"| {size} | {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
