@@ -11,7 +11,7 @@ from gymnasium import spaces
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from livn_gym.agents.episodes import make_envs, run_episodes
+from livn_gym.agents.episodes import make_envs, run_episodes, with_graphs
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite, whole_number
 
@@ -98,7 +98,7 @@ class BestConstant(Constant):
         count = whole_number("strengths", strengths, minimum=2)
         grid = np.linspace(0.0, 1.0, count)
         seeds = [seed + k for k in range(whole_number("episodes", episodes))]
-        envs = make_envs(env_id, count * len(seeds), **options)
+        envs = make_envs(env_id, count * len(seeds), **with_graphs(options, len(seeds), count))
         tried: dict[float, float] = {}
         try:
             for _ in range(2 if refine else 1):

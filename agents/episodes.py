@@ -58,6 +58,24 @@ def make_envs(env_id: str, count: int, autoreset_mode: AutoresetMode = Autoreset
     return gym.make_vec(env_id, num_envs=count, vectorization_mode="sync", vector_kwargs=kwargs, **options)
 
 
+def with_graphs(options: Mapping[str, Any], episodes: int, agents: int = 1) -> dict[str, Any]:
+    """Options of a vector environment in which every agent gets the same graphs, episode by episode.
+
+    Args:
+        options: Of the environment. ``graph_seed`` may be a list, which is gone through again where it is shorter, or
+            ``"per_env"`` for a graph of its own for every episode.
+        episodes: Of each agent.
+        agents: How many agents follow one another in the vector.
+    """
+    given = dict(options)
+    graphs = given.get("graph_seed")
+    if graphs == "per_env":
+        graphs = list(range(episodes))
+    if isinstance(graphs, Sequence) and not isinstance(graphs, str) and graphs:
+        given["graph_seed"] = [graphs[k % len(graphs)] for k in range(episodes)] * agents
+    return given
+
+
 def run_episodes(
     envs: VectorEnv,
     agents: Sequence[Agent],

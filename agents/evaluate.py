@@ -19,7 +19,7 @@ from livn_gym.agents.baselines import (
     Random,
     Silent,
 )
-from livn_gym.agents.episodes import Episode, make_envs, run_episodes
+from livn_gym.agents.episodes import Episode, make_envs, run_episodes, with_graphs
 from livn_gym.errors import InvalidInput, unknown_name
 
 TEST_SEED = 2_000_000
@@ -92,7 +92,7 @@ def play(
         **options: Of the environment.
     """
     seeds = [seed + k for k in range(episodes)]
-    envs = make_envs(env_id, len(makers) * episodes, **options)
+    envs = make_envs(env_id, len(makers) * episodes, **with_graphs(options, episodes, len(makers)))
     try:
         agents = [make() for make in makers.values() for _ in seeds]
         played = run_episodes(envs, agents, seeds * len(makers), report)

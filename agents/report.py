@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def write(folder: Path, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], o
 
 
 def fill(page: Path, folder: Path) -> None:
-    """Put the table between the page's marks ``<!-- table -->`` and ``<!-- end -->``.
+    """Put the table and the figure between the page's marks ``<!-- table -->`` and ``<!-- end -->``.
 
     Raises:
         ValueError: The page has no such marks.
@@ -83,6 +84,9 @@ def fill(page: Path, folder: Path) -> None:
     text = page.read_text(encoding="utf-8")
     start, end = (text.index(mark) for mark in ("<!-- table -->\n", "<!-- end -->"))
     table = (folder / "table.md").read_text(encoding="utf-8")
+    plot = folder / "plot.png"
+    if plot.is_file():
+        table += f"\n![Returns by task and agent]({os.path.relpath(plot, page.parent)})\n"
     with replacing(page) as part:
         part.write_text(f"{text[:start]}<!-- table -->\n\n{table}\n{text[end:]}", encoding="utf-8")
 

@@ -26,7 +26,7 @@ from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputF
 
 import livn_gym
 from livn_gym.agents import checkpoint, hyperparameters, learned
-from livn_gym.agents.episodes import make_envs, run_episodes
+from livn_gym.agents.episodes import make_envs, run_episodes, with_graphs
 from livn_gym.atomic import replacing
 from livn_gym.errors import InvalidInput
 from livn_gym.units import whole_number
@@ -113,8 +113,8 @@ def train(
     if (folder / learned.MODEL).is_file():
         return read_rows(folder / "curve.csv")
 
-    envs = make_envs(env_id, count, AutoresetMode.SAME_STEP, **(options or {}))
-    judge = make_envs(env_id, eval_episodes, **(options or {}))
+    envs = make_envs(env_id, count, AutoresetMode.SAME_STEP, **with_graphs(options or {}, count))
+    judge = make_envs(env_id, eval_episodes, **with_graphs(options or {}, eval_episodes))
     try:
         env = checkpoint.wrap(envs, chosen.normalize)
         progress = _Progress(folder, judge, total, max(1, total // evaluations), every, report)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.agents.baselines import Agent
+from livn_gym.agents.episodes import with_graphs
 from livn_gym.atomic import replacing
 from livn_gym.errors import BackendUnavailable, InvalidInput
 
@@ -50,7 +51,9 @@ def watch(
     """
     path = Path(path)
     check_format(path)
-    given = dict(options or {}) | ({} if steps is None else {"max_episode_steps": steps})
+    given = with_graphs(options or {}, 1) | ({} if steps is None else {"max_episode_steps": steps})
+    if isinstance(given.get("graph_seed"), list):
+        (given["graph_seed"],) = given["graph_seed"]
     env = gym.make(env_id, render_mode="rgb_array", **given)
     try:
         observation, info = env.reset(seed=seed)

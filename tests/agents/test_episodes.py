@@ -6,6 +6,7 @@ from gymnasium.vector import AutoresetMode
 
 from livn_gym.agents import BestConstant, Constant, OnOff, ProportionalIntegral, Silent, make_envs, run_episodes
 from livn_gym.agents.baselines import NoTarget
+from livn_gym.agents.episodes import with_graphs
 from livn_gym.agents.evaluate import NAMES, baseline, find, play, score
 from livn_gym.errors import InvalidInput, UnknownName
 
@@ -121,6 +122,19 @@ def test_scores_are_of_the_same_episodes_for_all():
     )
     drawn = [episode.infos["charge_nC"][0] for episode in played["random"]]
     assert len(set(drawn)) == 3  # every episode has random numbers of its own
+
+
+def test_agents_get_the_same_graphs():
+    assert with_graphs({"graph_seed": [7, 8]}, 3, 2) == {"graph_seed": [7, 8, 7, 7, 8, 7]}
+    assert with_graphs({"graph_seed": "per_env", "step_ms": 200.0}, 2, 2) == {
+        "graph_seed": [0, 1, 0, 1],
+        "step_ms": 200.0,
+    }
+    assert with_graphs({"graph_seed": 4}, 2) == {"graph_seed": 4} and with_graphs({}, 2, 2) == {}
+    makers = {"a": Silent, "b": lambda: Constant(0.0)}
+    played = play(makers, "livn/EI1-v0", episodes=3, graph_seed=[5, 6], **OPTIONS)
+    for one, other in zip(played["a"], played["b"], strict=True):
+        assert one.rewards.tolist() == other.rewards.tolist()
 
 
 def test_unknown_agents_are_refused(tmp_path):
