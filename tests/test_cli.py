@@ -138,7 +138,7 @@ def test_demo_trains_compares_and_saves_pictures(run, snapshots):
     assert scores["random"][3] == pytest.approx(10 * 16 * 4 * 2 * 1.5, rel=0.1)
     assert scores["silent"][3] == 0
     assert all(error >= 0 and total < 0 for total, _, error, _ in scores.values())
-    assert "400/400" in err
+    assert "1000/1000" in err
     assert {path.name for path in Path("livn-demo").iterdir()} == {"run", "curve.png", "episode.png"}
     assert all(Path("livn-demo", name).read_bytes().startswith(PNG) for name in ("curve.png", "episode.png"))
     assert run("demo", "--quick")[1] == out  # what is trained is not trained again

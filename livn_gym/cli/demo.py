@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from livn_gym.cli.train import EnvId, check_env, check_learning, progress_bar, score_table
 
-QUICK = {"steps": 400, "episodes": 2, "strengths": 5}
-QUICK_LIMIT = 10
-"""Steps of an episode of the short form."""
+QUICK = {"steps": 1000, "episodes": 2, "strengths": 5}
+QUICK_OPTIONS = {"max_episode_steps": 10, "settle_ms": 400.0}
+"""Of the short form's environments."""
 
 
 def demo(
@@ -36,7 +36,7 @@ def demo(
     from livn_gym.envs.rendering import check_available
 
     check_available()
-    options = {"max_episode_steps": QUICK_LIMIT} if quick else {}
+    options: dict[str, Any] = dict(QUICK_OPTIONS) if quick else {}
     if quick:
         steps, episodes = QUICK["steps"], QUICK["episodes"]
 
