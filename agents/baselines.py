@@ -1,24 +1,26 @@
-"""Agents without learning: what a result must beat. Nothing, chance, a constant, a controller."""
+"""Agents without learning: what a result must beat. Nothing, chance, the best constant, controllers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from livn_gym.agents.episodes import make_envs, run_episodes, with_graphs
 from livn_gym.errors import InvalidInput
-from livn_gym.units import finite
+from livn_gym.units import finite, whole_number
 
 
 class Agent(Protocol):
-    """Anything that acts: ``reset`` once an episode, then ``act`` once a step."""
+    """Anything that acts on one environment: ``reset`` once an episode, then ``act`` once a step."""
 
-    def reset(self, env: gym.Env, info: Mapping[str, float]) -> None:
-        """Begin an episode; called after the environment's ``reset`` with the info it returned."""
+    def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
+        """Begin an episode in an environment, or in one of a vector of them, with the info that its reset gave."""
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
         """The action ``[C]`` for an observation and the info that came with it."""
@@ -39,7 +41,7 @@ class Constant:
         if self.strength > 1.0:
             raise InvalidInput(f"strength must lie in 0 ... 1, got {strength:g}.")
 
-    def reset(self, env: gym.Env, info: Mapping[str, float]) -> None:
+    def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
         """Take the action space."""
         self._space = _box(env)
 
@@ -55,6 +57,64 @@ class Silent(Constant):
         super().__init__(0.0)
 
 
+class BestConstant(Constant):
+    """The constant of the highest return; ``search`` finds it.
+
+    Args:
+        strength: As of ``Constant``.
+        tried: Mean return of every strength that was tried.
+    """
+
+    def __init__(self, strength: float, tried: Mapping[float, float] | None = None) -> None:
+        super().__init__(strength)
+        self.tried = dict(tried or {})
+
+    @classmethod
+    def search(
+        cls,
+        env_id: str,
+        *,
+        strengths: int = 9,
+        episodes: int = 2,
+        refine: bool = True,
+        seed: int = 500_000,
+        **options: Any,
+    ) -> Self:
+        """Try strengths over the whole range, then between the best one and its neighbours.
+
+        All of them get the same episodes (seeds, so cultures' noise and targets), as cultures of one batch.
+
+        Args:
+            env_id: Id of the environment.
+            strengths: How many are tried at first, 0 and 1 among them; from 2 on.
+            episodes: Episodes of each.
+            refine: Try as many again between the best one's neighbours.
+            seed: Of the first episode, the others count up; others than those a result is scored on.
+            **options: As of ``gym.make_vec``.
+
+        Raises:
+            InvalidInput: A number is out of range, or actions are no bounded Box.
+        """
+        count = whole_number("strengths", strengths, minimum=2)
+        grid = np.linspace(0.0, 1.0, count)
+        seeds = [seed + k for k in range(whole_number("episodes", episodes))]
+        envs = make_envs(env_id, count * len(seeds), **with_graphs(options, len(seeds), count))
+        tried: dict[float, float] = {}
+        try:
+            for _ in range(2 if refine else 1):
+                agents = [Constant(float(strength)) for strength in grid for _ in seeds]
+                returns = [episode.total_reward for episode in run_episodes(envs, agents, seeds * count)]
+                means = np.reshape(returns, (count, len(seeds))).mean(axis=1)
+                tried |= {float(strength): float(mean) for strength, mean in zip(grid, means, strict=True)}
+                best = max(tried, key=lambda strength: tried[strength])
+                lower = max((s for s in tried if s < best), default=best)
+                upper = min((s for s in tried if s > best), default=best)
+                grid = np.linspace(lower, upper, count + 2)[1:-1]
+        finally:
+            envs.close()
+        return cls(best, tried)
+
+
 class Random:
     """Draws every action uniformly from the action space.
 
@@ -65,7 +125,7 @@ class Random:
     def __init__(self, seed: int | None = None) -> None:
         self._generator = np.random.default_rng(seed)
 
-    def reset(self, env: gym.Env, info: Mapping[str, float]) -> None:
+    def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
         """Take the action space."""
         self._space = _box(env)
 
@@ -73,6 +133,34 @@ class Random:
         """The action ``[C]``."""
         space = self._space
         return self._generator.uniform(space.low, space.high).astype(np.float32)
+
+
+class OnOff:
+    """Stimulates every channel alike while the last step's rate lies below the target, and not at all above.
+
+    Args:
+        strength: Share of the highest amplitude when on.
+
+    Raises:
+        InvalidInput: The strength lies outside 0 ... 1.
+        NoTarget: At reset: the task has no target rate.
+
+    Reference:
+        Newman et al., eLife 4:e07192 (2015): on-off control of a culture's firing rate.
+    """
+
+    def __init__(self, strength: float = 0.3) -> None:
+        self.on = Constant(strength)
+
+    def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
+        """Take the action space."""
+        _check_target(self, info)
+        self.on.reset(env, info)
+
+    def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
+        """The action ``[C]``."""
+        below = info["rate_hz"] < info["target_hz"]
+        return _uniform_action(self.on._space, self.on.strength if below else 0.0)
 
 
 class ProportionalIntegral:
@@ -89,6 +177,10 @@ class ProportionalIntegral:
         gain: K, share of the highest amplitude per Hz of error.
         integral_s: Ti, seconds.
 
+    Raises:
+        InvalidInput: A number is out of range.
+        NoTarget: At reset: the task has no target rate.
+
     Reference:
         Newman et al., eLife 4:e07192 (2015): proportional-integral clamp of a culture's firing rate.
     """
@@ -97,10 +189,12 @@ class ProportionalIntegral:
         self.gain = finite("gain (1/Hz)", gain, above=0.0)
         self.integral_s = finite("integral_s", integral_s, above=0.0)
 
-    def reset(self, env: gym.Env, info: Mapping[str, float]) -> None:
+    def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
         """Take the action space and the length of a step, and forget the last episode."""
+        _check_target(self, info)
         self._space = _box(env)
-        self._step_s = env.get_wrapper_attr("step_ms") / 1000.0
+        bare: Any = env.unwrapped
+        self._step_s = bare.step_ms / 1000.0
         self._integral = 0.0
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
@@ -110,8 +204,21 @@ class ProportionalIntegral:
         return _uniform_action(self._space, _share(self.gain * error + self._integral))
 
 
-def _box(env: gym.Env) -> spaces.Box:
-    space: Any = env.action_space
+NAMES = ("silent", "random", "best-constant", "on-off", "proportional-integral")
+"""Of the baselines, as the command line and tables have them."""
+
+
+class NoTarget(InvalidInput):
+    """A controller of the rate was put on a task without a target rate."""
+
+
+def _check_target(agent: object, info: Mapping[str, float]) -> None:
+    if not {"rate_hz", "target_hz"} <= info.keys():
+        raise NoTarget(f"{type(agent).__name__} follows a target rate; this task's info has {', '.join(info)}.")
+
+
+def _box(env: gym.Env | VectorEnv) -> spaces.Box:
+    space: Any = env.single_action_space if isinstance(env, VectorEnv) else env.action_space
     if not isinstance(space, spaces.Box) or not space.is_bounded():
         raise InvalidInput(f"The baselines need a bounded Box of actions, got {space}.")
     return space
@@ -122,4 +229,4 @@ def _share(value: float) -> float:
 
 
 def _uniform_action(space: spaces.Box, strength: float) -> NDArray[np.float32]:
-    return (space.low + strength * (space.high - space.low)).astype(np.float32)
+    return (space.low + float(strength) * (space.high - space.low)).astype(np.float32)

@@ -83,6 +83,7 @@ class CultureEnv(gym.Env):
     | `charge_cost` | 0.05                | reward lost by a step at the highest charge              | -    |
     | `step_ms`     | 200                 | length of a control step; divides 1000                   | ms   |
     | `settle_ms`   | 2000                | unstimulated time before the first observation           | ms   |
+    | `model`       | `None`              | the cells, a `Model`; None is the default one            | -    |
     | `backend`     | `None`              | simulator; None takes `LIVN_BACKEND`, else `"native"`    | -    |
     | `profile`     | `"fast"`            | setting of the simulation; or `"exact"`, see `Env`       | -    |
     | `dt`          | `None`              | time step of the simulation; None is the profile's       | ms   |

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from livn_gym.envs import tasks
 from livn_gym.envs.conditions import Chosen, Condition, Conditioned
 from livn_gym.envs.tasks import Measurement, Task
 from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.models import Model
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import whole_steps
 
@@ -29,7 +31,7 @@ WINDOW_MS = 1000.0
 
 Info = dict[str, float]
 
-_EVERYWHERE = ("backend", "profile", "dt", "graph_seed", "conditions", "render_mode")
+_EVERYWHERE = ("model", "backend", "profile", "dt", "graph_seed", "conditions", "render_mode")
 """Options of every task."""
 
 
@@ -169,6 +171,26 @@ class ClosedLoop:
         """In which cultures the task's own time limit was reached by the last step, ``[n]``."""
         return np.array([self.tasks[b].truncated for b in self._all(cultures)], dtype=np.bool_)
 
+    def state(self) -> dict[str, Any]:
+        """What the next step depends on, picklable; it shares memory with the loop.
+
+        Raises:
+            UnsupportedModel: The backend has no snapshots.
+        """
+        culture = self.env.save_state() if any(self._seeded) else None
+        conditions = self.conditioned.conditions
+        loop = {"tasks": self.tasks, "conditions": conditions, "history": self.history, "seeded": self._seeded}
+        return {"culture": culture, **loop}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of an equal loop, whose objects are taken over."""
+        if state["culture"] is not None:
+            self.env.load_state(state["culture"])
+        self.tasks, self.history, self._seeded = state["tasks"], state["history"], state["seeded"]
+        for condition in chain.from_iterable(state["conditions"]):
+            condition.env = self.env
+        self.conditioned.conditions = state["conditions"]
+
     def close(self) -> None:
         """Free the cultures and what the tasks hold; may be called twice."""
         self.env.close()
@@ -257,6 +279,7 @@ def make_loop(
     task: str,
     num_cultures: int,
     *,
+    model: Model | None = None,
     backend: str | None = None,
     profile: str = "fast",
     dt: float | None = None,
@@ -270,6 +293,7 @@ def make_loop(
         system: Name of a predefined system.
         task: Name of a task.
         num_cultures: B.
+        model: The cells' dynamics; None for the default.
         backend: Name of a simulator; None for the default.
         profile: The simulation's setting, ``"fast"`` or ``"exact"`` (see ``Env``).
         dt: Time step of the simulation, ms; None takes the profile's.
@@ -296,6 +320,7 @@ def make_loop(
         system,
         variant=chosen.pop("variant", None),
         graph_seed=graph_seed,
+        model=model,
         backend=backend,
         profile=profile,
         dt=dt,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -20,6 +21,9 @@ from livn_gym.numerics import checked_seeds
 from livn_gym.units import whole_number
 
 T = TypeVar("T")
+
+_STATE = ("_generators", "_observations", "_steps", "_ended", "_started")
+"""What a vector environment keeps from step to step besides its loops."""
 
 
 class CultureVectorEnv(VectorEnv):
@@ -177,6 +181,33 @@ class CultureVectorEnv(VectorEnv):
             final = {"final_obs": final_obs, "_final_obs": ended, "final_info": last, "_final_info": ended.copy()}
             infos |= self._reset(ended, [None] * self.num_envs)
         return self._observations.copy(), rewards, terminations, truncations, self._batched(infos) | final
+
+    def state(self) -> bytes:
+        """What the next step depends on: cultures, tasks, generators, counters; for ``set_state``.
+
+        Raises:
+            UnsupportedModel: The backend has no snapshots.
+        """
+        self._check_open()
+        own = {name: getattr(self, name) for name in _STATE}
+        return pickle.dumps({"num_envs": self.num_envs, "loops": [loop.state() for loop in self._loops], "own": own})
+
+    def set_state(self, state: bytes) -> None:
+        """Go on bit for bit from the state of an environment made with the same arguments.
+
+        Args:
+            state: From ``state``; a pickle, so only from a source that is trusted.
+
+        Raises:
+            InvalidInput: It was made with other arguments.
+        """
+        self._check_open()
+        saved = pickle.loads(state)
+        if (saved["num_envs"], len(saved["loops"])) != (self.num_envs, len(self._loops)):
+            raise InvalidInput(f"The state is of {saved['num_envs']} environments, here are {self.num_envs}.")
+        for loop, part in zip(self._loops, saved["loops"], strict=True):
+            loop.set_state(part)
+        vars(self).update(saved["own"])
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the cultures."""

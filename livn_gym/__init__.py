@@ -15,12 +15,12 @@ __version__ = _version("livn_gym")
 register_all()
 
 
-def make(name: str, *, variant: str | None = None, graph_seed: int | None = None, **options: Any) -> Env:
+def make(name: str, variant: str | None = None, *, graph_seed: int | None = None, **options: Any) -> Env:
     """A culture of a predefined system with its tuned parameters, ready to run; records nothing until told.
 
     Args:
         name: ``"EI1"`` ... ``"EI4"``.
-        variant: A named set of parameters, where the system has one.
+        variant: A named variant of the parameters, e.g. ``"bursting"``; see docs/cultures.md.
         graph_seed: Another culture generated from the same numbers, with this seed; None is the predefined one.
         **options: Further arguments of ``Env``.
 

@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, Self
 
-from livn_gym.backends import Backend, Parameters
-from livn_gym.errors import ClosedError, InvalidInput
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.backends import Backend, Learning, Parameters
+from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown_name
+from livn_gym.models import Model
 from livn_gym.parameters import ParameterSet, tuned
+from livn_gym.plasticity import Plasticity, Rule
 from livn_gym.recording import RecordingRequest
 from livn_gym.system import System
 from livn_gym.units import whole_steps
@@ -20,6 +25,8 @@ class Configurable:
     """The part of an ``Env`` that holds its configuration; every method returns the environment itself."""
 
     system: System
+    model: Model
+    num_cultures: int
     dt: float
     _parameters: ParameterSet
     _backend: Backend | None
@@ -63,11 +70,92 @@ class Configurable:
             UnknownName: A key does not exist; nothing is changed.
             InvalidInput: A value is not finite or out of range; nothing is changed.
         """
+        return self._configure(self._parameters.updated(params))
+
+    # Plasticity
+
+    def enable_plasticity(
+        self, config: Rule | Mapping[str, Rule] | None = None, *, dendritic_delay_ms: float = 0.5
+    ) -> Self:
+        """Let synapses change with the timing of spikes from now on.
+
+        What they learn stays through runs and after ``disable_plasticity``. It is forgotten by ``clear``, and where a
+        weight is set to another value.
+
+        Args:
+            config: A rule, for the projection that it is meant for; or rules by projection (``"EXC_EXC"``: its first
+                receptor's synapses, AMPA or GABA_A) or weight key. Default ``STDP()`` on EXC_EXC and
+                ``InhibitorySTDP()`` on INH_EXC, where they exist.
+            dendritic_delay_ms: Time after which a postsynaptic spike reaches the cell's synapses.
+
+        Raises:
+            UnknownName: There is no such projection or weight key.
+            InvalidInput: The delay is not positive.
+        """
+        plasticity = Plasticity.of(config, list(self.system.weight_names), dendritic_delay_ms)
+        return self._configure(self._parameters.with_plasticity(plasticity))
+
+    def disable_plasticity(self) -> Self:
+        """Freeze all synapses as they are."""
+        return self._configure(self._parameters.with_plasticity(None))
+
+    def get_weights(self, projection: str | None = None) -> dict[str, NDArray[np.float64]]:
+        """Peak conductance of every synapse, nS.
+
+        Args:
+            projection: Only the synapses of one projection, e.g. ``"EXC_EXC"``, or of one weight key; default all.
+
+        Returns:
+            By weight key, in the order of the projection's edges: ``[E]``, or ``[B, E]`` with several cultures.
+
+        Raises:
+            UnknownName: There is no such projection or weight key.
+        """
+        every = self._learning().weights(range(self.num_cultures))
+        keys = [key for key in every[0] if projection in (None, key, _projection(key))]
+        if projection is not None and not keys:
+            known = [*dict.fromkeys(map(_projection, every[0])), *every[0]]
+            raise unknown_name("projection or weight", projection, known)
+        stacked = {key: np.stack([weights[key] for weights in every]) for key in keys}
+        return stacked if self.num_cultures > 1 else {key: values[0] for key, values in stacked.items()}
+
+    def record_weights(self, dt: float) -> Self:
+        """Record the weights of all synapses that follow a rule, every ``dt`` ms from the next run on."""
         self._check_open()
-        changed = self._parameters.updated(params)
-        if self._backend is not None:
-            self._backend.set_parameters(changed.frozen())
-        self._parameters = changed
+        self._request = replace(self._request, weight_steps=whole_steps("record_weights dt (ms)", dt, self.dt))
+        return self
+
+    def normalize_weights(self, projection: str | None = None) -> Self:
+        """Rescale every cell's plastic synapses so that their sum is what the weight parameter alone would give.
+
+        Synaptic scaling (Turrigiano, Cell 135:422, 2008). Cells whose sum is 0 stay as they are.
+
+        Args:
+            projection: Only one projection's or weight key's; default all with a rule.
+
+        Raises:
+            UnknownName: There is no such projection or weight key, or nothing of it follows a rule.
+        """
+        plasticity = self._parameters.plasticity
+        rules = [] if plasticity is None else list(plasticity.rules)
+        chosen = [key for key in rules if projection in (None, key, _projection(key))]
+        if not chosen:
+            raise unknown_name("projection with a rule", projection, rules)
+        backend = self._learning()
+        cells, changed = self.system.num_neurons, []
+        for weights in backend.weights(range(self.num_cultures)):
+            new = {}
+            for p in self.system.projections:
+                for receptor, key in zip(p.receptors, p.weight_names, strict=True):
+                    if key not in chosen:
+                        continue
+                    unit_nS = self.model.synapse(self.system, p, receptor)[1] * self._parameters.weights[key]
+                    total = np.bincount(p.post_gid, weights[key], minlength=cells)
+                    aim = np.bincount(p.post_gid, p.scale * unit_nS, minlength=cells)
+                    factor = np.where(total > 0.0, aim / np.where(total > 0.0, total, 1.0), 1.0)
+                    new[key] = weights[key] * factor[p.post_gid]
+            changed.append(new)
+        backend.set_weights(dict(enumerate(changed)))
         return self
 
     # Recording
@@ -116,6 +204,21 @@ class Configurable:
         )
         return self
 
+    def _configure(self, changed: ParameterSet) -> Self:
+        self._check_open()
+        if self._backend is not None:
+            self._backend.set_parameters(changed.frozen())
+        self._parameters = changed
+        return self
+
+    def _learning(self) -> Learning:
+        self._check_open()
+        if self._backend is None:
+            raise ClosedError("Call init() first: env = Env(...).init().")
+        if not isinstance(self._backend, Learning):
+            raise UnsupportedModel(f"The {self._backend.capabilities.name} backend has no weights of single synapses.")
+        return self._backend
+
     def _sample(self, sample_ms: float | None) -> int:
         return self._request.sample_steps if sample_ms is None else whole_steps("sample_ms", sample_ms, self.dt)
 
@@ -126,3 +229,8 @@ class Configurable:
 
 def _names(population: Populations) -> str | list[str] | None:
     return population if population is None or isinstance(population, str) else list(population)
+
+
+def _projection(key: str) -> str:
+    """The projection of a weight key."""
+    return key.partition("-")[0]

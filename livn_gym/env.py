@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -118,6 +119,11 @@ class Env(Configurable):
     # Running
 
     @property
+    def backend_name(self) -> str:
+        """Name of the simulator that runs the cultures, ``"native"`` or ``"neuron"``."""
+        return self._check_ready().capabilities.name
+
+    @property
     def t(self) -> float:
         """Time of culture 0 since its last ``clear``, ms."""
         return self._steps[0] * self.dt
@@ -151,7 +157,14 @@ class Env(Configurable):
                 f"duration must be a multiple of the sampling interval {self._request.sample_steps * self.dt:g} ms."
             )
         stimuli = self._stimuli(Stimulus.from_arg(stimulus), float(duration), len(chosen))
-        parts = backend.run(steps, stimuli, self._request, None if len(chosen) == self.num_cultures else chosen)
+        plasticity = self._parameters.plasticity
+        request = self._request
+        if request.weight_steps and plasticity is not None:
+            if steps % request.weight_steps:
+                every_ms = request.weight_steps * self.dt
+                raise InvalidInput(f"duration must be a multiple of {every_ms:g} ms, at which weights are recorded.")
+            request = replace(request, weights=tuple(plasticity.rules))
+        parts = backend.run(steps, stimuli, request, None if len(chosen) == self.num_cultures else chosen)
         t0_ms = self._steps[chosen[0]] * self.dt
         for b in chosen:
             self._steps[b] += steps
@@ -264,7 +277,7 @@ class Env(Configurable):
             "dt": self.dt,
             "scheme": self.scheme,
             "precision": self.precision,
-            "backend": self._check_ready().capabilities.name,
+            "backend": self.backend_name,
         }
 
     def _key(self, culture: int) -> int:

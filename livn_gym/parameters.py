@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from livn_gym import config
 from livn_gym.backends.base import Parameters
-from livn_gym.errors import unknown_name
+from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.models import Depression, Noise
+from livn_gym.plasticity import Plasticity
 from livn_gym.system import System
 from livn_gym.units import finite
 
@@ -25,10 +29,11 @@ class ParameterSet:
         self.weights = dict.fromkeys(system.weight_names, 0.0)
         self.noise = {name: Noise() for name in self.populations}
         self.depression = {name: Depression() for name in self.populations}
+        self.plasticity: Plasticity | None = None
 
     def frozen(self) -> Parameters:
         """An immutable copy for a backend."""
-        return Parameters(dict(self.weights), dict(self.noise), dict(self.depression))
+        return Parameters(dict(self.weights), dict(self.noise), dict(self.depression), self.plasticity)
 
     def keys(self) -> list[str]:
         """Every key that ``updated`` takes."""
@@ -49,13 +54,8 @@ class ParameterSet:
         for key in params:
             if key not in allowed:
                 raise unknown_name("parameter", key, self.keys())
-        other = ParameterSet.__new__(ParameterSet)
-        other.populations = self.populations
-        other.weights, other.noise, other.depression = (
-            dict(self.weights),
-            dict(self.noise),
-            dict(self.depression),
-        )
+        other = copy(self)
+        other.weights, other.noise, other.depression = dict(self.weights), dict(self.noise), dict(self.depression)
         for key, value in sorted(params.items(), key=lambda item: item[0].count("-")):
             number = finite(key, value)
             prefix, _, rest = key.partition("-")
@@ -68,6 +68,12 @@ class ParameterSet:
                     other.noise[target] = replace(other.noise[target], **{name: number})
                 else:
                     other.depression[target] = replace(other.depression[target], **{name: number})
+        return other
+
+    def with_plasticity(self, plasticity: Plasticity | None) -> ParameterSet:
+        """A copy whose synapses follow other rules."""
+        other = copy(self)
+        other.plasticity = plasticity
         return other
 
 
@@ -84,17 +90,41 @@ def tuned(system: System, variant: str | None = None) -> dict[str, float]:
     if variant is not None:
         name = f"{system.name}-{variant}"
         if name not in known:
-            raise unknown_name(
-                "variant", variant, [k.partition("-")[2] for k in known if k.startswith(f"{system.name}-")]
-            )
+            raise unknown_name("variant", variant, variants(system.name))
     else:
         name = system.name if system.name in known else "generic"
-    table = config.load("params", name)
+    params = from_table(config.load("params", name))
+    if name == "generic":
+        allowed = set(ParameterSet(system).keys())
+        params = {key: value for key, value in params.items() if key in allowed}
+    return params
+
+
+def variants(name: str) -> list[str]:
+    """Names of the variants that are shipped for a system."""
+    return [known.partition("-")[2] for known in config.names("params") if known.startswith(f"{name}-")]
+
+
+def from_table(table: Mapping[str, Any]) -> dict[str, float]:
+    """Parameters by key from the layout of the files in ``configs/params``; other tables are left aside."""
     params = {f"weight-{key}": value for key, value in table.get("weights", {}).items()}
     for kind in ("noise", "depression"):
         for population, values in table.get(kind, {}).items():
             params |= {f"{kind}-{population}-{key}": value for key, value in values.items()}
-    if name == "generic":
-        allowed = set(ParameterSet(system).keys())
-        params = {key: value for key, value in params.items() if key in allowed}
+    return params
+
+
+def read_params(path: str | Path) -> dict[str, float]:
+    """Parameters by key from a TOML file in the layout of ``configs/params``.
+
+    Raises:
+        InvalidInput: There is no such file, it is no TOML, or it holds no parameters.
+    """
+    path = Path(path)
+    try:
+        params = from_table(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
+        raise InvalidInput(f"{path} cannot be read as a TOML of parameters: {error}.") from error
+    if not params:
+        raise InvalidInput(f"{path} holds no [weights], [noise.<population>] or [depression.<population>].")
     return params

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +24,8 @@ class RecordingRequest:
         spikes: gids whose spikes are kept.
         voltage: gids whose somatic voltage is kept.
         current: gids whose membrane current is kept.
+        weights: Weight keys whose synapses' weights are kept; where there are some, every ``weight_steps``-th step.
+        weight_steps: See ``weights``.
         compartment: Whose membrane current the six arrays show; both are kept, potentials need both.
         sample_steps: Traces take every ``sample_steps``-th step.
     """
@@ -33,6 +35,8 @@ class RecordingRequest:
     current: NDArray[np.int64] | None = None
     sample_steps: int = 1
     compartment: Literal["soma", "dendrite"] = "soma"
+    weights: tuple[str, ...] = ()
+    weight_steps: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +62,9 @@ class Recording:
             excluded, float64 ``[B, m, T]``.
         current_dendrite: The dendrite's.
         current_compartment: Which compartment ``mp`` shows.
+        weights: Weights of plastic synapses, nS, by weight key, float64 ``[B, E, K]`` with E in the projection's order;
+            column k is at ``k * weight_dt_ms``.
+        weight_dt_ms: Time between columns of weights; 0 where none were recorded.
     """
 
     t0_ms: float
@@ -74,6 +81,8 @@ class Recording:
     current_soma: NDArray[np.float64] | None = None
     current_dendrite: NDArray[np.float64] | None = None
     current_compartment: Literal["soma", "dendrite"] = "soma"
+    weights: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    weight_dt_ms: float = 0.0
 
     def __iter__(self) -> Iterator[NDArray | None]:
         """The six arrays it, t, iv, v, im, mp of a single culture.
@@ -101,7 +110,8 @@ class Recording:
         """
         if not 0 <= culture < self.num_cultures:
             raise InvalidInput(f"Culture index must lie in 0 ... {self.num_cultures - 1}, got {culture}.")
-        part = replace(self._traces(lambda trace: trace[culture : culture + 1]), num_cultures=1)
+        weights = {key: weight[culture : culture + 1] for key, weight in self.weights.items()}
+        part = replace(self._traces(lambda trace: trace[culture : culture + 1]), num_cultures=1, weights=weights)
         if self.spike_culture is None:
             return part
         return part._where(slice(*np.searchsorted(self.spike_culture, (culture, culture + 1))), culture=0)
@@ -181,6 +191,11 @@ class Recording:
             if abs(first * self.sample_dt_ms - start) > 1e-6 or abs(last * self.sample_dt_ms - stop) > 1e-6:
                 raise InvalidInput(f"Traces can only be cut at multiples of {self.sample_dt_ms:g} ms.")
             part = part._traces(lambda trace: trace[..., first:last])
+        if self.weights:
+            first, last = round(start / self.weight_dt_ms), round(stop / self.weight_dt_ms)
+            if abs(first * self.weight_dt_ms - start) > 1e-6 or abs(last * self.weight_dt_ms - stop) > 1e-6:
+                raise InvalidInput(f"Weights can only be cut at multiples of {self.weight_dt_ms:g} ms.")
+            part = replace(part, weights={key: weight[..., first:last] for key, weight in self.weights.items()})
         return replace(part, t0_ms=self.t0_ms + start, duration_ms=stop - start)
 
     @staticmethod
@@ -198,7 +213,8 @@ class Recording:
             for name in _TRACES
             if getattr(first, name) is not None
         }
-        return replace(first, **traces)
+        weights = {key: np.concatenate([part.weights[key] for part in parts]) for key in first.weights}
+        return replace(first, weights=weights, **traces)
 
     @staticmethod
     def concat(recordings: Sequence[Recording]) -> Recording:
@@ -232,12 +248,13 @@ class Recording:
             for name in _TRACES
             if getattr(first, name) is not None
         }
-        return replace(joined, **traces)
+        weights = {key: np.concatenate([r.weights[key] for r in recordings], axis=-1) for key in first.weights}
+        return replace(joined, weights=weights, **traces)
 
     def _kind(self) -> tuple:
         cells = (None if gids is None else tuple(gids) for gids in (self.voltage_gid, self.current_gid))
         shared = (self.num_cultures, self.dt_ms, self.sample_dt_ms, self.current_compartment)
-        return (*shared, self.spike_t is None, *cells)
+        return (*shared, *self.weights, self.weight_dt_ms, self.spike_t is None, *cells)
 
     def _traces(self, cut: Callable[[NDArray], NDArray]) -> Recording:
         """The recording with ``cut`` applied to every trace there is."""

@@ -1,9 +1,11 @@
 """The command line, on the Poisson fake, whose answers take milliseconds."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,15 @@ from fakes import PoissonBackend, use_poisson_backend
 from typer.testing import CliRunner
 
 import livn_gym
+from livn_gym.agents.evaluate import NAMES
 from livn_gym.cli import app
 from livn_gym.env import Env
 from livn_gym.errors import BackendError
 from livn_gym.system import System, make
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "systems"
+RUNNING = ("demo", "train", "evaluate", "watch", "benchmark")
+COMMANDS = (*RUNNING, "tune", "validate", "list", "info", "simulate", "generate", "warmup")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -45,7 +50,7 @@ def row(output, first):
 def test_help_names_every_command(run):
     code, out, _ = run("--help")
     assert code == 0
-    assert all(re.search(rf"│ {name}\s", out) for name in ("demo", "list", "info", "simulate", "generate"))
+    assert all(re.search(rf"│ {name}\s", out) for name in COMMANDS)
 
 
 def test_version(run):
@@ -113,33 +118,63 @@ def test_simulate_plots(run, name, start):
     assert os.listdir() == [name]
 
 
-def test_demo_compares_agents_and_saves_a_picture(run):
+@pytest.fixture
+def snapshots(monkeypatch):
+    """Training takes checkpoints, which the fake cannot give: these tests write none."""
+    from livn_gym.agents import checkpoint
+
+    monkeypatch.setattr(checkpoint, "save", lambda *arguments: None)
+
+
+def numbers(output, name):
+    return [float(cell.replace(",", "")) for cell in row(output, name)[1:]]
+
+
+def test_demo_trains_compares_and_saves_pictures(run, snapshots):
     code, out, err = run("demo", "--quick")
     assert code == 0
-    scores = {name: [float(x.replace(",", "")) for x in row(out, name)[1:]] for name in (
-        "silent", "random", "constant (half)", "proportional-integral"
-    )}  # fmt: skip
-    # 5 steps, 16 channels, 4 pulses a step, two phases of 7.5 uA x 0.2 ms
-    assert scores["constant (half)"][2] == 5 * 16 * 4 * 2 * 1.5
-    assert scores["silent"][2] == 0
-    # the fake fires at 3 Hz by itself: 300 +- 17 spikes a second in 100 cells, 0.2 Hz of noise
-    assert scores["silent"][0] == pytest.approx(5.0, abs=1.0)
-    assert all(error >= 0 and total < 0 for error, total, _ in scores.values())
-    assert "5/5" in err
-    assert Path("livn-demo.png").read_bytes().startswith(PNG)
+    scores = {name: numbers(out, name) for name in (*NAMES, "sac, trained")}
+    # 10 steps, 16 channels, 4 pulses a step, two phases of 7.5 uA x 0.2 ms on average
+    assert scores["random"][3] == pytest.approx(10 * 16 * 4 * 2 * 1.5, rel=0.1)
+    assert scores["silent"][3] == 0
+    assert all(error >= 0 and total < 0 for total, _, error, _ in scores.values())
+    assert "400/400" in err
+    assert {path.name for path in Path("livn-demo").iterdir()} == {"run", "curve.png", "episode.png"}
+    assert all(Path("livn-demo", name).read_bytes().startswith(PNG) for name in ("curve.png", "episode.png"))
+    assert run("demo", "--quick")[1] == out  # what is trained is not trained again
 
 
-def test_demo_repeats_itself(run):
-    tables = [run("demo", "--steps", 3, "--seed", 4, "--env", "livn/EI1-v0")[1] for _ in range(2)]
-    assert tables[0] == tables[1]
-    other = run("demo", "--steps", 3, "--seed", 5, "--env", "livn/EI1-v0")[1]
-    assert row(other, "silent") != row(tables[0], "silent")
+def test_train_evaluate_and_watch(run, snapshots):
+    short = ("-o", "settle_ms=200", "-o", "max_episode_steps=5", "-o", "target_hz=[8, 10]")
+    code, out, _ = run("train", "--env", "livn/EI1-v0", "--steps", 256, "--num-envs", 4, "--out", "mine", *short)
+    assert code == 0 and row(out, "256")[0] == "256"
+    assert {
+        "model.zip",
+        "vecnormalize.pkl",
+        "curve.csv",
+        "curve.png",
+        "progress.csv",
+        "config.json",
+        "tensorboard",
+    } == set(os.listdir("mine"))
+    code, out, _ = run("evaluate", "mine", "silent", "--episodes", 3)
+    assert code == 0 and "livn/EI1-v0, 3 episodes" in out
+    assert numbers(out, "silent")[3] == 0 < numbers(out, "ppo (mine)")[3]
+    code, out, _ = run("watch", "mine", "--steps", 2, "--out", "episode.gif")
+    assert code == 0 and "Return -" in out
+    assert Path("episode.gif").read_bytes().startswith(b"GIF89a")
+    assert run("train", "--env", "livn/EI1-v0", "--out", "mine")[0] == 2  # the folder holds a run
 
 
-def test_demo_ends_at_once_when_an_agent_fails(run, monkeypatch):
-    closed = []
-    monkeypatch.setattr(PoissonBackend, "close", lambda self: closed.append(self))
+def test_benchmark_runs_only_what_is_missing(run, monkeypatch):
+    short = ("-o", "settle_ms=200", "-o", "max_episode_steps=5", "--episodes", 2, "--out", "results")
+    some = ("benchmark", "--tasks", "livn/EI1-v0", "--agents", "silent", "--agents", "ppo", "--seeds", 2, *short)
+    code, out, _ = run(*some, "--hours", 0)
+    assert code == 0 and out.count("not run") == 2
+    assert set(os.listdir("results")) == {"configs.json", "table.md"}
 
+
+def test_a_run_that_fails_leaves_no_pictures(run, monkeypatch):
     def fail(self, *arguments):
         raise BackendError("NEURON failed:\nTraceback\n  a line of it\nIt broke.\n")
 
@@ -147,8 +182,7 @@ def test_demo_ends_at_once_when_an_agent_fails(run, monkeypatch):
     code, out, err = run("demo", "--quick")
     assert (code, out) == (1, "")
     assert err.splitlines()[-1] == "livn-gym: NEURON failed: It broke. (--debug shows all)"
-    assert len(set(closed)) == 4
-    assert os.listdir() == []
+    assert os.listdir("livn-demo") == ["run"]
 
 
 @pytest.mark.parametrize(
@@ -164,9 +198,14 @@ def test_demo_ends_at_once_when_an_agent_fails(run, monkeypatch):
         (["simulate", "EI1", "--backend", "neurn"], 2, "Did you mean 'neuron'?"),
         (["generate", "none.toml", "x"], 2, "none.toml"),
         (["demo", "--env", "livn/EI9-v0"], 2, "livn/EI1-v0"),
-        (["demo", "--target", "-1"], 2, "target_hz"),
-        (["demo", "--picture", "a.jpg"], 2, ".png"),
         (["demo", "--steps", "0"], 2, "--steps"),
+        (["demo", "--agent", "pppo"], 2, "Did you mean 'ppo'?"),
+        (["train", "--agent", "pppo"], 2, "Did you mean 'ppo'?"),
+        (["train", "--env", "livn/EI9-v0"], 2, "livn/EI1-v0"),
+        (["train", "--option", "target"], 2, "NAME=VALUE"),
+        (["evaluate", "nothing"], 2, "silent, random"),
+        (["watch", "silent", "--out", "a.avi"], 2, ".gif or .mp4 or .png"),
+        (["benchmark", "--agents", "silnt"], 2, "Did you mean 'silent'?"),
         (["dmo"], 2, "dmo"),
     ],
 )
@@ -190,7 +229,65 @@ def test_help_imports_nothing_heavy():
     code = (
         "import sys\nfrom livn_gym.cli import app\n"
         "try:\n    app(['demo', '--help'])\nexcept SystemExit:\n    pass\n"
-        "heavy = {'h5py', 'neuron', 'numba', 'matplotlib', 'livn_gym.env'} & set(sys.modules)\n"
+        "heavy = {'h5py', 'neuron', 'numba', 'torch', 'matplotlib', 'livn_gym.env'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_validate_prints_a_table_and_writes_page_and_values(run, tmp_path):
+    code, out, _ = run("validate", "EI2", "--quick", "--figure", "page.png", "--out", "values.json")
+    assert code == 0
+    name, band, value, verdict = row(out, "spontaneous rate (Hz)")
+    assert (band, verdict) == ("2 ... 4.5", "ok")
+    assert float(value.split(" ")[0]) == pytest.approx(3.0, abs=0.2)  # the fake's rate
+    assert row(out, "network bursts (/s)")[3] == "MISSED"
+    assert (tmp_path / "page.png").read_bytes().startswith(PNG)
+    assert len(json.loads((tmp_path / "values.json").read_text())["sets"][0]["cultures"]) == 2
+
+
+def test_validate_ends_with_1_where_a_target_is_missed(run, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        "[targets.rate_hz]\nlow = 50.0\n[protocol]\nsettle_ms = 100\nrest_ms = 2000\nlevel_ms = 100\npause_ms = 100\n"
+    )
+    short = ("--seeds", "1", "--stimulated", "1", "--targets", "mine.toml", "--markdown")
+    code, out, err = run("validate", "EI1", *short)
+    assert code == 1
+    assert "| spontaneous rate (Hz) | >= 50 |" in out
+    assert "missed: rate_hz" in err
+
+
+def test_tune_writes_parameters_and_goes_on_from_its_study(run, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        "[targets.rate_hz]\nlow = 1.0\nhigh = 5.0\n[search]\nnoise-EXC-std_e = [0.4, 0.9]\n"
+        "[protocol]\nsettle_ms = 100\nrest_ms = 2000\nlevel_ms = 100\npause_ms = 100\n"
+    )
+    options = ("--quick", "--targets", "mine.toml", "--out", "mine-params.toml")
+    code, out, _ = run("tune", "EI1", "--trials", 2, *options)
+    assert code == 0
+    assert "2 trials in the study" in out
+    assert row(out, "spontaneous rate")[3] == "ok"
+    found = tomllib.loads((tmp_path / "mine-params.toml").read_text())
+    assert 0.4 <= found["noise"]["EXC"]["std_e"] <= 0.9
+    assert found["provenance"]["noise_seeds"] == [1000]
+    code, out, _ = run("tune", "EI1", "--trials", 3, *options)
+    assert "3 trials in the study" in out
+    code, _, _ = run("validate", "EI1", "--quick", "--params", "mine-params.toml")
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("validate", "EI9"), "EI9"),
+        (("validate", "EI2", "--variant", "asleep"), "asleep"),
+        (("validate", "EI2", "--params", "none.toml"), "cannot be read"),
+        (("validate", "EI2", "--figure", "page.txt"), ".png"),
+        (("tune", "EI9"), "EI9"),
+        (("tune", "EI1", "--study", "study.db"), ".journal"),
+    ],
+)
+def test_tune_and_validate_refuse_what_they_cannot_do(run, arguments, message):
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert message in err

@@ -34,13 +34,13 @@ def test_python_blocks_run_in_a_new_process(number, tmp_path):
 
 
 def test_a_block_is_at_most_ten_lines():
-    assert len(PYTHON) == 3
+    assert len(PYTHON) == 5
     assert all(len(block.strip().splitlines()) <= 10 for block in PYTHON)
 
 
 def test_the_two_commands_set_up_and_run():
     main_job, tests = (block for block in blocks("sh") if "-m venv" in block)
-    for block, extras, last in ((main_job, "viz", "livn-gym demo"), (tests, "dev", "pytest")):
+    for block, extras, last in ((main_job, "rl,viz", "livn-gym demo"), (tests, "dev", "pytest")):
         assert block.count("\n") == 1
         start, install, end = block.strip().split(" && ")
         assert start == "python3 -m venv .venv"
@@ -74,7 +74,9 @@ def test_the_table_lists_every_id_with_its_size():
         assert area == f"{config.area.width_um:g} x {config.area.height_um:g}"
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+)
 def test_links_to_files_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,10 @@ class Condition(ABC):
 
     def __init__(self, env: Env) -> None:
         self.env = env
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the cultures: the state of a loop is put into another one's."""
+        return {name: value for name, value in vars(self).items() if name != "env"}
 
     @abstractmethod
     def reset(self, np_random: np.random.Generator) -> None:

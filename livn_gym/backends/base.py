@@ -1,4 +1,4 @@
-"""What a simulator must offer: six members; and two more where it can save its state."""
+"""What a simulator must offer: six members; and what it may offer beyond, in classes of their own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from livn_gym.errors import unknown_name
 from livn_gym.models import Depression, Model, Noise
+from livn_gym.plasticity import Plasticity
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import System
@@ -31,7 +35,7 @@ PROFILES = {
     "exact": Profile(0.025, "backward_euler", "float64"),
     "fast": Profile(0.05, "second_order", "float32"),
 }
-"""``exact`` is NEURON's default. ``fast`` makes a smaller error in interspike intervals in a tenth of the time."""
+"""``exact`` is NEURON's default. ``fast`` makes a smaller mean error in interspike intervals, in half as many steps."""
 
 
 def setting(profile: str, dt_ms: float | None, scheme: str | None, precision: str | None) -> Profile:
@@ -62,11 +66,14 @@ class Parameters:
         weights: Peak conductance of a synapse of scale 1, nS, by weight key.
         noise: Background conductances by population.
         depression: Short-term depression of each population's output.
+        plasticity: Rules by which synapses change; None while none does. Synapses keep what they learnt until their
+            weight changes here or their culture is reset.
     """
 
     weights: Mapping[str, float]
     noise: Mapping[str, Noise]
     depression: Mapping[str, Depression]
+    plasticity: Plasticity | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +154,18 @@ class Backend(ABC):
     @abstractmethod
     def close(self) -> None:
         """Free every resource; may be called twice."""
+
+
+class Learning(ABC):
+    """A backend whose synapses can change one by one."""
+
+    @abstractmethod
+    def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
+        """Peak conductances of some cultures' synapses, nS, by weight key, in the projection's order ``[E]``."""
+
+    @abstractmethod
+    def set_weights(self, weights: Mapping[int, Mapping[str, NDArray[np.float64]]]) -> None:
+        """Set peak conductances one by one, nS, for some cultures and keys."""
 
 
 class Snapshots(ABC):

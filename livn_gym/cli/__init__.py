@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import livn_gym
-from livn_gym.cli import demo, simulate, systems, warmup
+from livn_gym.cli import benchmark, demo, simulate, systems, train, tune, validate, warmup
 from livn_gym.errors import InvalidInput, LivnError
 
 
@@ -54,10 +54,16 @@ def _options(
 
 
 app.command()(demo.demo)
+app.command()(train.train)
+app.command()(train.evaluate)
+app.command()(train.watch)
+app.command()(benchmark.benchmark)
 app.command("list")(systems.list_all)
 app.command()(systems.info)
 app.command()(simulate.simulate)
 app.command()(systems.generate)
+app.command()(validate.validate)
+app.command()(tune.tune)
 app.command()(warmup.warmup)
 
 

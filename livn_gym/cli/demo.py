@@ -1,143 +1,65 @@
-"""``livn-gym demo``: a closed loop from the first to the last step, and what it is worth."""
+"""``livn-gym demo``: an agent learns to hold a culture at a firing rate, and what that is worth."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from livn_gym.atomic import replacing
-from livn_gym.cli.common import Backend, Seed, check_output, table
-from livn_gym.errors import unknown_name
+from livn_gym.cli.train import EnvId, check_env, check_learning, progress_bar, score_table
 
-if TYPE_CHECKING:
-    import gymnasium as gym
-
-    from livn_gym.agents import Agent
-
-QUICK_STEPS = 5
-CONTROLLER = "proportional-integral"
-
-
-@dataclass(frozen=True)
-class Score:
-    """An episode in three numbers.
-
-    Attributes:
-        error_hz: Mean absolute difference of the last second's rate from the target.
-        total_reward: Sum of the rewards.
-        charge_nC: Absolute charge of all channels, both phases counted.
-    """
-
-    error_hz: float
-    total_reward: float
-    charge_nC: float
+QUICK = {"steps": 400, "episodes": 2, "strengths": 5}
+QUICK_LIMIT = 10
+"""Steps of an episode of the short form."""
 
 
 def demo(
-    env_id: Annotated[str, typer.Option("--env", help="Id of the environment.")] = "livn/EI2-v0",
-    target: Annotated[float, typer.Option(help="Rate to hold, Hz.")] = 8.0,
-    steps: Annotated[int, typer.Option(min=1, help="Control steps of the episode.")] = 60,
-    quick: Annotated[bool, typer.Option("--quick", help=f"Only {QUICK_STEPS} steps.")] = False,
-    picture: Annotated[Path, typer.Option(help="Save the last frame here: .png.")] = Path("livn-demo.png"),
-    seed: Seed = 0,
-    backend: Backend = None,
+    agent: Annotated[str, typer.Option(help="ppo, sac or td3.")] = "sac",
+    env_id: EnvId = "livn/EI2-v0",
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Training steps; without it the hyperparameters'.", show_default=False)
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=1, help="Test episodes, the same for all agents.")] = 8,
+    quick: Annotated[bool, typer.Option("--quick", help="All of it in short; nothing is learned.")] = False,
+    out: Annotated[Path, typer.Option(help="Folder for curve, pictures and the trained agent.")] = Path("livn-demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the learner.")] = 0,
 ) -> None:
-    """Hold a culture at a firing rate: a controller against doing nothing, chance and a constant.
+    """Train an agent for a couple of minutes and score it beside agents that did not learn.
 
-    Every agent gets the same culture with the same noise.
+    A second call with the same folder goes on where the first one stopped.
     """
-    import gymnasium as gym
+    check_learning()
+    check_env(env_id)
+    from livn_gym.agents import evaluate, figures, learned
+    from livn_gym.agents.train import train
+    from livn_gym.agents.watch import watch
+    from livn_gym.envs.rendering import check_available
 
-    from livn_gym import agents
-    from livn_gym.envs.registration import register_all
+    check_available()
+    options = {"max_episode_steps": QUICK_LIMIT} if quick else {}
+    if quick:
+        steps, episodes = QUICK["steps"], QUICK["episodes"]
 
-    if env_id not in register_all():
-        raise unknown_name("environment", env_id, register_all())
-    check_output("--picture", picture, ".png")
-    count = QUICK_STEPS if quick else steps
-    contenders: dict[str, Agent] = {
-        "silent": agents.Silent(),
-        "random": agents.Random(seed),
-        "constant (half)": agents.Constant(0.5),
-        CONTROLLER: agents.ProportionalIntegral(),
-    }
-    envs: dict[str, gym.Env] = {}
-    try:
-        with Console(stderr=True).status("building the cultures"):
-            for name in contenders:
-                envs[name] = gym.make(
-                    env_id,
-                    max_episode_steps=count,
-                    render_mode="rgb_array" if name == CONTROLLER else None,
-                    target_hz=target,
-                    backend=backend,
-                )
-        scores = _compete(envs, contenders, seed, count)
-        frame: Any = envs[CONTROLLER].render()
-    finally:
-        for env in envs.values():
-            env.close()
-    Console().print(_table(f"{env_id}, target {target:g} Hz, {count} steps", scores))
-    from PIL import Image  # comes with matplotlib, which has drawn the frame
+    with progress_bar(f"training {agent}") as report:
+        curve = train(agent, env_id, out / "run", steps=steps, seed=seed, resume=True, options=options, report=report)
+    trained = learned.load(out / "run")
 
-    with replacing(picture) as part:
-        Image.fromarray(frame).save(part)
-    typer.echo(f"The controller's last frame: {picture}")
+    with progress_bar("searching the best constant"):
+        strengths = QUICK["strengths"] if quick else 9
+        makers = {
+            name: evaluate.baseline(name, env_id, seed=seed, strengths=strengths, **options) for name in evaluate.NAMES
+        }
+    makers[f"{agent}, trained"] = lambda: trained
+    with progress_bar("playing test episodes") as report:
+        played = evaluate.play(
+            makers, env_id, episodes=episodes, report=lambda step: report(step, None, float("nan")), **options
+        )
+    scores = {name: evaluate.score(found) for name, found in played.items()}
+    Console().print(score_table(f"{env_id}, {episodes} test episodes, {curve[-1]['step']:,.0f} training steps", scores))
 
-
-def _compete(envs: Mapping[str, gym.Env], contenders: Mapping[str, Agent], seed: int, steps: int) -> dict[str, Score]:
-    """An episode of every agent, as many at once as there are processors: simulators run beside Python."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description:22}"), BarColumn(), MofNCompleteColumn())
-    with (
-        Progress(*columns, TextColumn("{task.fields[rate]}"), console=Console(stderr=True)) as progress,
-        ThreadPoolExecutor(max_workers=os.cpu_count()) as pool,
-    ):
-        running = {}
-        for name, env in envs.items():
-            bar = progress.add_task(name, total=steps, rate="")
-            report = partial(progress.update, bar, advance=1)
-            running[name] = pool.submit(run_episode, env, contenders[name], seed, report)
-        try:
-            return {name: future.result() for name, future in running.items()}
-        except BaseException:  # Ctrl-C, or one failed: do not wait for the others' episodes
-            pool.shutdown(wait=False, cancel_futures=True)
-            for env in envs.values():
-                env.close()
-            raise
-
-
-def run_episode(env: gym.Env, agent: Agent, seed: int, report: Callable[..., None]) -> Score:
-    """One episode; ``report(rate=...)`` is called after every step."""
-    observation, info = env.reset(seed=seed)
-    agent.reset(env, info)
-    errors, rewards, charge_nC, ended = [], [], 0.0, False
-    while not ended:
-        observation, reward, terminated, truncated, info = env.step(agent.act(observation, info))
-        errors.append(abs(info["rate_1s_hz"] - info["target_hz"]))
-        rewards.append(float(reward))
-        charge_nC += info["charge_nC"]
-        ended = terminated or truncated
-        report(rate=f"{info['rate_1s_hz']:5.1f} Hz")
-    return Score(sum(errors) / len(errors), sum(rewards), charge_nC)
-
-
-def _table(title: str, scores: Mapping[str, Score]) -> Any:
-    """The scores, the smallest error in bold."""
-    rows = table(title, "agent", "mean |error| (Hz)", "return", "charge (nC)")
-    best = min(score.error_hz for score in scores.values())
-    for name, score in scores.items():
-        style = "bold" if score.error_hz == best else None
-        numbers = (f"{score.error_hz:.2f}", f"{score.total_reward:.2f}", f"{score.charge_nC:,.0f}")
-        rows.add_row(name, *numbers, style=style)
-    return rows
+    levels = {name: score.total_reward for name, score in scores.items() if name in evaluate.NAMES}
+    figures.learning_curve(out / "curve.png", curve, f"{agent} on {env_id}", levels)
+    watch(trained, env_id, out / "episode.png", seed=evaluate.TEST_SEED, options=options)
+    typer.echo(f"Learning curve, an episode and the agent: {out / 'curve.png'}, {out / 'episode.png'}, {out / 'run'}")

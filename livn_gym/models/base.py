@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from livn_gym import config
 from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.models.step import CellStep
 from livn_gym.system import Projection, System
 from livn_gym.units import UM2_TO_CM2, finite
 
@@ -35,6 +36,8 @@ class Cell(ABC):
 
     config_name: ClassVar[str]
     """Its parameter sets stand in ``configs/models/<config_name>.toml``."""
+    step: ClassVar[CellStep | None] = None
+    """Its equations as backends take them."""
 
     length_um: float
     diameter_um: float

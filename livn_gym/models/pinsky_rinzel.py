@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from livn_gym.models.base import Cell
+from livn_gym.models.step import CellStep
 
 # The equations, once: floats in, floats out, nothing but math.exp, so that Python runs them as they stand
 # and a compiler can take them over. u is the paper's V, in mV from PAPER_ZERO; v is the voltage in mV;
@@ -129,6 +130,53 @@ def dCa_dt(I_Ca: float, Ca: float) -> float:
     return -0.13 * I_Ca - 0.075 * Ca
 
 
+# A time step; see CellStep.
+
+_NAMES = ("g_L", "g_Na", "g_Kdr", "g_Ca", "g_KC", "g_KAHP", "V_Na", "V_K", "V_Ca")
+
+
+def _parameters(cell: PinskyRinzel, dt_ms: float) -> dict[str, float]:
+    decay = dCa_dt(0.0, -1.0)
+    return {name: getattr(cell, name) for name in _NAMES} | {
+        "J_L": cell.g_L * cell.V_L,
+        "minus_dt": -dt_ms,
+        # Calcium relaxes with the rate ``decay``; this is the time for which its initial slope counts.
+        "slope_Ca": (1.0 - math.exp(-dt_ms * decay)) / decay,
+    }
+
+
+def _conductances(v_ahead, h, n, s, c, q, Ca, g_L, g_Na, g_Kdr, g_Ca, g_KC, g_KAHP, V_Na, V_K, V_Ca, J_L):
+    Na = G_Na(m_inf(v_ahead - PAPER_ZERO), h, g_Na)
+    K_s = G_Kdr(n, g_Kdr)
+    Ca_d = G_Ca(s, g_Ca)
+    K_d = G_KC(c, Ca, g_KC) + G_KAHP(q, g_KAHP)
+    return (
+        Na + K_s + g_L,
+        Na * V_Na + K_s * V_K + J_L,
+        Ca_d + K_d + g_L,
+        Ca_d * V_Ca + K_d * V_K + J_L,
+    )
+
+
+def _relaxed(x, alpha, beta, minus_dt):
+    rate = alpha + beta
+    return x + (1.0 - math.exp(minus_dt * rate)) * (alpha / rate - x)
+
+
+def _advance(v_s, v_d, h, n, s, c, q, Ca, g_Ca, V_Ca, minus_dt, slope_Ca):
+    u_s = v_s - PAPER_ZERO
+    u_d = v_d - PAPER_ZERO
+    I_Ca = G_Ca(s, g_Ca) * (v_d - V_Ca)
+    return (
+        _relaxed(h, alpha_h(u_s), beta_h(u_s), minus_dt),
+        _relaxed(n, alpha_n(u_s), beta_n(u_s), minus_dt),
+        _relaxed(s, alpha_s(u_d), beta_s(u_d), minus_dt),
+        _relaxed(c, alpha_c(u_d), beta_c(u_d), minus_dt),
+        _relaxed(q, alpha_q(Ca), BETA_Q, minus_dt),
+        Ca + slope_Ca * dCa_dt(I_Ca, Ca),
+    )
+
+
 @final
 @dataclass(frozen=True)
 class PinskyRinzel(Cell):
@@ -152,6 +200,13 @@ class PinskyRinzel(Cell):
     config_name: ClassVar[str] = "pinsky_rinzel"
     state_names: ClassVar[tuple[str, ...]] = ("V_soma", "V_dendrite", "h", "n", "s", "c", "q", "Ca")
     """The order of the state in ``initial_state`` and ``derivatives``; calcium is the dendrite's."""
+    step = CellStep(
+        states=("h", "n", "s", "c", "q", "Ca"),
+        initial=lambda cell: cell.initial_state()[2:],
+        parameters=_parameters,
+        conductances=_conductances,
+        advance=_advance,
+    )
 
     g_L: float
     g_Na: float

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numba
 import numpy as np
@@ -286,9 +286,7 @@ def test_unknown_cells_are_refused():
 
     model = ReducedCalciumSomaDendrite()
     cell = model.cell("EXC")
-    model._cells["EXC"] = Other(
-        **{name: getattr(cell, name) for name in Cell.__dataclass_fields__ if name != "config_name"}
-    )
+    model._cells["EXC"] = Other(**{item.name: getattr(cell, item.name) for item in fields(Cell)})
     with pytest.raises(UnsupportedModel, match="Other"):
         Lab(system(), backend="native", model=model)
 

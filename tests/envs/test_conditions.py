@@ -185,7 +185,7 @@ def test_drift_is_slow_bounded_and_of_its_own_in_every_episode(culture):
     assert 0.8 <= factors.min() < 0.81 and 1.19 < factors.max() <= 1.2
     assert np.abs(np.diff(factors)).max() < 0.01
     params = drift.parameters(1000.0)
-    assert params["noise-EXC-std_e"] == pytest.approx(0.64 * drift.factor(1000.0))
+    assert params["noise-EXC-std_e"] == pytest.approx(culture.parameters.noise["EXC"].std_e * drift.factor(1000.0))
     other = make(culture, "excitability_drift", level=2, seed=1)
     assert other.factor(0.0) != drift.factor(0.0)
     assert make(culture, "excitability_drift", level=0).parameters(0.0) == {}
@@ -205,8 +205,10 @@ def test_drift_changes_the_rate_of_a_real_culture():
     """A fifth more or less noise: two thirds more, or half, of the rate."""
     rates = {}
     for factor in (0.8, 1.2):
-        with livn_gym.make("EI2", profile="fast", num_cultures=4) as env:
-            env.record_spikes().set_params({"noise-EXC-std_e": 0.64 * factor, "noise-INH-std_e": 0.0965 * factor})
+        with livn_gym.make("EI2", profile="fast", num_cultures=4, backend="native") as env:
+            noise = env.parameters.noise
+            env.set_params({f"noise-{name}-std_e": factor * noise[name].std_e for name in ("EXC", "INH")})
+            env.record_spikes()
             env.run(1000.0)
             rates[factor] = len(env.run(5000.0).spike_t) / (4 * 100 * 5.0)
     assert rates[1.2] > 1.5 * rates[0.8]

@@ -12,6 +12,7 @@ import livn_gym
 from livn_gym.envs.culture_env import CultureEnv
 from livn_gym.envs.registration import register_all
 from livn_gym.errors import ClosedError, InvalidInput, UnknownName
+from livn_gym.models import IzhikevichModel
 
 pytestmark = pytest.mark.usefixtures("fake")
 
@@ -177,6 +178,15 @@ def test_the_simulations_setting_is_an_option(make):
     assert (env.dt, env.scheme) == (0.05, "second_order")
     env = make(profile="exact").unwrapped._loop.env
     assert (env.dt, env.scheme, env.precision) == (0.025, "backward_euler", "float64")
+
+
+def test_the_model_is_an_option(make):
+    model = IzhikevichModel()
+    env = make(model=model)
+    assert env.unwrapped._loop.env.model is model
+    env.reset(seed=0)
+    rate_hz = [env.step(np.ones(16, np.float32))[-1]["rate_hz"] for _ in range(5)]
+    assert 2.0 < np.mean(rate_hz) < 60.0
 
 
 def test_the_time_step_and_names_of_encoding_and_decoding_are_options(make):

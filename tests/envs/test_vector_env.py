@@ -204,3 +204,17 @@ def test_sixteen_cultures_of_ei2_are_sixteen_single_ones():
             assert own[1] == reward[b] and own[3] == truncation[b]
         single.close()
     env.close()
+
+
+def test_a_saved_state_goes_on_with_its_conditions():
+    """Delays under way, faults and drift are part of the state."""
+    options = {"system": "EI1", "settle_ms": 200.0, "backend": "native"}
+    options["conditions"] = [{"name": "latency", "latency_ms": 60.0}, "electrode_faults", "excitability_drift"]
+    env, other = CultureVectorEnv(2, **options), CultureVectorEnv(2, **options)
+    env.reset(seed=4)
+    action = np.full((2, 1), 0.5, np.float32)
+    env.step(action)
+    other.set_state(env.state())
+    for _ in range(3):
+        same(env.step(action), other.step(action))
+    env.close(), other.close()

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Parameters, Snapshots
+from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Learning, Parameters, Snapshots
 from livn_gym.backends.native.driver import Drive, Probe
 from livn_gym.backends.native.generate import source
 from livn_gym.backends.native.group import Cultures, CultureState, Synapses
@@ -19,8 +19,10 @@ from livn_gym.backends.native.program import program
 from livn_gym.backends.native.stimuli import Drives
 from livn_gym.errors import InvalidInput
 from livn_gym.models import Noise
+from livn_gym.plasticity import Plasticity
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
+from livn_gym.units import NS_TO_US
 
 _T = TypeVar("_T")
 _BITS = {"float64": 64, "float32": 32}
@@ -29,7 +31,7 @@ GROUP_CELLS = 1024
 """Cells of the cultures that are advanced together: enough to fill their blocks, few enough to stay in cache."""
 
 
-class NativeBackend(Backend, Snapshots):
+class NativeBackend(Backend, Snapshots, Learning):
     """Runs B cultures in one process; a trajectory depends on key, dt, scheme and precision alone.
 
     Args:
@@ -47,6 +49,7 @@ class NativeBackend(Backend, Snapshots):
         self.threads = threads or len(os.sched_getaffinity(0))
         self._groups: list[Cultures] = []
         self._pool: ThreadPoolExecutor | None = None
+        self._plasticity: Plasticity | None = None
 
     @property
     def num_cultures(self) -> int:
@@ -102,9 +105,31 @@ class NativeBackend(Backend, Snapshots):
         """Put cultures into saved states."""
         self._load(self._groups, states)
 
+    def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
+        """Peak conductances of every synapse of some cultures, nS."""
+        own: dict[int, NDArray[np.float64]] = {}
+        for group, chosen in self._shares(self._groups, {b: b for b in cultures}):
+            own |= {b: group.learnt.weight[c] if group.learns else self._network.weight for c, b in chosen.items()}
+        places = {key: self._synapses.places(key) for key in self._synapses.keys}
+        return [{key: own[b][place] / NS_TO_US for key, place in places.items()} for b in cultures]
+
+    def set_weights(self, weights: Mapping[int, Mapping[str, NDArray[np.float64]]]) -> None:
+        """Set peak conductances one by one, nS."""
+        for group in self._groups:
+            group.own_synapses()
+        for group, share in self._shares(self._groups, weights):
+            for c, values in share.items():
+                for key, value in values.items():
+                    group.learnt.weight[c, self._synapses.places(key)] = value * NS_TO_US
+
     def set_parameters(self, parameters: Parameters) -> None:
-        """Replace weights, noise and depression."""
-        self._network = self._synapses.network(parameters)
+        """Replace weights, noise, depression and plasticity."""
+        before, self._plasticity = self._plasticity, parameters.plasticity
+        self._network, self._rules = self._synapses.network(parameters), self._synapses.rules(parameters)
+        for group in self._groups:
+            group.set_weight(self._network.weight)
+            if parameters.plasticity not in (None, before):
+                group.begin_learning()
         self._numbers = tuple(
             np.array(list(layout.parameters(self._spec, parameters.noise.get(layout.name, Noise())).values()))
             for layout in self._layouts
@@ -122,7 +147,12 @@ class NativeBackend(Backend, Snapshots):
         share = -(-len(keys) // self.threads)
         each = max(1, min(share, GROUP_CELLS // self._spec.system.num_neurons))
         dtype = np.dtype(self._spec.precision)
-        return [Cultures(self._layouts, list(keys[b : b + each]), dtype) for b in range(0, len(keys), each)]
+        groups = [Cultures(self._layouts, list(keys[b : b + each]), dtype) for b in range(0, len(keys), each)]
+        for group in groups:
+            group.set_weight(self._network.weight)
+            if self._plasticity is not None:
+                group.own_synapses()
+        return groups
 
     @staticmethod
     def _shares(groups: Sequence[Cultures], values: Mapping[int, _T]) -> Iterator[tuple[Cultures, dict[int, _T]]]:
@@ -153,9 +183,11 @@ class NativeBackend(Backend, Snapshots):
     def _advance(
         self, group: Cultures, run: Any, num_steps: int, drive: Drive, request: RecordingRequest
     ) -> list[Recording]:
-        probe, dt, size = self._probe(group.count, num_steps, request), self._spec.dt_ms, group.group.size
-        time = (self._synapses.window, num_steps, dt)
-        cell, step, _ = group.run(run, self._numbers, self._network, drive, probe, *time)
+        probe, dt, size = self._probe(group, num_steps, request), self._spec.dt_ms, group.group.size
+        # Postsynaptic spikes of a window must not reach plastic synapses before its end.
+        window = min(self._synapses.window, self._rules.back + 1) if self._rules.back else self._synapses.window
+        time = (window, num_steps, dt)
+        cell, step, _ = group.run(run, self._numbers, self._network, self._rules, drive, probe, *time)
         culture, gid = cell // size, cell % size
         if request.spikes is not None and len(request.spikes) < size:
             kept = np.isin(gid, request.spikes)
@@ -178,6 +210,13 @@ class NativeBackend(Backend, Snapshots):
                     "current_soma": probe.soma[c : c + 1],
                     "current_dendrite": probe.dendrite[c : c + 1],
                 }
+            if request.weights:
+                ends = np.cumsum([len(self._synapses.places(key)) for key in request.weights])[:-1]
+                parts = np.split(probe.weight[c : c + 1] / NS_TO_US, ends, axis=1)
+                spikes |= {
+                    "weights": dict(zip(request.weights, parts, strict=True)),
+                    "weight_dt_ms": request.weight_steps * dt,
+                }
             result.append(
                 Recording(
                     0.0,
@@ -191,7 +230,8 @@ class NativeBackend(Backend, Snapshots):
             )
         return result
 
-    def _probe(self, cultures: int, num_steps: int, request: RecordingRequest) -> Probe:
+    def _probe(self, group: Cultures, num_steps: int, request: RecordingRequest) -> Probe:
+        cultures = group.count
         none: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         voltage_gid = none if request.voltage is None else request.voltage
         current_gid = none if request.current is None else request.current
@@ -200,4 +240,8 @@ class NativeBackend(Backend, Snapshots):
         voltage = np.empty((cultures, len(voltage_gid), count))
         soma, dendrite = (np.empty((cultures, len(current_gid), count)) for _ in range(2))
         every = request.sample_steps if wanted else 0
-        return Probe(every, voltage_gid, current_gid, self._drives.coupling_uS, voltage, soma, dendrite)
+        traces = (every, voltage_gid, current_gid, self._drives.coupling_uS, voltage, soma, dendrite)
+        synapses = np.concatenate([none, *(self._synapses.places(key) for key in request.weights)])
+        weight_every = request.weight_steps if request.weights and group.learns else 0
+        weight_count = -(-num_steps // weight_every) if weight_every else 0
+        return Probe(*traces, weight_every, synapses, np.empty((cultures, len(synapses), weight_count)))

@@ -15,6 +15,7 @@ from numba import njit
 
 from livn_gym.backends.native.arithmetic import INNER
 from livn_gym.backends.native.layout import AMP_D, AMP_S, G_IN, J_IN, V_D, W
+from livn_gym.backends.native.plasticity import Spikes, arrive, link, take_up_all
 
 _GRID = 1099511627776.0  # arriving conductances are multiples of 2**-40 uS
 _AMP_S, _AMP_D, _G_IN, _J_IN, _V_D = AMP_S * W, AMP_D * W, G_IN * W, J_IN * W, V_D * W
@@ -82,7 +83,10 @@ class Drive(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """Samples every ``every`` steps (0: none) of the voltages and membrane currents of some gids."""
+    """Samples every ``every`` steps (0: none) of the voltages and membrane currents of some gids.
+
+    And every ``weight_every`` steps of the weights (uS) of the synapses ``weight_synapse``.
+    """
 
     every: int
     voltage_gid: Any
@@ -91,6 +95,9 @@ class Probe(NamedTuple):
     voltage: Any
     soma: Any
     dendrite: Any
+    weight_every: int
+    weight_synapse: Any
+    weight: Any
 
 
 class Flight(NamedTuple):
@@ -100,14 +107,6 @@ class Flight(NamedTuple):
     step: Any
     synapse: Any
     x: Any
-    count: Any
-
-
-class Spikes(NamedTuple):
-    """Cell and step of spikes; ``count[0]`` many."""
-
-    cell: Any
-    step: Any
     count: Any
 
 
@@ -141,12 +140,18 @@ def begin(drive):
 
 
 @compiled
-def window_end(S, group, drive, probe, step, stop):
+def window_end(S, group, learnt, drive, probe, step, stop):
     """Sample and change the stimulus where it is due; returns the next step at which one is, at most ``stop``."""
     if probe.every > 0:
         if step % probe.every == 0:
             sample(S, group, probe, step // probe.every)
         stop = min(stop, step - step % probe.every + probe.every)
+    if probe.weight_every > 0:
+        if step % probe.weight_every == 0:
+            for c in range(learnt.weight.shape[0]):
+                for row in range(len(probe.weight_synapse)):
+                    probe.weight[c, row, step // probe.weight_every] = learnt.weight[c, probe.weight_synapse[row]]
+        stop = min(stop, step - step % probe.weight_every + probe.weight_every)
     if step == 0:
         for cell in range(len(group.address)):
             a = group.address[cell]
@@ -215,7 +220,7 @@ def sample(S, group, probe, column):
 
 
 @compiled
-def deliver(net, group, flight, step, steps, bucket, where, what):
+def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt):
     """Collect what arrives in the next ``steps`` steps, sorted by (block, step), and let arrived spikes go.
 
     The entries of block b at its k-th step are ``bucket[b * steps + k] ... bucket[b * steps + k + 1]`` of ``where``
@@ -237,6 +242,9 @@ def deliver(net, group, flight, step, steps, bucket, where, what):
         bucket[slot] += bucket[slot - 1]
     total = bucket[group.num_blocks * steps + 1]
     where, what = grown(where, total), grown(what, total)
+    own, following, reached = learnt.weight.shape[0] > 0, np.empty(0, np.int64), 0
+    if rules.back > 0:
+        following, reached = link(learnt, queue, stop)
     kept = 0
     for spike in range(flight.count[0]):
         cell, since, x = flight.cell[spike], flight.step[spike], flight.x[spike]
@@ -245,8 +253,12 @@ def deliver(net, group, flight, step, steps, bucket, where, what):
         while synapse < end and since + net.delay[synapse] < stop:
             target = first_cell + net.post[synapse]
             slot = group.block[target] * steps + since + net.delay[synapse] - step + 1
+            weight = net.weight[synapse]
+            if own:
+                c, arrival = cell // group.size, since + net.delay[synapse]
+                weight = arrive(rules, learnt, queue, following, c, synapse, target, group.time[c], arrival, dt)
             where[bucket[slot]] = group.address[target] + net.offset[synapse]
-            what[bucket[slot]] = math.floor(net.weight[synapse] * x * _GRID + 0.5) / _GRID
+            what[bucket[slot]] = math.floor(weight * x * _GRID + 0.5) / _GRID
             bucket[slot] += 1
             synapse += 1
         if synapse < end:
@@ -254,15 +266,17 @@ def deliver(net, group, flight, step, steps, bucket, where, what):
             flight.synapse[kept], flight.x[kept] = synapse, x
             kept += 1
     flight.count[0] = kept
+    if reached > 0:
+        take_up_all(rules, learnt, queue, reached, group.size, group.time, dt)
     return where, what
 
 
 @compiled
-def spread(net, group, flight, spikes, found, order, step, steps, dt):
+def spread(net, back, group, flight, spikes, queue, found, order, step, steps, dt):
     """Note a window's spikes in the order (step, culture, gid) and send them on their way."""
     count = found.count[0]
     if count == 0:
-        return flight, spikes
+        return flight, spikes, queue
     # Blocks note their spikes by ascending (culture, gid) at every step: sorting by step alone, stably, is enough.
     places = np.zeros(steps + 2, np.int64)
     for k in range(count):
@@ -282,6 +296,12 @@ def spread(net, group, flight, spikes, found, order, step, steps, dt):
         flight.count,
     )
     spikes = Spikes(grown(spikes.cell, kept + count), grown(spikes.step, kept + count), spikes.count)
+    if back > 0:
+        waiting = queue.count[0]
+        queue = Spikes(grown(queue.cell, waiting + count), grown(queue.step, waiting + count), queue.count)
+        for k in range(count):
+            queue.cell[waiting + k], queue.step[waiting + k] = found.cell[order[k]], found.step[order[k]] + back
+        queue.count[0] = waiting + count
     for k in range(count):
         cell, at = found.cell[order[k]], found.step[order[k]]
         spikes.cell[kept + k], spikes.step[kept + k] = cell, at
@@ -295,13 +315,15 @@ def spread(net, group, flight, spikes, found, order, step, steps, dt):
             flight.synapse[flying], flight.x[flying] = net.start[gid], x
             flying += 1
     flight.count[0], spikes.count[0] = flying, kept + count
-    return flight, spikes
+    return flight, spikes, queue
 
 
 @compiled
-def finish(group, flight, num_steps):
+def finish(group, flight, queue, num_steps):
     """Count time from the end of the run."""
     for c in range(len(group.time)):
         group.time[c] += num_steps
     for spike in range(flight.count[0]):
         flight.step[spike] -= num_steps
+    for spike in range(queue.count[0]):
+        queue.step[spike] -= num_steps

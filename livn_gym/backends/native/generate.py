@@ -1,7 +1,7 @@
 """Writes the kernels of a model's populations as Python source, straight lines that Numba vectorises.
 
-The equations stand in ``livn_gym.models`` and in ``cells/`` as scalar functions. They are taken over with constants
-in the engine's precision (one float64 constant would make a float32 loop half as wide) and ``math.exp`` replaced by
+The equations stand in ``livn_gym.models`` as scalar functions. They are taken over with constants in the engine's
+precision (one float64 constant would make a float32 loop half as wide) and ``math.exp`` replaced by
 a polynomial. Around them goes what every cell has: synapses, noise, stimulus, and the solve for the two voltages,
 in the order of NEURON's fixed step.
 """
@@ -75,20 +75,21 @@ def step_blocks_{tag}(S, P, group, step, steps, bucket, where, what, found):
 
 _RUN = '''
 @njit(cache=True, nogil=True, **OPTIONS)
-def run(S, parameters, group, net, drive, probe, flight, spikes, window, num_steps, dt):
-    """Advance a group of cultures; returns the spikes still under way and those that happened."""
+def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, queue, window, num_steps, dt):
+    """Advance a group of cultures; returns the spikes under way, those that happened, those not yet taken up."""
     bucket, where, what, found, order = workspace(group, window)
     begin(drive)
     step = np.int64(0)  # a literal would be a type of its own, with functions of its own
     while step < num_steps:
-        stop = window_end(S, group, drive, probe, step, min(step + window, num_steps))
-        where, what = deliver(net, group, flight, step, stop - step, bucket, where, what)
+        stop = window_end(S, group, learnt, drive, probe, step, min(step + window, num_steps))
+        steps = stop - step
+        where, what = deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt)
         found.count[0] = 0
         {advance}
-        flight, spikes = spread(net, group, flight, spikes, found, order, step, stop - step, dt)
+        flight, spikes, queue = spread(net, rules.back, group, flight, spikes, queue, found, order, step, steps, dt)
         step = stop
-    finish(group, flight, num_steps)
-    return flight, spikes
+    finish(group, flight, queue, num_steps)
+    return flight, spikes, queue
 '''
 
 
@@ -117,7 +118,7 @@ def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits
             advance=_lines(advance, 4),
         )
         parts += [*functions.texts, kernel]
-        calls.append(f"step_blocks_{tag}(S, parameters[{tag}], group, step, stop - step, bucket, where, what, found)")
+        calls.append(f"step_blocks_{tag}(S, parameters[{tag}], group, step, steps, bucket, where, what, found)")
     parts.append(_RUN.format(advance=_lines(calls, 2)))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
@@ -146,12 +147,17 @@ _DRAW = [
 def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
     """From voltages and conductances to the next voltages; then the synapses' decay."""
     states = layout.state_variables
+    at = {"s": "v_s", "d": "v_d"}  # the voltages with which the step before ended
     yield f"v_s = {_get(place.V_S)}"
     yield f"v_d = {_get(place.V_D)}"
     yield "v_before = v_s"
-    yield f"v_ahead = v_s + T(0.5) * (v_s - {_get(place.V_OLD)})"
+    yield f"v_old = {_get(place.V_OLD)}"
     for name, variable in states.items():
         yield f"x_{name} = {_get(variable)}"
+    if layout.native.reset is not None:
+        at = {"s": "v_before", "d": "v_d_before"}
+        yield from _reset(layout, functions)
+    yield "v_ahead = v_s + T(0.5) * (v_s - v_old)"
     yield f"G_s, J_s, G_d, J_d = {functions.call(layout.native.conductances)}"
     yield f"G_s = p_area_s * G_s + {_get(place.G_IN)}"
     yield f"J_s = p_area_s * J_s + {_get(place.J_IN)} + {_get(place.AMP_S)}"
@@ -163,7 +169,7 @@ def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
         yield f"B_{name} = {_get(slot.first + 1)}"
         yield f"g = p_norm_{name} * (B_{name} - A_{name})"
         if slot.receptor.magnesium_mM:
-            yield f"g = g / (T(1.0) + exp(T(-0.062) * v_{side}) * p_mg_{name} / T(3.57))"
+            yield f"g = g / (T(1.0) + exp(T(-0.062) * {at[side]}) * p_mg_{name} / T(3.57))"
         yield f"G_{side} += g"
         yield f"J_{side} += g * p_E_{name}"
     for sign, variable in (("e", place.Y_E), ("i", place.Y_I)):
@@ -193,11 +199,29 @@ def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
         yield _put(slot.first + 2, "T(0.0)")
 
 
+def _reset(layout: Layout, functions: _Functions) -> Iterator[str]:
+    """Where the soma has reached its peak, the step begins elsewhere, and nothing is extrapolated across that."""
+    assert layout.native.reset is not None
+    changed = {"v_s": None, "v_d": None} | {f"x_{name}": k for name, k in layout.state_variables.items()}
+    yield "v_d_before = v_d"
+    yield "fired = v_s >= p_v_peak"
+    yield f"{', '.join(f'reset_{name}' for name in changed)} = {functions.call(layout.native.reset)}"
+    for name, variable in changed.items():
+        yield f"{name} = reset_{name} if fired else {name}"
+        if variable is not None:
+            yield _put(variable, name)
+    yield "v_old = v_s if fired | (v_old >= p_v_peak) else v_old"
+
+
 def _advance(layout: Layout, functions: _Functions) -> Iterator[str]:
     """The cell's own states, at the new voltages."""
     states = layout.state_variables
+    if not states:
+        return
     yield f"v_s = {_get(place.V_S)}"
     yield f"v_d = {_get(place.V_D)}"
+    if "v_old" in inspect.signature(layout.native.advance).parameters:
+        yield f"v_old = {_get(place.V_OLD)}"
     for name, variable in states.items():
         yield f"x_{name} = {_get(variable)}"
     yield f"{', '.join(f'x_{name}' for name in states)} = {functions.call(layout.native.advance)}"
@@ -224,7 +248,7 @@ class _Functions:
         self._names: dict[Callable[..., Any], str] = {}
         self._arguments = {name: f"p_{name}" for name in parameters}
         self._arguments |= {name: f"x_{name}" for name in layout.native.states}
-        self._arguments |= {name: name for name in ("v_s", "v_d", "v_ahead")}
+        self._arguments |= {name: name for name in ("v_s", "v_d", "v_ahead", "v_old")}
 
     def call(self, function: Callable[..., Any]) -> str:
         """A call of a function with what its arguments' names stand for."""

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec, Parameters
-from livn_gym.backends.native.driver import Flight, Group, Network, Spikes
+from livn_gym.backends.native.driver import Flight, Group, Network
 from livn_gym.backends.native.layout import GID, KEY, STEP, V_D, V_OLD, V_S, Layout, W
+from livn_gym.backends.native.plasticity import Rules, Spikes, first_weights, nothing_learnt, rules
 from livn_gym.units import NS_TO_US
 
 MOST_STEPS = 64
@@ -30,6 +31,7 @@ class Synapses:
         self.spec = spec
         slots = {layout.name: layout.slots for layout in layouts}
         keys: list[str] = []
+        units: list[float] = []
         columns: list[tuple[NDArray, ...]] = []
         for projection in spec.system.projections:
             steps = np.maximum(1, np.floor(projection.delay_ms / spec.dt_ms + 0.5)).astype(np.int32)
@@ -38,6 +40,7 @@ class Synapses:
                 offset = np.full(len(projection), slots[projection.post][receptor].arrived, dtype=np.int32)
                 index = np.full(len(projection), len(keys), dtype=np.int32)
                 scale_uS = projection.scale * (unit_nS * NS_TO_US)
+                units.append(unit_nS * NS_TO_US)
                 columns.append((projection.pre_gid, steps, projection.post_gid, offset, scale_uS, index))
                 keys.append(key)
         if not columns:
@@ -46,11 +49,28 @@ class Synapses:
         # However the edges were given, a cell's synapses are served in this order.
         order = np.lexsort((scale, offset, post, steps, pre))
         self._keys, self._key, self._scale_uS = keys, index[order], scale[order]
+        self._units = [float(u) for u in units]
+        self._rows = np.split(np.argsort(order), np.cumsum(np.bincount(index, minlength=len(keys)))[:-1])
         self._start = np.searchsorted(pre[order], np.arange(spec.system.num_neurons + 1)).astype(np.int64)
         self._delay, self._post = steps[order].astype(np.int32), post[order].astype(np.int32)
         self._offset = offset[order].astype(np.int32)
         # A spike found at the end of a window's first step arrives after the window.
         self.window = min(MOST_STEPS, int(steps.min(initial=MOST_STEPS)) + 1)
+
+    def places(self, key: str) -> NDArray[np.int64]:
+        """Where the synapses of a weight key are, in their projection's order ``[E]``."""
+        return self._rows[self._keys.index(key)]
+
+    @property
+    def keys(self) -> list[str]:
+        """The weight keys."""
+        return self._keys
+
+    def rules(self, parameters: Parameters) -> Rules:
+        """The synapses' rules."""
+        weights_uS = [unit * parameters.weights[key] for unit, key in zip(self._units, self._keys, strict=True)]
+        cells, dt_ms = self.spec.system.num_neurons, self.spec.dt_ms
+        return rules(self._keys, parameters.plasticity, weights_uS, self._key, self._post, cells, dt_ms)
 
     def network(self, parameters: Parameters) -> Network:
         """The synapses with these weights and this depression."""
@@ -80,6 +100,8 @@ class CultureState:
         time: Steps since the reset.
         flight: Spikes under way: cell, step, next synapse and resources, in the order in which they happened.
         late: Cells whose spikes fell on the moment.
+        waiting: Spikes that have not reached their own cell's plastic synapses: cell and step at which they will.
+        learnt: Weights (uS), traces and their times of every synapse, ``[S]`` each; None where nothing was learnt.
     """
 
     variables: tuple[NDArray, ...]
@@ -88,6 +110,8 @@ class CultureState:
     time: int
     flight: tuple[NDArray, NDArray, NDArray, NDArray]
     late: NDArray[np.int64]
+    waiting: tuple[NDArray, NDArray]
+    learnt: tuple[NDArray, ...] | None
 
 
 class Cultures:
@@ -137,6 +161,11 @@ class Cultures:
         self.flight = Flight(flying, since, synapse, np.zeros(64), np.zeros(1, dtype=np.int64))
         self.late = np.zeros(0, dtype=np.int64)
         """Cells whose spikes fell on the very end of the last run; they belong to the next."""
+        self.queue = Spikes(flying.copy(), since.copy(), np.zeros(1, dtype=np.int64))
+        """Spikes on their way to the plastic synapses of their own cell."""
+        self.learnt = nothing_learnt()
+        self.weight = np.zeros(0)
+        """The synapses' weights before anything is learnt, uS ``[S]``."""
         self.reset(dict(enumerate(keys)))
 
     @property
@@ -170,6 +199,36 @@ class Cultures:
         group.last.reshape(self.count, -1)[chosen] = 0
         group.time[chosen] = 0
         self._forget(chosen)
+        if self.learns:
+            self.learnt.weight[chosen] = self.weight
+            self._without_traces(chosen)
+
+    @property
+    def learns(self) -> bool:
+        """Whether every culture has synapses of its own."""
+        return len(self.learnt.weight) > 0
+
+    def own_synapses(self) -> None:
+        """From now on every culture has synapses of its own, with the weights that all share so far."""
+        if not self.learns:
+            self.learnt = first_weights(self.weight, self.count, self.group.size)
+
+    def set_weight(self, weight: NDArray[np.float64]) -> None:
+        """Replace the weights that all share; own synapses forget what they learnt where theirs changes."""
+        if self.learns:
+            changed = weight != self.weight
+            self.learnt.weight[:, changed] = weight[changed]
+        self.weight = weight
+
+    def begin_learning(self) -> None:
+        """Own synapses, without traces of what was before."""
+        self.own_synapses()
+        self._without_traces(np.arange(self.count))
+        self.queue.count[0] = 0
+
+    def _without_traces(self, chosen: NDArray[np.int64]) -> None:
+        for array, value in zip(self.learnt[1:5], (0.0, 0.0, 0, -1), strict=True):
+            array[chosen] = value
 
     def save(self, cultures: Sequence[int]) -> list[CultureState]:
         """The states of some cultures."""
@@ -181,6 +240,9 @@ class Cultures:
             mine = flight[0] // size == c
             gid, *others = (array[mine] for array in flight)
             late = self.late[self.late // size == c] % size
+            waiting = [array[: self.queue.count[0]] for array in self.queue[:-1]]
+            own = waiting[0] // size == c
+            learnt = tuple(array[c].copy() for array in self.learnt[:5]) if self.learns else None
             variables = tuple(self.state[self._places(layout, c)] for layout in self.layouts)
             states.append(
                 CultureState(
@@ -190,6 +252,8 @@ class Cultures:
                     int(group.time[c]),
                     (gid % size, others[0], others[1], others[2]),
                     late,
+                    (waiting[0][own] % size, waiting[1][own]),
+                    learnt,
                 )
             )
         return states
@@ -200,6 +264,7 @@ class Cultures:
         self._forget(np.array(list(states), dtype=np.int64))
         parts = [[array[: self.flight.count[0]] for array in self.flight[:-1]]]
         late = [self.late]
+        waiting = [[array[: self.queue.count[0]] for array in self.queue[:-1]]]
         for c, state in states.items():
             for layout, values in zip(self.layouts, state.variables, strict=True):
                 self.state[self._places(layout, c)] = values
@@ -208,11 +273,22 @@ class Cultures:
             gid, *others = state.flight
             parts.append([gid + c * size, *others])
             late.append(state.late + c * size)
+            waiting.append([state.waiting[0] + c * size, state.waiting[1]])
+            if state.learnt is not None:
+                self.own_synapses()
+                for array, values in zip(self.learnt[:5], state.learnt, strict=True):
+                    array[c] = values
+            elif self.learns:
+                self.learnt.weight[c] = self.weight
+                self._without_traces(np.array([c]))
         self.late = np.sort(np.concatenate(late))
         cell, step, synapse, x = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         order = np.lexsort((cell, step))  # by (step, culture, gid), as the spikes happened
         count = np.array([len(cell)], dtype=np.int64)
         self.flight = Flight(cell[order], step[order], synapse[order], x[order], count)
+        cell, step = (np.concatenate(arrays) for arrays in zip(*waiting, strict=True))
+        order = np.lexsort((cell, step))
+        self.queue = Spikes(cell[order], step[order], np.array([len(cell)], dtype=np.int64))
 
     def _places(self, layout: Layout, c: int) -> NDArray[np.int64]:
         """Where a culture's cells of a population have their variables, ``[variables, cells]``."""
@@ -223,18 +299,32 @@ class Cultures:
         """Drop the spikes of some cultures that are under way."""
         size = self.group.size
         self.late = self.late[~np.isin(self.late // size, chosen)]
-        flying = slice(int(self.flight.count[0]))
-        keep = ~np.isin(self.flight.cell[flying] // size, chosen)
-        for array in self.flight[:-1]:
-            array[: keep.sum()] = array[flying][keep]
-        self.flight.count[0] = keep.sum()
+        for spikes in (self.flight, self.queue):
+            *arrays, count = spikes
+            keep = ~np.isin(arrays[0][: count[0]] // size, chosen)
+            for array in arrays:
+                array[: keep.sum()] = array[: count[0]][keep]
+            count[0] = keep.sum()
 
-    def run(self, program: Any, parameters: tuple, network: Network, drive: Any, probe: Any, *time: Any) -> Spikes:
+    def run(
+        self, program: Any, parameters: tuple, network: Network, rules: Rules, drive: Any, probe: Any, *time: Any
+    ) -> Spikes:
         """Advance by ``time = window, num_steps, dt``; returns the cells and steps of the run's spikes, in order."""
         num_steps = time[1]
         spikes = Spikes(np.empty(256, np.int64), np.empty(256, np.int64), np.zeros(1, np.int64))
-        self.flight, spikes = program(
-            self.state, parameters, self.group, network, drive, probe, self.flight, spikes, *time
+        self.flight, spikes, self.queue = program(
+            self.state,
+            parameters,
+            self.group,
+            network,
+            rules,
+            self.learnt,
+            drive,
+            probe,
+            self.flight,
+            spikes,
+            self.queue,
+            *time,
         )
         for k in range(len(self.layouts)):
             self._blocks(k, self._base).view(self._words)[:, STEP] += self._words(num_steps)

@@ -11,9 +11,8 @@ import math
 from dataclasses import dataclass
 
 from livn_gym.backends.base import CultureSpec
-from livn_gym.backends.native.cells import NativeCell, native_cell
-from livn_gym.errors import UnknownName
-from livn_gym.models import Cell, Model, Noise, Receptor
+from livn_gym.errors import UnknownName, UnsupportedModel
+from livn_gym.models import Cell, CellStep, Model, Noise, Receptor
 from livn_gym.system import Population
 from livn_gym.units import NS_TO_US
 
@@ -57,7 +56,7 @@ class Layout:
     start: int
     count: int
     cell: Cell
-    native: NativeCell
+    native: CellStep
     slots: dict[str, Slot]
     noise_site: dict[str, str]
 
@@ -143,7 +142,9 @@ def layouts(spec: CultureSpec) -> list[Layout]:
         }
         sites: dict[str, str] = {"e": model.noise_site(name, "e"), "i": model.noise_site(name, "i")}
         cell = model.cell(name)
-        result.append(Layout(name, start, count, cell, native_cell(cell), slots, sites))
+        if cell.step is None:
+            raise UnsupportedModel(f"The native backend cannot run {type(cell).__name__}: it has no step.")
+        result.append(Layout(name, start, count, cell, cell.step, slots, sites))
     return result
 
 

@@ -16,7 +16,7 @@ import llvmlite.binding
 import numba
 import numpy
 
-from livn_gym.backends.native import arithmetic, driver, intrinsics, layout
+from livn_gym.backends.native import arithmetic, driver, intrinsics, layout, plasticity
 from livn_gym.cache import cached_folder
 
 _MODULE = "kernels.py"
@@ -32,7 +32,7 @@ def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Calla
         text: The module's source.
         example: Calls the function that it is given once, so that it is compiled for its arguments.
     """
-    parts = [inspect.getsource(module) for module in (arithmetic, driver, intrinsics, layout)]
+    parts = [inspect.getsource(module) for module in (arithmetic, driver, intrinsics, layout, plasticity)]
     versions = (numba.__version__, llvmlite.__version__, numpy.__version__, sys.version_info[:2])
     processor = (llvmlite.binding.get_host_cpu_name(), llvmlite.binding.get_host_cpu_features().flatten())
     digest = hashlib.sha256(repr((text, parts, versions, processor)).encode()).hexdigest()[:16]

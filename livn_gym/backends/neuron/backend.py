@@ -10,9 +10,12 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Parameters
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Learning, Parameters
 from livn_gym.backends.neuron.compile import mechanism_library
-from livn_gym.backends.neuron.mechanisms import compartments
+from livn_gym.backends.neuron.mechanisms import sources
 from livn_gym.backends.neuron.worker import receive, send
 from livn_gym.errors import BackendError
 from livn_gym.recording import Recording, RecordingRequest
@@ -22,7 +25,7 @@ from livn_gym.stimulus import Stimulus
 _MPI_VARIABLES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
 
 
-class NeuronBackend(Backend):
+class NeuronBackend(Backend, Learning):
     """Runs B cultures in B processes, since NEURON holds one simulation a process."""
 
     capabilities = Capabilities(name="neuron", snapshots=False, mpi=False)
@@ -32,9 +35,8 @@ class NeuronBackend(Backend):
 
     def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
         """Start the workers and build a culture in each; compiles the mechanisms on first use."""
-        for population in spec.system.populations:
-            compartments(spec.model.cell(population.name))
-        library = mechanism_library()
+        cells = [spec.model.cell(population.name) for population in spec.system.populations]
+        library = mechanism_library(sources(cells, spec.dt_ms))
         for _ in keys:
             self._workers.append(_Worker())
         self._all("build", [(spec, library) for _ in keys])
@@ -61,6 +63,14 @@ class NeuronBackend(Backend):
     def set_parameters(self, parameters: Parameters) -> None:
         """Replace weights, noise and depression in every culture."""
         self._all("set_parameters", [(parameters,) for _ in self._workers])
+
+    def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
+        """Peak conductances of every synapse of some cultures, nS."""
+        return self._some({b: ("weights", ()) for b in cultures})
+
+    def set_weights(self, weights: Mapping[int, Mapping[str, NDArray[np.float64]]]) -> None:
+        """Set peak conductances one by one, nS."""
+        self._some({b: ("set_weights", (dict(values),)) for b, values in weights.items()})
 
     def close(self) -> None:
         """End the workers."""

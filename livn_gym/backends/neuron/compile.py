@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
@@ -19,11 +20,14 @@ from livn_gym.errors import BackendError, BackendUnavailable
 _LIBRARIES = ("libnrnmech.so", "libnrnmech.dylib")
 
 
-def mechanism_library() -> Path:
+def mechanism_library(generated: Mapping[str, str] | None = None) -> Path:
     """The path of the compiled mechanisms, compiling them on first use.
 
     The folder's name is a digest of the sources and of NEURON's and Python's versions. Processes that start at
     once wait for the first one.
+
+    Args:
+        generated: Mechanisms beside those written by hand, file name to text.
 
     Raises:
         BackendUnavailable: NEURON or a C++ compiler is missing.
@@ -38,6 +42,7 @@ def mechanism_library() -> Path:
         for item in sorted(files(__package__).joinpath("mechanisms").iterdir(), key=lambda item: item.name)
         if item.name.endswith(".mod")
     }
+    sources |= generated or {}
     digest = hashlib.sha256(repr((sources, neuron_version, sys.version_info[:2], platform.machine())).encode())
     folder = cached_folder(f"mechanisms/{digest.hexdigest()[:16]}", lambda part: compile_mechanisms(sources, part))
     library = _library(folder)

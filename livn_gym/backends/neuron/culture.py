@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec, Parameters
 from livn_gym.backends.neuron.mechanisms import compartments
+from livn_gym.backends.neuron.nmodl import POINTERS
+from livn_gym.backends.neuron.synapses import Synapses
 from livn_gym.errors import BackendError
-from livn_gym.models import Cell, Receptor
+from livn_gym.models import Cell
+from livn_gym.models.base import Compartment
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Schedule, Stimulus
-from livn_gym.system import Projection
 from livn_gym.units import NS_TO_US
 
 
@@ -41,7 +43,7 @@ class Culture:
         h.dt = spec.dt_ms
         h.secondorder = 2 if spec.scheme == "second_order" else 0
         self._build_cells()
-        self._build_synapses()
+        self.synapses = Synapses(self.pc, spec, self._site)
         self._spike_t, self._spike_gid = h.Vector(), h.Vector()
         self.pc.spike_record(-1, self._spike_t, self._spike_gid)
 
@@ -67,11 +69,11 @@ class Culture:
 
     def _build_cell(self, gid: int, population: str, cell: Cell) -> None:
         h, model = self.h, self.spec.model
-        mechanisms = compartments(cell)
+        mechanisms = compartments(cell, self.spec.dt_ms)
         soma, dendrite = h.Section(name=f"soma[{gid}]"), h.Section(name=f"dendrite[{gid}]")
-        for section, share, name, fields in (
-            (soma, cell.p, mechanisms.soma, mechanisms.soma_fields),
-            (dendrite, 1.0 - cell.p, mechanisms.dendrite, mechanisms.dendrite_fields),
+        for section, share, name, values in (
+            (soma, cell.p, mechanisms.soma, mechanisms.soma_values),
+            (dendrite, 1.0 - cell.p, mechanisms.dendrite, mechanisms.dendrite_values),
         ):
             section.nseg, section.L, section.diam, section.cm = (
                 1,
@@ -80,8 +82,13 @@ class Culture:
                 cell.C,
             )
             section.insert(name)
-            for parameter, attribute in fields.items():
-                setattr(section(0.5), f"{parameter}_{name}", getattr(cell, attribute))
+            for parameter, value in values.items():
+                setattr(section(0.5), f"{parameter}_{name}", value)
+        if mechanisms.source is not None:
+            held = getattr(dendrite(0.5), mechanisms.dendrite)
+            targets = (soma(0.5)._ref_v, dendrite(0.5)._ref_v, held._ref_G, held._ref_J)
+            for pointer, target in zip(POINTERS, targets, strict=True):
+                h.setpointer(target, pointer, getattr(soma(0.5), mechanisms.soma))
         # From the soma's middle to the dendrite's middle lies half the dendrite: its resistance is the coupling.
         dendrite.connect(soma(0.5), 0)
         half_um_per_um2 = dendrite.L / 2 / (math.pi * dendrite.diam**2 / 4)
@@ -114,45 +121,15 @@ class Culture:
         self._soma_nA[gid] = cell.density_to_nA(1.0)
         self._v_init[gid] = cell.v_init
 
-    def _build_synapses(self) -> None:
-        self._targets: dict[tuple[int, str], Any] = {}
-        self._connections: list[tuple[Projection, str, list[Any], NDArray[np.float64]]] = []
-        for projection in self.spec.system.projections:
-            steps = np.maximum(1, np.floor(projection.delay_ms / self.spec.dt_ms + 0.5))
-            for receptor, key in zip(projection.receptors, projection.weight_names, strict=True):
-                kinetics, unit_nS = self.spec.model.synapse(self.spec.system, projection, receptor)
-                connections = []
-                for pre, post, step in zip(projection.pre_gid, projection.post_gid, steps, strict=True):
-                    target = self._target(int(post), projection.post, kinetics)
-                    connection = self.pc.gid_connect(int(pre), target)
-                    connection.delay = step * self.spec.dt_ms
-                    connections.append(connection)
-                self._connections.append((projection, key, connections, projection.scale * (unit_nS * NS_TO_US)))
-
-    def _target(self, gid: int, population: str, receptor: Receptor) -> Any:
-        """The one mechanism for a receptor on a cell."""
-        if (gid, receptor.name) not in self._targets:
-            on_soma = self.spec.model.receptor_site(population, receptor.name) == "soma"
-            target = self.h.DualExponential((self._somata if on_soma else self._dendrites)[gid](0.5))
-            target.tau_rise, target.tau_decay = receptor.tau_rise_ms, receptor.tau_decay_ms
-            target.norm, target.e, target.mg = (
-                receptor.normalisation,
-                receptor.reversal_mV,
-                receptor.magnesium_mM or 0.0,
-            )
-            self._targets[gid, receptor.name] = target
-        return self._targets[gid, receptor.name]
+    def _site(self, gid: int, compartment: Compartment) -> Any:
+        """The middle of a compartment."""
+        return (self._somata if compartment == "soma" else self._dendrites)[gid](0.5)
 
     # Parameters and time
 
     def set_parameters(self, parameters: Parameters) -> None:
-        """Replace weights, noise and depression from now on."""
-        for projection, key, connections, scale_uS in self._connections:
-            depression = parameters.depression[projection.pre]
-            for connection, weight in zip(connections, scale_uS * parameters.weights[key], strict=True):
-                connection.weight[0] = weight
-                connection.weight[1] = depression.U
-                connection.weight[2] = depression.tau_rec
+        """Replace weights, noise, depression and plasticity from now on."""
+        self.synapses.set_parameters(parameters)
         for population, sign, noise in self._noise:
             values = parameters.noise[population]
             noise.g0 = getattr(values, f"g_{sign}0") * NS_TO_US
@@ -166,12 +143,21 @@ class Culture:
             noise.key = key
         for soma, dendrite, v in zip(self._somata, self._dendrites, self._v_init, strict=True):
             soma.v = dendrite.v = v
+        self.synapses.reset()
         self._zero_stimulus()
         self._write_stimulus()
         self._spike_t.resize(0)
         self._spike_gid.resize(0)
         self.h.finitialize()
         self._step = 0
+
+    def weights(self) -> dict[str, NDArray[np.float64]]:
+        """Peak conductance of every synapse, nS."""
+        return self.synapses.weights()
+
+    def set_weights(self, weights: dict[str, NDArray[np.float64]]) -> None:
+        """Set peak conductances one by one, nS."""
+        self.synapses.set_weights(weights)
 
     def run(self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest) -> Recording:
         """Advance by whole steps; see ``Backend.run``."""
@@ -199,15 +185,15 @@ class Culture:
         return Recording(
             0.0, num_steps * dt, dt, request.sample_steps * dt, 1,
             spike_culture=culture, spike_gid=gid, spike_t=t, current_compartment=request.compartment, **traces.arrays(),
+            weight_dt_ms=request.weight_steps * dt if request.weights else 0.0,
         )  # fmt: skip
 
     def close(self) -> None:
         """Delete everything from NEURON, so that another culture can be built in this process."""
         self.pc.gid_clear()
-        self._connections.clear()
+        self.synapses.clear()
         for held in (self._thresholds, self._noise, self._inputs, self._somata, self._dendrites):
             held.clear()
-        self._targets.clear()
         self._pointers.clear()
 
     # Inside a run
@@ -282,9 +268,12 @@ class _Traces:
         self.voltage = None if request.voltage is None else np.empty((1, len(request.voltage), count))
         self.soma = None if request.current is None else np.empty((1, len(request.current), count))
         self.dendrite = None if request.current is None else np.empty((1, len(request.current), count))
+        self.weights: list[dict[str, NDArray[np.float64]]] = []
 
     def take(self, step: int, culture: Culture) -> None:
         """Sample the state before ``step``, if it is one of those wanted."""
+        if self.request.weights and step % self.request.weight_steps == 0:
+            self.weights.append(culture.synapses.weights())
         column, rest = divmod(step, self.request.sample_steps)
         if rest:
             return
@@ -303,6 +292,9 @@ class _Traces:
             "current_gid": self.request.current,
             "current_soma": self.soma,
             "current_dendrite": self.dendrite,
+            "weights": {
+                key: np.stack([each[key] for each in self.weights], axis=-1)[None] for key in self.request.weights
+            },
         }
 
 

@@ -1,21 +1,38 @@
-"""Which mechanisms stand for which cell: the table that a new model adds a line to."""
+"""Which mechanisms stand for which cell.
+
+Some are written by hand, which makes them a check of the model's own functions; for all other cells they are made
+from these functions.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from livn_gym.backends.neuron import nmodl
 from livn_gym.errors import UnsupportedModel
 from livn_gym.models import BoothRinzelKiehn, Cell, PinskyRinzel
+from livn_gym.registry import snake_case
 
 
 @dataclass(frozen=True)
 class Compartments:
-    """Density mechanisms of a two-compartment cell, with the cell's field for each of their parameters."""
+    """Density mechanisms of a two-compartment cell and the values of their parameters.
+
+    Attributes:
+        soma: The mechanism of the soma.
+        soma_values: Its parameters.
+        dendrite: The mechanism of the dendrite.
+        dendrite_values: Its parameters.
+        source: The NMODL of the soma's mechanism where it is made from the model; it then has the pointers
+            ``nmodl.POINTERS``.
+    """
 
     soma: str
-    soma_fields: dict[str, str]
+    soma_values: dict[str, float]
     dendrite: str
-    dendrite_fields: dict[str, str]
+    dendrite_values: dict[str, float]
+    source: str | None = None
 
 
 def _same(*names: str, **renamed: str) -> dict[str, str]:
@@ -24,14 +41,15 @@ def _same(*names: str, **renamed: str) -> dict[str, str]:
 
 _CALCIUM = ("E_K", "E_Ca", "E_leak", "Kd", "f", "alpha", "k_Ca")
 
-_TABLE: dict[type[Cell], Compartments] = {
-    BoothRinzelKiehn: Compartments(
+# Name of the soma's mechanism and the cell's field for each of its parameters; the same of the dendrite's.
+_BY_HAND: dict[type[Cell], tuple[str, dict[str, str], str, dict[str, str]]] = {
+    BoothRinzelKiehn: (
         "brk_soma",
         _same("g_Na", "g_Kdr", "E_Na", *_CALCIUM, g_CaN="g_CaN_soma", g_KCa="g_KCa_soma", g_leak="g_leak_soma"),
         "brk_dendrite",
         _same("g_CaL", *_CALCIUM, g_CaN="g_CaN_dendrite", g_KCa="g_KCa_dendrite", g_leak="g_leak_dendrite"),
     ),
-    PinskyRinzel: Compartments(
+    PinskyRinzel: (
         "pr_soma",
         _same("g_L", "g_Na", "g_Kdr", "V_L", "V_Na", "V_K"),
         "pr_dendrite",
@@ -40,13 +58,30 @@ _TABLE: dict[type[Cell], Compartments] = {
 }
 
 
-def compartments(cell: Cell) -> Compartments:
-    """The mechanisms of a cell.
+def compartments(cell: Cell, dt_ms: float) -> Compartments:
+    """The mechanisms of a cell for a time step.
 
     Raises:
-        UnsupportedModel: There are none for its class.
+        UnsupportedModel: There are none by hand, and the cell has no step to make them from.
     """
-    if type(cell) not in _TABLE:
-        known = ", ".join(kind.__name__ for kind in _TABLE)
-        raise UnsupportedModel(f"The NEURON backend has no mechanisms for {type(cell).__name__}; it knows {known}.")
-    return _TABLE[type(cell)]
+    if type(cell) in _BY_HAND:
+        soma, soma_fields, dendrite, dendrite_fields = _BY_HAND[type(cell)]
+        soma_values, dendrite_values = (
+            {parameter: getattr(cell, field) for parameter, field in fields.items()}
+            for fields in (soma_fields, dendrite_fields)
+        )
+        return Compartments(soma, soma_values, dendrite, dendrite_values)
+    if cell.step is None:
+        raise UnsupportedModel(f"The NEURON backend cannot run {type(cell).__name__}: it has no step.")
+    parameters = cell.step.parameters(cell, dt_ms)
+    first = dict(zip(cell.step.states, cell.step.initial(cell), strict=True))
+    values = {f"p_{name}": value for name, value in parameters.items()}
+    values |= {f"first_{name}": value for name, value in first.items()}
+    name = f"{snake_case(type(cell).__name__)}_cell"
+    return Compartments(name, values, nmodl.DENDRITE, {}, nmodl.mechanism(name, cell.step, parameters))
+
+
+def sources(cells: Iterable[Cell], dt_ms: float) -> dict[str, str]:
+    """The mechanisms that are made from models, file name to text."""
+    made = (compartments(cell, dt_ms) for cell in cells)
+    return {f"{each.soma}.mod": each.source for each in made if each.source is not None}

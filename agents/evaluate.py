@@ -1,0 +1,144 @@
+"""Score agents: baselines by name, trained ones by the folder of their run, on the same episodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from livn_gym.agents.baselines import (
+    NAMES,
+    Agent,
+    BestConstant,
+    OnOff,
+    ProportionalIntegral,
+    Random,
+    Silent,
+)
+from livn_gym.agents.episodes import Episode, make_envs, run_episodes, with_graphs
+from livn_gym.errors import InvalidInput, unknown_name
+
+TEST_SEED = 2_000_000
+"""Of the first episode that results are scored on; the others count up. No training, search or evaluation on the
+way takes them."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Means over episodes.
+
+    Attributes:
+        episodes: How many.
+        total_reward: Return.
+        deviation: Standard deviation of the return between episodes; NaN for one.
+        effect: The task's measure, see ``effect``; NaN where it has none.
+        charge_nC: Absolute charge of all channels, both phases counted.
+        interruptions: Where the environment counts them, else NaN.
+    """
+
+    episodes: int
+    total_reward: float
+    deviation: float
+    effect: float
+    charge_nC: float
+    interruptions: float
+
+
+def baseline(name: str, env_id: str, *, seed: int = 0, strengths: int = 9, **options: Any) -> Callable[[], Agent]:
+    """A maker of baseline agents; of the best constant it is searched first.
+
+    Args:
+        name: One of ``NAMES``.
+        env_id: Id of the environment, for the search.
+        seed: Of random actions.
+        strengths: Of the search for the best constant.
+        **options: Of the environment.
+
+    Raises:
+        UnknownName: There is no such baseline.
+    """
+    if name not in NAMES:
+        raise unknown_name("baseline", name, NAMES)
+    if name == "best-constant":
+        strength = BestConstant.search(env_id, strengths=strengths, **options).strength
+        return lambda: BestConstant(strength)
+    if name == "random":
+        streams = iter(np.random.SeedSequence(seed).generate_state(10_000))
+        return lambda: Random(int(next(streams)))
+    return {"silent": Silent, "on-off": OnOff, "proportional-integral": ProportionalIntegral}[name]
+
+
+def play(
+    makers: Mapping[str, Callable[[], Agent]],
+    env_id: str,
+    *,
+    episodes: int = 10,
+    seed: int = TEST_SEED,
+    report: Callable[[int], None] | None = None,
+    **options: Any,
+) -> dict[str, list[Episode]]:
+    """The same episodes for every agent, all at once.
+
+    Args:
+        makers: Agents by name; each episode gets one of its own.
+        env_id: Id of the environment.
+        episodes: For each agent.
+        seed: Of the first episode, the others count up.
+        report: Called after every step with its number.
+        **options: Of the environment.
+    """
+    seeds = [seed + k for k in range(episodes)]
+    envs = make_envs(env_id, len(makers) * episodes, **with_graphs(options, episodes, len(makers)))
+    try:
+        agents = [make() for make in makers.values() for _ in seeds]
+        played = run_episodes(envs, agents, seeds * len(makers), report)
+    finally:
+        envs.close()
+    return {name: played[i * episodes : (i + 1) * episodes] for i, name in enumerate(makers)}
+
+
+def score(episodes: Sequence[Episode], measure: str | None = None) -> Score:
+    """Means over episodes.
+
+    Args:
+        episodes: At least one.
+        measure: Name in info of the task's measure, whose mean over the steps counts; None takes the error of the
+            rate where there is a target.
+    """
+    returns = [episode.total_reward for episode in episodes]
+    deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else np.nan
+    effects = [
+        episode.error_hz if measure is None else float(np.mean(episode.infos.get(measure, np.nan)))
+        for episode in episodes
+    ]
+    interruptions = [float(np.sum(episode.infos.get("interruptions", np.nan))) for episode in episodes]
+    charge = [episode.charge_nC for episode in episodes]
+    means = [float(np.mean(values)) for values in (effects, charge, interruptions)]
+    return Score(len(episodes), float(np.mean(returns)), deviation, *means)
+
+
+def _same(agent: Agent) -> Agent:
+    return agent
+
+
+def find(names: Sequence[str], env_id: str, *, seed: int = 0, **options: Any) -> dict[str, Callable[[], Agent]]:
+    """Makers of agents: baselines by name, trained ones by the folder of their run.
+
+    Raises:
+        InvalidInput: It is neither.
+    """
+    makers: dict[str, Callable[[], Agent]] = {}
+    for name in names:
+        if name in NAMES:
+            makers[name] = baseline(name, env_id, seed=seed, **options)
+        elif Path(name).is_dir():
+            from livn_gym.agents import learned  # PyTorch only where it is needed
+
+            makers[f"{learned.config(name)['agent']} ({name})"] = partial(_same, learned.load(name))
+        else:
+            raise InvalidInput(f"{name!r} is no folder of a run and none of the baselines {', '.join(NAMES)}.")
+    return makers

@@ -1,0 +1,80 @@
+"""Figures of trainings and comparisons. matplotlib is imported on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.atomic import replacing
+from livn_gym.envs.rendering import COLOURS, check_available
+
+
+def learning_curve(
+    path: str | Path, rows: Sequence[Mapping[str, float]], title: str, levels: Mapping[str, float] | None = None
+) -> None:
+    """Draw returns of evaluation episodes over a training, and levels to compare with.
+
+    Args:
+        path: Where to, ``.png``, ``.pdf`` or ``.svg``.
+        rows: Of ``train``.
+        title: What was trained on what.
+        levels: Mean returns of other agents.
+
+    Raises:
+        BackendUnavailable: matplotlib is not installed.
+    """
+    figure, axes = _figure(7.2, 4.2)
+    steps = [row["step"] for row in rows]
+    axes.plot(steps, [row["return"] for row in rows], marker="o", color="black", label="trained, mean", zorder=3)
+    low, high = ([row[name] for row in rows] for name in ("return_low", "return_high"))
+    axes.fill_between(steps, low, high, color="black", alpha=0.12, label="trained, worst to best episode")
+    for (name, level), colour in zip((levels or {}).items(), COLOURS * 2, strict=False):
+        axes.axhline(level, color=colour, linestyle="--", label=name)
+    axes.set(xlabel="environment steps", ylabel="return of an episode")
+    axes.set_title(title, loc="left", fontweight="bold")
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _save(figure, path)
+
+
+def intervals(path: str | Path, tables: Mapping[str, Mapping[str, NDArray[np.float64]]], label: str) -> None:
+    """Draw a point and an interval for every agent, a panel for every task.
+
+    Args:
+        path: Where to.
+        tables: Task -> agent -> (value, low, high).
+        label: What the values are.
+
+    Raises:
+        BackendUnavailable: matplotlib is not installed.
+    """
+    columns = min(3, len(tables))
+    lines = -(-len(tables) // columns)
+    figure, grid = _figure(4.2 * columns, 2.6 * lines, lines, columns)
+    panels = np.atleast_1d(grid).ravel()
+    for axes, (task, agents) in zip(panels, tables.items(), strict=False):
+        for line, (value, low, high) in enumerate(agents.values()):
+            colour = COLOURS[line % len(COLOURS)]
+            axes.plot([low, high], [line, line], color=colour, linewidth=6, alpha=0.35, solid_capstyle="butt")
+            axes.plot(value, line, marker="|", markersize=12, markeredgewidth=2.5, color=colour)
+        axes.set_yticks(range(len(agents)), list(agents))
+        axes.set(ylim=(len(agents) - 0.5, -0.5), xlabel=label)
+        axes.set_title(task, loc="left", fontsize=10, fontweight="bold")
+    for axes in panels[len(tables) :]:
+        axes.set_axis_off()
+    _save(figure, path)
+
+
+def _figure(width: float, height: float, lines: int = 1, columns: int = 1) -> tuple[Any, Any]:
+    check_available()
+    figure = import_module("matplotlib.figure").Figure(figsize=(width, height), dpi=120, layout="constrained")
+    return figure, figure.subplots(lines, columns)
+
+
+def _save(figure: Any, path: str | Path) -> None:
+    with replacing(path) as part:
+        figure.savefig(part)

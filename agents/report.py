@@ -1,0 +1,95 @@
+"""The benchmark's results as a page and a figure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from livn_gym.agents import figures
+from livn_gym.atomic import replacing
+
+HEADINGS = (
+    "task",
+    "agent",
+    "steps",
+    "runs",
+    "return (IQM, 95 %)",
+    "measure",
+    "charge (nC)",
+    "interruptions",
+    "wall (s)",
+)
+
+
+def lines(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[tuple[str, ...]]:
+    """The table's lines, in the order of ``HEADINGS``; a run that is missing says why."""
+    found = []
+    for task, agents in tables.items():
+        for agent, entry in agents.items():
+            start = (
+                task,
+                agent,
+                f"{entry['steps']:,}" if entry["steps"] else "-",
+                f"{entry['runs']}/{entry['wanted']}",
+            )
+            if not entry["runs"]:
+                found.append((*start, entry["status"], *["-"] * 4))
+                continue
+            effect = f"{entry['measure']} {entry['effect']:.2f}" if np.isfinite(entry["effect"]) else "-"
+            counts = (_number(entry[name], 0) for name in ("charge_nC", "interruptions", "wall_s"))
+            found.append((*start, interval(entry["score"]), effect, *counts))
+    return found
+
+
+def interval(score: Any) -> str:
+    """A value and its interval ``[3]`` in words."""
+    value, low, high = score
+    return f"{value:.2f}" if not np.isfinite(low) else f"{value:.2f} ({low:.2f} to {high:.2f})"
+
+
+def markdown(table: Sequence[Sequence[str]], headings: Sequence[str] = HEADINGS) -> str:
+    """A table in Markdown."""
+    rows = [headings, ["---"] * len(headings), *table]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def write(folder: Path, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], overall: Mapping[str, Any]) -> None:
+    """Write ``table.md`` and, where anything was run, ``plot.png``."""
+    text = markdown(lines(tables))
+    if overall:
+        scaled = [(name, interval(score)) for name, score in overall.items()]
+        text += "\nAll tasks together; the worst baseline is 0, the best 1:\n\n"
+        text += markdown(scaled, ("agent", "scaled return (IQM, 95 %)"))
+    with replacing(folder / "table.md") as part:
+        part.write_text(text, encoding="utf-8")
+    panels = {}
+    for task, agents in tables.items():
+        scores = {name: entry["score"] for name, entry in agents.items() if entry["runs"]}
+        if scores:
+            panels[task] = scores
+    if panels:
+        figures.intervals(folder / "plot.png", panels, "return of an episode (IQM, 95 %)")
+
+
+def fill(page: Path, folder: Path) -> None:
+    """Put the table and the figure between the page's marks ``<!-- table -->`` and ``<!-- end -->``.
+
+    Raises:
+        ValueError: The page has no such marks.
+    """
+    text = page.read_text(encoding="utf-8")
+    start, end = (text.index(mark) for mark in ("<!-- table -->\n", "<!-- end -->"))
+    table = (folder / "table.md").read_text(encoding="utf-8")
+    plot = folder / "plot.png"
+    if plot.is_file():
+        table += f"\n![Returns by task and agent]({os.path.relpath(plot, page.parent)})\n"
+    with replacing(page) as part:
+        part.write_text(f"{text[:start]}<!-- table -->\n\n{table}\n{text[end:]}", encoding="utf-8")
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}" if np.isfinite(value) else "-"

@@ -1,0 +1,262 @@
+"""Train an agent of Stable-Baselines3: PPO, SAC or TD3, with evaluations, logs and checkpoints.
+
+``train("ppo", "livn/EI2-v0", "runs/first")`` fills a folder:
+
+- ``config.json``: what the run was started with
+- ``curve.csv``: returns of evaluation episodes along the way
+- ``progress.csv`` and ``tensorboard/``: what the learner logs
+- ``checkpoint.pkl``: what ``resume=True`` goes on from, bit for bit
+- ``model.zip`` and ``vecnormalize.pkl``: the trained agent
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+
+import livn_gym
+from livn_gym.agents import checkpoint, hyperparameters, learned
+from livn_gym.agents.episodes import make_envs, run_episodes, with_graphs
+from livn_gym.atomic import replacing
+from livn_gym.errors import InvalidInput
+from livn_gym.units import whole_number
+
+EVAL_SEED = 1_000_000
+"""Of the first evaluation episode; the others count up. Every evaluation of every run takes the same."""
+
+Row = dict[str, float]
+
+
+def train(
+    agent: str,
+    env_id: str,
+    folder: str | Path,
+    *,
+    steps: int | None = None,
+    num_envs: int | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    evaluations: int = 5,
+    eval_episodes: int = 5,
+    checkpoint_every: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    changes: Mapping[str, Any] | None = None,
+    report: Callable[[int, int, float], None] | None = None,
+) -> list[Row]:
+    """Train an agent and save it.
+
+    Args:
+        agent: ``"ppo"``, ``"sac"`` or ``"td3"``.
+        env_id: Id of the environment.
+        folder: Where everything goes; made if it is not there.
+        steps: Environment steps, all environments together; None takes those of the hyperparameters.
+        num_envs: Environments at once; None as well.
+        seed: Of the learner; environment i starts from ``seed + i``.
+        resume: Go on from the folder's checkpoint, with the same arguments as before. Where there is none yet it
+            begins from the start, where the training is finished nothing happens.
+        evaluations: How many evaluations after the first, which is before any learning; the last is at the end.
+        eval_episodes: Episodes of each.
+        checkpoint_every: Steps between checkpoints; None is a tenth of all, 0 none.
+        options: Options of the environment, as of ``gym.make``; what JSON can hold.
+        changes: Hyperparameters that take the place of the file's.
+        report: Called after every step with the steps done, all steps, and the mean return of the latest training
+            episodes (NaN before the first has ended).
+
+    Returns:
+        The learning curve: one row an evaluation, as in ``curve.csv``.
+
+    Raises:
+        UnknownName: There is no such agent, environment or hyperparameter.
+        InvalidInput: A number is out of range, the folder holds a run and ``resume`` is False, or it is a run with
+            other arguments.
+        UnsupportedModel: The environment's backend cannot be saved; ``checkpoint_every=0`` trains without.
+    """
+    torch.set_num_threads(1)  # small networks gain nothing from more, and results stay the same everywhere
+    chosen = hyperparameters.load(agent, env_id, changes)
+    total = whole_number("steps", chosen.steps if steps is None else steps)
+    count = whole_number("num_envs", chosen.num_envs if num_envs is None else num_envs)
+    every = (
+        max(1, total // 10)
+        if checkpoint_every is None
+        else whole_number("checkpoint_every", checkpoint_every, minimum=0)
+    )
+    folder = Path(folder)
+    _begin(
+        folder,
+        resume,
+        {
+            "agent": agent,
+            "env": env_id,
+            "options": dict(options or {}),
+            "steps": total,
+            "num_envs": count,
+            "seed": seed,
+            "evaluations": whole_number("evaluations", evaluations),
+            "eval_episodes": whole_number("eval_episodes", eval_episodes),
+            "policy": chosen.policy,
+            "normalize": chosen.normalize,
+            "noise_std": chosen.noise_std,
+            "hyperparameters": chosen.arguments,
+            "version": livn_gym.__version__,
+        },
+    )
+    if (folder / learned.MODEL).is_file():
+        return read_rows(folder / "curve.csv")
+
+    envs = make_envs(env_id, count, AutoresetMode.SAME_STEP, **with_graphs(options or {}, count))
+    judge = make_envs(env_id, eval_episodes, **with_graphs(options or {}, eval_episodes))
+    try:
+        env = checkpoint.wrap(envs, chosen.normalize)
+        progress = _Progress(folder, judge, total, max(1, total // evaluations), every, report)
+        path = folder / "checkpoint.pkl"
+        resumed = resume and path.is_file()
+        pending: dict[str, dict[str, Any]] = {}
+        if resumed:
+            model, pending, saved = checkpoint.restore(path, chosen.algorithm, env)
+            progress.set_state(saved)
+        else:
+            model = chosen.create(env, seed)
+        model.set_logger(Logger(str(folder), [progress.table, TensorBoardOutputFormat(str(folder / "tensorboard"))]))
+        if resumed:
+            checkpoint.set_pending(model, pending)
+        model.learn(total - model.num_timesteps, callback=progress, reset_num_timesteps=not resumed)
+        progress.evaluate()
+        learned.save(folder, model)
+        path.unlink(missing_ok=True)
+    finally:
+        envs.close()
+        judge.close()
+    return progress.curve
+
+
+class _Progress(BaseCallback):
+    """What happens along the way: evaluations and checkpoints where a rollout begins, a report after every step."""
+
+    def __init__(
+        self,
+        folder: Path,
+        judge: VectorEnv,
+        total: int,
+        evaluate_every: int,
+        checkpoint_every: int,
+        report: Callable[[int, int, float], None] | None,
+    ) -> None:
+        super().__init__()
+        self.folder, self.judge, self.total, self.report = folder, judge, total, report
+        self.evaluate_every, self.checkpoint_every = evaluate_every, checkpoint_every
+        self.next_evaluation = self.next_checkpoint = 0
+        self.curve: list[Row] = []
+        self.table = _Table(folder / "progress.csv")
+        self.seconds = 0.0
+        self._since = time.perf_counter()
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds of it."""
+        self._tick()
+        names = ("next_evaluation", "next_checkpoint", "curve", "seconds")
+        return {name: getattr(self, name) for name in names} | {"table": self.table.rows}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from there; lines that were written later are written anew."""
+        self.table.rows = state["table"]
+        vars(self).update({name: value for name, value in state.items() if name != "table"})
+
+    def evaluate(self) -> None:
+        """Play the evaluation episodes without exploration and add a row to the curve."""
+        self._tick()
+        agent = learned.Learned(self.model, self.model.get_vec_normalize_env())
+        count = self.judge.num_envs
+        episodes = run_episodes(self.judge, [agent] * count, [EVAL_SEED + i for i in range(count)])
+        self._since = time.perf_counter()  # the clock is that of the training
+        returns = [episode.total_reward for episode in episodes]
+        self.curve.append(
+            {
+                "step": self.model.num_timesteps,
+                "seconds": round(self.seconds, 3),
+                "return": float(np.mean(returns)),
+                "return_low": min(returns),
+                "return_high": max(returns),
+                "error_hz": float(np.mean([episode.error_hz for episode in episodes])),
+                "charge_nC": float(np.mean([episode.charge_nC for episode in episodes])),
+            }
+        )
+        write_rows(self.folder / "curve.csv", self.curve)
+        self.model.logger.record("eval/return", self.curve[-1]["return"])
+
+    def _on_rollout_start(self) -> None:
+        done = self.model.num_timesteps
+        if done >= self.next_evaluation:
+            self.next_evaluation = (done // self.evaluate_every + 1) * self.evaluate_every
+            self.evaluate()
+        if self.checkpoint_every and done >= self.next_checkpoint:
+            self.next_checkpoint = (done // self.checkpoint_every + 1) * self.checkpoint_every
+            checkpoint.save(self.folder / "checkpoint.pkl", self.model, self.state())
+
+    def _on_step(self) -> bool:
+        if self.report is not None:
+            latest = [episode["r"] for episode in self.model.ep_info_buffer or ()]
+            self.report(self.num_timesteps, self.total, float(np.mean(latest)) if latest else np.nan)
+        return True
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.seconds, self._since = self.seconds + now - self._since, now
+
+
+class _Table(KVWriter):
+    """The learner's log as a CSV file that is always complete, and goes on where a checkpoint was."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, Any]] = []
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
+        """Add a line."""
+        self.rows.append({"step": step, **key_values})
+        write_rows(self.path, self.rows)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write a CSV file with a column for every name in any row."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Read a CSV file of numbers."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+def _begin(folder: Path, resume: bool, config: dict[str, Any]) -> None:
+    """Take the folder for this run, or make sure that it is this run's."""
+    path = folder / learned.CONFIG
+    wanted = json.loads(json.dumps(config))
+    if path.is_file():
+        if not resume:
+            raise InvalidInput(f"{folder} holds a run already: resume it, or take another folder.")
+        found = learned.config(folder)
+        changed = [name for name in wanted if wanted[name] != found.get(name)]
+        if changed:
+            told = ", ".join(f"{name} ({found.get(name)} before, {wanted[name]} now)" for name in changed)
+            raise InvalidInput(f"{folder} holds a run with another {told}.")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,65 @@
+"""The tables and pages of docs/cultures.md: every shipped culture under the standard protocol.
+
+    python benchmarks/cultures.py [--figures docs/images] [--json FOLDER] [--seeds 20] [--stimulated 5] [NAME ...]
+
+A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4, which takes hours. Tables are
+printed as Markdown. EI4 is looked at on 2 graphs x 3 seeds x 30 s with 8 mapped electrodes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from livn_gym import tuning
+from livn_gym.atomic import replacing
+from livn_gym.system import make
+
+NAMES = ["EI1", "EI2", "EI2-bursting", "EI2-asynchronous", "EI3"]
+
+
+def main() -> None:
+    """Validate what was named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=NAMES)
+    parser.add_argument("--figures", type=Path)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--stimulated", type=int, default=5)
+    parser.add_argument("--profile", default="fast")
+    arguments = parser.parse_args()
+    for name in arguments.names:
+        system, _, variant = name.partition("-")
+        targets = tuning.load("", system, variant or None)
+        sets = tuning.validation_sets(make(system), arguments.seeds, arguments.stimulated)
+        protocol = targets.protocol
+        if system == "EI4":
+            protocol = replace(protocol, rest_ms=30_000.0, stimulated_ms=5000.0, map_electrodes=8, map_trials=2)
+            sets = (tuning.Cultures("own and held-out graph", (None, 201), (5000, 5001, 5002), 1),)
+        kept: list[tuning.Observation] = []
+        started = time.perf_counter()
+        report = tuning.validate(
+            system, variant or None, sets=sets, protocol=protocol, keep=kept.append, profile=arguments.profile
+        )
+        seconds = time.perf_counter() - started
+        simulated = sum(s.duration_ms(protocol, make(system).num_channels) for s in sets) / 1e3
+        setting = ", ".join(str(value) for value in report.setting.values())
+        print(f"\n### {report.title}\n\n{setting}; {simulated:,.0f} s of cultures in {seconds:.0f} s\n")
+        print(report.markdown(), flush=True)
+        print(f"missed: {', '.join(report.missed) or 'none'}", file=sys.stderr)
+        if arguments.json:
+            text = json.dumps(report.as_dict(), indent=1) + "\n"
+            (arguments.json / f"{name}.json").write_text(text, encoding="utf-8")
+        if arguments.figures:
+            path = arguments.figures / f"culture-{name}.png"
+            shown = kept[len(sets) > 1]  # of held-out seeds where there are
+            with replacing(path) as part:
+                tuning.page(shown, report).savefig(part)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""EI2 in NEURON or CoreNEURON, for ``contestants.Child``: ``neuron_child.py backend|psolve|coreneuron DT SCHEME``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Any
+
+from livn_gym.backends import CultureSpec
+from livn_gym.backends.neuron.compile import mechanism_library
+from livn_gym.backends.neuron.culture import Culture
+from livn_gym.models import ReducedCalciumSomaDendrite
+from livn_gym.parameters import ParameterSet, tuned
+from livn_gym.recording import RecordingRequest
+from livn_gym.system import make
+
+SETTLE_MS = 100.0
+COMPARED_MS = 500.0
+
+
+def main() -> None:
+    """Build the culture, say its first spikes, and run as asked."""
+    mode, dt_ms, scheme = sys.argv[1], float(sys.argv[2]), sys.argv[3]
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what NEURON prints must not enter the answers
+    system = make("EI2")
+    spec: Any = CultureSpec(system, ReducedCalciumSomaDendrite(), dt_ms, scheme, 1, "float64")
+    culture = Culture(spec, mechanism_library())
+    culture.set_parameters(ParameterSet(system).updated(tuned(system)).frozen())
+    if mode == "coreneuron":
+        from neuron import coreneuron
+
+        coreneuron.enable, coreneuron.verbose = True, 0
+    culture.h.CVode().cache_efficient(True)
+    culture.pc.set_maxstep(10)
+    culture.reset(0)
+    request = RecordingRequest(spikes=system.gids())
+
+    def run(duration_ms: float) -> list[list[float]]:
+        if mode == "backend":
+            recording = culture.run(round(duration_ms / dt_ms), None, request)
+            return [recording.spike_gid.tolist(), recording.spike_t.tolist()]
+        culture.pc.psolve(culture.h.t + duration_ms)
+        _, gid, t = culture._spikes(round(duration_ms / dt_ms), request)
+        culture._step += round(duration_ms / dt_ms)
+        return [gid.tolist(), t.tolist()]
+
+    run(SETTLE_MS)
+    answer: object = {"spikes": run(COMPARED_MS)}
+    while True:
+        print(json.dumps(answer), file=answers, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        wall, cpu = time.perf_counter(), time.process_time()
+        run(float(line))
+        answer = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+
+
+if __name__ == "__main__":
+    main()

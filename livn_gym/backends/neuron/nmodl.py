@@ -1,0 +1,234 @@
+"""Writes a cell's mechanism as NMODL, from the functions of its ``CellStep``.
+
+The mechanism sits in the soma, holds the states of the whole cell, and hands what the dendrite's membrane does to
+``held_current`` there. The model's names stand behind ``p_`` (parameters), ``x_`` (states), ``l_`` (a function's own)
+and ``f_`` (functions), so that none is taken for a word of NMODL.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from textwrap import dedent
+from types import FunctionType
+from typing import Any
+
+from livn_gym.models import CellStep
+
+DENDRITE = "held_current"
+"""The mechanism of the dendrite."""
+
+POINTERS = ("v_s", "v_d", "G_d", "J_d")
+"""What the soma's mechanism points at: both voltages, and what ``held_current`` holds."""
+
+_MECHANISM = """\
+TITLE A cell's membrane, written by livn_gym.backends.neuron.nmodl
+
+COMMENT
+Conductances G (mS/cm2) and currents J (uA/cm2) of both compartments are held during a step, so that the current
+G v - J is linear in v. BEFORE BREAKPOINT runs at a step's beginning, after thresholds have been looked at: they see
+a spike's peak, and what follows starts from the reset.
+ENDCOMMENT
+
+NEURON {
+    THREADSAFE
+    SUFFIX @name@
+    NONSPECIFIC_CURRENT i
+    POINTER @pointers@
+    RANGE @ranges@
+}
+
+PARAMETER {
+    @parameters@
+}
+
+ASSIGNED {
+    v (millivolt)
+    i (milliamp/cm2)
+    @assigned@
+}
+
+INITIAL {
+    v_old = v
+    @initial@
+}
+
+BEFORE BREAKPOINT {
+    hold()
+}
+
+BREAKPOINT {
+    SOLVE advance
+    i = 1e-3 * (G_s * v - J_s)
+}
+
+PROCEDURE hold() {
+    LOCAL v_before, v_ahead@hold_locals@
+    v_before = v_s
+    @reset@
+    v_ahead = v_s + 0.5 * (v_s - v_old)
+    v_old = v_before
+    @hold@
+}
+
+PROCEDURE advance() {
+    @advance_locals@
+    @advance@
+}
+
+FUNCTION f_abs(x) { f_abs = fabs(x) }
+FUNCTION f_min(x, y) { if (x < y) { f_min = x } else { f_min = y } }
+FUNCTION f_max(x, y) { if (x > y) { f_max = x } else { f_max = y } }
+"""
+
+_BUILTIN = {"abs": "f_abs", "min": "f_min", "max": "f_max"}
+
+
+def mechanism(name: str, step: CellStep, parameters: Iterable[str]) -> str:
+    """The NMODL text of a cell's mechanism.
+
+    Besides ``p_<parameter>`` it has a parameter ``first_<state>`` for every state, its value at the start of a trial.
+
+    Args:
+        name: The mechanism's name.
+        step: The cell's equations.
+        parameters: Names of the numbers that the equations take.
+    """
+    writer = _Writer()
+    states = [f"x_{state}" for state in step.states]
+    symbols = {name: name for name in ("v_s", "v_d", "v_ahead", "v_old")}
+    symbols |= {parameter: f"p_{parameter}" for parameter in parameters} | dict(zip(step.states, states, strict=True))
+    hold = writer.procedure(step.conductances, symbols, ["G_s", "J_s", "G_d", "J_d"])
+    advance = writer.procedure(step.advance, symbols, states) if states else ([], [])
+    reset: tuple[list[str], list[str]] = [], []
+    if step.reset is not None:
+        lines, own = writer.procedure(step.reset, symbols, ["v_s", "v_d", *states])
+        stale = "if (v_before >= p_v_peak || v_old >= p_v_peak) { v_old = v_s }"  # nothing is extrapolated from there
+        reset = ["if (v_before >= p_v_peak) {", *(f"    {line}" for line in lines), "}", stale], own
+    numbers = [f"p_{parameter}" for parameter in parameters] + [f"first_{state}" for state in step.states]
+    assigned = ["G_s", "J_s", "v_old", *states]
+    parts = {
+        "name": [name],
+        "pointers": [", ".join(POINTERS)],
+        "ranges": [", ".join(assigned + numbers)],
+        "parameters": [f"{number} = 0" for number in numbers],
+        "assigned": [*POINTERS, *assigned],
+        "initial": [f"x_{state} = first_{state}" for state in step.states],
+        "hold_locals": ["".join(f", {local}" for local in dict.fromkeys([*hold[1], *reset[1]]))],
+        "reset": reset[0],
+        "hold": hold[0],
+        "advance_locals": [f"LOCAL {', '.join(advance[1])}"] if advance[1] else [],
+        "advance": advance[0],
+    }
+    text = _MECHANISM
+    for key, part in parts.items():
+        text = text.replace(f"@{key}@", "\n    ".join(part))
+    return "\n".join([text, *writer.texts])
+
+
+class _Writer:
+    """Translates scalar functions; collects those that are called."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._names: dict[Callable[..., Any], str] = {}
+
+    def procedure(
+        self, function: Callable[..., Any], symbols: dict[str, str], targets: Sequence[str]
+    ) -> tuple[list[str], list[str]]:
+        """The lines of a function's body that assign its results to ``targets``, and the LOCALs that they need."""
+        definition = _definition(function)
+        new = [f"new_{target}" for target in targets]
+        names = {argument: symbols[argument] for argument in inspect.signature(function).parameters}
+        lines, own = self._body(definition, function, names, new)
+        return [*lines, *(f"{a} = {b}" for a, b in zip(targets, new, strict=True))], [*own, *new]
+
+    def function(self, function: Callable[..., Any]) -> str:
+        """The name of a function's translation, which is written if it is not yet."""
+        if function not in self._names:
+            name = self._names[function] = f"f_{function.__name__.strip('_')}"
+            arguments = {argument: f"l_{argument}" for argument in inspect.signature(function).parameters}
+            lines, local = self._body(_definition(function), function, arguments, [name])
+            if local:
+                lines.insert(0, f"LOCAL {', '.join(local)}")
+            body = "".join(f"    {line}\n" for line in lines)
+            self.texts.append(f"FUNCTION {name}({', '.join(arguments.values())}) {{\n{body}}}\n")
+        return self._names[function]
+
+    def _body(
+        self, definition: ast.FunctionDef, function: Callable[..., Any], names: dict[str, str], targets: list[str]
+    ) -> tuple[list[str], list[str]]:
+        stored = [n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+        own = {name: f"l_{name}" for name in stored}
+        if own.keys() & names.keys():
+            raise TypeError(f"{function.__name__} must not assign to its arguments.")
+        expressions = _Expressions(self, function, names | own)
+        return list(self._statements(definition.body, expressions, targets)), list(own.values())
+
+    def _statements(
+        self, statements: Sequence[ast.stmt], expressions: _Expressions, targets: list[str]
+    ) -> Iterator[str]:
+        for k, statement in enumerate(statements):
+            match statement:
+                case ast.Expr(value=ast.Constant(value=str())):  # a docstring
+                    continue
+                case ast.Assign(targets=[ast.Name() as target]):
+                    yield f"{expressions.text(target)} = {expressions.text(statement.value)}"
+                case ast.If():
+                    returns = isinstance(statement.body[-1], ast.Return)
+                    rest = [*statement.orelse, *statements[k + 1 :]] if returns else statement.orelse
+                    yield f"if ({expressions.text(statement.test)}) {{"
+                    yield from (f"    {line}" for line in self._statements(statement.body, expressions, targets))
+                    if rest:
+                        yield "} else {"
+                        yield from (f"    {line}" for line in self._statements(rest, expressions, targets))
+                    yield "}"
+                    if returns:
+                        return
+                case ast.Return(value=ast.expr() as value):
+                    values = value.elts if isinstance(value, ast.Tuple) else [value]
+                    for result, each in zip(targets, values, strict=True):
+                        yield f"{result} = {expressions.text(each)}"
+                case _:
+                    raise TypeError(f"A cell's function cannot have the statement: {ast.unparse(statement)}")
+
+
+class _Expressions(ast.NodeTransformer):
+    """Expressions of one function: its names as those of the mechanism, what it calls translated too."""
+
+    def __init__(self, writer: _Writer, function: Callable[..., Any], names: dict[str, str]) -> None:
+        self._writer, self._names = writer, names
+        self._globals: dict[str, Any] = function.__globals__
+
+    def text(self, node: ast.expr) -> str:
+        """An expression, which NMODL writes as Python does."""
+        return ast.unparse(self.visit(node))
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        value = self._globals.get(node.id)
+        if node.id in self._names:
+            return ast.Name(self._names[node.id], node.ctx)
+        if isinstance(value, FunctionType):
+            return ast.Name(self._writer.function(value), node.ctx)
+        if isinstance(value, float):
+            return ast.Constant(value)
+        if value is None and node.id in _BUILTIN:
+            return ast.Name(_BUILTIN[node.id], node.ctx)
+        raise TypeError(f"A cell's function may not use {node.id}.")
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        if ast.unparse(node) != "math.exp":
+            raise TypeError(f"A cell's function may only use math.exp, not {ast.unparse(node)}.")
+        return ast.Name("exp", node.ctx)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        if not isinstance(node.op, ast.USub):
+            raise TypeError(f"A cell's function may not use {ast.unparse(node)}.")
+        return ast.BinOp(ast.Constant(0.0), ast.Sub(), self.visit(node.operand))  # NMODL has no a * -b
+
+
+def _definition(function: Callable[..., Any]) -> ast.FunctionDef:
+    definition = ast.parse(dedent(inspect.getsource(function))).body[0]
+    assert isinstance(definition, ast.FunctionDef)
+    return definition

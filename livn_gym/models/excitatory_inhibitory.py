@@ -1,0 +1,66 @@
+"""What the cultures of excitatory and inhibitory cells share: receptors and where they sit."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Literal
+
+from livn_gym.errors import unknown_name
+from livn_gym.models.base import Cell, Compartment, Model, Receptor
+
+_AMPA = Receptor("AMPA", reversal_mV=0.0, tau_rise_ms=0.5, tau_decay_ms=3.0)
+_NMDA = Receptor("NMDA", reversal_mV=0.0, tau_rise_ms=10.0, tau_decay_ms=35.0, magnesium_mM=1.0)
+_RECEPTORS: dict[str, dict[str, Receptor]] = {
+    "EXC": {"AMPA": _AMPA, "NMDA": _NMDA, "GABA_A": Receptor("GABA_A", -60.0, 0.3, 6.2)},
+    "INH": {"AMPA": _AMPA, "NMDA": _NMDA, "GABA_A": Receptor("GABA_A", -60.0, 0.08, 4.8)},
+}
+
+
+class ExcitatoryInhibitory(Model):
+    """Cells of the populations EXC and INH, in whatever system they are.
+
+    Excitatory input and noise of EXC cells arrive at the dendrite, everything else at the soma.
+
+    Args:
+        exc: Parameters of EXC cells.
+        inh: Parameters of INH cells.
+    """
+
+    @abstractmethod
+    def __init__(self, exc: Cell, inh: Cell) -> None:
+        self._cells: dict[str, Cell] = {"EXC": exc, "INH": inh}
+
+    @property
+    def cells(self) -> Mapping[str, Cell]:
+        """Parameters of the EXC and the INH cells."""
+        return self._cells
+
+    def receptor(self, post: str, name: str) -> Receptor:
+        """AMPA, NMDA or GABA_A on EXC or INH.
+
+        Raises:
+            UnknownName: No such population or receptor.
+        """
+        self.cell(post)
+        if name not in _RECEPTORS[post]:
+            raise unknown_name("receptor", name, _RECEPTORS[post])
+        return _RECEPTORS[post][name]
+
+    def receptor_site(self, post: str, name: str) -> Compartment:
+        """The dendrite for AMPA and NMDA on EXC, the soma for the rest.
+
+        Raises:
+            UnknownName: No such population or receptor.
+        """
+        self.receptor(post, name)
+        return "dendrite" if post == "EXC" and name in ("AMPA", "NMDA") else "soma"
+
+    def noise_site(self, population: str, sign: Literal["e", "i"]) -> Compartment:
+        """The dendrite for excitatory noise on EXC, the soma for the rest.
+
+        Raises:
+            UnknownName: No such population.
+        """
+        self.cell(population)
+        return "dendrite" if population == "EXC" and sign == "e" else "soma"

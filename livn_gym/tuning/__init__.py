@@ -1,0 +1,31 @@
+"""Tuning and validation of cultures: targets, the protocol under which they are measured, and the search."""
+
+from livn_gym.tuning.bench import Bench, Cultures
+from livn_gym.tuning.measurement import MEASURES, Measure, measure
+from livn_gym.tuning.page import page
+from livn_gym.tuning.protocol import Observation, Protocol, observe
+from livn_gym.tuning.result import write_params
+from livn_gym.tuning.study import Tuned, tune
+from livn_gym.tuning.targets import Target, Targets, load
+from livn_gym.tuning.validation import Report, validate, validation_sets
+
+__all__ = [
+    "MEASURES",
+    "Bench",
+    "Cultures",
+    "Measure",
+    "Observation",
+    "Protocol",
+    "Report",
+    "Target",
+    "Targets",
+    "Tuned",
+    "load",
+    "measure",
+    "observe",
+    "page",
+    "tune",
+    "validate",
+    "validation_sets",
+    "write_params",
+]

@@ -1,0 +1,245 @@
+"""A culture on one page: how it fires by itself and what stimulation does. matplotlib is imported on first use."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from livn_gym import measures
+from livn_gym.envs.rendering import COLOURS, check_available
+from livn_gym.tuning.measurement import (
+    AVALANCHE_BIN_MS,
+    MEASURES,
+    SPECTRUM_BIN_MS,
+    cell_rates_hz,
+    evoked_maps_hz,
+)
+from livn_gym.tuning.protocol import BIN_MS, Observation
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from livn_gym.tuning.validation import Report
+
+RASTER_MS = 20_000.0
+RASTER_CELLS = 300
+"""Of larger cultures only every k-th cell stands in the raster."""
+
+GREY = "#808080"
+
+
+def page(observation: Observation, report: Report | None = None) -> Figure:
+    """Raster, rates, intervals, avalanches, spectrum, amplitude curve and maps of one graph's cultures.
+
+    Args:
+        observation: Of a graph whose cultures were stimulated too.
+        report: Its verdicts are listed beside the figures.
+
+    Returns:
+        A figure without window or global state; ``figure.savefig(path)`` writes it.
+
+    Raises:
+        BackendUnavailable: matplotlib is not installed.
+    """
+    check_available()
+    figure = import_module("matplotlib.figure").Figure(figsize=(13.0, 8.0), dpi=85)
+    grid = figure.add_gridspec(3, 5, left=0.045, right=0.985, bottom=0.06, top=0.92, hspace=0.42, wspace=0.36)
+    raster = figure.add_subplot(grid[0, :4])
+    _raster(raster, observation)
+    _verdicts(figure.add_subplot(grid[:, 4]), report)
+    for k, draw in enumerate((_rates, _intervals, _avalanches, _spectrum)):
+        draw(figure.add_subplot(grid[1, k]), observation)
+    _curve(figure.add_subplot(grid[2, 0]), observation)
+    _pulse_response(figure.add_subplot(grid[2, 1]), observation)
+    for k in (2, 3):
+        _map(figure, figure.add_subplot(grid[2, k]), observation, k - 2)
+    if report is not None:
+        figure.suptitle(f"{report.title}: {_setting(report)}", x=0.045, ha="left", fontsize=11, fontweight="bold")
+    return figure
+
+
+def _setting(report: Report) -> str:
+    s = report.setting
+    return f"{s['backend']}, {s['dt_ms']} ms, {str(s['scheme']).replace('_', ' ')}, {s['precision']}"
+
+
+def _title(axes: Any, text: str) -> None:
+    axes.set_title(text, loc="left", fontsize=9, fontweight="bold")
+    axes.tick_params(labelsize=7)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set_size(8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _raster(axes: Any, observation: Observation) -> None:
+    system = observation.env.system
+    shown_ms = min(RASTER_MS, observation.rest.duration_ms)
+    _, gid, t = observation.rest[0].slice(0.0, shown_ms).spikes
+    every = max(1, system.num_neurons // RASTER_CELLS)
+    for population, colour in zip(system.populations, COLOURS, strict=False):
+        own = (gid >= population.start) & (gid < population.stop) & (gid % every == 0)
+        size = float(np.clip(150.0 * every / system.num_neurons, 0.7, 6.0))
+        axes.plot(t[own] / 1e3, gid[own], "|", color=colour, markersize=size, label=population.name)
+    counts = measures.population_counts(t, shown_ms, 50.0) / system.num_neurons * 20.0
+    rate = axes.twinx()
+    rate.stairs(counts, np.arange(len(counts) + 1) * 0.05, color="black", linewidth=0.8)
+    rate.set_ylim(0, max(4.0 * counts.max(), 1.0))
+    rate.set_ylabel("Hz a cell, 50 ms (line)", fontsize=7)
+    rate.tick_params(labelsize=7)
+    axes.set(xlim=(0, shown_ms / 1e3), ylim=(-1, system.num_neurons), xlabel="time (s)", ylabel="cell")
+    one_of = "" if every == 1 else f", every {every}th cell"
+    _title(axes, f"At rest: one culture{one_of}; " + ", ".join(_legend(system.populations)))
+
+
+def _legend(populations: Any) -> list[str]:
+    names = {"#0072B2": "blue", "#D55E00": "orange", "#009E73": "green", "#CC79A7": "pink", "#56B4E9": "light blue"}
+    return [f"{p.name} {names[c]}" for p, c in zip(populations, COLOURS, strict=False)]
+
+
+def _rates(axes: Any, observation: Observation) -> None:
+    system = observation.env.system
+    cultures = range(observation.num_cultures)
+    rates = np.array([cell_rates_hz(observation.rest[b], system.num_neurons) for b in cultures])
+    positive = rates[rates > 0]
+    if len(positive):
+        low, high = np.floor(np.log10(positive.min()) * 4) / 4, np.ceil(np.log10(positive.max()) * 4) / 4
+        bins = np.logspace(low, max(high, low + 0.5), 25)
+        for population, colour in zip(system.populations, COLOURS, strict=False):
+            own = rates[:, population.start : population.stop]
+            axes.hist(own[own > 0], bins, color=colour, alpha=0.6, label=population.name)
+        axes.set_xscale("log")
+        ticks = [x for x in (0.03, 0.1, 0.3, 1, 2, 3, 5, 10, 20, 30) if bins[0] <= x <= bins[-1]]
+        axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
+        axes.minorticks_off()
+        axes.legend(fontsize=7, frameon=False)
+    axes.set(xlabel="rate of a cell (Hz)", ylabel="cells, all cultures")
+    _title(axes, "Rates")
+
+
+def _intervals(axes: Any, observation: Observation) -> None:
+    found = [measures.intervals(*observation.rest[b].spikes[1:])[1] for b in range(observation.num_cultures)]
+    intervals = np.concatenate(found)
+    if len(intervals):
+        bins = np.logspace(0, 4, 60)
+        axes.hist(intervals, bins, color=GREY)
+        axes.set_xscale("log")
+    axes.set(xlabel="interval (ms)", ylabel="intervals")
+    _title(axes, "Interspike intervals")
+
+
+def _avalanches(axes: Any, observation: Observation) -> None:
+    """Sizes of avalanches, and those of the same spikes at random times."""
+    rest = observation.rest
+    generator = np.random.default_rng(0)
+    real: list[np.ndarray] = []
+    chance: list[np.ndarray] = []
+    for b in range(observation.num_cultures):
+        t = rest[b].spikes[2]
+        for times, sizes in ((t, real), (generator.uniform(0.0, rest.duration_ms, len(t)), chance)):
+            counts = measures.population_counts(times, rest.duration_ms, AVALANCHE_BIN_MS)
+            sizes.append(measures.avalanches(counts)[0])
+    for sizes, style, label in ((real, {"color": COLOURS[0]}, "culture"), (chance, {"color": GREY}, "random times")):
+        values = np.sort(np.concatenate(sizes))
+        if len(values):
+            axes.plot(values, 1.0 - np.arange(len(values)) / len(values), label=label, **style)
+    axes.set(xlabel="size (spikes)", ylabel="share at least so large")
+    if axes.lines:
+        axes.set(xscale="log", yscale="log")
+        axes.legend(fontsize=7, frameon=False)
+    _title(axes, f"Avalanches, {AVALANCHE_BIN_MS:g} ms")
+
+
+def _spectrum(axes: Any, observation: Observation) -> None:
+    rest = observation.rest
+    segment = round(2000.0 / SPECTRUM_BIN_MS)
+    powers = []
+    for b in range(observation.num_cultures):
+        counts = measures.population_counts(rest[b].spikes[2], rest.duration_ms, SPECTRUM_BIN_MS)
+        frequency, density = measures.welch(counts, 1000.0 / SPECTRUM_BIN_MS, segment)
+        powers.append(density)
+    mean = np.mean(powers, axis=0)
+    inside = (frequency >= 1.0) & (frequency <= 50.0)
+    if (mean[inside] > 0).all():
+        axes.loglog(frequency[frequency >= 0.5], mean[frequency >= 0.5], color=GREY, linewidth=1)
+        slope, offset = np.polyfit(np.log10(frequency[inside]), np.log10(mean[inside]), 1)
+        line = 10 ** (offset + slope * np.log10(frequency[inside]))
+        axes.loglog(frequency[inside], line, color=COLOURS[1], label=f"slope {slope:.2f}")
+        axes.legend(fontsize=7, frameon=False)
+    axes.set(xlabel="frequency (Hz)", ylabel="power of the spike count")
+    _title(axes, "Spectrum")
+
+
+def _curve(axes: Any, observation: Observation) -> None:
+    assert observation.levels is not None
+    n, levels = observation.env.system.num_neurons, np.array(observation.protocol.levels_uA)
+    rates = observation.levels / n * 1e3 / BIN_MS
+    mean = rates.mean(axis=(0, 2))
+    axes.fill_between(levels, *np.quantile(rates, (0.1, 0.9), axis=(0, 2)), color=COLOURS[0], alpha=0.2)
+    axes.plot(levels, mean, "o-", color=COLOURS[0], markersize=3, label="mean; 80 % of 100 ms")
+    axes.axhline(mean[0], color=GREY, linewidth=0.8, linestyle=":")
+    axes.set(xlabel=f"uA, all electrodes at {observation.protocol.pulse_rate_hz:g} Hz", ylabel="Hz a cell")
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=7, frameon=False, loc="lower right")
+    _title(axes, "Amplitude curve")
+
+
+def _pulse_response(axes: Any, observation: Observation) -> None:
+    """Spikes after a pulse of the standard stimulation."""
+    stimulated = observation.stimulated
+    assert stimulated is not None
+    period = 1e3 / observation.protocol.pulse_rate_hz
+    n = observation.env.system.num_neurons * observation.num_cultures * stimulated.duration_ms / period
+    bins = np.linspace(0.0, period, 51)
+    _, gid, t = stimulated.spikes
+    bottom = np.zeros(50)
+    for population, colour in zip(observation.env.system.populations, COLOURS, strict=False):
+        own = (gid >= population.start) & (gid < population.stop)
+        height = np.histogram(t[own] % period, bins)[0] / n / (bins[1] * 1e-3)
+        axes.stairs(bottom + height, bins, baseline=bottom, fill=True, color=colour, alpha=0.8, label=population.name)
+        bottom = bottom + height
+    axes.set(xlabel="time since the pulse (ms)", ylabel="Hz a cell", xlim=(0, period))
+    axes.legend(fontsize=7, frameon=False)
+    _title(axes, f"After a pulse of {observation.protocol.standard_uA:g} uA")
+
+
+def _map(figure: Any, axes: Any, observation: Observation, which: int) -> None:
+    """What one electrode adds to the rates of the cells: the first and the middle one of those mapped."""
+    electrodes = observation.electrodes
+    if electrodes is None or observation.evoked is None or which >= len(electrodes):
+        axes.axis("off")
+        return
+    row = len(electrodes) // 3 if which == 0 else 2 * len(electrodes) // 3
+    if len(electrodes) == 1:
+        row = 0
+    system, maps = observation.env.system, evoked_maps_hz(observation)
+    limit = max(float(np.quantile(np.abs(maps), 0.995)), 1.0)
+    xy = system.positions[:, :2]
+    size = float(np.clip(4000.0 / system.num_neurons, 1.0, 40.0))
+    shown = axes.scatter(*xy.T, c=maps[row], s=size, cmap="RdBu_r", vmin=-limit, vmax=limit, linewidths=0)
+    axes.plot(*system.electrodes[:, :2].T, "s", color=GREY, markersize=2, fillstyle="none", linewidth=0.5)
+    axes.plot(*system.electrodes[electrodes[row], :2], "*", color="black", markersize=9)
+    axes.set_aspect("equal")
+    axes.set(xlabel="um")
+    figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03).ax.tick_params(labelsize=7)
+    _title(axes, f"Evoked Hz, electrode {electrodes[row]} at {observation.protocol.max_uA:g} uA")
+
+
+def _verdicts(axes: Any, report: Report | None) -> None:
+    axes.axis("off")
+    if report is None:
+        return
+    last = len(report.sets) - 1
+    axes.text(0.0, 1.0, f"Targets, {report.sets[last].name}", fontsize=9, fontweight="bold", va="top")
+    lines = [name for name in report.measures if name in report.targets.targets]
+    for k, name in enumerate(lines, start=1):
+        target, verdict = report.targets.targets[name], report.verdict(name) or ""
+        value = report.spread(name, last).value
+        y = 1.0 - k * 0.045
+        colour = {"ok": "black", "off": "#9a6a00", "MISSED": "#b00000"}[verdict]
+        axes.text(0.0, y, MEASURES[name].label, fontsize=7.5, va="top", color=colour)
+        text = f"{value:.3g} {MEASURES[name].unit}; {target.band}: {verdict}"
+        axes.text(1.0, y - 0.018, text, fontsize=7.5, va="top", ha="right", color=colour)
+    axes.set(xlim=(0, 1), ylim=(0, 1))

@@ -1,0 +1,78 @@
+"""What a search found, as a TOML of parameters that says where it comes from."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import livn_gym
+from livn_gym.atomic import replacing
+from livn_gym.tuning.targets import Targets
+
+DIGITS = 4
+"""Significant digits of parameters: the search's noise is far coarser."""
+
+
+def write_params(path: str | Path, params: Mapping[str, float], provenance: Mapping[str, Any], comment: str) -> None:
+    """Write parameters in the layout of ``configs/params``.
+
+    Args:
+        path: Where to.
+        params: Complete parameters, by key.
+        provenance: Goes into a table of that name: strings, numbers, lists, and mappings of these.
+        comment: First line of the file.
+    """
+    lines = [f"# {comment}", "# Weights and noise in nS, time constants in ms.", ""]
+    tables: dict[str, dict[str, float]] = {"weights": {}}
+    for key, value in params.items():
+        prefix, _, rest = key.partition("-")
+        population, _, name = rest.rpartition("-")
+        table, name = ("weights", rest) if prefix == "weight" else (f"{prefix}.{population}", name)
+        tables.setdefault(table, {})[name] = value
+    for table, values in tables.items():
+        lines += [f"[{table}]", *(f"{name} = {rounded(value)!r}" for name, value in values.items()), ""]
+    plain = {key: value for key, value in provenance.items() if not isinstance(value, Mapping)}
+    lines += ["[provenance]", *(f"{key} = {_toml(value)}" for key, value in plain.items())]
+    for key, value in provenance.items():
+        if isinstance(value, Mapping):
+            lines += ["", f"[provenance.{key}]", *(f"{name} = {_toml(x)}" for name, x in value.items())]
+    with replacing(path) as part:
+        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def rounded(value: float) -> float:
+    """A parameter with the digits that mean something."""
+    return float(f"{float(value):.{DIGITS}g}")
+
+
+def provenance(system: str, variant: str | None, targets: Targets, **found: Any) -> dict[str, Any]:
+    """What every set says of itself, and ``found`` behind it."""
+    about: dict[str, Any] = {"system": system}
+    if variant:
+        about["variant"] = variant
+    about |= {"targets": targets.name, "date": date.today().isoformat(), "version": livn_gym.__version__}
+    commit = _commit()
+    return about | ({"commit": commit} if commit else {}) | found
+
+
+def _commit() -> str | None:
+    """The checkout's commit, with a mark where files differ from it; None where there is no checkout."""
+    folder = Path(livn_gym.__file__).parent
+    try:
+        command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    return "[" + ", ".join(_toml(item) for item in value) + "]"

@@ -1,0 +1,219 @@
+"""Search for parameters that reach the targets: an Optuna study that lies on disk and can be resumed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from livn_gym.errors import BackendUnavailable, InvalidInput
+from livn_gym.parameters import tuned
+from livn_gym.tuning.bench import Bench, Cultures, Values, graph
+from livn_gym.tuning.protocol import Protocol
+from livn_gym.tuning.targets import Targets
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial
+
+TRAINING = Cultures("training", (None, 101, 102), (1000, 1001))
+"""Cultures that the search looks at."""
+
+CONFIRMATION = Cultures("confirmation", (None, 101, 102, 103), (1000, 1001, 1002, 1003, 1004))
+"""On which the best are compared: more of them, for longer."""
+
+FIRST_TRIALS, NEARBY = 16, 0.08
+"""Sets tried at first, and their standard deviation around the start as a share of each parameter's range."""
+
+ALIVE_HZ = (0.2, 12.0)
+"""A set whose first graph fires outside this range is not tried on the others."""
+
+
+def search_protocol(protocol: Protocol) -> Protocol:
+    """A shorter form of a protocol: enough to tell a good set from a bad one."""
+    return replace(
+        protocol,
+        rest_ms=min(protocol.rest_ms, 40_000.0),
+        stimulated_ms=min(protocol.stimulated_ms, 4000.0),
+        level_ms=1000.0,
+        pause_ms=500.0,
+        map_electrodes=min(protocol.map_electrodes, 4),
+    )
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a search found.
+
+    Attributes:
+        params: Complete parameters, by key.
+        values: Mean of every measure over the confirmation's cultures.
+        trials: Number of parameter sets that were tried.
+        number: The trial that was chosen.
+        cultures: The cultures on which ``values`` were taken.
+        setting: Of the simulation: backend, dt (ms), scheme, precision.
+    """
+
+    params: dict[str, float]
+    values: Values
+    trials: int
+    number: int
+    cultures: Cultures
+    setting: dict[str, str | float]
+
+
+def tune(
+    system: str,
+    targets: Targets,
+    study_path: str | Path,
+    *,
+    trials: int = 200,
+    seed: int = 0,
+    start: Mapping[str, float] | None = None,
+    cultures: Cultures = TRAINING,
+    confirmation: Cultures = CONFIRMATION,
+    finalists: int = 4,
+    on_trial: Callable[[Study, FrozenTrial], object] | None = None,
+    comm: Any = None,
+    **options: Any,
+) -> Tuned:
+    """Search the parameters of a predefined system within the targets' bounds.
+
+    Every trial puts ``cultures`` through a shorter form of the protocol; each group of targets is an objective of a
+    multi-objective tree-structured Parzen estimator. The best few by the sum of objectives then go through the whole
+    protocol on ``confirmation``, and the best of those is returned. The study lies in a journal file, to which
+    several processes, or the ranks of ``comm``, may add at once; a study that was ended goes on where it was.
+
+    Args:
+        system: Name of a predefined system.
+        targets: What is wanted, and what may be changed.
+        study_path: The journal file; made if it is not there.
+        trials: How many trials the study shall have in the end.
+        seed: Of the search.
+        start: Parameters to start from, of which those in ``targets.search`` are changed; default the shipped ones.
+        cultures: Cultures of a trial.
+        confirmation: Cultures on which the finalists are compared.
+        finalists: How many.
+        on_trial: Is called after every trial.
+        comm: MPI communicator whose ranks share the study; each gets the result.
+        **options: Further arguments of ``Env``; the profile ``"fast"`` where they say nothing.
+
+    Returns:
+        The parameters and what they reached.
+
+    Raises:
+        BackendUnavailable: Optuna is not installed.
+        InvalidInput: There is nothing to search, or the study is of other targets.
+        UnknownName: The search names a parameter that the system has not.
+    """
+    if find_spec("optuna") is None:
+        raise BackendUnavailable("Tuning needs Optuna: pip install 'livn_gym[tune]'.")
+    if not targets.search:
+        raise InvalidInput(f"The targets {targets.name!r} have no [search]: nothing may be changed.")
+    options = {"profile": "fast"} | options
+    base = dict(start) if start is not None else tuned(graph(system, None))
+    rank = 0 if comm is None else comm.Get_rank()
+    study = open_study(study_path, system, targets, seed + rank, base, comm)
+    with Bench(system, cultures, search_protocol(targets.protocol), **options) as bench:
+        bench.env.set_params(base | {key: low for key, (low, _) in targets.search.items()})  # unknown keys end it here
+
+        def objective(trial: Trial) -> list[float]:
+            params = base | {key: trial.suggest_float(key, *bounds) for key, bounds in targets.search.items()}
+            values = bench.measure(params, stop=lambda seen: not ALIVE_HZ[0] < _mean(seen)["rate_hz"] < ALIVE_HZ[1])
+            for name, value in _mean(values).items():
+                if np.isfinite(value):
+                    trial.set_user_attr(name, value)
+            return list(targets.objectives(values).values())
+
+        from optuna.study import MaxTrialsCallback
+        from optuna.trial import TrialState
+
+        done = (TrialState.COMPLETE,)
+        callbacks = [MaxTrialsCallback(trials, states=done), *([on_trial] if on_trial else [])]
+        if len(study.get_trials(deepcopy=False, states=done)) < trials:
+            study.optimize(objective, callbacks=callbacks)  # type: ignore[arg-type]
+        setting = bench.setting
+    if comm is not None:
+        comm.Barrier()
+    result = None
+    if rank == 0:
+        ranked = sorted(study.get_trials(deepcopy=False, states=done), key=lambda trial: sum(trial.values))
+        sets = [(trial.number, base | trial.params) for trial in ranked[:finalists]]
+        with Bench(system, confirmation, targets.protocol, **options) as bench:
+            compared = [(number, params, bench.measure(params)) for number, params in sets]
+        number, params, values = min(compared, key=lambda item: sum(targets.objectives(item[2]).values()))
+        result = Tuned(params, _mean(values), len(ranked), number, confirmation, setting)
+    found: Tuned = result if comm is None else comm.bcast(result)  # type: ignore[assignment]
+    return found
+
+
+def open_study(
+    path: str | Path, system: str, targets: Targets, seed: int, base: Mapping[str, float], comm: Any = None
+) -> Study:
+    """The study of a journal file, new or as it was left; a new one begins with the start's own values.
+
+    Raises:
+        InvalidInput: The file's folder does not exist, or the study is another system's or of other targets.
+    """
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise InvalidInput(f"There is no folder {str(path.parent)!r} for the study.")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, constant_liar=True, n_startup_trials=FIRST_TRIALS
+        )
+    storage = JournalStorage(JournalFileBackend(str(path)))
+    first = comm is None or comm.Get_rank() == 0
+    if not first:
+        comm.Barrier()
+    study = optuna.create_study(
+        study_name="livn_gym",
+        storage=storage,
+        sampler=sampler,
+        directions=["minimize"] * len(targets.groups),
+        load_if_exists=True,
+    )
+    about = {"system": system, "groups": targets.groups, "search": {k: list(v) for k, v in targets.search.items()}}
+    if first:
+        known = {key: study.user_attrs[key] for key in about if key in study.user_attrs}
+        if known and known != about:
+            raise InvalidInput(f"{path} holds a study of {known['system']} with other targets; take another file.")
+        if not known:
+            for key, value in about.items():
+                study.set_user_attr(key, value)
+            for values in first_trials(targets, base, seed):
+                study.enqueue_trial(values)
+        if comm is not None:
+            comm.Barrier()
+    return study
+
+
+def first_trials(targets: Targets, base: Mapping[str, float], seed: int) -> list[dict[str, float]]:
+    """The start itself and sets near it: most of the space is silent or in seizure and teaches little."""
+    generator = np.random.default_rng(seed)
+    result = []
+    for number in range(FIRST_TRIALS):
+        values = {}
+        for key, (low, high) in targets.search.items():
+            shift = generator.normal(0.0, NEARBY * (high - low)) if number else 0.0
+            values[key] = float(np.clip(base.get(key, low) + shift, low, high))
+        result.append(values)
+    return result
+
+
+def _mean(cultures: list[Values]) -> Values:
+    """Mean of every measure over the cultures that have it."""
+    names = dict.fromkeys(name for values in cultures for name in values if name not in ("graph", "seed"))
+    columns = {name: np.array([values.get(name, np.nan) for values in cultures]) for name in names}
+    return {name: float(np.nanmean(c)) if np.isfinite(c).any() else float("nan") for name, c in columns.items()}

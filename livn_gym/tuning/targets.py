@@ -1,0 +1,171 @@
+"""Targets of a culture, and what may be changed to reach them, from TOML."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from livn_gym import config
+from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.tuning.measurement import MEASURES
+from livn_gym.tuning.protocol import Protocol
+from livn_gym.units import finite
+
+Verdict = Literal["ok", "MISSED", "off"]
+
+WORST_MISS = 5.0
+"""A measure that is farther off, or not defined, costs no more than this: what is beyond says nothing."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a measure should be.
+
+    Attributes:
+        group: Targets of one group are one objective of the search.
+        low: Lower end of the band; None leaves it open.
+        high: Upper end; None leaves it open.
+        goal: The best value; default the band's middle, or its one end and all beyond.
+        gating: Whether a culture outside the band is refused; else the target is a wish.
+    """
+
+    group: str
+    low: float | None = None
+    high: float | None = None
+    goal: float | None = None
+    gating: bool = True
+
+    def __post_init__(self) -> None:
+        """Check that there is a band and the goal lies in it."""
+        ends = [finite("A target's end", end) for end in (self.low, self.high) if end is not None]
+        if not ends or ends != sorted(set(ends)):
+            raise InvalidInput(f"A target needs low, high or both, in this order; got {self.low} ... {self.high}.")
+        if self.goal is not None and not self.holds(finite("A target's goal", self.goal)):
+            raise InvalidInput(f"A target's goal must lie in its band {self.band}, got {self.goal:g}.")
+
+    @property
+    def band(self) -> str:
+        """The band in words."""
+        if self.low is None:
+            return f"<= {self.high:g}"
+        return f">= {self.low:g}" if self.high is None else f"{self.low:g} ... {self.high:g}"
+
+    def holds(self, value: float) -> bool:
+        """Whether a value lies in the band; NaN does not."""
+        above = self.low is None or value >= self.low
+        return above and (self.high is None or value <= self.high) and not math.isnan(value)
+
+    def verdict(self, value: float) -> Verdict:
+        """``"ok"``, ``"MISSED"`` for a gating target, ``"off"`` for a wish."""
+        return "ok" if self.holds(value) else "MISSED" if self.gating else "off"
+
+    def miss(self, value: float) -> float:
+        """How far a value is from the goal: 0 there, 1 at the band's end, at most 5."""
+        if math.isnan(value):
+            return WORST_MISS
+        goal = self.goal
+        if goal is None and self.low is not None and self.high is not None:
+            goal = (self.low + self.high) / 2.0
+        end = self.low if self.high is None or (goal is not None and value < goal) else self.high
+        if end is None:  # on the goal's open side
+            return 0.0
+        if goal is None or goal == end:
+            return 0.0 if self.holds(value) else min(1.0 + abs(value - end) / max(abs(end), 1e-9), WORST_MISS)
+        off = (value - goal) / (end - goal)
+        return min(max(off, 0.0), WORST_MISS)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All targets of a kind of culture.
+
+    Attributes:
+        name: Name of the file.
+        targets: By measure.
+        search: Lowest and highest value of each parameter that the search may change.
+        protocol: The protocol under which the measures are taken.
+    """
+
+    name: str
+    targets: Mapping[str, Target]
+    search: Mapping[str, tuple[float, float]]
+    protocol: Protocol
+
+    @property
+    def groups(self) -> list[str]:
+        """The objectives' names."""
+        return list(dict.fromkeys(target.group for target in self.targets.values()))
+
+    def objectives(self, cultures: list[dict[str, float]]) -> dict[str, float]:
+        """Misses by group, summed over its measures, mean over cultures.
+
+        A gating target costs the square of its miss, a wish a quarter of the miss: it shall not outweigh the former.
+        """
+        result = dict.fromkeys(self.groups, 0.0)
+        for name, target in self.targets.items():
+            misses = [target.miss(values.get(name, math.nan)) for values in cultures]
+            costs = [miss * miss if target.gating else miss / 4.0 for miss in misses]
+            result[target.group] += sum(costs) / len(costs)
+        return result
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any], name: str) -> Self:
+        """Read a mapping laid out like the files in ``configs/targets``.
+
+        Raises:
+            UnknownName: A key or measure does not exist.
+            InvalidInput: A value is out of range.
+        """
+        _only("table of targets", mapping, ("targets", "search", "protocol"))
+        targets = {}
+        for measure, table in mapping.get("targets", {}).items():
+            _only("measure", {measure: table}, MEASURES)
+            _only(f"key of the target {measure}", table, [item.name for item in fields(Target)])
+            targets[measure] = Target(**({"group": "rest"} | table))
+        if not targets:
+            raise InvalidInput(f"The targets {name!r} are empty: there must be tables [targets.<measure>].")
+        search = {}
+        for key, bounds in mapping.get("search", {}).items():
+            if not isinstance(bounds, list) or len(bounds) != 2:
+                raise InvalidInput(f"[search] {key} must be a list of two numbers, got {bounds!r}.")
+            low = finite(f"[search] {key}", bounds[0])
+            search[key] = (low, finite(f"[search] {key}", bounds[1], above=low))
+        options = mapping.get("protocol", {})
+        _only("key of [protocol]", options, [item.name for item in fields(Protocol)])
+        return cls(name, targets, search, Protocol(**options))
+
+
+def load(source: str | Path, system: str = "", variant: str | None = None) -> Targets:
+    """Targets from a file, or those shipped.
+
+    Args:
+        source: Path of a TOML file; empty for the shipped targets.
+        system: For those: the system's name.
+        variant: For those: the variant's name.
+
+    Raises:
+        InvalidInput: The file cannot be read.
+        UnknownName: No targets are shipped for the variant.
+    """
+    if str(source):
+        path = Path(source)
+        try:
+            return Targets.from_mapping(tomllib.loads(path.read_text(encoding="utf-8")), path.stem)
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InvalidInput(f"{path} cannot be read as TOML: {error}.") from error
+    known = config.names("targets")
+    names = [f"{system}-{variant}", variant] if variant else [system, "culture"]
+    found = [name for name in names if name in known]
+    if not found:
+        raise unknown_name("variant with targets", variant, known)
+    return Targets.from_mapping(config.load("targets", found[0]), found[0])
+
+
+def _only(what: str, table: Mapping[str, Any], allowed: Any) -> None:
+    for key in table:
+        if key not in allowed:
+            raise unknown_name(what, key, allowed)

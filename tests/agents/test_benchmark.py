@@ -1,0 +1,166 @@
+"""The benchmark on the Poisson fake, in this process; and once in processes of its own on the native engine."""
+
+import json
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+from fakes import use_poisson_backend
+
+from livn_gym.agents import benchmark as bench
+from livn_gym.agents import report
+from livn_gym.errors import UnknownName
+
+OPTIONS = {"settle_ms": 200.0, "max_episode_steps": 5}
+
+
+class Here:
+    """Stands for a pool of processes and does everything at once."""
+
+    def __init__(self, *arguments, **options):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def submit(self, call, *arguments):
+        future = Future()
+        try:
+            future.set_result(call(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture
+def here(monkeypatch):
+    use_poisson_backend(monkeypatch)
+    monkeypatch.setattr(bench, "ProcessPoolExecutor", Here)
+    calls = []
+    real = bench.run
+
+    def run(job, folder):
+        calls.append(job)
+        return real(job, folder)
+
+    monkeypatch.setattr(bench, "run", run)
+    return calls
+
+
+def small(agents=("silent", "random", "proportional-integral"), seeds=2, **options):
+    return bench.jobs(["livn/EI1-v0", "livn/EI2-v0"], agents, seeds=seeds, episodes=2, options=OPTIONS, **options)
+
+
+def test_the_standard_is_every_task_on_ei2():
+    assert "livn/EI2-v0" in bench.standard_tasks() and all("EI2" in env_id for env_id in bench.standard_tasks())
+    wanted = bench.jobs(bench.standard_tasks(), bench.AGENTS)
+    assert len(wanted) == 5 * len(bench.standard_tasks()) * 7
+    budgets = [job.steps for job in wanted]
+    assert budgets == sorted(budgets, key=bool) and max(budgets) > 0  # baselines first
+
+
+def test_a_row_for_every_run_and_none_twice(here, tmp_path):
+    told = []
+    rows = bench.benchmark(small(), tmp_path, report=lambda done, total, row: told.append((done, total)))
+    assert len(rows) == len(here) == 12 and told == [(k, 12) for k in range(1, 13)]
+    assert all(row["status"] == "done" and row["measure"] == "error_hz" and row["commit"] for row in rows)
+    assert {float(row["charge_nC"]) for row in rows if row["agent"] == "silent"} == {0.0}
+    again = bench.benchmark(small(seeds=3), tmp_path)
+    assert again[:12] == rows and len(here) == 18  # only the third seed was run
+    assert bench.read(tmp_path / "rows.csv") == again
+    other = bench.benchmark(small(agents=["silent"], seeds=1, steps=7), tmp_path)
+    assert len(here) == 18 and [row["agent"] for row in other] == ["silent"] * 2  # baselines have no steps
+
+
+def test_runs_of_a_seed_play_the_same_episodes(here, tmp_path):
+    rows = bench.benchmark(small(agents=["silent", "on-off"]), tmp_path)
+    by_seed = {row["seed"]: row["total_reward"] for row in rows if row["agent"] == "silent" and "EI2" in row["env"]}
+    assert by_seed["0"] != by_seed["1"]
+    other = bench.benchmark(small(agents=["silent"]), tmp_path / "other")
+    first = {bench._key(row): row["total_reward"] for row in rows if row["agent"] == "silent"}
+    assert {bench._key(row): row["total_reward"] for row in other} == first
+
+
+def test_what_is_missing_says_so(here, tmp_path):
+    wanted = small(seeds=1)
+    rows = bench.benchmark(wanted, tmp_path, hours=0)
+    assert rows == [] and here == []
+    table = report.lines(bench.summary(wanted, rows))
+    assert [line[3:5] for line in table] == [("0/1", "not run")] * 6
+    report.write(tmp_path, bench.summary(wanted, rows), {})
+    assert "not run" in (tmp_path / "table.md").read_text()
+
+
+def test_a_failed_run_stops_and_keeps_what_is_done(here, tmp_path, monkeypatch):
+    done = bench.run
+
+    def fail(job, folder):
+        if job.agent == "random":
+            raise RuntimeError("broken")
+        return done(job, folder)
+
+    monkeypatch.setattr(bench, "run", fail)
+    with pytest.raises(RuntimeError, match="broken"):
+        bench.benchmark(small(seeds=1), tmp_path, processes=1)
+    assert [row["agent"] for row in bench.read(tmp_path / "rows.csv")] == ["silent"]
+
+
+def test_summary_and_page(here, tmp_path):
+    wanted = small(seeds=3)
+    rows = bench.benchmark(wanted, tmp_path)
+    tables = bench.summary(wanted, rows)
+    entry = tables["livn/EI2-v0"]["silent"]
+    returns = [float(row["total_reward"]) for row in rows if row["env"] == "livn/EI2-v0" and row["agent"] == "silent"]
+    assert entry["returns"] == returns and entry["runs"] == entry["wanted"] == 3
+    assert entry["score"][1] <= entry["score"][0] <= entry["score"][2]
+    scaled = bench.overall(tables)
+    assert set(scaled) == {"silent", "random", "proportional-integral"}
+    assert scaled["proportional-integral"][0] > scaled["silent"][0]
+    report.write(tmp_path, tables, scaled)
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    page = tmp_path / "page.md"
+    page.write_text("Before\n<!-- table -->\nold\n<!-- end -->\nAfter\n")
+    for _ in range(2):
+        report.fill(page, tmp_path)
+    text = page.read_text()
+    assert text.startswith("Before\n") and text.endswith("After\n") and "old" not in text
+    assert text.count("| livn/EI2-v0 | silent | - | 3/3 |") == 1
+
+
+def test_scaled_returns():
+    entry = {"runs": 2, "score": None}
+    tables = {
+        "a": {name: entry | {"returns": values} for name, values in
+              {"random": [0.0, 0.0], "silent": [1.0, 3.0], "ppo": [4.0, 4.0]}.items()},
+        "b": {name: entry | {"returns": values} for name, values in
+              {"random": [-10.0, -10.0], "silent": [0.0, 0.0], "ppo": [10.0, 10.0]}.items()},
+    }  # fmt: skip
+    scaled = bench.overall(tables)
+    np.testing.assert_array_equal(scaled["ppo"], [2.0, 2.0, 2.0])
+    np.testing.assert_array_equal(scaled["random"], [0.0, 0.0, 0.0])
+    assert scaled["silent"][0] == 1.0
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(UnknownName, match="'silent'"):
+        bench.jobs(["livn/EI2-v0"], ["silnt"])
+    with pytest.raises(UnknownName, match="livn/EI2-v0"):
+        bench.jobs(["livn/EI22-v0"], ["silent"])
+
+
+@pytest.mark.slow
+def test_runs_in_processes_of_their_own(tmp_path):
+    wanted = bench.jobs(["livn/EI1-v0"], ["silent", "ppo"], seeds=2, steps=256, episodes=2, options=OPTIONS)
+    rows = bench.benchmark(wanted, tmp_path, processes=2)
+    assert sorted((row["agent"], row["seed"]) for row in rows) == [
+        ("ppo", "0"),
+        ("ppo", "1"),
+        ("silent", "0"),
+        ("silent", "1"),
+    ]
+    configs = json.loads((tmp_path / "configs.json").read_text())
+    assert configs["livn/EI1-v0"]["ppo"]["steps"] == 256
+    assert len(list((tmp_path / "runs").glob("livn-EI1-v0-ppo-*/model.zip"))) == 2

@@ -1,0 +1,117 @@
+"""The search: resumable, repeatable, with a result that says where it comes from."""
+
+import tomllib
+from dataclasses import replace
+
+import pytest
+
+from livn_gym.errors import InvalidInput, UnknownName
+from livn_gym.parameters import read_params, tuned
+from livn_gym.system import make
+from livn_gym.tuning import Cultures, Target, Targets, tune
+from livn_gym.tuning.result import provenance, rounded, write_params
+from livn_gym.tuning.study import FIRST_TRIALS, first_trials, open_study
+
+ONE = Cultures("one", (None,), (1,))
+KEY = "noise-EXC-std_e"
+
+
+@pytest.fixture
+def targets(short):
+    wanted = {"rate_hz": Target("rest", 2.0, 4.5, 3.0), "stimulated_hz": Target("stimulation", 9.0, 15.0)}
+    return Targets("mine", wanted, {KEY: (0.4, 0.9)}, short)
+
+
+@pytest.fixture
+def search(poisson, targets, tmp_path):
+    def run(trials, **changes):
+        options = {"cultures": ONE, "confirmation": ONE, "finalists": 1} | changes
+        return tune("EI1", targets, tmp_path / "study.journal", trials=trials, **options)
+
+    return run
+
+
+def test_a_study_goes_on_where_it_was(search):
+    seen = []
+    first = search(3, on_trial=lambda study, trial: seen.append(trial))
+    assert [trial.number for trial in seen] == [0, 1, 2]
+    second = search(5, on_trial=lambda study, trial: seen.append(trial))
+    assert [trial.number for trial in seen] == [0, 1, 2, 3, 4]
+    assert (first.trials, second.trials) == (3, 5)
+    assert search(5).trials == 5  # nothing left to do
+
+
+def test_the_first_trial_is_the_start_and_only_what_is_searched_changes(search):
+    seen = []
+    found = search(2, on_trial=lambda study, trial: seen.append(trial))
+    start = tuned(make("EI1"))
+    assert seen[0].params == {KEY: start[KEY]}
+    assert {key: value for key, value in found.params.items() if key != KEY} == {
+        key: value for key, value in start.items() if key != KEY
+    }
+    assert seen[0].user_attrs["rate_hz"] == pytest.approx(3.0, abs=1.5)  # the fake's, ten cells for 3 s
+    assert len(seen[0].values) == 2  # an objective a group
+    assert found.values["stimulated_hz"] == pytest.approx(10.2, abs=3.0)
+    assert found.setting["backend"] == "fake"
+
+
+def test_first_trials_lie_near_the_start_and_within_the_bounds(targets):
+    base = {KEY: 0.88}
+    tried = [values[KEY] for values in first_trials(targets, base, seed=1)]
+    assert tried[0] == 0.88 and len(set(tried)) > FIRST_TRIALS / 2
+    assert all(0.7 < value <= 0.9 for value in tried)
+    assert first_trials(targets, base, seed=1) == first_trials(targets, base, seed=1)
+
+
+def test_a_culture_that_does_not_live_is_given_up_after_one_graph(poisson, targets, tmp_path, monkeypatch):
+    from livn_gym.tuning import bench
+
+    built = []
+    observe = bench.observe
+
+    def counted(env, *arguments, **options):
+        built.append(env)
+        return observe(env, *arguments, **options)
+
+    monkeypatch.setattr(bench, "observe", counted)
+    monkeypatch.setattr("livn_gym.tuning.study.ALIVE_HZ", (10.0, 20.0))
+    two = Cultures("two", (None, 5), (1,))
+    options = {"cultures": two, "confirmation": ONE, "finalists": 1}
+    tune("EI1", targets, tmp_path / "study.journal", trials=1, **options)
+    assert len(built) == 2  # one graph of the trial, one of the confirmation
+
+
+def test_a_study_of_something_else_is_refused(search, targets, poisson, tmp_path):
+    search(1)
+    with pytest.raises(InvalidInput, match="EI1 with other targets"):
+        open_study(tmp_path / "study.journal", "EI2", targets, 0, {})
+    other = replace(targets, search={KEY: (0.1, 0.2)})
+    with pytest.raises(InvalidInput, match="other targets"):
+        open_study(tmp_path / "study.journal", "EI1", other, 0, {})
+    with pytest.raises(InvalidInput, match="no folder"):
+        open_study(tmp_path / "absent" / "study.journal", "EI1", targets, 0, {})
+    with pytest.raises(InvalidInput, match="no \\[search\\]"):
+        tune("EI1", replace(targets, search={}), tmp_path / "other.journal", trials=1)
+    with pytest.raises(UnknownName, match="noise-std"):
+        tune("EI1", replace(targets, search={"noise-std": (0.1, 0.2)}), tmp_path / "other.journal", trials=1)
+
+
+def test_parameters_are_written_as_they_are_read(targets, tmp_path):
+    params = {key: rounded(value * 1.234567) for key, value in tuned(make("EI2")).items()}
+    path = tmp_path / "EI2.toml"
+    write_params(path, params, provenance("EI2", "mine", targets, reached={"rate_hz": 3.0}, seeds=[1, 2]), "A test.")
+    assert read_params(path) == params
+    about = tomllib.loads(path.read_text())["provenance"]
+    assert (about["system"], about["variant"], about["targets"]) == ("EI2", "mine", "mine")
+    assert (about["reached"], about["seeds"]) == ({"rate_hz": 3.0}, [1, 2])
+    assert about["version"]
+
+
+def test_only_files_of_parameters_are_read(tmp_path):
+    for content, message in (("x = ", "cannot be read"), ("[other]\nx = 1", "holds no")):
+        path = tmp_path / "wrong.toml"
+        path.write_text(content)
+        with pytest.raises(InvalidInput, match=message):
+            read_params(path)
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        read_params(tmp_path / "absent.toml")

@@ -1,0 +1,115 @@
+"""Targets: bands, misses, objectives, and the files that are shipped."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livn_gym import config
+from livn_gym.errors import InvalidInput, UnknownName
+from livn_gym.parameters import ParameterSet, tuned
+from livn_gym.system import make
+from livn_gym.tuning import MEASURES, Target, Targets, load
+
+FULL = Target("g", low=2.0, high=5.0, goal=3.0)
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "miss"),
+    [
+        (FULL, 3.0, 0.0),
+        (FULL, 2.0, 1.0),
+        (FULL, 5.0, 1.0),
+        (FULL, 4.0, 0.5),
+        (FULL, 1.0, 2.0),
+        (FULL, 1e6, 5.0),
+        (FULL, math.nan, 5.0),
+        (Target("g", low=2.0, high=4.0), 3.5, 0.5),
+        (Target("g", low=2.0), 2.0, 0.0),
+        (Target("g", low=2.0), 7.0, 0.0),
+        (Target("g", low=2.0), 1.0, 1.5),
+        (Target("g", high=2.0), 3.0, 1.5),
+        (Target("g", low=3.0, goal=4.0), 5.0, 0.0),
+        (Target("g", low=3.0, goal=4.0), 3.5, 0.5),
+        (Target("g", high=0.5, goal=0.4), 0.1, 0.0),
+        (Target("g", high=0.02, goal=0.0), 0.01, 0.5),
+    ],
+)
+def test_a_miss_is_0_at_the_goal_and_1_at_the_end_of_the_band(target, value, miss):
+    assert target.miss(value) == pytest.approx(miss)
+
+
+@given(value=st.floats(-100, 100))
+def test_within_the_band_a_miss_is_at_most_1(value):
+    assert (FULL.miss(value) <= 1.0) == FULL.holds(value)
+
+
+def test_a_wish_is_off_and_not_missed():
+    assert FULL.verdict(6.0) == "MISSED"
+    assert Target("g", low=2.0, gating=False).verdict(1.0) == "off"
+    assert FULL.verdict(2.0) == FULL.verdict(5.0) == "ok"
+    assert FULL.verdict(math.nan) == "MISSED"
+
+
+def test_objectives_are_squared_misses_by_group_and_wishes_count_little():
+    targets = Targets.from_mapping(
+        {
+            "targets": {
+                "rate_hz": {"group": "a", "low": 2.0, "high": 4.0},
+                "isi_cv": {"group": "b", "low": 1.0, "high": 2.0, "gating": False},
+                "inh_hz": {"group": "a", "low": 1.0},
+            }
+        },
+        "mine",
+    )
+    cultures = [{"rate_hz": 3.0, "isi_cv": 1.0, "inh_hz": 2.0}, {"rate_hz": 5.0, "isi_cv": 1.5, "inh_hz": 2.0}]
+    # rates miss by 0 and 2: 4 / 2; intervals by 1 and 0: a quarter of 1 / 2
+    assert targets.objectives(cultures) == pytest.approx({"a": 2.0, "b": 0.125})
+
+
+@pytest.mark.parametrize("name", config.names("targets"))
+def test_shipped_targets_name_what_there_is(name):
+    targets = Targets.from_mapping(config.load("targets", name), name)
+    assert set(targets.targets) <= set(MEASURES)
+    system = make("EI1" if name == "EI1" else "EI2")
+    assert set(targets.search) <= set(ParameterSet(system).keys())
+    assert set(targets.search) <= set(tuned(system))
+
+
+@pytest.mark.parametrize(
+    ("system", "variant", "name"),
+    [("EI2", None, "culture"), ("EI1", None, "EI1"), ("unheard of", None, "culture"), ("EI2", "bursting", "bursting")],
+)
+def test_targets_are_found_by_system_or_variant(system, variant, name):
+    assert load("", system, variant).name == name
+
+
+def test_unknown_words_are_refused(tmp_path):
+    with pytest.raises(UnknownName, match="asleep"):
+        load("", "EI2", "asleep")
+    for mapping, message in (
+        ({"targets": {"rate": {"low": 1.0}}}, "rate_hz"),
+        ({"targets": {"rate_hz": {"lowest": 1.0}}}, "low"),
+        ({"target": {}}, "targets"),
+        ({"targets": {}}, "empty"),
+        ({"targets": {"rate_hz": {"low": 1.0}}, "protocol": {"rest": 1.0}}, "rest_ms"),
+        ({"targets": {"rate_hz": {"low": 1.0}}, "search": {"noise-std_e": [2.0, 1.0]}}, "noise-std_e"),
+        ({"targets": {"rate_hz": {"low": 4.0, "high": 1.0}}}, "in this order"),
+        ({"targets": {"rate_hz": {"low": 1.0, "goal": 0.5}}}, "in its band"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            Targets.from_mapping(mapping, "wrong")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[targets")
+    for path in (broken, tmp_path / "absent.toml"):
+        with pytest.raises(InvalidInput, match="cannot be read"):
+            load(path)
+
+
+def test_a_file_of_ones_own(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("[targets.rate_hz]\nlow = 1.0\nhigh = 2.0\n[protocol]\nrest_ms = 5000\nlevels_uA = [0, 5]\n")
+    targets = load(path)
+    assert (targets.name, targets.protocol.rest_ms, targets.protocol.levels_uA) == ("mine", 5000, (0, 5))
+    assert targets.groups == ["rest"]

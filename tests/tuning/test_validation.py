@@ -1,0 +1,131 @@
+"""Reports: how cultures are put together, and what a table says."""
+
+import json
+import math
+
+import pytest
+
+from livn_gym.errors import InvalidInput, UnknownName
+from livn_gym.parameters import tuned
+from livn_gym.system import make
+from livn_gym.tuning import Cultures, Report, Target, Targets, page, validate, validation_sets
+from livn_gym.tuning.validation import spread
+
+NAN = float("nan")
+
+
+def culture(graph, **values):
+    return {"graph": graph, "seed": 1.0, **values}
+
+
+def report(first, second, **targets):
+    sets = (Cultures("training", (None,), (1, 2)), Cultures("held-out", (7, 8), (1,)))
+    wanted = Targets("mine", targets, {}, None)
+    return Report("EI2", wanted, {"backend": "native"}, sets, (first, second))
+
+
+RATES = (
+    [culture(NAN, rate_hz=2.0, fastest_cell_hz=9.0), culture(NAN, rate_hz=4.0, fastest_cell_hz=60.0)],
+    [culture(7.0, rate_hz=3.0, fastest_cell_hz=8.0), culture(8.0, rate_hz=6.0, fastest_cell_hz=7.0)],
+)
+
+
+def test_cultures_are_pooled_by_mean_or_worst():
+    both = spread("rate_hz", RATES[1])
+    assert (both.value, both.sd, both.low, both.high, both.count) == (4.5, 1.5, 3.0, 6.0, 2)
+    assert spread("fastest_cell_hz", RATES[0]).value == 60.0
+    own = spread("rate_hz", RATES[0])
+    assert (own.low, own.high) == (3.0, 3.0)  # one graph, though its seed is NaN
+    assert spread("participation", RATES[0]).count == 0
+
+
+def test_a_target_is_reached_only_if_every_set_reaches_it():
+    rates = report(*RATES, rate_hz=Target("g", low=2.0, high=4.0), fastest_cell_hz=Target("g", high=50.0))
+    assert rates.verdict("rate_hz") == "MISSED"  # by the held-out graphs
+    assert rates.verdict("fastest_cell_hz") == "MISSED"  # by one training culture
+    assert rates.verdict("isi_cv") is None
+    assert rates.missed == ["rate_hz", "fastest_cell_hz"]
+    wish = report(*RATES, rate_hz=Target("g", low=2.0, high=4.0, gating=False))
+    assert (wish.verdict("rate_hz"), wish.missed) == ("off", [])
+
+
+def test_the_table_shows_bands_spreads_and_verdicts():
+    lines = report(*RATES, rate_hz=Target("g", low=2.0, high=5.0), isi_cv=Target("g", low=1.0)).markdown().splitlines()
+    assert lines[0] == "| measure | target | training (1 x 2) | held-out (2 x 1) | verdict |"
+    assert lines[2] == "| spontaneous rate (Hz) | 2 ... 5 | 3 ± 1 | 4.5 ± 1.5 [3, 6] | ok |"
+    assert lines[-1] == "| CV of intervals | >= 1 | - | - | MISSED |"
+
+
+def test_sets_share_no_seed_and_no_graph_with_the_search():
+    training, seeds, graphs = validation_sets(make("EI2"))
+    assert not set(training.seeds) & set(seeds.seeds)
+    assert training.graphs == seeds.graphs == (None,)
+    assert None not in graphs.graphs and not set(graphs.graphs) & {101, 102, 103}
+    assert [len(s) for s in (training, seeds, graphs)] == [20, 20, 20]
+
+
+def test_validation_of_the_fake(poisson, short):
+    """Poisson cells have no bursts: what the fake was built for is ok, and only that."""
+    seen = []
+    sets = [Cultures("one", (None,), (1, 2), stimulated=1), Cultures("two", (5, 6), (3,))]
+    found = validate("EI2", sets=sets, protocol=short, keep=seen.append)
+    assert [len(values) for values in found.values] == [2, 2]
+    assert [v.get("graph") for v in found.values[1]] == [5.0, 6.0]
+    assert found.spread("stimulated_hz", 0).count == 1  # the other culture is at rest
+    assert found.verdict("rate_hz") == found.verdict("stimulated_hz") == "ok"
+    assert {"bursts_per_s", "branching", "maps_identified"} <= set(found.missed)
+    assert len(seen) == 3  # every stimulated graph
+    plain = json.loads(json.dumps(found.as_dict(), allow_nan=False))
+    assert plain["sets"][0]["cultures"][0]["rate_hz"] == pytest.approx(3.0, rel=0.2)
+    assert plain["setting"]["backend"] == "fake"
+
+
+def test_a_culture_does_not_depend_on_its_company(poisson, short):
+    alone, among = (
+        validate("EI1", sets=[Cultures("x", (None,), seeds, stimulated=1)], protocol=short).values[0]
+        for seeds in ((1,), (1, 2, 3))
+    )
+    assert {k: v for k, v in among[0].items() if math.isfinite(v)} == {
+        k: v for k, v in alone[0].items() if math.isfinite(v)
+    }
+
+
+def test_the_page_draws_every_panel(poisson, short, tmp_path):
+    seen = []
+    found = validate("EI2", sets=[Cultures("x", (None,), (1,))], protocol=short, keep=seen.append)
+    figure = page(seen[0], found)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    for word in ("At rest", "Rates", "Interspike", "Avalanches", "Spectrum", "Amplitude", "After a pulse", "Evoked"):
+        assert any(title.startswith(word) for title in titles), word
+    path = tmp_path / "page.png"
+    figure.savefig(path)
+    assert path.stat().st_size > 20_000  # an empty page has some 5 kB
+
+
+def test_a_page_of_a_silent_culture_can_be_drawn(poisson, short, monkeypatch):
+    from fakes import PoissonBackend
+
+    run = PoissonBackend.run
+
+    def silent(self, *arguments):
+        return [recording.select([]) for recording in run(self, *arguments)]
+
+    monkeypatch.setattr(PoissonBackend, "run", silent)
+    seen = []
+    found = validate("EI1", sets=[Cultures("x", (None,), (1,))], protocol=short, keep=seen.append)
+    page(seen[0], found).canvas.draw()
+    assert found.spread("rate_hz", 0).value == 0.0
+    assert "rate_hz" in found.missed
+
+
+def test_what_cannot_be_validated_is_refused(short):
+    with pytest.raises(UnknownName, match="EI9"):
+        validate("EI9")
+    with pytest.raises(UnknownName, match="asleep"):
+        validate("EI2", "asleep")
+    with pytest.raises(InvalidInput, match="graphs and seeds"):
+        Cultures("none", (), (1,))
+    with pytest.raises(InvalidInput, match="stimulated"):
+        Cultures("few", (None,), (1,), stimulated=2)
+    with pytest.raises(UnknownName, match="weight-none"):
+        validate("EI1", params=tuned(make("EI1")) | {"weight-none": 1.0})
