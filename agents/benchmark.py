@@ -184,8 +184,9 @@ def benchmark(
                 running.add(pool.submit(run, job, folder / "runs" / _name(job)))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                rows.append({name: str(value) for name, value in future.result().items()})
-                write(path, [{name: row.get(name, "") for name in COLUMNS} for row in rows])
+                result = future.result()
+                rows.append({name: str(result.get(name, "")) for name in COLUMNS})
+                write(path, rows)
                 finished += 1
                 if report is not None:
                     report(finished, len(wanted), rows[-1])

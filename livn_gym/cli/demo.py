@@ -18,10 +18,8 @@ QUICK_LIMIT = 10
 def demo(
     agent: Annotated[str, typer.Option(help="ppo, sac or td3.")] = "sac",
     env_id: EnvId = "livn/EI2-v0",
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Training steps; without it the hyperparameters'.", show_default=False)
-    ] = None,
-    episodes: Annotated[int, typer.Option(min=1, help="Test episodes, the same for all agents.")] = 8,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 8000,
+    episodes: Annotated[int, typer.Option(min=1, help="Test episodes, the same for all agents.")] = 5,
     quick: Annotated[bool, typer.Option("--quick", help="All of it in short; nothing is learned.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for curve, pictures and the trained agent.")] = Path("livn-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the learner.")] = 0,

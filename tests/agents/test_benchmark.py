@@ -94,6 +94,15 @@ def test_what_is_missing_says_so(here, tmp_path):
     assert "not run" in (tmp_path / "table.md").read_text()
 
 
+def test_a_controller_without_a_target_says_so(here, tmp_path):
+    wanted = bench.jobs(["livn/EI2-Discrimination-v0"], ["on-off", "silent"], seeds=1, episodes=2, options=OPTIONS)
+    rows = bench.benchmark(wanted, tmp_path, report=lambda done, total, row: row["total_reward"])
+    assert [(row["agent"], row["status"]) for row in rows] == [("on-off", "no target"), ("silent", "done")]
+    assert rows[1]["measure"] == "accuracy" and 0 <= float(rows[1]["effect"]) <= 1
+    table = report.lines(bench.summary(wanted, bench.read(tmp_path / "rows.csv")))
+    assert [line[4] for line in table][0] == "no target" and len(bench.benchmark(wanted, tmp_path)) == len(here) == 2
+
+
 def test_a_failed_run_stops_and_keeps_what_is_done(here, tmp_path, monkeypatch):
     done = bench.run
 
