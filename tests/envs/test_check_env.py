@@ -11,7 +11,7 @@ IDS = register_all()
 SYSTEM = {env_id: gym.spec(env_id).kwargs["system"] for env_id in IDS}
 LARGE = ("EI3", "EI4")
 
-ROLLOUT_STEPS = {"EI1": 80_000, "EI2": 19_000, "EI3": 1_000, "EI4": 20}
+ROLLOUT_STEPS = {"EI1": 84_000, "EI2": 15_500, "EI3": 500, "EI4": 20}
 """Steps of random actions, shared by the ids of a system; EI4's are each id's own."""
 
 
