@@ -6,15 +6,17 @@ A folder fills with ``rows.csv`` (one line a run), ``configs.json`` (what the le
 
 from __future__ import annotations
 
+import csv
+import hashlib
 import json
 import math
+import multiprocessing
 import os
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ import numpy as np
 
 import livn_gym
 from livn_gym import config
-from livn_gym.agents import evaluate, hyperparameters, learned
+from livn_gym.agents import evaluate, hyperparameters
 from livn_gym.agents.baselines import NAMES, NoTarget
 from livn_gym.agents.statistics import aggregate
 from livn_gym.agents.train import train
@@ -126,8 +128,7 @@ def run(job: Job, folder: Path) -> dict[str, Any]:
                 eval_episodes=4,
                 options=job.options,
             )
-            trained = learned.load(folder)
-            make = lambda: trained  # noqa: E731
+            (make,) = evaluate.find([str(folder)], job.env_id).values()
         seed = evaluate.TEST_SEED + EPISODES_APART * job.seed
         played = evaluate.play({job.agent: make}, job.env_id, episodes=job.episodes, seed=seed, **job.options)
     except NoTarget:
@@ -176,7 +177,9 @@ def benchmark(
     free = sorted(os.sched_getaffinity(0))
     count = min(processes or len(free), max(1, len(waiting)))
     # Processes start anew: threads of compiled kernels do not survive a fork.
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_settle, initargs=(free,)) as pool:
+    with ProcessPoolExecutor(
+        count, mp_context=multiprocessing.get_context("spawn"), initializer=_settle, initargs=(free,)
+    ) as pool:
         running: set[Future] = set()
         while running or (waiting and time.monotonic() < deadline):
             while waiting and len(running) < count and time.monotonic() < deadline:
@@ -196,8 +199,6 @@ def benchmark(
 
 def read(path: Path) -> list[dict[str, str]]:
     """Rows of ``rows.csv``; none where there is no such file."""
-    import csv
-
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -258,8 +259,6 @@ def overall(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, 
 
 def _settle(free: Sequence[int]) -> None:
     """Keep a process to one processor, in turn, so that runs at once do not share them."""
-    import multiprocessing
-
     if hasattr(os, "sched_setaffinity"):
         number = multiprocessing.current_process()._identity[-1]
         os.sched_setaffinity(0, {free[(number - 1) % len(free)]})
@@ -275,8 +274,6 @@ def _key(row: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _name(job: Job) -> str:
-    import hashlib
-
     digest = hashlib.sha256(repr(job.key()).encode()).hexdigest()[:8]
     return f"{job.env_id.replace('/', '-')}-{job.agent}-{job.seed}-{digest}"
 
