@@ -63,9 +63,11 @@ def test_commands_and_options_exist():
         assert all(word in options for word in arguments if word.startswith("--")), line
 
 
-def test_the_table_lists_every_id_with_its_size():
+def test_the_table_lists_every_culture_with_its_size_and_every_task_has_a_line():
     rows = dict(re.findall(r"^\| `(livn/[^`]+)` \| (.*) \|$", README, flags=re.MULTILINE))
-    assert list(rows) == list(register_all())
+    assert list(rows) == [env_id for env_id in register_all() if env_id.count("-") == 1]
+    words = {env_id.split("-")[1] for env_id in register_all() if env_id.count("-") == 2}
+    assert all(f"`{word}`" in README for word in words)
     for env_id, cells in rows.items():
         config = predefined_config(env_id.removeprefix("livn/").partition("-")[0])
         neurons, channels, area, _ = cells.split(" | ")
