@@ -1,9 +1,10 @@
 """Writes the kernels of a model's populations as Python source, straight lines that Numba vectorises.
 
 The equations stand in ``livn_gym.models`` as scalar functions. They are taken over with constants in the engine's
-precision (one float64 constant would make a float32 loop half as wide) and ``math.exp`` replaced by
-a polynomial. Around them goes what every cell has: synapses, noise, stimulus, and the solve for the two voltages,
-in the order of NEURON's fixed step.
+precision (one float64 constant would make a float32 loop half as wide), ``math.exp`` replaced by a polynomial, and
+products that are added to something as fused multiply-adds, written out so that a compiler has no choice. Around them
+goes what every cell has: synapses, noise, stimulus, and the solve for the two voltages, in the order of NEURON's fixed
+step.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from typing import Any
 from livn_gym.backends.native import layout as place
 from livn_gym.backends.native.layout import Layout, W
 
+_REGISTER_BITS = 512
+"""The widest SIMD register: as many lanes go through a step's loops at a time."""
+
 _HEADER = '''"""Kernels written by livn_gym.backends.native.generate."""
 
 import numpy as np
@@ -27,7 +31,7 @@ from livn_gym.backends.native.arithmetic import INNER, philox
 from livn_gym.backends.native.arithmetic import exp{bits} as exp
 from livn_gym.backends.native.arithmetic import normal{bits} as normal
 from livn_gym.backends.native.driver import begin, deliver, finish, spread, window_end, workspace
-from livn_gym.backends.native.intrinsics import load, store, to_bits
+from livn_gym.backends.native.intrinsics import fma, load, store, to_bits
 
 T = np.float{bits}
 FLAG = np.int{bits}
@@ -51,16 +55,17 @@ def step_blocks_{tag}(S, P, group, step, steps, bucket, where, what, found):
             for event in range(bucket[slot], bucket[slot + 1]):
                 S[where[event]] += T(what[event])
             crossed = FLAG(0)
-            for lane in range({W}):
-                i = base + lane
-                {solve}
             now = WORD(step + k)
-            for lane in range({W}):
-                i = base + lane
-                {draw}
-            for lane in range({W}):
-                i = base + lane
-                {advance}
+            for part in range(base, base + {W}, {lanes}):
+                for lane in range({lanes}):
+                    i = part + lane
+                    {solve}
+                for lane in range({lanes}):
+                    i = part + lane
+                    {draw}
+                for lane in range({lanes}):
+                    i = part + lane
+                    {advance}
             if crossed > FLAG(0):
                 for lane in range({W}):
                     cell = block * {W} + lane
@@ -105,17 +110,18 @@ def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits
     calls = []
     for tag, (layout, names) in enumerate(zip(layouts, parameter_names, strict=True)):
         functions = _Functions(f"_{tag}", names, layout)
-        solve, advance = list(_solve(layout, functions)), list(_advance(layout, functions))
+        solve, advance = ([_fused(line) for line in part(layout, functions)] for part in (_solve, _advance))
         kernel = _KERNEL.format(
             tag=tag,
             name=layout.name,
             size=layout.size,
             W=W,
+            lanes=_REGISTER_BITS // bits,
             v_old=place.V_OLD * W,
             parameters=_lines((f"p_{name} = T(P[{k}])" for k, name in enumerate(names)), 1),
-            solve=_lines(solve, 4),
-            draw=_lines(_DRAW, 4),
-            advance=_lines(advance, 4),
+            solve=_lines(solve, 5),
+            draw=_lines(_DRAW, 5),
+            advance=_lines(advance, 5),
         )
         parts += [*functions.texts, kernel]
         calls.append(f"step_blocks_{tag}(S, parameters[{tag}], group, step, steps, bucket, where, what, found)")
@@ -261,7 +267,7 @@ class _Functions:
             self._names[function] = function.__name__.strip("_") + self.suffix
             definition = ast.parse(dedent(inspect.getsource(function))).body[0]
             assert isinstance(definition, ast.FunctionDef)
-            definition = _Rewriter(self, function).visit(definition)
+            definition = _Fuser().visit(_Rewriter(self, function).visit(definition))
             definition.name = self._names[function]
             text = ast.unparse(ast.fix_missing_locations(definition))
             self.texts.append(f"@njit(forceinline=True, **INNER_OPTIONS)\n{text}\n")
@@ -307,3 +313,33 @@ def _constant(value: object) -> ast.expr:
     if not isinstance(value, float):
         raise TypeError(f"Constants in a cell's function must be floats, got {value!r}.")
     return ast.Call(ast.Name("T", ast.Load()), [ast.Constant(value)], [])
+
+
+class _Fuser(ast.NodeTransformer):
+    """``a * b + c`` and its like as one fused multiply-add; addresses stay as they are."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        sign = isinstance(node.op, ast.Sub)
+        if not sign and not isinstance(node.op, ast.Add):
+            return node
+        for product, other, first in ((node.left, node.right, True), (node.right, node.left, False)):
+            if isinstance(product, ast.BinOp) and isinstance(product.op, ast.Mult):
+                a = _negative(product.left) if sign and not first else product.left
+                c = _negative(other) if sign and first else other
+                return ast.Call(ast.Name("fma", ast.Load()), [a, product.right, c], [])
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        called = ast.unparse(node.func)
+        numbers = {"load": [], "store": node.args[2:]}.get(called, node.args)
+        node.args = [self.visit(argument) if argument in numbers else argument for argument in node.args]
+        return node
+
+
+def _negative(value: ast.expr) -> ast.expr:
+    return ast.UnaryOp(ast.USub(), value)
+
+
+def _fused(line: str) -> str:
+    return ast.unparse(ast.fix_missing_locations(_Fuser().visit(ast.parse(line))))
