@@ -12,7 +12,6 @@ import argparse
 import os
 import platform
 import re
-import resource
 import statistics
 import subprocess
 import sys
@@ -254,10 +253,15 @@ def memory(runs: int) -> None:
 
 def _memory_child() -> None:
     Native("EI2", 1, EXACT).close()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _peak_resident_kB()
     Native("EI2", 256, EXACT).close()
-    rise = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(f"{rise / 1024:.0f} MB more resident memory")
+    print(f"{(_peak_resident_kB() - before) / 1024:.0f} MB more resident memory")
+
+
+def _peak_resident_kB() -> int:
+    # getrusage would count what the parent held when it started this process.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.findall(r"VmHWM:\s*(\d+)", status)[0])
 
 
 TABLES: dict[str, Callable[[int], None]] = {
