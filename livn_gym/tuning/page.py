@@ -168,6 +168,7 @@ def _spectrum(axes: Any, observation: Observation) -> None:
         line = 10 ** (offset + slope * np.log10(frequency[inside]))
         axes.loglog(frequency[inside], line, color=COLOURS[1], label=f"slope {slope:.2f}")
         axes.legend(fontsize=7, frameon=False)
+    axes.tick_params(which="minor", labelleft=False)  # a flat spectrum's would cover its neighbour
     axes.set(xlabel="frequency (Hz)", ylabel="power of the spike count")
     _title(axes, "Spectrum")
 
