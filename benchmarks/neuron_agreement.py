@@ -51,9 +51,7 @@ def main() -> None:
     parser.add_argument("--variant")
     arguments = parser.parse_args()
     targets = tuning.load("", arguments.system, arguments.variant)
-    protocol = replace(
-        targets.protocol, rest_ms=arguments.seconds * 1e3, levels_uA=(0.0, 15.0), level_ms=1000.0, map_trials=0
-    )
+    protocol = replace(targets.protocol, rest_ms=arguments.seconds * 1e3, levels_uA=(0.0, 15.0), map_trials=0)
     params = tuned(make(arguments.system), arguments.variant)
     cultures = tuning.Cultures("agreement", (None,), tuple(range(1000, 1000 + arguments.seeds)))
     found: dict[str, list[dict[str, float]]] = {}

@@ -90,7 +90,7 @@ def _raster(axes: Any, observation: Observation) -> None:
     rate.set_ylabel("Hz a cell, 50 ms (line)", fontsize=7)
     rate.tick_params(labelsize=7)
     axes.set(xlim=(0, shown_ms / 1e3), ylim=(-1, system.num_neurons), xlabel="time (s)", ylabel="cell")
-    one_of = "" if every == 1 else f", every {every}th cell"
+    one_of = "" if every == 1 else f", 1 of {every} cells"
     _title(axes, f"At rest: one culture{one_of}; " + ", ".join(_legend(system.populations)))
 
 
@@ -168,6 +168,7 @@ def _spectrum(axes: Any, observation: Observation) -> None:
         line = 10 ** (offset + slope * np.log10(frequency[inside]))
         axes.loglog(frequency[inside], line, color=COLOURS[1], label=f"slope {slope:.2f}")
         axes.legend(fontsize=7, frameon=False)
+    axes.tick_params(which="minor", labelleft=False)  # a flat spectrum's would cover its neighbour
     axes.set(xlabel="frequency (Hz)", ylabel="power of the spike count")
     _title(axes, "Spectrum")
 
@@ -191,15 +192,14 @@ def _pulse_response(axes: Any, observation: Observation) -> None:
     stimulated = observation.stimulated
     assert stimulated is not None
     period = 1e3 / observation.protocol.pulse_rate_hz
-    n = observation.env.system.num_neurons * observation.num_cultures * stimulated.duration_ms / period
     bins = np.linspace(0.0, period, 51)
     _, gid, t = stimulated.spikes
-    bottom = np.zeros(50)
     for population, colour in zip(observation.env.system.populations, COLOURS, strict=False):
         own = (gid >= population.start) & (gid < population.stop)
-        height = np.histogram(t[own] % period, bins)[0] / n / (bins[1] * 1e-3)
-        axes.stairs(bottom + height, bins, baseline=bottom, fill=True, color=colour, alpha=0.8, label=population.name)
-        bottom = bottom + height
+        cells = population.count * observation.num_cultures * stimulated.duration_ms / period
+        rate = np.histogram(t[own] % period, bins)[0] / cells / (bins[1] * 1e-3)
+        axes.stairs(np.maximum(rate, 0.1), bins, baseline=0.1, color=colour, label=population.name)
+    axes.set(yscale="log", ylim=(0.1, 1000.0))
     axes.set(xlabel="time since the pulse (ms)", ylabel="Hz a cell", xlim=(0, period))
     axes.legend(fontsize=7, frameon=False)
     _title(axes, f"After a pulse of {observation.protocol.standard_uA:g} uA")

@@ -33,7 +33,7 @@ class Protocol:
     2. Rest, without stimulation.
     3. Stimulation of all electrodes at ``standard_uA``. The onset, which often sets off a burst, is not counted.
     4. The amplitude curve: every level in turn on all electrodes, each followed by a pause. Culture b begins with
-       level b, so that what a level leaves behind falls on another one in every culture.
+       level b, so that what a level leaves behind falls on another one in every culture. Onsets are not counted.
     5. The maps: single electrodes at ``max_uA``, each followed by a pause, in an order that is rotated likewise.
 
     Pulses are biphasic, cathodic first, with equal phases. All times are ms, amplitudes uA.
@@ -41,13 +41,13 @@ class Protocol:
     Attributes:
         settle_ms: Length of stage 1.
         rest_ms: Length of stage 2.
-        onset_ms: Unrecorded begin of stage 3.
+        onset_ms: Begin of stage 3 and of every level that is not counted.
         stimulated_ms: Length of what is recorded of it.
         pulse_rate_hz: Pulses a second on a channel.
         phase_ms: Width of a phase.
         standard_uA: Amplitude of stage 3; the action in the middle of the range.
         levels_uA: Amplitudes of stage 4; the first is 0, the last the end of the range.
-        level_ms: Time at a level.
+        level_ms: Time at a level, beside the onset.
         pause_ms: Pause after a level.
         max_uA: Amplitude of stage 5.
         map_electrodes: Most electrodes that are mapped; of more, so many are taken at even distances.
@@ -64,7 +64,7 @@ class Protocol:
     phase_ms: float = 0.2
     standard_uA: float = 7.5
     levels_uA: tuple[float, ...] = (0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 10.0, 12.5, 15.0)
-    level_ms: float = 2000.0
+    level_ms: float = 1500.0
     pause_ms: float = 1000.0
     max_uA: float = 15.0
     map_electrodes: int = 64
@@ -87,7 +87,7 @@ class Protocol:
 
     def quick(self) -> Protocol:
         """A shorter form for a first look: too short for burst rates, with maps of few electrodes."""
-        return replace(self, rest_ms=10_000.0, stimulated_ms=2000.0, level_ms=1000.0, pause_ms=500.0, map_electrodes=4)
+        return replace(self, rest_ms=10_000.0, stimulated_ms=2000.0, level_ms=500.0, pause_ms=500.0, map_electrodes=4)
 
     def electrodes(self, num_channels: int) -> NDArray[np.int64]:
         """The channels that are mapped, ascending."""
@@ -102,7 +102,8 @@ class Protocol:
             + self.rest_ms
             + self.onset_ms
             + self.stimulated_ms
-            + len(self.levels_uA) * (self.level_ms + self.pause_ms)
+            + self.pause_ms
+            + len(self.levels_uA) * (self.onset_ms + self.level_ms + self.pause_ms)
             + trials * (self.map_ms + self.map_pause_ms)
         )
 
@@ -201,6 +202,7 @@ class _Stages:
         for k in range(len(levels)):
             chosen = (k + np.arange(cultures)) % len(levels)
             every = np.repeat(levels[chosen][:, None], self.env.io.num_channels, axis=1)
+            self.run(p.onset_ms, every)
             at[np.arange(cultures), chosen] = _counts(self.run(p.level_ms, every), at.shape[2])
             after[np.arange(cultures), chosen] = _counts(self.run(p.pause_ms), after.shape[2])
         return at, after

@@ -40,7 +40,7 @@ def search_protocol(protocol: Protocol) -> Protocol:
         protocol,
         rest_ms=min(protocol.rest_ms, 40_000.0),
         stimulated_ms=min(protocol.stimulated_ms, 4000.0),
-        level_ms=1000.0,
+        level_ms=500.0,
         pause_ms=500.0,
         map_electrodes=min(protocol.map_electrodes, 4),
     )

@@ -129,7 +129,7 @@ def validation_sets(system: System, seeds: int = 20, stimulated: int = 5) -> tup
     """The sets on which a shipped culture is validated, each of ``seeds`` cultures.
 
     The system's own graph with seeds that the search has seen and with others, and, of predefined systems, four
-    graphs that it has not. ``stimulated`` cultures a set go through the whole protocol, at least one a graph.
+    graphs that it has not. ``stimulated`` cultures of every graph go through the whole protocol.
     """
     own = (None,)
     stimulated = min(stimulated, seeds)
@@ -139,9 +139,8 @@ def validation_sets(system: System, seeds: int = 20, stimulated: int = 5) -> tup
     ]
     if system.name in names():
         each = max(1, seeds // len(HELD_OUT_GRAPHS))
-        few = max(1, min(stimulated // len(HELD_OUT_GRAPHS), each))
         held_out = tuple(range(HELD_OUT_SEED, HELD_OUT_SEED + each))
-        sets.append(Cultures("held-out graphs", HELD_OUT_GRAPHS, held_out, few))
+        sets.append(Cultures("held-out graphs", HELD_OUT_GRAPHS, held_out, min(stimulated, each)))
     return tuple(sets)
 
 
