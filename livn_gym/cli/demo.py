@@ -59,5 +59,8 @@ def demo(
 
     levels = {name: score.total_reward for name, score in scores.items() if name in evaluate.NAMES}
     figures.learning_curve(out / "curve.png", curve, f"{agent} on {env_id}", levels)
-    watch(trained, env_id, out / "episode.png", seed=evaluate.TEST_SEED, options=options)
-    typer.echo(f"Learning curve, an episode and the agent: {out / 'curve.png'}, {out / 'episode.png'}, {out / 'run'}")
+    own = sorted(played[f"{agent}, trained"], key=lambda episode: episode.total_reward)
+    watch(trained, env_id, out / "episode.png", seed=own[len(own) // 2].seed, options=options)
+    typer.echo(
+        f"Learning curve, the median episode and the agent: {out / 'curve.png'}, {out / 'episode.png'}, {out / 'run'}"
+    )
