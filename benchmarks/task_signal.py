@@ -1,4 +1,4 @@
-"""How well an episode's return tells agents apart, by task; prints a table for every task and one for the choice of step.
+"""How well an episode's return tells agents apart: a table of all tasks, and one for the choice of a step.
 
 Agents that do not learn play the same number of episodes. The signal is the variance of their mean returns, the noise
 the mean variance of a return between episodes of one agent; both of all steps together, so that averaging counts.
