@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.env import Env
-from livn_gym.envs.loop import make_loop
+from livn_gym.envs.loop import ClosedLoop, make_loop
 from livn_gym.envs.rendering import Renderer, check_available
+from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import ClosedError, unknown_name
 
@@ -92,7 +93,7 @@ class CultureEnv(gym.Env):
     | `backend`     | `None`              | simulator; None takes `LIVN_BACKEND`, else `"native"`    | -    |
     | `profile`     | `"fast"`            | setting of the simulation; or `"exact"`, see `Env`       | -    |
     | `dt`          | `None`              | time step of the simulation; None is the profile's       | ms   |
-    | `graph_seed`  | `None`              | another culture from the system's numbers; None its own  | -    |
+    | `graph_seed`  | `None`              | another culture of these numbers, or `"resample"`        | -    |
     | `encoding`    | `"pulse_amplitude"` | name of an encoding, or an `Encoding`                    | -    |
     | `decoding`    | `"channel_rates"`   | name of a decoding, or a `Decoding` of the step's length | -    |
     | `conditions`  | `()`                | faults, delays, drift, ablations: `docs/wrappers.md`     | -    |
@@ -112,6 +113,7 @@ class CultureEnv(gym.Env):
         task: str = "rate_tracking",
         *,
         render_mode: str | None = None,
+        graph_seed: int | str | None = None,
         **options: Any,
     ) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
@@ -119,14 +121,20 @@ class CultureEnv(gym.Env):
         self.render_mode = render_mode
         if render_mode is not None:
             check_available()
-        self._loop = make_loop(system, task, 1, **options)
+        self._loop: ClosedLoop | ResampledLoop
+        if isinstance(graph_seed, str):
+            if graph_seed != RESAMPLE:
+                raise unknown_name("graph_seed", graph_seed, (RESAMPLE,))
+            self._loop = ResampledLoop(system, task, **options)
+        else:
+            self._loop = make_loop(system, task, 1, graph_seed=graph_seed, **options)
         self.step_ms = self._loop.step_ms
         self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}
         self.action_space = self._loop.action_space
         self.observation_space = self._loop.observation_space
         self._renderer: Renderer | None = None
         if render_mode is not None:
-            self._renderer = Renderer(self._loop.env.system, self._loop.highest_charge_nC, render_mode == "human")
+            self._renderer = self._new_renderer()
         self._started = False
         self._closed = False
 
@@ -153,6 +161,9 @@ class CultureEnv(gym.Env):
         observation, (info,) = self._loop.reset([self.np_random], [seed])
         self._started = True
         if self._renderer is not None:
+            if isinstance(self._loop, ResampledLoop):  # its cells lie elsewhere
+                self._renderer.close()
+                self._renderer = self._new_renderer()
             self._renderer.clear()
             for measurement in self._loop.history[0]:
                 self._renderer.add(measurement, info.get("target_hz"))
@@ -216,6 +227,9 @@ class CultureEnv(gym.Env):
     def num_features(self) -> int:
         """F, how many entries of the observation one decoded recording takes: it begins with two of them, or none."""
         return self._loop.num_features
+
+    def _new_renderer(self) -> Renderer:
+        return Renderer(self._loop.env.system, self._loop.highest_charge_nC, self.render_mode == "human")
 
     def _render_human(self) -> None:
         if self.render_mode == "human" and self._renderer is not None:

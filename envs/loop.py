@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
@@ -130,6 +131,7 @@ class ClosedLoop:
             self.tasks[b].reset(generator)
             self.history[b].clear()
         self.conditioned.reset(np_random, chosen)
+        self._demonstrate(chosen)
         longest = self.history[0].maxlen or 0
         remembered = min(int(self.settle_ms // self.step_ms), longest)
         if self.settle_ms > remembered * self.step_ms:
@@ -196,6 +198,22 @@ class ClosedLoop:
         self.env.close()
         for task in self.tasks:
             task.close()
+
+    def _demonstrate(self, chosen: list[int]) -> None:
+        """Show each task what its culture does under the task's own command, if it asks for that."""
+        shown = [self.tasks[b].demonstration() for b in chosen]
+        first = shown[0]  # tasks are alike: all ask for as long, or none does
+        if first is None:
+            return
+        steps, skipped = (math.ceil(time / self.step_ms) for time in (first.duration_ms, first.skip_ms))
+        stimulus = self._encode(np.stack([own.command for own in shown if own is not None]))
+        features = []
+        for k in range(steps):
+            self._advance(stimulus, chosen, time_ms=(k + 1 - steps) * self.step_ms - self.settle_ms)
+            features.append([self.history[b][-1].features for b in chosen])
+        for b, mean in zip(chosen, np.mean(features[skipped:], axis=0), strict=True):
+            self.tasks[b].demonstrated(mean)
+            self.history[b].clear()
 
     def _all(self, cultures: Sequence[int] | None) -> list[int]:
         return list(range(self.num_cultures)) if cultures is None else list(cultures)

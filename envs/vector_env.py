@@ -16,6 +16,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from livn_gym.envs.loop import ClosedLoop, Info, make_loop
+from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
 from livn_gym.errors import ClosedError, InvalidInput, unknown_name
 from livn_gym.numerics import checked_seeds
 from livn_gym.units import whole_number
@@ -41,8 +42,9 @@ class CultureVectorEnv(VectorEnv):
             observation), ``"SameStep"`` (the ending step returns it, and ``info`` holds ``final_obs`` and
             ``final_info``) or ``"Disabled"`` (``reset(options={"reset_mask": mask})``).
         render_mode: None; single environments render.
-        graph_seed: One seed for all cultures' graph, a list with one for each, or ``"per_env"`` for 0, 1, 2, ...;
-            None is the predefined system.
+        graph_seed: One seed for all cultures' graph, a list with one for each, ``"per_env"`` for 0, 1, 2, ..., or
+            ``"resample"`` for a new graph in every episode of every environment, which is built at its reset; None is
+            the predefined system.
         **options: As of ``CultureEnv``.
 
     Raises:
@@ -73,16 +75,20 @@ class CultureVectorEnv(VectorEnv):
         self.autoreset_mode = _mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = None
-        graphs = _graphs(graph_seed, self.num_envs)
+        resample = isinstance(graph_seed, str) and graph_seed == RESAMPLE
+        graphs = _graphs(None if resample else graph_seed, self.num_envs)
         places: dict[int | None, list[int]] = {}
         for i, graph in enumerate(graphs):
-            places.setdefault(graph, []).append(i)
+            places.setdefault(i if resample else graph, []).append(i)
         self._places = [np.array(indices) for indices in places.values()]
-        self._loops: list[ClosedLoop] = []
+        self._loops: list[ClosedLoop | ResampledLoop] = []
         self._pool: ThreadPoolExecutor | None = None
         try:
             for graph, indices in places.items():
-                self._loops.append(make_loop(system, task, len(indices), graph_seed=graph, **options))
+                if resample:
+                    self._loops.append(ResampledLoop(system, task, **options))
+                else:
+                    self._loops.append(make_loop(system, task, len(indices), graph_seed=graph, **options))
         except BaseException:
             self.close_extras()
             raise
@@ -219,7 +225,7 @@ class CultureVectorEnv(VectorEnv):
     def _reset(self, mask: NDArray[np.bool_], seeds: Sequence[int | None]) -> dict[int, Info]:
         infos: dict[int, Info] = {}
 
-        def one(loop: ClosedLoop, places: NDArray, inside: NDArray) -> Any:
+        def one(loop: ClosedLoop | ResampledLoop, places: NDArray, inside: NDArray) -> Any:
             chosen = places[inside]
             return loop.reset([self._generators[i] for i in chosen], [seeds[i] for i in chosen], list(inside))
 
@@ -232,7 +238,7 @@ class CultureVectorEnv(VectorEnv):
         return infos
 
     def _each(
-        self, mask: NDArray[np.bool_], call: Callable[[ClosedLoop, NDArray, NDArray], T]
+        self, mask: NDArray[np.bool_], call: Callable[[ClosedLoop | ResampledLoop, NDArray, NDArray], T]
     ) -> Iterable[tuple[NDArray, T]]:
         """Call something for the environments of a mask, loop by loop; their places and the results."""
         jobs = [
@@ -274,7 +280,7 @@ def _graphs(given: int | Sequence[int] | str | None, count: int) -> list[int | N
         return [None] * count
     if isinstance(given, str):
         if given != "per_env":
-            raise unknown_name("graph_seed", given, ("per_env",))
+            raise unknown_name("graph_seed", given, ("per_env", RESAMPLE))
         return list(range(count))
     if isinstance(given, Sequence | np.ndarray):
         return list(checked_seeds(given, count))

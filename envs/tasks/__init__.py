@@ -6,7 +6,7 @@ from typing import Any
 
 from livn_gym import config, registry
 from livn_gym.env import Env
-from livn_gym.envs.tasks.base import Measurement, Task
+from livn_gym.envs.tasks.base import Demonstration, Measurement, Task
 from livn_gym.errors import unknown_name
 
 
@@ -32,4 +32,4 @@ def create(task: str, env: Env, **chosen: Any) -> Task:
     return registry.create(__name__, Task, task, {"env": env, **chosen})  # type: ignore[type-abstract]
 
 
-__all__ = ["Measurement", "Task", "create", "defaults", "names"]
+__all__ = ["Demonstration", "Measurement", "Task", "create", "defaults", "names"]

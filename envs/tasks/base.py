@@ -39,6 +39,21 @@ class Measurement:
     time_ms: float
 
 
+@dataclass(frozen=True, eq=False)
+class Demonstration:
+    """What a culture does under a command before it settles, shown to its task at every reset.
+
+    Attributes:
+        command: What goes into the encoding, ``[A]``.
+        duration_ms: How long; rounded up to whole control steps.
+        skip_ms: What is left out of the mean at the beginning.
+    """
+
+    command: NDArray
+    duration_ms: float
+    skip_ms: float
+
+
 class Task(ABC):
     """The aim of a closed loop around one culture; each lives in one file, named like its config in ``configs/tasks``.
 
@@ -70,6 +85,13 @@ class Task(ABC):
     @abstractmethod
     def reset(self, np_random: np.random.Generator) -> None:
         """Begin an episode, drawing from the environment's generator. Settling steps are not seen by the task."""
+
+    def demonstration(self) -> Demonstration | None:
+        """What the culture does before it settles; by default nothing. Asked for after ``reset``."""
+        return None
+
+    def demonstrated(self, features: NDArray[np.float64]) -> None:  # noqa: B027  (most tasks show nothing)
+        """Take the mean of the decoded recording over a demonstration, ``[F]``."""
 
     @abstractmethod
     def observation_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,0 +1,111 @@
+"""A closed loop around one culture that is another one in every episode: ``graph_seed="resample"``."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from livn_gym.env import Env
+from livn_gym.envs.loop import ClosedLoop, Info, make_loop
+from livn_gym.envs.tasks import Measurement, Task
+
+RESAMPLE = "resample"
+"""The ``graph_seed`` that means a new graph at every reset."""
+
+
+class ResampledLoop:
+    """One culture whose graph is drawn from the environment's generator at every reset; used like a ``ClosedLoop``.
+
+    Every reset makes the whole loop anew, as a new environment with that ``graph_seed`` would. Spaces, which must not
+    change, are those of the predefined culture; until the first reset it stands in. Bounds of rates count its cells by
+    electrode, and leave more than a factor of ten to what cells do.
+
+    Args:
+        system: Name of a predefined system.
+        task: Name of a task.
+        **options: As of ``make_loop``, but for ``graph_seed``.
+
+    Raises:
+        UnknownName: There is no system, task or option of that name.
+        InvalidInput: A value is out of range.
+    """
+
+    num_cultures = 1
+
+    def __init__(self, system: str, task: str, **options: Any) -> None:
+        self._what = (system, task)
+        self._options = options
+        self.graph_seed: int | None = None
+        """Of the culture of this episode; None before the first."""
+        self._loop = self._made()
+        self.action_space: spaces.Box = self._loop.action_space
+        self.observation_space: spaces.Box = self._loop.observation_space
+        self.step_ms = self._loop.step_ms
+        self.num_features = self._loop.num_features
+
+    @property
+    def env(self) -> Env:
+        """The culture of this episode."""
+        return self._loop.env
+
+    @property
+    def tasks(self) -> list[Task]:
+        """Its task, ``[1]``."""
+        return self._loop.tasks
+
+    @property
+    def history(self) -> list[deque[Measurement]]:
+        """Its last second, ``[1]``."""
+        return self._loop.history
+
+    @property
+    def highest_charge_nC(self) -> NDArray[np.float64]:
+        """What the highest command gives by each channel in a step, nC ``[C]``."""
+        return self._loop.highest_charge_nC
+
+    def reset(
+        self,
+        np_random: Sequence[np.random.Generator],
+        seeds: Sequence[int | None],
+        cultures: Sequence[int] | None = None,
+    ) -> tuple[NDArray[np.float32], list[Info]]:
+        """Draw a graph, build its culture and begin an episode; see ``ClosedLoop.reset``."""
+        self._replace(int(np_random[0].integers(2**31)))
+        return self._loop.reset(np_random, seeds)
+
+    def step(
+        self, actions: NDArray, cultures: Sequence[int] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], list[Info]]:
+        """One control step; see ``ClosedLoop.step``."""
+        return self._loop.step(actions)
+
+    def truncated(self, cultures: Sequence[int] | None = None) -> NDArray[np.bool_]:
+        """Whether the task's own time limit was reached, ``[1]``."""
+        return self._loop.truncated()
+
+    def state(self) -> dict[str, Any]:
+        """What the next step depends on; see ``ClosedLoop.state``."""
+        return {"graph_seed": self.graph_seed, "loop": self._loop.state()}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from the state of an equal loop; its culture is built first."""
+        if state["graph_seed"] != self.graph_seed:
+            self._replace(state["graph_seed"])
+        self._loop.set_state(state["loop"])
+
+    def close(self) -> None:
+        """Free the culture and what the task holds; may be called twice."""
+        self._loop.close()
+
+    def _made(self) -> ClosedLoop:
+        return make_loop(*self._what, 1, graph_seed=self.graph_seed, **self._options)
+
+    def _replace(self, graph_seed: int | None) -> None:
+        self._loop.close()
+        self.graph_seed = graph_seed
+        self._loop = self._made()
