@@ -45,6 +45,21 @@ class BurstSuppression(Task):
         self.charge_cost = finite("charge_cost", charge_cost, minimum=0.0)
         self._begin()
 
+    def _begin(self) -> None:
+        self._time_ms: float = 0.0
+        self._share: float = 0.0
+        self._peak_hz: float = 0.0
+        self._bursts: float = 0.0
+        self._quiet_s: float = LONGEST_S
+        self._bursting: bool = False
+
+
+def _checked(step_ms: float) -> float:
+    bins = round(step_ms / BIN_MS)
+    if bins < 1 or abs(bins * BIN_MS - step_ms) > 1e-6:
+        raise InvalidInput(f"step_ms must be a whole number of bins of {BIN_MS:g} ms, got {step_ms:g}.")
+    return step_ms
+
     def reset(self, np_random: np.random.Generator) -> None:
         """Forget the last episode; nothing is drawn."""
         self._begin()
@@ -76,18 +91,3 @@ class BurstSuppression(Task):
     def info(self, measurement: Measurement) -> dict[str, float]:
         """Share of the step in bursts, bursts that began in it, and the highest rate in 50 ms, Hz."""
         return {"burst_share": self._share, "bursts": self._bursts, "peak_hz": self._peak_hz}
-
-    def _begin(self) -> None:
-        self._time_ms: float = 0.0
-        self._share: float = 0.0
-        self._peak_hz: float = 0.0
-        self._bursts: float = 0.0
-        self._quiet_s: float = LONGEST_S
-        self._bursting: bool = False
-
-
-def _checked(step_ms: float) -> float:
-    bins = round(step_ms / BIN_MS)
-    if bins < 1 or abs(bins * BIN_MS - step_ms) > 1e-6:
-        raise InvalidInput(f"step_ms must be a whole number of bins of {BIN_MS:g} ms, got {step_ms:g}.")
-    return step_ms

@@ -55,6 +55,16 @@ class StimulusTiming(Task):
         self.full_response = finite("full_response", full_response, above=0.0)
         self._begin()
 
+    def _begin(self) -> None:
+        self._time_ms: float = 0.0
+        self._since_s: float = 0.0
+        self._response: float = 0.0
+        self._bursting: bool = False
+        self._pulse: bool = False
+        self._interrupted: bool = False
+        self._pulses: int = 0
+        self._interruptions: int = 0
+
     def action_space(self, commands: spaces.Box) -> spaces.Box:
         """One number, -1 ... 1."""
         if self.electrode >= commands.shape[0]:
@@ -113,13 +123,3 @@ class StimulusTiming(Task):
             "interruptions": float(self._interrupted),
             "trials": float(self._pulses + self._interruptions),
         }
-
-    def _begin(self) -> None:
-        self._time_ms: float = 0.0
-        self._since_s: float = 0.0
-        self._response: float = 0.0
-        self._bursting: bool = False
-        self._pulse: bool = False
-        self._interrupted: bool = False
-        self._pulses: int = 0
-        self._interruptions: int = 0
