@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from livn_gym.atomic import replacing
-from livn_gym.cli.common import Backend, Seed, SystemName, check_output, find_system, table
+from livn_gym.cli.common import Backend, Seed, SystemName, check_output, find_system, save_figure, table
 from livn_gym.units import whole_steps
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def simulate(
     check_output("--plot", plot, ".png", ".pdf", ".svg")
     check_output("--out", out, ".npz")
     if plot is not None:
-        from livn_gym.envs.rendering import check_available
+        from livn_gym.envs.array_map import check_available
 
         check_available()
     culture = find_system(system)
@@ -66,11 +66,9 @@ def simulate(
     Console().print(rates)
     typer.echo(f"{settle + duration:g} ms simulated in {wall_s:.1f} s")
     if plot is not None:
-        from livn_gym.plotting import raster
+        from livn_gym.plot import raster
 
-        figure = raster(recording, culture)
-        with replacing(plot) as part:
-            figure.savefig(part)
+        save_figure(raster(recording, culture), plot)
     if out is not None:
         with replacing(out) as part:
             np.savez_compressed(
