@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 import livn_gym
-from livn_gym.cli import benchmark, demo, simulate, systems, train, tune, validate, warmup
+from livn_gym.cli import benchmark, demo, export, simulate, systems, train, tune, validate, warmup
 from livn_gym.errors import InvalidInput, LivnError
 
 
@@ -61,6 +61,7 @@ app.command()(benchmark.benchmark)
 app.command("list")(systems.list_all)
 app.command()(systems.info)
 app.command()(simulate.simulate)
+app.command()(export.export)
 app.command()(systems.generate)
 app.command()(validate.validate)
 app.command()(tune.tune)
