@@ -84,9 +84,7 @@ def from_nwb(file: NWBFile) -> Session:
             arrays["electrodes_um"] = np.column_stack([file.electrodes[f"rel_{axis}"][:] for axis in "xyz"])
         units = file.units
         arrays["positions_um"] = np.column_stack([units[f"{axis}_um"][:] for axis in "xyz"])
-        gid, seconds = np.zeros(0, np.int64), np.zeros(0)
-        if "spike_times" in units.colnames:
-            gid, seconds = _ragged(units, "spike_times")
+        gid, seconds = _ragged(units, "spike_times")
         if "electrodes" in units.colnames:
             cell, channel = _ragged(units, "electrodes")
             order = np.lexsort((cell, channel))
@@ -159,7 +157,7 @@ def _add_units(file: NWBFile, session: Session) -> None:
         channels[cell].append(channel)
     names = [population.name for population in session.populations]
     population = session.population_of(np.arange(session.num_neurons))
-    # Columns of which all lists are empty are left out: HDF5 has no type for them, readers fail on them.
+    # HDF5 has no type for a column whose lists are all empty
     any_heard = len(session.heard) > 0
     for cell, place in enumerate(session.positions_um.tolist()):
         file.add_unit(
@@ -167,11 +165,10 @@ def _add_units(file: NWBFile, session: Session) -> None:
             obs_intervals=[[0.0, session.recording.duration_ms / 1000.0]],
             population=names[population[cell]],
             **{f"{axis}_um": value for axis, value in zip("xyz", place, strict=True)},
-            **({"spike_times": t_ms[order[first[cell] : first[cell + 1]]] / 1000.0} if len(gid) else {}),
+            spike_times=t_ms[order[first[cell] : first[cell + 1]]] / 1000.0,
             **({"electrodes": channels[cell]} if any_heard else {}),
         )
-    if len(gid):
-        file.units.resolution = session.recording.dt_ms / 1000.0  # spikes come at whole steps
+    file.units.resolution = session.recording.dt_ms / 1000.0  # spikes come at whole steps
 
 
 def _add_stimulus(file: NWBFile, session: Session) -> None:
