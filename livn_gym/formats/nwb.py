@@ -196,7 +196,9 @@ def _add_stimulus(file: NWBFile, session: Session) -> None:
 
 
 def _stimulus_arrays(file: NWBFile, dt_ms: float) -> dict[str, NDArray]:
-    step, column, value = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0)]
+    step: list[NDArray] = [np.zeros(0, np.int64)]
+    column: list[NDArray] = [np.zeros(0, np.int64)]
+    value: list[NDArray] = [np.zeros(0)]
     for name, series in file.stimulus.items():
         value.append(np.asarray(series.data[:]))
         step.append(np.rint(np.asarray(series.timestamps[:]) * 1000.0 / dt_ms).astype(np.int64))

@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -107,8 +108,6 @@ class Session:
             stimulus: What it got during the recording, as it was given to ``env.run``.
             culture: Which of the environment's cultures it is.
         """
-        import livn_gym
-
         if not 0 <= culture < env.num_cultures:
             raise InvalidInput(f"culture must lie in 0 ... {env.num_cultures - 1}, got {culture}.")
         system = env.system
@@ -127,7 +126,7 @@ class Session:
             scheme=env.scheme,
             precision=env.precision,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            version=livn_gym.__version__,
+            version=version("livn_gym"),
             stimulus=stimulus,
         )
 
@@ -154,12 +153,12 @@ class Session:
         changes = self.changes
         columns = 0 if self.stimulus is None else self.stimulus.num_columns
         steps, row = np.unique(changes.step, return_inverse=True)
-        values = np.full((len(steps), columns), np.nan)
+        values: NDArray[np.float64] = np.full((len(steps), columns), np.nan)
         values[row, changes.column] = changes.value
         # what did not change is what it was: the row of each column's last change, 0 before the first
         last = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(1, len(steps) + 1)[:, None]), axis=0)
-        values = np.vstack([np.zeros(columns), values])[last, np.arange(columns)]
-        return steps * self.recording.dt_ms, values
+        values = np.vstack([np.zeros((1, columns)), values])[last, np.arange(columns)]
+        return np.multiply(steps, self.recording.dt_ms, dtype=np.float64), values
 
     def population_of(self, gids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Index of the population of each cell, ``[S]``."""
@@ -233,11 +232,10 @@ class Session:
                 populations.append(Population(name, start, count))
                 start += count
             known = {field.name for field in fields(Recording)}
+            values: dict[str, Any] = {name: float(metadata[name]) for name in _NUMBERS}
+            values |= {name: np.asarray(array) for name, array in arrays.items() if name in known}
             recording = Recording(
-                **{name: float(metadata[name]) for name in _NUMBERS},
-                num_cultures=1,
-                current_compartment=metadata["current_compartment"],
-                **{name: np.asarray(array) for name, array in arrays.items() if name in known},
+                **values, num_cultures=1, current_compartment=metadata["current_compartment"]
             ).with_spikes(np.asarray(gid, dtype=np.int64), np.asarray(t_ms, dtype=np.float64))
             return cls(
                 recording=recording,
@@ -306,12 +304,13 @@ def _stimulus(told: Mapping[str, Any] | None, arrays: Mapping[str, NDArray], dt_
     if len(phase) and (phase[-1] + 1 == len(value) or (column[phase + 1] != column[phase]).any()):
         raise ValueError("a column of the stimulus never ends")
     zero = np.zeros(len(phase))
+    end = step[phase + 1] if len(phase) else step
     pulses = Pulses(
         culture=zero.astype(np.int64),
         column=column[phase],
-        onset_ms=step[phase] * dt_ms,
+        onset_ms=np.multiply(step[phase], dt_ms, dtype=np.float64),
         offset_ms=zero,
-        width_ms=(step[phase + 1] - step[phase]) * dt_ms if len(phase) else zero,
+        width_ms=np.multiply(end - step[phase], dt_ms, dtype=np.float64),
         value=value[phase],
     )
     return Stimulus.from_pulses(

@@ -1,6 +1,8 @@
 """Files written by us and read by the formats' own libraries, and back."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import libsonata
@@ -227,3 +229,14 @@ def test_what_a_format_leaves_out_is_known():
     assert left_out(made(), "sonata") == left_out(made(), "parquet")
     assert left_out(made(), "nwb") == left_out(made(), "neo") == []
     assert stimulus().charge_nC().sum() > 0
+
+
+def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code, names)
+    assert names["again"].metadata() == names["session"].metadata()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["culture.npz", "culture.nwb"]
+    assert all(f"| `{name}` | `{known.suffix}` |" in page for name, known in FORMATS.items())
