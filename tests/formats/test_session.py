@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from cultures import equal
 from fakes import use_poisson_backend
+from hypothesis import given
+from hypothesis import strategies as st
 from sessions import RECORDED, made, stimulus
 
 from livn_gym.env import Env
@@ -66,6 +68,24 @@ def test_a_dense_stimulus_comes_back(rows):
     again = Session.from_parts(session.metadata(), *session.recording.spikes[1:], session.arrays()).stimulus
     for name in ("step", "column", "value"):
         assert np.array_equal(getattr(again.schedule(0.025), name), getattr(dense.schedule(0.025), name))
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([0.0, 0.0, 1.0, -2.5]), min_size=3, max_size=3), min_size=1, max_size=12),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1999)), max_size=20, unique=True),
+)
+def test_any_spikes_and_stimulus_come_back(rows, spikes):
+    gid, step = (np.array([spike[k] for spike in spikes], dtype=np.int64) for k in (0, 1))
+    dense = Stimulus(rows, 0.1, "current")
+    session = made(recording=RECORDED.with_spikes(gid, step * 0.025), stimulus=dense)
+    again = Session.from_parts(session.metadata(), *session.recording.spikes[1:], session.arrays())
+    assert equal(again.recording, session.recording)
+    for name in ("step", "column", "value"):
+        assert np.array_equal(getattr(again.changes, name), getattr(session.changes, name))
+    times, values = session.held()
+    # the dense rows at the times of change are what is held from then on
+    padded = np.vstack([rows, np.zeros((1, 3))])
+    assert np.array_equal(values, padded[np.rint(times / 0.1).astype(int)])
 
 
 def test_held_values_by_hand():
