@@ -58,7 +58,7 @@ def intervals(recording: Recording, system: System | None = None, *, ax: Any = N
 
 @styled
 def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: Any = None) -> Figure:
-    """Share of avalanches that are at least so large, beside those of as many spikes at random times.
+    """Share of avalanches that are at least so large, beside those of as many spikes at random times; and how many there are.
 
     Args:
         recording: Spikes of one or several cultures; avalanches are each culture's own.
@@ -91,7 +91,7 @@ def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: 
         if len(values):
             size, first = np.unique(values, return_index=True)
             share = 1.0 - first / len(values)
-            axes.plot(size, share, "o-", markersize=3, color=colour, label=f"{label}: {len(values):,} avalanches")
+            axes.plot(size, share, "o-", markersize=3, color=colour, label=f"{label} ({len(values):,})")
     if axes.lines:
         axes.set(xscale="log", yscale="log")
         plain_numbers(axes.xaxis, axes.yaxis)

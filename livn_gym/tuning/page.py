@@ -120,7 +120,7 @@ def _rates(axes: Any, observation: Observation) -> None:
 
 
 def _intervals(axes: Any, observation: Observation) -> None:
-    plot.intervals(observation.rest, observation.env.system, ax=axes)
+    plot.intervals(observation.rest, ax=axes)
     _title(axes, "Interspike intervals")
 
 

@@ -125,12 +125,12 @@ def test_avalanches_by_hand():
     given = recording([0] * 4, [6.0, 7.0, 20.0, 30.0])
     curve_, _ = plot.avalanches(given, bin_ms=5.0).axes[0].lines
     assert curve_.get_xydata().tolist() == pytest.approx(np.array([[1.0, 1.0], [2.0, 1 / 3]]))
-    assert curve_.get_label() == "culture: 3 avalanches"
+    assert curve_.get_label() == "culture (3)"
 
 
 def test_avalanches_leave_out_the_rest_of_a_bin():
     given = recording([0] * 3, [8.0, 22.0, 49.5], duration_ms=50.0)
-    assert plot.avalanches(given, bin_ms=7.0).axes[0].lines[0].get_label() == "culture: 2 avalanches"
+    assert plot.avalanches(given, bin_ms=7.0).axes[0].lines[0].get_label() == "culture (2)"
 
 
 def test_a_learning_curve_from_rows_a_file_and_a_folder(tmp_path):
