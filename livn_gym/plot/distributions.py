@@ -58,7 +58,7 @@ def intervals(recording: Recording, system: System | None = None, *, ax: Any = N
 
 @styled
 def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: Any = None) -> Figure:
-    """Share of avalanches that are at least so large, beside those of as many spikes at random times; and how many there are.
+    """Share of avalanches that are at least so large, and how many; beside those of random spike times.
 
     Args:
         recording: Spikes of one or several cultures; avalanches are each culture's own.
