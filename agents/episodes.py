@@ -44,9 +44,7 @@ class Episode:
     @property
     def error_hz(self) -> float:
         """Mean absolute difference of the last second's rate from the target, Hz; NaN without a target."""
-        if not {"rate_1s_hz", "target_hz"} <= self.infos.keys():
-            return np.nan
-        return float(np.abs(self.infos["rate_1s_hz"] - self.infos["target_hz"]).mean())
+        return float(self.infos["error_hz"].mean()) if "error_hz" in self.infos else np.nan
 
 
 def make_envs(env_id: str, count: int, autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP, **options: Any) -> Any:

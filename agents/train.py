@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -35,6 +36,7 @@ EVAL_SEED = 1_000_000
 """Of the first evaluation episode; the others count up. Every evaluation of every run takes the same."""
 
 Row = dict[str, float]
+_log = logging.getLogger(__name__)
 
 
 def train(
@@ -124,6 +126,7 @@ def train(
         if resumed:
             model, pending, saved = checkpoint.restore(path, chosen.algorithm, env)
             progress.set_state(saved)
+            _log.info("going on from %s at step %d", path, model.num_timesteps)
         else:
             model = chosen.create(env, seed)
         model.set_logger(Logger(str(folder), [progress.table, TensorBoardOutputFormat(str(folder / "tensorboard"))]))
@@ -201,6 +204,7 @@ class _Progress(BaseCallback):
         if self.checkpoint_every and done >= self.next_checkpoint:
             self.next_checkpoint = (done // self.checkpoint_every + 1) * self.checkpoint_every
             checkpoint.save(self.folder / "checkpoint.pkl", self.model, self.state())
+            _log.info("checkpoint at step %d in %s", done, self.folder)
 
     def _on_step(self) -> bool:
         if self.report is not None:

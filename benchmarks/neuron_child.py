@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from livn_gym.backends import CultureSpec
@@ -27,7 +28,11 @@ def main() -> None:
     os.dup2(2, 1)  # what NEURON prints must not enter the answers
     system = make("EI2")
     spec: Any = CultureSpec(system, ReducedCalciumSomaDendrite(), dt_ms, scheme, 1, "float64")
-    culture = Culture(spec, mechanism_library())
+    # CoreNEURON wants NEURON to have loaded the very same mechanisms.
+    own = os.environ.get("CORENEURONLIB")
+    culture = Culture(
+        spec, Path(own).with_name(Path(own).name.replace("corenrnmech", "nrnmech")) if own else mechanism_library()
+    )
     culture.set_parameters(ParameterSet(system).updated(tuned(system)).frozen())
     if mode == "coreneuron":
         from neuron import coreneuron

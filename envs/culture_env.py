@@ -23,8 +23,8 @@ class CultureEnv(gym.Env):
     A culture of excitatory and inhibitory two-compartment neurons grows on an array of electrodes. It fires
     by itself at a few Hz and in bursts. Charge-balanced current pulses through the electrodes make the
     cells near them fire, and through their synapses others. The agent chooses the size of the pulses on
-    every channel and sees how often the cells around each channel fired. The aim is a target rate, drawn
-    anew for every episode.
+    every channel and sees how often the cells around each channel fired. The aim is a target rate that jumps,
+    ramps or swings.
 
     | id             | neurons | channels | area (um)   |
     | -------------- | ------- | -------- | ----------- |
@@ -49,7 +49,7 @@ class CultureEnv(gym.Env):
     | ---------- | -------------------------------------- | --- | -------------- | ---- |
     | 0 ... C-1  | rate at the channel in the last step   | 0   | the decoding's | Hz   |
     | C ... 2C-1 | rate at the channel in the last second | 0   | the decoding's | Hz   |
-    | 2C         | target of the culture's mean rate      | 0   | 100            | Hz   |
+    | 2C         | target of the mean rate, coming step   | 0   | 100            | Hz   |
 
     `info` holds, as floats:
 
@@ -57,14 +57,17 @@ class CultureEnv(gym.Env):
     | ----------------- | ---------------------------------------------------------------- | ---- |
     | `rate_hz`         | mean rate of a cell in the last step                             | Hz   |
     | `rate_1s_hz`      | mean rate of a cell in the last second                           | Hz   |
-    | `target_hz`       | the target                                                       | Hz   |
+    | `target_hz`       | target of the step that comes                                    | Hz   |
+    | `error_hz`        | difference of rate and target, means over the last second        | Hz   |
+    | `error_step_hz`   | the same of the last step alone                                  | Hz   |
     | `charge_nC`       | absolute charge of all channels in the step, both phases counted | nC   |
     | `charge_fraction` | the same as a share of the most an action can ask for            | -    |
     | `time_ms`         | time since the first observation                                 | ms   |
 
     ## Rewards
-    `-|rate_1s - target| / target - charge_cost * charge_fraction`, both rates being the mean rate of a cell
-    (Hz). The rate is a mean over one second, since that of a single step is mostly noise. It is at most 0.
+    `-(error_1s + error_step) / 2 - charge_cost * charge_fraction`: relative errors of the mean rate of a cell, over the
+    last second and in the step alone. A step's rate is noisy; but a second's mean alone is also met by one burst
+    a second, and holding a rate means a steady one. It is at most 0.
 
     ## Starting State
     A culture at rest from which `settle_ms` are run unstimulated before the first observation; they count
@@ -80,7 +83,9 @@ class CultureEnv(gym.Env):
 
     | name          | default             | meaning                                                  | unit |
     | ------------- | ------------------- | -------------------------------------------------------- | ---- |
-    | `target_hz`   | `[4, 14]`           | target, or range from which each episode draws           | Hz   |
+    | `target_hz`   | `[4, 14]`           | target, or the range from which targets are drawn        | Hz   |
+    | `shape`       | `"mixed"`           | `"constant"`, `"step"`, `"ramp"`, `"sine"`; or one drawn | -    |
+    | `period_ms`   | 5000                | time between steps or corners, half a cycle of a sine    | ms   |
     | `charge_cost` | 0.05                | reward lost by a step at the highest charge              | -    |
     | `step_ms`     | 200                 | length of a control step; divides 1000                   | ms   |
     | `settle_ms`   | 2000                | unstimulated time before the first observation           | ms   |

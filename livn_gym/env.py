@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +26,8 @@ from livn_gym.snapshot import Snapshot
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import System
 from livn_gym.units import whole_number, whole_steps
+
+_log = logging.getLogger(__name__)
 
 
 class Env(Configurable):
@@ -108,12 +112,18 @@ class Env(Configurable):
                     raise UnsupportedModel(f"The {can.name} backend has no {self.precision}, only {can.precisions}.")
                 self.precision = can.precisions[0]
             spec = CultureSpec(self.system, self.model, self.dt, self.scheme, self.num_cultures, self.precision)
+            started = time.perf_counter()
             try:
                 backend.build(spec, self._parameters.frozen(), [self._key(b) for b in range(self.num_cultures)])
             except BaseException:
                 backend.close()
                 raise
             self._backend = backend
+            _log.info(
+                "built %s, %d cultures of %d cells and %d synapses on the %s backend, in %.1f s",
+                *(self.system.name, self.num_cultures, self.system.num_neurons, self.system.num_synapses, can.name),
+                time.perf_counter() - started,
+            )
         return self
 
     # Running

@@ -17,6 +17,7 @@ import livn_gym
 from livn_gym import formats
 from livn_gym.agents.evaluate import NAMES
 from livn_gym.cli import app
+from livn_gym.cli.common import progress_bar
 from livn_gym.env import Env
 from livn_gym.errors import BackendError
 from livn_gym.formats import Session
@@ -171,7 +172,7 @@ def test_demo_trains_compares_and_saves_pictures(run, snapshots):
     assert scores["random"][3] == pytest.approx(10 * 16 * 4 * 2 * 1.5, rel=0.1)
     assert scores["silent"][3] == 0
     assert all(error >= 0 and total < 0 for total, _, error, _ in scores.values())
-    assert "1000/1000" in err
+    assert "1,000/1,000" in err
     assert {path.name for path in Path("livn-demo").iterdir()} == {"run", "curve.png", "episode.png"}
     assert all(Path("livn-demo", name).read_bytes().startswith(PNG) for name in ("curve.png", "episode.png"))
     assert run("demo", "--quick")[1] == out  # what is trained is not trained again
@@ -324,3 +325,41 @@ def test_tune_and_validate_refuse_what_they_cannot_do(run, arguments, message):
     code, _, err = run(*arguments)
     assert code == 2
     assert message in err
+
+
+def test_an_error_that_nobody_expected_is_one_line_and_a_traceback_with_debug(monkeypatch):
+    def broken() -> None:
+        raise ZeroDivisionError("one by nothing")
+
+    monkeypatch.setattr("livn_gym.system.names", broken)
+    short = CliRunner().invoke(app, ["info", "EI1"])
+    assert short.exit_code == 1
+    assert short.stderr.splitlines() == [
+        "livn-gym: ZeroDivisionError: one by nothing (not an error that was expected; --debug shows where)"
+    ]
+    assert isinstance(CliRunner().invoke(app, ["--debug", "info", "EI1"]).exception, ZeroDivisionError)
+
+
+def test_verbose_says_what_is_built_and_the_library_alone_says_nothing():
+    call = [sys.executable, "-c", "from livn_gym.cli import main; main()"]
+    simulate = ["simulate", "EI1", "--duration", "10", "--settle", "0"]
+    spoken = subprocess.run([*call, "--verbose", *simulate], capture_output=True, text=True, check=True)
+    assert "built EI1, 1 cultures of 10 cells" in " ".join(spoken.stderr.split())
+    quiet = subprocess.run([*call, *simulate], capture_output=True, text=True, check=True)
+    assert "built" not in quiet.stderr
+    library = subprocess.run(
+        [sys.executable, "-c", "import livn_gym; livn_gym.make('EI1').run(10)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (library.stdout, library.stderr) == ("", "")
+
+
+def test_a_progress_bar_counts_only_what_it_was_told(capsys):
+    with progress_bar("reading", " ms") as show:
+        show(5.0, 10.0, note="half")
+    assert "10 ms" in capsys.readouterr().err
+    with progress_bar("searching"):
+        pass
+    assert "0/?" not in capsys.readouterr().err

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.logging import RichHandler
 
 import livn_gym
 from livn_gym.cli import benchmark, demo, export, simulate, systems, train, tune, validate, warmup
 from livn_gym.errors import InvalidInput, LivnError
 
+# BadParameter is a UsageError, which is a ClickException: the last has no name of its own in every Typer.
+_NOT_ERRORS: tuple[Any, ...] = (typer.Exit, typer.Abort, typer.BadParameter.__mro__[2])
+"""What the command line itself ends with."""
+
 
 class _Commands(typer.core.TyperGroup):
-    """Turns our own errors into one line and an exit code: 2 for a wrong argument, 1 for a failure."""
+    """Turns errors into one line and an exit code: 2 for a wrong argument, 1 for a failure."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except LivnError as error:
+        except _NOT_ERRORS:
+            raise
+        except Exception as error:
             if ctx.params["debug"]:
                 raise
             Console(stderr=True, soft_wrap=True).print(
@@ -45,12 +53,17 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what is being done.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Say more, and show the traceback of an error.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
+    log = logging.getLogger("livn_gym")
+    log.setLevel(logging.DEBUG if debug else logging.INFO if verbose else logging.WARNING)
+    if not log.handlers:
+        console = Console(stderr=True)
+        log.addHandler(RichHandler(console=console, show_path=False, show_level=debug or verbose, show_time=verbose))
 
 
 app.command()(demo.demo)
@@ -73,7 +86,9 @@ def main() -> None:
     app()
 
 
-def _one_line(error: LivnError) -> str:
+def _one_line(error: Exception) -> str:
     """Of a simulator's long output the first line says what failed and the last one why."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
+    if not isinstance(error, LivnError | OSError):
+        lines[0] = f"{type(error).__name__}: {lines[0]} (not an error that was expected; --debug shows where)"
     return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]} (--debug shows all)"

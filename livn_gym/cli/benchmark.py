@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import table
-from livn_gym.cli.train import Options, check_learning, parse_options, progress_bar
+from livn_gym.cli.common import progress_bar, table
+from livn_gym.cli.train import Options, check_learning, parse_options
 
 
 def benchmark(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from livn_gym.atomic import replacing
@@ -67,3 +71,38 @@ def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's suffix."""
     with replacing(path) as part:
         figure.savefig(part)
+
+
+@contextmanager
+def progress_bar(label: str, unit: str = "", quiet: bool = False) -> Iterator[Any]:
+    """A bar on standard error.
+
+    Args:
+        label: What is being done.
+        unit: Of the numbers.
+        quiet: Show nothing.
+
+    Yields:
+        A function that takes what is done, of how much (None where nobody knows), the latest return (NaN for none)
+        and, in its place, any other note.
+    """
+    counted = TextColumn("{task.fields[count]}")
+    columns = (
+        TextColumn("{task.description:24}"),
+        BarColumn(),
+        counted,
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    note_column = TextColumn("{task.fields[note]}")
+    with Progress(*columns, note_column, console=Console(stderr=True), disable=quiet) as progress:
+        bar = progress.add_task(label, total=None, count="", note="")
+
+        def report(done: float, total: float | None = None, latest: float = float("nan"), note: str = "") -> None:
+            count = f"{done:,.0f}{'' if total is None else f'/{total:,.0f}'}{unit}"
+            if latest == latest:
+                note = f"return {latest:.1f}"
+            progress.update(bar, completed=done, total=total, count=count, note=note)
+
+        yield report
+        task = progress.tasks[bar]
+        progress.update(bar, total=task.completed or 1.0, completed=task.completed or 1.0)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import save_figure
-from livn_gym.cli.train import EnvId, check_env, check_learning, progress_bar, score_table
+from livn_gym.cli.common import progress_bar, save_figure
+from livn_gym.cli.train import EnvId, check_env, check_learning, score_table, spec_steps
 
 QUICK = {"steps": 1000, "episodes": 2, "strengths": 5}
 QUICK_OPTIONS = {"max_episode_steps": 10, "settle_ms": 400.0}
@@ -52,10 +52,9 @@ def demo(
             name: evaluate.baseline(name, env_id, seed=seed, strengths=strengths, **options) for name in evaluate.NAMES
         }
     makers[f"{agent}, trained"] = lambda: trained
+    limit = spec_steps(env_id, options)
     with progress_bar("playing test episodes") as report:
-        played = evaluate.play(
-            makers, env_id, episodes=episodes, report=lambda step: report(step, None, float("nan")), **options
-        )
+        played = evaluate.play(makers, env_id, episodes=episodes, report=lambda step: report(step, limit), **options)
     scores = {name: evaluate.score(found) for name, found in played.items()}
     Console().print(score_table(f"{env_id}, {episodes} test episodes, {curve[-1]['step']:,.0f} training steps", scores))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import Backend, Seed, SystemName, check_output, find_system, save_figure, table
+from livn_gym.cli.common import Backend, Seed, SystemName, check_output, find_system, progress_bar, save_figure, table
 from livn_gym.units import whole_steps
 
 if TYPE_CHECKING:
@@ -75,16 +75,13 @@ def simulate(
 
 def _run(env: Env, duration_ms: float, label: str) -> Recording:
     """Run in parts under a progress bar; the parts' recordings as one."""
-    from rich.progress import Progress
-
     from livn_gym.recording import Recording
 
     parts, done_ms = [], 0.0
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(label, total=duration_ms)
+    with progress_bar(label, " ms") as show:
         while duration_ms - done_ms > env.dt / 2:
             part_ms = min(CHUNK_MS, duration_ms - done_ms)
             parts.append(env.run(part_ms))
             done_ms += part_ms
-            progress.update(bar, completed=done_ms)
+            show(done_ms, duration_ms)
     return Recording.concat(parts)

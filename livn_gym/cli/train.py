@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import save_figure, table
+from livn_gym.cli.common import progress_bar, save_figure, table
 from livn_gym.errors import BackendUnavailable, InvalidInput, unknown_name
 
 EnvId = Annotated[str, typer.Option("--env", help="Id of the environment.")]
@@ -98,7 +96,7 @@ def evaluate(
             env_id,
             episodes=episodes,
             seed=scoring.TEST_SEED + seed,
-            report=lambda step: report(step, limit, float("nan")),
+            report=lambda step: report(step, limit),
             **options,
         )
     scores = {name: scoring.score(found) for name, found in played.items()}
@@ -137,7 +135,7 @@ def watch(
             seed=seed,
             steps=steps,
             options=options,
-            report=lambda step: report(step, limit, float("nan")),
+            report=lambda step: report(step, limit),
         )
     typer.echo(f"Return {total:.2f}; the episode: {out}")
 
@@ -224,19 +222,3 @@ def score_table(title: str, scores: dict[str, Any]) -> Any:
         )
         rows.add_row(name, *numbers, style="bold" if score.total_reward == best else None)
     return rows
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator[Any]:
-    """A progress bar; gives a function that takes what is done, of how much, and the latest return."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=Console(stderr=True)) as progress:
-        bar = progress.add_task(label, total=None, note="")
-
-        def report(done: int, total: int, latest: float) -> None:
-            note = f"return {latest:.1f}" if latest == latest else ""
-            progress.update(bar, completed=done, total=total, note=note)
-
-        yield report

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import check_output, table
+from livn_gym.cli.common import check_output, progress_bar, table
 from livn_gym.cli.validate import TargetsFile, Variant
 from livn_gym.errors import unknown_name
 
@@ -58,7 +58,12 @@ def tune(
         wanted = tuning.Targets(wanted.name, wanted.targets, wanted.search, wanted.protocol.quick())
     comm = _world()
     started = time.perf_counter()
-    with _progress(trials, comm) as report:
+    with progress_bar("trials", quiet=comm is not None and comm.Get_rank() > 0) as show:
+
+        def report(study: Any, trial: Any) -> None:
+            done = [sum(t.values) for t in study.get_trials(deepcopy=False) if t.values]
+            show(len(done), trials, note=f"best {min(done):.2f}" if done else "")
+
         found = tuning.tune(
             system,
             wanted,
@@ -84,29 +89,6 @@ def _world() -> Any:
     from mpi4py import MPI
 
     return MPI.COMM_WORLD if MPI.COMM_WORLD.Get_size() > 1 else None
-
-
-class _progress:
-    """A bar of finished trials with the best sum of objectives; on rank 0 only."""
-
-    def __init__(self, trials: int, comm: Any) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[best]}"))
-        quiet = comm is not None and comm.Get_rank() > 0
-        self.bar = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=quiet)
-        self.task = self.bar.add_task("", total=trials, best="")
-
-    def __enter__(self) -> Any:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.bar.stop()
-
-    def __call__(self, study: Any, trial: Any) -> None:
-        done = [sum(t.values) for t in study.get_trials(deepcopy=False) if t.values]
-        self.bar.update(self.task, completed=len(done), best=f"best {min(done):.2f}" if done else "")
 
 
 def _write(path: Path, system: str, variant: str | None, targets: Targets, found: Tuned, seed: int) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +10,7 @@ import typer
 from rich.console import Console
 
 from livn_gym.atomic import replacing
-from livn_gym.cli.common import Backend, SystemName, check_output, find_system, table
+from livn_gym.cli.common import Backend, SystemName, check_output, find_system, progress_bar, table
 
 if TYPE_CHECKING:
     from livn_gym.tuning import Observation
@@ -61,7 +59,14 @@ def validate(
         sets = tuning.validation_sets(culture, seeds, stimulated)
     kept: list[Observation] = []
     total_ms = sum(s.duration_ms(protocol, culture.num_channels) for s in sets)
-    with progress_bar(f"{culture.name}: cultures' time", total_ms) as advance:
+    done_ms = 0.0
+    with progress_bar(f"{culture.name}: cultures' time", " s") as show:
+
+        def advance(ms: float) -> None:
+            nonlocal done_ms
+            done_ms += ms
+            show(done_ms / 1e3, total_ms / 1e3)
+
         report = tuning.validate(
             culture,
             variant,
@@ -87,17 +92,6 @@ def validate(
     if report.missed and not quick:
         typer.echo(f"missed: {', '.join(report.missed)}", err=True)
         raise typer.Exit(1)
-
-
-@contextmanager
-def progress_bar(label: str, total_ms: float) -> Iterator[Any]:
-    """A bar of simulated time; yields the function that moves it on."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(label), BarColumn(), TextColumn("{task.completed:,.0f} / {task.total:,.0f} s"))
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(label, total=total_ms / 1e3)
-        yield lambda ms: progress.update(bar, advance=ms / 1e3)
 
 
 def _params(path: Path | None) -> dict[str, float] | None:

@@ -6,6 +6,8 @@ import time
 
 import typer
 
+from livn_gym.cli.common import progress_bar
+
 
 def warmup() -> None:
     """Compile the native engine's kernels, or load them if they are compiled already."""
@@ -13,7 +15,10 @@ def warmup() -> None:
     from livn_gym.backends import PROFILES
 
     started = time.perf_counter()
-    for profile in PROFILES:
-        with make("EI1", backend="native", profile=profile) as env:
-            env.run(1)
+    with progress_bar("kernels") as show:
+        for done, profile in enumerate(PROFILES):
+            show(done, len(PROFILES), note=profile)
+            with make("EI1", backend="native", profile=profile) as env:
+                env.run(1)
+        show(len(PROFILES), len(PROFILES))
     typer.echo(f"The native engine is ready ({time.perf_counter() - started:.1f} s).")

@@ -38,8 +38,7 @@ def test_an_episode_is_that_of_a_single_environment(mode):
             assert episode.infos[name].tolist() == [info[name] for info in infos]
         assert episode.total_reward == pytest.approx(sum(rewards))
         assert episode.charge_nC == pytest.approx(sum(info["charge_nC"] for info in infos))
-        error = [abs(info["rate_1s_hz"] - info["target_hz"]) for info in infos]
-        assert episode.error_hz == pytest.approx(np.mean(error))
+        assert episode.error_hz == pytest.approx(np.mean([info["error_hz"] for info in infos]))
     env.close()
 
 

@@ -77,7 +77,8 @@ def test_info_holds_plain_floats_in_new_dictionaries(make):
     _, first = env.reset(seed=0)
     _, _, _, _, second = env.step(env.action_space.sample())
     assert set(first) == set(second)
-    assert set(first) == {"rate_hz", "rate_1s_hz", "target_hz", "charge_nC", "charge_fraction", "time_ms"}
+    rates = {"rate_hz", "rate_1s_hz", "target_hz", "error_hz", "error_step_hz"}
+    assert set(first) == rates | {"charge_nC", "charge_fraction", "time_ms"}
     assert all(type(value) is float for info in (first, second) for value in info.values())
     assert first is not second
     assert (first["time_ms"], second["time_ms"]) == (0.0, 200.0)
@@ -170,7 +171,7 @@ def test_options_reach_the_task_and_the_loop(make):
     assert CultureEnv.metadata["render_fps"] == 5
     _, reward, _, _, info = env.step(np.ones(16, np.float32))
     assert info["time_ms"] == 100.0
-    assert reward == pytest.approx(-abs(info["rate_1s_hz"] - 8.0) / 8.0)
+    assert reward == pytest.approx(-(abs(info["rate_1s_hz"] - 8.0) + abs(info["rate_hz"] - 8.0)) / 16.0)
 
 
 def test_the_simulations_setting_is_an_option(make):

@@ -14,7 +14,8 @@ from livn_gym.errors import ClosedError, InvalidInput
 
 def make_loop(batch=1, step_ms=200.0, settle_ms=1000.0, target_hz=(4.0, 14.0), charge_cost=0.05):
     env = Env(system(8, 2), backend="fake", num_cultures=batch).init()
-    aims = [tasks.create("rate_tracking", env, target_hz=target_hz, charge_cost=charge_cost) for _ in range(batch)]
+    aim = {"target_hz": target_hz, "shape": "constant", "period_ms": 1000.0, "charge_cost": charge_cost}
+    aims = [tasks.create("rate_tracking", env, **aim) for _ in range(batch)]
     decoding = make_decoding("channel_rates", duration=step_ms)
     return ClosedLoop(env, aims, make_encoding("pulse_amplitude"), decoding, step_ms=step_ms, settle_ms=settle_ms)
 
@@ -85,7 +86,8 @@ def test_the_reward_is_the_relative_error_and_the_cost_of_charge():
     loop.reset(generators(0), [1])
     for action in (1.0, -1.0, 0.5):
         _, reward, terminated, (info,) = loop.step(np.full((1, 1), action))
-        expected = -abs(info["rate_1s_hz"] - 8.0) / 8.0 - 0.1 * info["charge_fraction"]
+        errors = abs(info["rate_1s_hz"] - 8.0) + abs(info["rate_hz"] - 8.0)
+        expected = -errors / 16.0 - 0.1 * info["charge_fraction"]
         assert reward[0] == pytest.approx(expected)
         assert not terminated[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from livn_gym.backends.native import arithmetic, driver, intrinsics, layout, pla
 from livn_gym.cache import cached_folder
 
 _MODULE = "kernels.py"
+_log = logging.getLogger(__name__)
 
 
 def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Callable[..., Any]:
@@ -40,12 +42,13 @@ def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Calla
     name = f"livn_gym_kernels_{digest}"
 
     def build(folder: Path) -> None:
-        print("livn_gym: compiling the native engine (once on this machine)", file=sys.stderr, flush=True)
+        _log.warning("livn_gym: compiling the native engine (once on this machine)")
         (folder / _MODULE).write_text(text, encoding="utf-8")
         example(_imported(folder, name).run)
 
     if name not in sys.modules:
         folder = cached_folder(f"kernels/{digest}", build)
+        _log.debug("kernels from %s", folder)
         if name not in sys.modules:
             _imported(folder, name)
     return sys.modules[name].run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 from livn_gym.cache import cached_folder
 from livn_gym.errors import BackendError, BackendUnavailable
 
+_log = logging.getLogger(__name__)
 _LIBRARIES = ("libnrnmech.so", "libnrnmech.dylib")
 
 
@@ -64,7 +66,7 @@ def compile_mechanisms(sources: dict[str, str], folder: Path) -> None:
                 f"NEURON's mechanisms are compiled on first use, but {tool!r} was not found: install {package}."
             )
     nrnivmodl = _nrnivmodl()
-    print("livn_gym: compiling NEURON mechanisms (once on this machine)", file=sys.stderr, flush=True)
+    _log.warning("livn_gym: compiling NEURON mechanisms (once on this machine)")
     for name, text in sources.items():
         (folder / name).write_text(text, encoding="utf-8")
     # Without contraction into fused multiply-adds every processor draws the same noise.

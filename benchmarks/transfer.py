@@ -1,0 +1,72 @@
+"""Agents on graphs they were trained on and on others; prints a table.
+
+A learner is trained twice with every seed: on the predefined graph, and on graphs of its own for every environment.
+All are played on the predefined graph, on the training graphs and on graphs that none has seen.
+
+Run: python benchmarks/transfer.py [--agent sac] [--env livn/EI2-v0] [--seeds 3] [--steps 10000] [--out DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from livn_gym.agents import evaluate, hyperparameters, learned
+from livn_gym.agents.baselines import NAMES, Agent
+from livn_gym.agents.report import markdown
+from livn_gym.agents.train import train
+
+TRAINED_ON = {"the predefined graph": {}, "a graph for every environment": {"graph_seed": "per_env"}}
+HELD_OUT = [201, 202, 203, 204]
+
+
+def main() -> None:
+    """Train, play and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--agent", default="sac")
+    parser.add_argument("--env", default="livn/EI2-v0")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--episodes", type=int, default=8)
+    parser.add_argument("--out", type=Path, help="where runs are kept and gone on with; default a temporary folder")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        compare(arguments, arguments.out or Path(scratch))
+
+
+def compare(arguments: argparse.Namespace, folder: Path) -> None:
+    """Train what the folder does not hold yet, play everything, print."""
+    env_id, agent = arguments.env, arguments.agent
+    envs = hyperparameters.load(agent, env_id).num_envs
+    played_on = {
+        "predefined": {},
+        f"training graphs 0 ... {envs - 1}": {"graph_seed": list(range(envs))},
+        f"held-out graphs {HELD_OUT[0]} ... {HELD_OUT[-1]}": {"graph_seed": HELD_OUT},
+    }
+    rows: dict[str, list[Callable[[], Agent]]] = {}
+    for name, options in TRAINED_ON.items():
+        for seed in range(arguments.seeds):
+            run = folder / f"{agent}-{name.replace(' ', '-')}-{seed}"
+            train(agent, env_id, run, steps=arguments.steps, seed=seed, resume=True, evaluations=1, options=options)
+            trained = learned.load(run)
+            rows.setdefault(f"{agent}, {name}", []).append(lambda trained=trained: trained)
+    for name in NAMES:
+        rows[name] = [evaluate.baseline(name, env_id)]  # the best constant is searched on the predefined graph
+    lines = []
+    for name, makers in rows.items():
+        cells = []
+        for options in played_on.values():
+            played = evaluate.play(dict(enumerate(makers)), env_id, episodes=arguments.episodes, **options)
+            means = [evaluate.score(found).total_reward for found in played.values()]
+            cells.append(f"{np.mean(means):.1f} ({min(means):.1f} ... {max(means):.1f})")
+        lines.append((name, str(len(makers)), *cells))
+    print(f"{env_id}: return, mean over runs (lowest ... highest run), {arguments.episodes} episodes each\n")
+    print(markdown(lines, ("agent, trained on", "runs", *played_on)))
+
+
+if __name__ == "__main__":
+    main()
