@@ -1,8 +1,8 @@
-"""Figures of trainings and comparisons. matplotlib is imported on first use."""
+"""Figures of comparisons. matplotlib is imported on first use."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,34 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.atomic import replacing
-from livn_gym.envs.rendering import COLOURS, check_available
-
-
-def learning_curve(
-    path: str | Path, rows: Sequence[Mapping[str, float]], title: str, levels: Mapping[str, float] | None = None
-) -> None:
-    """Draw returns of evaluation episodes over a training, and levels to compare with.
-
-    Args:
-        path: Where to, ``.png``, ``.pdf`` or ``.svg``.
-        rows: Of ``train``.
-        title: What was trained on what.
-        levels: Mean returns of other agents.
-
-    Raises:
-        BackendUnavailable: matplotlib is not installed.
-    """
-    figure, axes = _figure(7.2, 4.2)
-    steps = [row["step"] for row in rows]
-    axes.plot(steps, [row["return"] for row in rows], marker="o", color="black", label="trained, mean", zorder=3)
-    low, high = ([row[name] for row in rows] for name in ("return_low", "return_high"))
-    axes.fill_between(steps, low, high, color="black", alpha=0.12, label="trained, worst to best episode")
-    for (name, level), colour in zip((levels or {}).items(), COLOURS * 2, strict=False):
-        axes.axhline(level, color=colour, linestyle="--", label=name)
-    axes.set(xlabel="environment steps", ylabel="return of an episode")
-    axes.set_title(title, loc="left", fontweight="bold")
-    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    _save(figure, path)
+from livn_gym.envs.array_map import COLOURS, check_available
 
 
 def intervals(path: str | Path, tables: Mapping[str, Mapping[str, NDArray[np.float64]]], label: str) -> None:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.env import Env
+from livn_gym.envs.array_map import check_available
 from livn_gym.envs.loop import ClosedLoop, make_loop
-from livn_gym.envs.rendering import Renderer, check_available
+from livn_gym.envs.rendering import Renderer
 from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import ClosedError, unknown_name

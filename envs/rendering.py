@@ -9,44 +9,19 @@ from __future__ import annotations
 import logging
 from collections import deque
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.envs.array_map import CHARGE_MAP, COLOURS, RASTER_CELLS, draw_array
 from livn_gym.envs.tasks import Measurement
-from livn_gym.errors import BackendUnavailable
-from livn_gym.system import Population, System
+from livn_gym.system import System
 
 SIZE_INCHES, DPI = (9.6, 6.4), 100
 RASTER_MS, TRACE_MS = 2000.0, 20000.0
-CELL_RATE_HZ = 30.0
-"""Upper end of the cells' colour scale; faster cells share its colour."""
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
-"""Of populations; from Okabe & Ito's palette, which people with any colour vision can tell apart."""
-
-MARKERS = ("o", "^", "s", "D", "v")
-CELL_MAP, CHARGE_MAP = "viridis", "Oranges"
 CHARGE_LABEL = "electrode: charge (% of most)"
-RASTER_CELLS = 300
-"""Of larger cultures only every k-th cell stands in the raster, which would be a solid block otherwise."""
-
-LABELLED_CHANNELS = 100
-"""With more channels than this their numbers could not be read."""
-
 _log = logging.getLogger("livn_gym")
-
-
-def check_available() -> None:
-    """Raise if matplotlib is missing.
-
-    Raises:
-        BackendUnavailable: It is not installed; the message says how to install it.
-    """
-    if find_spec("matplotlib") is None:
-        raise BackendUnavailable('Rendering needs matplotlib, which is missing: pip install "livn_gym[viz]"')
 
 
 class Renderer:
@@ -160,20 +135,7 @@ class _Picture:
         self._build_charge(figure.add_subplot(grid[2, 1], sharex=self._rate_axes))
 
     def _build_array(self, axes: Any) -> None:
-        low, high = self._system.bounding_box[:, :2]
-        size = (high - low).max()
-        margin = 0.06 * size
-        axes.set(xlim=(low[0] - margin, high[0] + margin), ylim=(low[1] - margin, high[1] + margin))
-        axes.set_aspect("equal", anchor="N")
-        axes.set_xlabel("µm", fontsize=9, labelpad=0)
-        axes.tick_params(labelsize=8)
-        # Marks shrink with the mean distance between neighbours, in points of a map that is 300 points wide.
-        side = 300.0 * np.sqrt(np.prod(high - low)) / size
-        self._electrodes = self._draw_electrodes(axes, side / np.sqrt(self._system.num_channels))
-        self._cells = self._draw_cells(axes, side / np.sqrt(self._system.num_neurons))
-        legend = axes.legend(loc="lower left", bbox_to_anchor=(-0.03, 0.995), ncols=5, fontsize=8.5, frameon=False)
-        for handle in legend.legend_handles:
-            handle.set(array=None, sizes=[50.0], facecolor="#c0c0c0", edgecolor="#303030", linewidth=0.6)
+        self._electrodes, self._cells = draw_array(axes, self._system)
         bars = (
             (self._cells[0][1], 0.0, "cell: rate of last second (Hz)"),
             (self._electrodes, 0.54, CHARGE_LABEL),
@@ -183,48 +145,6 @@ class _Picture:
             self.figure.colorbar(artist, cax=bar, orientation="horizontal")
             bar.tick_params(labelsize=7.5)
             bar.set_xlabel(label, fontsize=8.5)
-
-    def _draw_electrodes(self, axes: Any, pitch: float) -> Any:
-        system, size = self._system, np.clip(0.36 * pitch, 2.0, 24.0)
-        if system.num_channels <= LABELLED_CHANNELS:
-            place = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
-            for channel, (x, y, _) in enumerate(system.electrodes):
-                axes.annotate(str(channel), (x, y), (0, 0.55 * size), fontsize=7, color="#444444", zorder=3, **place)
-        return axes.scatter(
-            *system.electrodes[:, :2].T,
-            c=np.zeros(system.num_channels),
-            cmap=CHARGE_MAP,
-            vmin=0,
-            vmax=100,
-            s=size**2,
-            marker="s",
-            edgecolors="#9a9a9a",
-            linewidths=min(0.8, size / 8),
-            zorder=1,
-        )
-
-    def _draw_cells(self, axes: Any, spacing: float) -> list[tuple[Population, Any]]:
-        system, size = self._system, np.clip(0.3 * spacing, 1.2, 9.0)
-        norm = import_module("matplotlib.colors").PowerNorm(0.6, 0, CELL_RATE_HZ)
-        marks = zip(system.populations, MARKERS * len(system.populations), strict=False)
-        return [
-            (
-                population,
-                axes.scatter(
-                    *system.positions[population.start : population.stop, :2].T,
-                    c=np.zeros(population.count),
-                    cmap=CELL_MAP,
-                    norm=norm,
-                    s=size**2,
-                    marker=marker,
-                    edgecolors="#303030" if size > 3.0 else "none",
-                    linewidths=0.6,
-                    zorder=2,
-                    label=population.name,
-                ),
-            )
-            for population, marker in marks
-        ]
 
     def _build_raster(self, axes: Any) -> None:
         system = self._system

@@ -14,16 +14,18 @@ from fakes import PoissonBackend, use_poisson_backend
 from typer.testing import CliRunner
 
 import livn_gym
+from livn_gym import formats
 from livn_gym.agents.evaluate import NAMES
 from livn_gym.cli import app
 from livn_gym.cli.common import progress_bar
 from livn_gym.env import Env
 from livn_gym.errors import BackendError
+from livn_gym.formats import Session
 from livn_gym.system import System, make
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "systems"
 RUNNING = ("demo", "train", "evaluate", "watch", "benchmark")
-COMMANDS = (*RUNNING, "tune", "validate", "list", "info", "simulate", "generate", "warmup")
+COMMANDS = (*RUNNING, "tune", "validate", "list", "info", "simulate", "export", "generate", "warmup")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -110,6 +112,37 @@ def test_simulate_writes_the_spikes_of_an_unbroken_run(run):
     exc = (gid < 80).sum()
     assert row(out, "EXC") == ["EXC", "80", str(exc), f"{exc / 80 / 0.25:.2f}"]
     assert os.listdir() == ["s.npz"]
+
+
+@pytest.mark.parametrize(
+    ("to", "name"), [("nwb", "s.nwb"), ("neo", "s.nix"), ("sonata", "s.h5"), ("parquet", "s.parquet")]
+)
+def test_export_writes_what_was_simulated(run, to, name):
+    run("simulate", "EI1", "--duration", 200, "--settle", 20, "--seed", 5, "--out", "s.npz")
+    code, out, _ = run("export", "s.npz", "--to", to, "--out", name)
+    first, again = Session.load("s.npz"), formats.read(name, to)
+    assert code == 0 and out == f"{len(first.recording.spikes[1])} spikes of EI1: {name}\n"
+    assert first.metadata() == again.metadata() and first.seed == 5 and first.recording.t0_ms == 20.0
+    assert np.array_equal(first.recording.spikes[1], again.recording.spikes[1])
+    assert sorted(os.listdir()) == sorted(["s.npz", name])
+
+
+def test_export_refuses_in_one_line(run):
+    run("simulate", "EI1", "--duration", 50, "--settle", 0, "--out", "s.npz")
+    Path("there.nwb").write_text("precious")
+    for arguments, words in (
+        (("s.npz", "--to", "nbw", "--out", "a.nwb"), "Did you mean 'nwb'"),
+        (("s.npz", "--to", "nwb", "--out", "a.h5"), "must end in .nwb"),
+        (("s.npz", "--to", "nwb", "--out", "there.nwb"), "exists already"),
+        (("none.npz", "--to", "nwb", "--out", "a.nwb"), "no file none.npz"),
+    ):
+        code, _, err = run("export", *arguments)
+        assert code == 2 and words in err and err.count("\n") == 1
+    assert Path("there.nwb").read_text() == "precious"
+    Path("bad.npz").write_bytes(b"PK")
+    code, _, err = run("export", "bad.npz", "--to", "nwb", "--out", "a.nwb")
+    assert code == 1 and "bad.npz is no recording" in err
+    assert run("export", "s.npz", "--to", "nwb", "--out", "there.nwb", "--replace")[0] == 0
 
 
 @pytest.mark.parametrize(("name", "start"), [("a.png", PNG), ("a.pdf", b"%PDF"), ("a.svg", b"<?xml")])

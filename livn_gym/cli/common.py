@@ -12,9 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from livn_gym.atomic import replacing
 from livn_gym.errors import InvalidInput, unknown_name
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from livn_gym.system import System
 
 Backend = Annotated[
@@ -62,6 +65,12 @@ def check_output(option: str, path: Path | None, *suffixes: str) -> None:
         raise InvalidInput(f"{option} must end in {' or '.join(suffixes)}, got {str(path)!r}.")
     if not path.parent.is_dir():
         raise InvalidInput(f"{option}: there is no folder {str(path.parent)!r}.")
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure in the format of the path's suffix."""
+    with replacing(path) as part:
+        figure.savefig(part)
 
 
 @contextmanager

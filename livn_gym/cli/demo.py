@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import progress_bar
+from livn_gym.cli.common import progress_bar, save_figure
 from livn_gym.cli.train import EnvId, check_env, check_learning, score_table, spec_steps
 
 QUICK = {"steps": 1000, "episodes": 2, "strengths": 5}
@@ -31,10 +31,11 @@ def demo(
     """
     check_learning()
     check_env(env_id)
-    from livn_gym.agents import evaluate, figures, learned
+    from livn_gym.agents import evaluate, learned
     from livn_gym.agents.train import train
     from livn_gym.agents.watch import watch
-    from livn_gym.envs.rendering import check_available
+    from livn_gym.envs.array_map import check_available
+    from livn_gym.plot import learning_curves
 
     check_available()
     options: dict[str, Any] = dict(QUICK_OPTIONS) if quick else {}
@@ -58,7 +59,7 @@ def demo(
     Console().print(score_table(f"{env_id}, {episodes} test episodes, {curve[-1]['step']:,.0f} training steps", scores))
 
     levels = {name: score.total_reward for name, score in scores.items() if name in evaluate.NAMES}
-    figures.learning_curve(out / "curve.png", curve, f"{agent} on {env_id}", levels)
+    save_figure(learning_curves(curve, title=f"{agent} on {env_id}", levels=levels), out / "curve.png")
     own = sorted(played[f"{agent}, trained"], key=lambda episode: episode.total_reward)
     watch(trained, env_id, out / "episode.png", seed=own[len(own) // 2].seed, options=options)
     typer.echo(

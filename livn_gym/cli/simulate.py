@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from livn_gym.atomic import replacing
-from livn_gym.cli.common import Backend, Seed, SystemName, check_output, find_system, progress_bar, table
+from livn_gym.cli.common import Backend, Seed, SystemName, check_output, find_system, progress_bar, save_figure, table
 from livn_gym.units import whole_steps
 
 if TYPE_CHECKING:
@@ -29,20 +28,20 @@ def simulate(
         Path | None, typer.Option(help="Write a raster plot: .png, .pdf or .svg.", show_default=False)
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the spikes: .npz with gid and t_ms.", show_default=False)
+        Path | None,
+        typer.Option(help="Write the spikes: .npz, with gid and t_ms; livn-gym export takes it.", show_default=False),
     ] = None,
     seed: Seed = 0,
     backend: Backend = None,
 ) -> None:
     """Run a culture without stimulation and report its spikes."""
-    import numpy as np
-
     from livn_gym.env import Env
+    from livn_gym.formats import Session
 
     check_output("--plot", plot, ".png", ".pdf", ".svg")
     check_output("--out", out, ".npz")
     if plot is not None:
-        from livn_gym.envs.rendering import check_available
+        from livn_gym.envs.array_map import check_available
 
         check_available()
     culture = find_system(system)
@@ -57,7 +56,8 @@ def simulate(
         env.record_spikes()
         recording = _run(env, duration, "simulating")
         wall_s = time.perf_counter() - started
-    _, gid, t_ms = recording.spikes
+        session = None if out is None else Session.of(env, recording)
+    _, gid, _ = recording.spikes
     rates = table(culture.name, "population", "cells", "spikes", "rate (Hz a cell)")
     for population in culture.populations:
         count = int(((gid >= population.start) & (gid < population.stop)).sum())
@@ -66,21 +66,11 @@ def simulate(
     Console().print(rates)
     typer.echo(f"{settle + duration:g} ms simulated in {wall_s:.1f} s")
     if plot is not None:
-        from livn_gym.plotting import raster
+        from livn_gym.plot import raster
 
-        figure = raster(recording, culture)
-        with replacing(plot) as part:
-            figure.savefig(part)
-    if out is not None:
-        with replacing(out) as part:
-            np.savez_compressed(
-                part,
-                gid=gid,
-                t_ms=t_ms,
-                t0_ms=np.float64(settle),
-                duration_ms=np.float64(duration),
-                seed=np.uint64(seed),
-            )
+        save_figure(raster(recording, culture), plot)
+    if session is not None and out is not None:
+        session.save(out)
 
 
 def _run(env: Env, duration_ms: float, label: str) -> Recording:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import progress_bar, table
+from livn_gym.cli.common import progress_bar, save_figure, table
 from livn_gym.errors import BackendUnavailable, InvalidInput, unknown_name
 
 EnvId = Annotated[str, typer.Option("--env", help="Id of the environment.")]
@@ -45,7 +45,6 @@ def train(
     check_learning()
     options = parse_options(option)
     check_env(env_id)
-    from livn_gym.agents import figures
     from livn_gym.agents.train import train as run
 
     with progress_bar(f"training {agent}") as report:
@@ -67,7 +66,9 @@ def train(
         rows.add_row(f"{row['step']:,.0f}", f"{row['seconds']:.0f}", *numbers)
     Console().print(rows)
     if find_spec("matplotlib") is not None:
-        figures.learning_curve(out / "curve.png", curve, f"{agent} on {env_id}")
+        from livn_gym.plot import learning_curves
+
+        save_figure(learning_curves(curve, title=f"{agent} on {env_id}"), out / "curve.png")
     typer.echo(f"The trained agent and its logs: {out}")
 
 
@@ -119,7 +120,7 @@ def watch(
     from livn_gym.agents import evaluate as scoring
     from livn_gym.agents import watch as pictures
     from livn_gym.cli.common import check_output
-    from livn_gym.envs.rendering import check_available
+    from livn_gym.envs.array_map import check_available
 
     check_output("--out", out, *pictures.SUFFIXES)
     check_available()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from livn_gym import measures
-from livn_gym.envs.rendering import COLOURS, check_available
+from livn_gym import measures, plot
+from livn_gym.envs.array_map import COLOURS, check_available
 from livn_gym.tuning.measurement import (
     AVALANCHE_BIN_MS,
     MEASURES,
@@ -120,35 +120,12 @@ def _rates(axes: Any, observation: Observation) -> None:
 
 
 def _intervals(axes: Any, observation: Observation) -> None:
-    found = [measures.intervals(*observation.rest[b].spikes[1:])[1] for b in range(observation.num_cultures)]
-    intervals = np.concatenate(found)
-    if len(intervals):
-        bins = np.logspace(0, 4, 60)
-        axes.hist(intervals, bins, color=GREY)
-        axes.set_xscale("log")
-    axes.set(xlabel="interval (ms)", ylabel="intervals")
+    plot.intervals(observation.rest, ax=axes)
     _title(axes, "Interspike intervals")
 
 
 def _avalanches(axes: Any, observation: Observation) -> None:
-    """Sizes of avalanches, and those of the same spikes at random times."""
-    rest = observation.rest
-    generator = np.random.default_rng(0)
-    real: list[np.ndarray] = []
-    chance: list[np.ndarray] = []
-    for b in range(observation.num_cultures):
-        t = rest[b].spikes[2]
-        for times, sizes in ((t, real), (generator.uniform(0.0, rest.duration_ms, len(t)), chance)):
-            counts = measures.population_counts(times, rest.duration_ms, AVALANCHE_BIN_MS)
-            sizes.append(measures.avalanches(counts)[0])
-    for sizes, style, label in ((real, {"color": COLOURS[0]}, "culture"), (chance, {"color": GREY}, "random times")):
-        values = np.sort(np.concatenate(sizes))
-        if len(values):
-            axes.plot(values, 1.0 - np.arange(len(values)) / len(values), label=label, **style)
-    axes.set(xlabel="size (spikes)", ylabel="share at least so large")
-    if axes.lines:
-        axes.set(xscale="log", yscale="log")
-        axes.legend(fontsize=7, frameon=False)
+    plot.avalanches(observation.rest, bin_ms=AVALANCHE_BIN_MS, ax=axes)
     _title(axes, f"Avalanches, {AVALANCHE_BIN_MS:g} ms")
 
 

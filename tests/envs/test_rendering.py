@@ -192,6 +192,6 @@ def test_a_backend_that_cannot_start_is_no_crash(monkeypatch, caplog):
 
 
 def test_rendering_without_matplotlib_names_the_extra(monkeypatch):
-    monkeypatch.setattr("livn_gym.envs.rendering.find_spec", lambda name: None)
+    monkeypatch.setattr("livn_gym.envs.array_map.find_spec", lambda name: None)
     with pytest.raises(BackendUnavailable, match=r"livn_gym\[viz\]"):
         CultureEnv("EI1", render_mode="rgb_array")

@@ -1,0 +1,99 @@
+"""Formats by name, and the checks that all of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from livn_gym.atomic import replacing
+from livn_gym.errors import BackendUnavailable, InvalidInput, unknown_name
+from livn_gym.formats.session import TRACES, Session
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of files.
+
+    Attributes:
+        module: Has ``write(session, path)`` and ``read(path)``.
+        suffix: Of its files.
+        packages: What it needs.
+        traces: It keeps voltages and currents, not spikes alone.
+    """
+
+    module: str
+    suffix: str
+    packages: tuple[str, ...]
+    traces: bool
+
+
+FORMATS = {
+    "nwb": Format("livn_gym.formats.nwb", ".nwb", ("pynwb",), True),
+    "neo": Format("livn_gym.formats.neo_blocks", ".nix", ("neo", "nixio"), True),
+    "sonata": Format("livn_gym.formats.sonata_spikes", ".h5", (), False),
+    "parquet": Format("livn_gym.formats.table", ".parquet", ("pyarrow",), False),
+}
+
+
+def write(session: Session, path: str | Path, to: str, *, replace: bool = False) -> None:
+    """Write a session in another format; the file appears when it is complete.
+
+    Args:
+        session: What to write.
+        path: With the format's suffix.
+        to: A name in ``FORMATS``.
+        replace: Write over a file that is there.
+
+    Raises:
+        UnknownName: There is no such format.
+        BackendUnavailable: A package is missing; the message names the extra.
+        InvalidInput: The path has another suffix or no folder, or the file exists.
+    """
+    known = _format(to)
+    path = Path(path)
+    if path.suffix.lower() != known.suffix:
+        raise InvalidInput(f"A file in the format {to} must end in {known.suffix}, got {str(path)!r}.")
+    if not path.parent.is_dir():
+        raise InvalidInput(f"There is no folder {str(path.parent)!r}.")
+    if path.is_dir() or (path.exists() and not replace):
+        raise InvalidInput(f"{path} exists already.")
+    with replacing(path) as part:
+        import_module(known.module).write(session, part)
+
+
+def read(path: str | Path, name: str) -> Session:
+    """Read what ``write`` wrote.
+
+    Args:
+        path: The file.
+        name: Its format, in ``FORMATS``.
+
+    Raises:
+        UnknownName: There is no such format.
+        BackendUnavailable: A package is missing; the message names the extra.
+        InvalidInput: There is no such file.
+        CorruptData: It is damaged, or was not written by livn_gym.
+    """
+    known = _format(name)
+    if not Path(path).is_file():
+        raise InvalidInput(f"There is no file {path}.")
+    return import_module(known.module).read(Path(path))
+
+
+def left_out(session: Session, to: str) -> list[str]:
+    """Names of the traces that a session has and a format does not keep."""
+    kept = _format(to).traces
+    return [name for name in TRACES if not kept and getattr(session.recording, name) is not None]
+
+
+def _format(name: str) -> Format:
+    if name not in FORMATS:
+        raise unknown_name("format", name, FORMATS)
+    missing = [package for package in FORMATS[name].packages if find_spec(package) is None]
+    if missing:
+        raise BackendUnavailable(
+            f"The format {name} needs {' and '.join(missing)}, missing here: pip install 'livn_gym[formats]'"
+        )
+    return FORMATS[name]

@@ -1,0 +1,231 @@
+"""Neurodata Without Borders: electrodes, units with the channels that hear them, stimulus, traces.
+
+Times are seconds since the session's start, which is the recording's. Values keep livn_gym's units; ``conversion``
+turns them into those of NWB. The metadata stands as JSON in ``notes``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.errors import CorruptData
+from livn_gym.formats.session import TRACES, Session
+
+if TYPE_CHECKING:
+    from pynwb import NWBFile
+
+STIMULUS = "stimulus_"
+"""Followed by the column."""
+SPECIES = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
+"""The taxonomy's "synthetic construct"."""
+
+_SI = {"mV": ("volts", 1e-3), "nA": ("amperes", 1e-9)}
+_STIMULUS_SI = {
+    "electrode": ("amperes", 1e-6),
+    "current": ("amperes", 1e-9),
+    "current_density": ("amperes per square meter", 1e-2),
+    "conductance": ("siemens", 1e-6),
+    "extracellular": ("volts", 1e-3),
+}
+"""What a stimulus of each mode is in SI units, and how much one of ours is."""
+
+
+def to_nwb(session: Session) -> NWBFile:
+    """The session as an NWB file in memory."""
+    from pynwb import NWBFile
+    from pynwb.file import Subject
+
+    metadata = json.dumps(session.metadata())
+    _, gid, t_ms = session.recording.spikes
+    content = hashlib.sha256(metadata.encode() + gid.tobytes() + t_ms.tobytes()).digest()
+    file = NWBFile(
+        session_description=f"Simulated neural culture {session.system} on a multi-electrode array, "
+        f"{session.recording.duration_ms:g} ms.",
+        identifier=str(UUID(bytes=content[:16])),
+        session_start_time=datetime.fromisoformat(session.created),
+        experiment_description=f"Simulation by livn_gym {session.version} with the {session.backend} backend, "
+        f"seed {session.seed}, time step {session.recording.dt_ms:g} ms.",
+        keywords=["simulation", "neural culture", "multi-electrode array"],
+        was_generated_by=[["livn_gym", session.version]],
+        notes=metadata,
+        subject=Subject(
+            subject_id=f"{session.system}-{session.system_sha256[:12]}",
+            description="A simulated culture: its cells are equations, of no animal; age and sex are placeholders.",
+            species=SPECIES,
+            age="P0D",
+            sex="U",
+        ),
+    )
+    _add_electrodes(file, session)
+    _add_units(file, session)
+    _add_stimulus(file, session)
+    _add_traces(file, session)
+    return file
+
+
+def from_nwb(file: NWBFile) -> Session:
+    """The session of a file from ``to_nwb``.
+
+    Raises:
+        CorruptData: It was not made by livn_gym, or a part is missing.
+    """
+    try:
+        metadata = json.loads(file.notes)
+        arrays: dict[str, Any] = {"electrodes_um": np.zeros((0, 3)), "heard": np.zeros((0, 2))}
+        if file.electrodes is not None:
+            arrays["electrodes_um"] = np.column_stack([file.electrodes[f"rel_{axis}"][:] for axis in "xyz"])
+        units = file.units
+        arrays["positions_um"] = np.column_stack([units[f"{axis}_um"][:] for axis in "xyz"])
+        gid, seconds = _ragged(units, "spike_times")
+        if "electrodes" in units.colnames:
+            cell, channel = _ragged(units, "electrodes")
+            order = np.lexsort((cell, channel))
+            arrays["heard"] = np.column_stack([channel[order], cell[order]])
+        arrays |= _stimulus_arrays(file, metadata["dt_ms"])
+        for name in TRACES:
+            if name in file.acquisition:
+                series = file.acquisition[name]
+                arrays[name] = np.asarray(series.data[:]).T[None]
+                which = "voltage_gid" if name == "voltage" else "current_gid"
+                arrays[which] = np.array(json.loads(series.comments)["gids"], dtype=np.int64)
+    except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
+        raise CorruptData(f"The NWB file is none of livn_gym's: {type(error).__name__}: {error}.") from error
+    return Session.from_parts(metadata, gid, seconds * 1000.0, arrays)
+
+
+def write(session: Session, path: Path) -> None:
+    """Write an NWB file."""
+    from pynwb import NWBHDF5IO
+
+    with NWBHDF5IO(path, "w") as io:
+        io.write(to_nwb(session))
+
+
+def read(path: Path) -> Session:
+    """Read what ``write`` wrote.
+
+    Raises:
+        CorruptData: It is damaged, or was not written by livn_gym.
+    """
+    from pynwb import NWBHDF5IO
+
+    try:
+        with NWBHDF5IO(path, "r") as io:
+            return from_nwb(io.read())
+    except CorruptData:
+        raise
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CorruptData(f"{path} is no NWB file of livn_gym: {type(error).__name__}: {error}.") from error
+
+
+def _ragged(units: Any, name: str) -> tuple[NDArray[np.int64], NDArray]:
+    """Cell and value of every entry of a column that has a list for every unit, ``[K]`` each."""
+    index = units[name]
+    values = np.asarray(index.target.data[:])
+    return np.repeat(np.asarray(units.id[:]), np.diff(index.data[:], prepend=0).astype(np.int64)), values
+
+
+def _add_electrodes(file: NWBFile, session: Session) -> None:
+    if not len(session.electrodes_um):
+        return
+    device = file.create_device(name="MEA", description="Simulated multi-electrode array.")
+    group = file.create_electrode_group(
+        name="array", description="All electrodes of the array.", location="culture", device=device
+    )
+    for channel, (x, y, z) in enumerate(session.electrodes_um.tolist()):
+        file.add_electrode(id=channel, rel_x=x, rel_y=y, rel_z=z, location="culture", group=group)
+
+
+def _add_units(file: NWBFile, session: Session) -> None:
+    """Every cell is a unit, silent ones too: its id is the gid."""
+    _, gid, t_ms = session.recording.spikes
+    file.add_unit_column("population", "Population of the cell.")
+    for axis in "xyz":
+        file.add_unit_column(f"{axis}_um", f"Place of the soma, {axis}, in micrometers.")
+    order = np.argsort(gid, kind="stable")  # keeps each cell's spikes in order of time
+    first = np.searchsorted(gid[order], np.arange(session.num_neurons + 1))
+    channels: list[list[int]] = [[] for _ in range(session.num_neurons)]
+    for channel, cell in session.heard.tolist():
+        channels[cell].append(channel)
+    names = [population.name for population in session.populations]
+    population = session.population_of(np.arange(session.num_neurons))
+    # HDF5 has no type for a column whose lists are all empty
+    any_heard = len(session.heard) > 0
+    for cell, place in enumerate(session.positions_um.tolist()):
+        file.add_unit(
+            id=cell,
+            obs_intervals=[[0.0, session.recording.duration_ms / 1000.0]],
+            population=names[population[cell]],
+            **{f"{axis}_um": value for axis, value in zip("xyz", place, strict=True)},
+            spike_times=t_ms[order[first[cell] : first[cell + 1]]] / 1000.0,
+            **({"electrodes": channels[cell]} if any_heard else {}),
+        )
+    file.units.resolution = session.recording.dt_ms / 1000.0  # spikes come at whole steps
+
+
+def _add_stimulus(file: NWBFile, session: Session) -> None:
+    """A series for every column that ever changes: its value at each change holds until the next."""
+    stimulus, changes = session.stimulus, session.changes
+    if stimulus is None:
+        return
+    from pynwb import TimeSeries
+
+    unit, conversion = _STIMULUS_SI[stimulus.mode]
+    kind = "channel" if stimulus.mode == "electrode" else "cell"
+    for column in np.unique(changes.column).tolist():
+        own = changes.column == column
+        file.add_stimulus(
+            TimeSeries(
+                name=f"{STIMULUS}{column}",
+                description=f"Stimulus of {kind} {column}, mode {stimulus.mode}; a value holds until the next time.",
+                data=changes.value[own],
+                unit=unit,
+                conversion=conversion,
+                timestamps=changes.step[own] * session.recording.dt_ms / 1000.0,
+                continuity="step",
+            )
+        )
+
+
+def _stimulus_arrays(file: NWBFile, dt_ms: float) -> dict[str, NDArray]:
+    step: list[NDArray] = [np.zeros(0, np.int64)]
+    column: list[NDArray] = [np.zeros(0, np.int64)]
+    value: list[NDArray] = [np.zeros(0)]
+    for name, series in file.stimulus.items():
+        value.append(np.asarray(series.data[:]))
+        step.append(np.rint(np.asarray(series.timestamps[:]) * 1000.0 / dt_ms).astype(np.int64))
+        column.append(np.full(len(value[-1]), int(name.removeprefix(STIMULUS))))
+    parts = {"step": step, "column": column, "value": value}
+    return {f"stimulus_{part}": np.concatenate(arrays) for part, arrays in parts.items()}
+
+
+def _add_traces(file: NWBFile, session: Session) -> None:
+    from pynwb import TimeSeries
+
+    recording = session.recording
+    for name, ours in TRACES.items():
+        trace = getattr(recording, name)
+        gids = recording.voltage_gid if name == "voltage" else recording.current_gid
+        if trace is None or gids is None:
+            continue
+        unit, conversion = _SI[ours]
+        file.add_acquisition(
+            TimeSeries(
+                name=name,
+                description=f"{name.replace('_', ' of the ').capitalize()}, a column a cell, named in the comments.",
+                data=trace[0].T,
+                unit=unit,
+                conversion=conversion,
+                starting_time=0.0,
+                rate=1000.0 / recording.sample_dt_ms,
+                comments=json.dumps({"gids": gids.tolist()}),
+            )
+        )

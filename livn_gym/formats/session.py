@@ -1,0 +1,322 @@
+"""A recording with all that is needed to read it without the program that made it."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.atomic import replacing
+from livn_gym.backends import PROFILES, Profile
+from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.pulses import Pulses, Schedule
+from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
+from livn_gym.system import Population
+
+if TYPE_CHECKING:
+    from livn_gym.env import Env
+
+FORMAT = 1
+"""Version of what is written; raised whenever it changes."""
+
+TRACES = {"voltage": "mV", "current_soma": "nA", "current_dendrite": "nA"}
+UNITS = {"time": "ms", "position": "um", **TRACES}
+_ORIGIN = ("system", "system_sha256", "seed", "trial", "backend", "scheme", "precision", "created")
+_NUMBERS = ("t0_ms", "duration_ms", "dt_ms", "sample_dt_ms")
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """One culture's recording with its origin.
+
+    Attributes:
+        recording: Spikes, and traces where there are any; times count from the recording's start.
+        system: Name of the culture's system.
+        system_sha256: Of the system's arrays.
+        populations: Populations in gid order.
+        positions_um: Somata, um ``[N, 3]``.
+        electrodes_um: Electrodes, um ``[C, 3]``.
+        heard: Which channel hears which cell: rows (channel, gid), int64 ``[K, 2]``.
+        seed: Of the culture's noise.
+        trial: How often the culture was cleared since it got the seed.
+        backend: Simulator.
+        scheme: Of integration.
+        precision: Of integration.
+        created: When, ISO 8601 with a time zone.
+        version: Of livn_gym.
+        stimulus: What the culture got, from the recording's start on; None for nothing.
+
+    Raises:
+        InvalidInput: There are several cultures, no spikes, weights, or parts that do not fit together.
+    """
+
+    recording: Recording
+    system: str
+    system_sha256: str
+    populations: tuple[Population, ...]
+    positions_um: NDArray[np.float64]
+    electrodes_um: NDArray[np.float64]
+    heard: NDArray[np.int64]
+    seed: int
+    trial: int
+    backend: str
+    scheme: str
+    precision: str
+    created: str
+    version: str
+    stimulus: Stimulus | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together."""
+        recording, stimulus = self.recording, self.stimulus
+        if recording.num_cultures != 1:
+            raise InvalidInput(f"A session is one culture's, got {recording.num_cultures}: give recording[b].")
+        if recording.weights:
+            raise InvalidInput("A session has no place for weights: dataclasses.replace(recording, weights={}).")
+        _, gid, _ = recording.spikes
+        if len(gid) and not 0 <= gid.min() <= gid.max() < self.num_neurons:
+            raise InvalidInput(f"Spikes must be of the cells 0 ... {self.num_neurons - 1}, got {gid.max()}.")
+        for name, rows, width in (
+            ("positions_um", self.num_neurons, 3),
+            ("electrodes_um", len(self.electrodes_um), 3),
+            ("heard", len(self.heard), 2),
+        ):
+            if getattr(self, name).shape != (rows, width):
+                raise InvalidInput(f"{name} must be [{rows}, {width}], got {getattr(self, name).shape}.")
+        if stimulus is not None:
+            if stimulus.num_cultures is not None or stimulus.gain is not None:
+                raise InvalidInput("A session's stimulus is one culture's, as it was given: take stimulus[b].")
+            if stimulus.duration_ms > recording.duration_ms * (1 + 1e-9):
+                raise InvalidInput("The stimulus is longer than the recording.")
+
+    @classmethod
+    def of(cls, env: Env, recording: Recording, stimulus: Stimulus | None = None, *, culture: int = 0) -> Self:
+        """The session of a recording that an environment has just made.
+
+        Args:
+            env: The environment.
+            recording: Of one culture: with several ``recording[culture]``.
+            stimulus: What it got during the recording, as it was given to ``env.run``.
+            culture: Which of the environment's cultures it is.
+        """
+        if not 0 <= culture < env.num_cultures:
+            raise InvalidInput(f"culture must lie in 0 ... {env.num_cultures - 1}, got {culture}.")
+        system = env.system
+        electrodes = getattr(env.io, "electrode_coordinates", None)
+        return cls(
+            recording=recording,
+            system=system.name,
+            system_sha256=system.sha256(),
+            populations=system.populations,
+            positions_um=system.positions,
+            electrodes_um=system.electrodes if electrodes is None else electrodes,
+            heard=np.argwhere(env.io.channel_cells(env.geometry)).astype(np.int64),
+            seed=int(env.seeds[culture]),
+            trial=env.trials[culture],
+            backend=env.backend_name,
+            scheme=env.scheme,
+            precision=env.precision,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            version=version("livn_gym"),
+            stimulus=stimulus,
+        )
+
+    @property
+    def num_neurons(self) -> int:
+        """N."""
+        return self.populations[-1].stop
+
+    @property
+    def profile(self) -> str:
+        """Name of the profile that has this session's time step, scheme and precision; empty if none has."""
+        made = (self.recording.dt_ms, self.scheme, self.precision)
+        return next((name for name, profile in PROFILES.items() if _numbers(profile) == made), "")
+
+    @property
+    def changes(self) -> Schedule:
+        """The stimulus as changes of columns at steps of ``dt_ms``; empty where there is none."""
+        if self.stimulus is None:
+            return Schedule(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+        return self.stimulus.schedule(self.recording.dt_ms)
+
+    def held(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Times of all changes, ms ``[K]``, and the stimulus from each to the next, ``[K, columns]``."""
+        changes = self.changes
+        columns = 0 if self.stimulus is None else self.stimulus.num_columns
+        steps, row = np.unique(changes.step, return_inverse=True)
+        values: NDArray[np.float64] = np.full((len(steps), columns), np.nan)
+        values[row, changes.column] = changes.value
+        # what did not change is what it was: the row of each column's last change, 0 before the first
+        last = np.maximum.accumulate(np.where(np.isnan(values), 0, np.arange(1, len(steps) + 1)[:, None]), axis=0)
+        values = np.vstack([np.zeros((1, columns)), values])[last, np.arange(columns)]
+        return np.multiply(steps, self.recording.dt_ms, dtype=np.float64), values
+
+    def population_of(self, gids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Index of the population of each cell, ``[S]``."""
+        return np.searchsorted([population.stop for population in self.populations], gids, side="right")
+
+    def metadata(self) -> dict[str, Any]:
+        """Everything but arrays, as plain values for JSON."""
+        recording, stimulus = self.recording, self.stimulus
+        return {
+            "format": FORMAT,
+            "livn_gym": self.version,
+            "created": self.created,
+            "system": self.system,
+            "system_sha256": self.system_sha256,
+            "populations": {population.name: population.count for population in self.populations},
+            "seed": self.seed,
+            "trial": self.trial,
+            "backend": self.backend,
+            "profile": self.profile,
+            "scheme": self.scheme,
+            "precision": self.precision,
+            **{name: getattr(recording, name) for name in _NUMBERS},
+            "current_compartment": recording.current_compartment,
+            "stimulus": stimulus
+            and {
+                "mode": stimulus.mode,
+                "columns": stimulus.num_columns,
+                "duration_ms": stimulus.duration_ms,
+                "reversal_mV": stimulus.reversal_mV,
+            },
+            "units": UNITS,
+        }
+
+    def arrays(self, *, traces: bool = True) -> dict[str, NDArray]:
+        """Every array but the spikes, by name; without ``traces`` only what is not recorded."""
+        changes = self.changes
+        found = {
+            "positions_um": self.positions_um,
+            "electrodes_um": self.electrodes_um,
+            "heard": self.heard,
+            "stimulus_step": changes.step,
+            "stimulus_column": changes.column,
+            "stimulus_value": changes.value,
+        }
+        if traces:
+            for name in ("voltage_gid", "current_gid", *TRACES):
+                array = getattr(self.recording, name)
+                if array is not None:
+                    found[name] = array
+        return found
+
+    @classmethod
+    def from_parts(
+        cls,
+        metadata: Mapping[str, Any],
+        gid: NDArray[np.int64],
+        t_ms: NDArray[np.float64],
+        arrays: Mapping[str, NDArray],
+    ) -> Self:
+        """A session from its metadata, its spikes in any order and its other arrays.
+
+        Raises:
+            CorruptData: Something is missing or of another kind.
+            InvalidInput: The metadata is of a newer version.
+        """
+        if metadata.get("format", 0) > FORMAT:
+            raise InvalidInput(f"The recording is of format {metadata['format']}, this livn_gym reads up to {FORMAT}.")
+        try:
+            populations, start = [], 0
+            for name, count in metadata["populations"].items():
+                populations.append(Population(name, start, count))
+                start += count
+            known = {field.name for field in fields(Recording)}
+            values: dict[str, Any] = {name: float(metadata[name]) for name in _NUMBERS}
+            values |= {name: np.asarray(array) for name, array in arrays.items() if name in known}
+            recording = Recording(
+                **values, num_cultures=1, current_compartment=metadata["current_compartment"]
+            ).with_spikes(np.asarray(gid, dtype=np.int64), np.asarray(t_ms, dtype=np.float64))
+            return cls(
+                recording=recording,
+                populations=tuple(populations),
+                positions_um=np.asarray(arrays["positions_um"], dtype=np.float64).reshape(-1, 3),
+                electrodes_um=np.asarray(arrays["electrodes_um"], dtype=np.float64).reshape(-1, 3),
+                heard=np.asarray(arrays["heard"], dtype=np.int64).reshape(-1, 2),
+                version=metadata["livn_gym"],
+                stimulus=_stimulus(metadata["stimulus"], arrays, recording.dt_ms),
+                **{name: metadata[name] for name in _ORIGIN},
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise CorruptData(f"The recording is damaged: {type(error).__name__}: {error}.") from error
+
+    def save(self, path: str | Path) -> None:
+        """Write everything into an ``.npz``, which NumPy reads: ``gid``, ``t_ms``, ``seed`` and further arrays."""
+        _, gid, t_ms = self.recording.spikes
+        numbers = {name: np.float64(getattr(self.recording, name)) for name in _NUMBERS}
+        with replacing(path) as part, part.open("wb") as file:
+            np.savez_compressed(
+                file,
+                allow_pickle=False,
+                gid=gid,
+                t_ms=t_ms,
+                seed=np.uint64(self.seed),
+                **numbers,
+                **self.arrays(),
+                metadata=np.array(json.dumps(self.metadata())),
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            InvalidInput: There is no such file.
+            CorruptData: It is damaged, or no recording.
+        """
+        if not Path(path).is_file():
+            raise InvalidInput(f"There is no file {path}.")
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+            metadata = json.loads(str(arrays.pop("metadata")))
+            gid, t_ms = arrays.pop("gid"), arrays.pop("t_ms")
+        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            raise CorruptData(f"{path} is no recording of livn_gym: {type(error).__name__}: {error}.") from error
+        for name in ("seed", *_NUMBERS):  # they stand in the metadata too
+            arrays.pop(name, None)
+        return cls.from_parts(metadata, gid, t_ms, arrays)
+
+
+def _numbers(profile: Profile) -> tuple[float, str, str]:
+    return profile.dt_ms, profile.scheme, profile.precision
+
+
+def _stimulus(told: Mapping[str, Any] | None, arrays: Mapping[str, NDArray], dt_ms: float) -> Stimulus | None:
+    """The stimulus whose changes these are: every value but 0 is a phase until the column's next change."""
+    if told is None:
+        return None
+    step, column = (np.asarray(arrays[f"stimulus_{name}"], dtype=np.int64) for name in ("step", "column"))
+    value = np.asarray(arrays["stimulus_value"], dtype=np.float64)
+    order = np.lexsort((step, column))
+    step, column, value = step[order], column[order], value[order]
+    phase = np.flatnonzero(value)
+    if len(phase) and (phase[-1] + 1 == len(value) or (column[phase + 1] != column[phase]).any()):
+        raise ValueError("a column of the stimulus never ends")
+    zero = np.zeros(len(phase))
+    end = step[phase + 1] if len(phase) else step
+    pulses = Pulses(
+        culture=zero.astype(np.int64),
+        column=column[phase],
+        onset_ms=np.multiply(step[phase], dt_ms, dtype=np.float64),
+        offset_ms=zero,
+        width_ms=np.multiply(end - step[phase], dt_ms, dtype=np.float64),
+        value=value[phase],
+    )
+    return Stimulus.from_pulses(
+        pulses,
+        num_columns=int(told["columns"]),
+        duration_ms=float(told["duration_ms"]),
+        mode=told["mode"],
+        reversal_mV=float(told["reversal_mV"]),
+    )

@@ -1,0 +1,57 @@
+"""Spikes in SONATA's layout: a group a population, ids within the population as in the system's ``nodes.h5``.
+
+What SONATA has no place for stands in the group ``livn_gym``, which its readers pass over.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from livn_gym.errors import CorruptData
+from livn_gym.formats.session import Session
+
+_MAGIC = np.uint32(0x0A7A)
+_SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype=np.uint8)
+
+
+def write(session: Session, path: Path) -> None:
+    """Write the spikes, times in ms since the recording's start."""
+    _, gid, t_ms = session.recording.spikes
+    with h5py.File(path, "w") as file:
+        file.attrs["magic"] = _MAGIC
+        file.attrs["version"] = np.array([0, 1], dtype=np.uint32)
+        for population in session.populations:
+            own = (gid >= population.start) & (gid < population.stop)
+            group = file.create_group(f"spikes/{population.name}")
+            group.attrs.create("sorting", 2, dtype=_SORTING)
+            group["timestamps"] = t_ms[own]
+            group["timestamps"].attrs["units"] = "ms"
+            group["node_ids"] = (gid[own] - population.start).astype(np.uint64)
+        extra = file.create_group("livn_gym")
+        extra["metadata"] = json.dumps(session.metadata())  # longer than an attribute may be
+        for name, array in session.arrays(traces=False).items():
+            extra[name] = array
+
+
+def read(path: Path) -> Session:
+    """Read what ``write`` wrote.
+
+    Raises:
+        CorruptData: It is damaged, or was not written by livn_gym.
+    """
+    gid, t_ms, start = [np.zeros(0, np.int64)], [np.zeros(0)], 0
+    try:
+        with h5py.File(path, "r") as file:
+            extra = {name: item[()] for name, item in file["livn_gym"].items()}
+            metadata = json.loads(extra.pop("metadata"))
+            for name, count in metadata["populations"].items():
+                gid.append(file[f"spikes/{name}/node_ids"][()].astype(np.int64) + start)
+                t_ms.append(file[f"spikes/{name}/timestamps"][()])
+                start += count
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CorruptData(f"{path} holds no spikes of livn_gym: {type(error).__name__}: {error}.") from error
+    return Session.from_parts(metadata, np.concatenate(gid), np.concatenate(t_ms), extra)

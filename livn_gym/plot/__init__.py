@@ -1,0 +1,22 @@
+"""Figures: one call each from a recording, a system or a training's results.
+
+Every function gives a matplotlib figure without window or global state; ``figure.savefig(path)`` writes it. With
+``ax=`` it draws into axes of yours and gives their figure. matplotlib is imported when something is drawn.
+"""
+
+from livn_gym.plot.activity import raster, voltage
+from livn_gym.plot.array import evoked, mea_map
+from livn_gym.plot.distributions import avalanches, intervals
+from livn_gym.plot.learning import learning_curves
+from livn_gym.plot.network import connectivity
+
+__all__ = [
+    "avalanches",
+    "connectivity",
+    "evoked",
+    "intervals",
+    "learning_curves",
+    "mea_map",
+    "raster",
+    "voltage",
+]

@@ -1,0 +1,178 @@
+"""What lies on the array, and what its channels hear after stimulation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from livn_gym.envs.array_map import CELL_RATE_HZ, draw_array
+from livn_gym.errors import InvalidInput
+from livn_gym.io import MEA
+from livn_gym.models import Model, ReducedCalciumSomaDendrite
+from livn_gym.plot.activity import one_culture
+from livn_gym.plot.style import new_figure, panel, styled
+from livn_gym.pulses import numbers
+from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
+from livn_gym.system import System
+from livn_gym.units import finite
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@styled
+def mea_map(
+    system: System, recording: Recording | None = None, stimulus: Stimulus | None = None, *, ax: Any = None
+) -> Figure:
+    """Cells and numbered electrodes where they lie; their rates and charges where a run is given.
+
+    Args:
+        system: The culture; electrodes are its own.
+        recording: Spikes of one culture: cells are coloured by their mean rate.
+        stimulus: In the electrode mode, of one culture: electrodes are coloured by their absolute charge.
+        ax: Axes to draw into.
+
+    Returns:
+        The figure.
+
+    Raises:
+        BackendUnavailable: matplotlib is not installed.
+        NotRecorded: Spikes were not recorded.
+        InvalidInput: There are several cultures, the stimulus is in another mode, or not for these electrodes.
+    """
+    figure, axes = panel(ax, 5.6, 6.2)
+    rates = charge = None
+    if recording is not None:
+        one_culture("A map", recording)
+        rates = np.bincount(recording.spikes[1], minlength=system.num_neurons) / recording.duration_ms * 1000.0
+    if stimulus is not None:
+        charge = _charge_nC(system, stimulus)
+    electrodes, cells = draw_array(axes, system)
+    axes.set(xlabel="x (µm)", ylabel="y (µm)")
+    axes.set_title(system.name, loc="right")
+    if rates is None:
+        for _, mark in cells:
+            mark.set(array=None, facecolor="#c0c0c0")
+    else:
+        for population, mark in cells:
+            mark.set_array(rates[population.start : population.stop])
+        bar = figure.colorbar(cells[0][1], ax=axes, location="bottom", fraction=0.04, pad=0.02, extend="max")
+        bar.set_label(f"cell: mean rate (Hz; faster than {CELL_RATE_HZ:g} alike)")
+    if charge is None:
+        electrodes.set(array=None, facecolor="white")
+    else:
+        electrodes.set_array(charge)
+        electrodes.set_clim(0.0, max(charge.max(), 1e-9))
+        figure.colorbar(electrodes, ax=axes, location="bottom", fraction=0.04, pad=0.02).set_label(
+            "electrode: charge (nC)"
+        )
+    return figure
+
+
+@styled
+def evoked(
+    recording: Recording,
+    system: System,
+    stimulus: Stimulus | ArrayLike,
+    *,
+    io: MEA | None = None,
+    model: Model | None = None,
+    before_ms: float = 20.0,
+    after_ms: float = 80.0,
+    bin_ms: float = 2.0,
+    ax: Any = None,
+) -> Figure:
+    """The peri-stimulus histogram of every channel, and above it their mean.
+
+    Args:
+        recording: Spikes of one or several cultures, which are pooled.
+        system: The culture.
+        stimulus: Pulses that began with the recording, or their onsets since the recording's start, ms ``[P]``.
+        io: The array that hears; default the system's own.
+        model: Gives the cells' places; default ``ReducedCalciumSomaDendrite()``.
+        before_ms: Time shown before an onset.
+        after_ms: Time shown after an onset.
+        bin_ms: Width of the histogram's bins.
+        ax: Two axes for the mean and the channels, or one for the channels alone; default those of a new figure.
+
+    Returns:
+        The figure.
+
+    Raises:
+        BackendUnavailable: matplotlib is not installed.
+        NotRecorded: Spikes were not recorded.
+        InvalidInput: No onset has its whole window within the recording, or a time is out of range.
+    """
+    array = (MEA() if io is None else io).bind(system)
+    geometry = (ReducedCalciumSomaDendrite() if model is None else model).geometry(system)
+    onsets = _onsets_ms(stimulus)
+    rates, edges = _histogram_hz(recording, array, geometry, onsets, _edges(before_ms, after_ms, bin_ms))
+    if ax is None:
+        ax = new_figure(6.8, 5.4).subplots(2, 1, sharex=True, height_ratios=(1, 2.6))
+    mean, channels = ax if isinstance(ax, list | tuple | np.ndarray) else (None, ax)
+    # the direct response within the first bins shall not hide what follows
+    limit = max(float(np.quantile(rates, 0.98)), 1.0)
+    shown = channels.pcolormesh(edges, np.arange(len(rates) + 1) - 0.5, rates, cmap="viridis", vmin=0, vmax=limit)
+    channels.figure.colorbar(shown, ax=channels, pad=0.02, extend="max", label="spikes heard (Hz)")
+    channels.axvline(0.0, color="white", linestyle=":", linewidth=1.2)
+    channels.set(xlabel="time since the pulse (ms)", ylabel="channel", ylim=(-0.5, len(rates) - 0.5))
+    channels.yaxis.get_major_locator().set_params(integer=True)
+    title = f"{system.name}: response of {len(rates)} channels"
+    if mean is None:
+        channels.set_title(title)
+    else:
+        mean.stairs(rates.mean(axis=0), edges, fill=True, color="#0072B2")
+        mean.axvline(0.0, color="black", linestyle=":", linewidth=1.2)
+        mean.set(ylabel="mean (Hz a channel)", title=title, xlim=edges[[0, -1]])
+        mean.set_ylim(bottom=0)
+    return channels.figure
+
+
+def _charge_nC(system: System, stimulus: Stimulus) -> NDArray[np.float64]:
+    if stimulus.mode != "electrode" or stimulus.num_columns != system.num_channels:
+        raise InvalidInput(
+            f"A map shows electrode stimuli of {system.num_channels} channels, "
+            f"got the mode {stimulus.mode!r} with {stimulus.num_columns} columns."
+        )
+    if stimulus.num_cultures is not None:
+        raise InvalidInput("A map is one culture's: give stimulus[b].")
+    return stimulus.charge_nC()
+
+
+def _onsets_ms(stimulus: Stimulus | ArrayLike) -> NDArray[np.float64]:
+    if not isinstance(stimulus, Stimulus):
+        return np.unique(numbers("Onsets", stimulus))
+    if stimulus.pulses is None:
+        raise InvalidInput("Only pulses have onsets; of another stimulus give the onsets, ms.")
+    return np.unique(stimulus.pulses.onset_ms)
+
+
+def _edges(before_ms: float, after_ms: float, bin_ms: float) -> NDArray[np.float64]:
+    """Bin edges with one at 0, covering at least the window."""
+    width = finite("bin_ms", bin_ms, above=0.0)
+    before, after = finite("before_ms", before_ms, minimum=0.0), finite("after_ms", after_ms, above=0.0)
+    return width * np.arange(-np.ceil(before / width - 1e-9), np.ceil(after / width - 1e-9) + 1)
+
+
+def _histogram_hz(
+    recording: Recording, array: MEA, geometry: Any, onsets: NDArray, edges: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rate of every channel in every bin, ``[C, bins]``, over onsets whose window was recorded."""
+    onsets = onsets[(onsets + edges[0] >= -1e-9) & (onsets + edges[-1] <= recording.duration_ms + 1e-9)]
+    if not len(onsets):
+        raise InvalidInput(
+            f"No onset has {-edges[0]:g} ms before and {edges[-1]:g} ms after it in {recording.duration_ms:g} ms."
+        )
+    _, gid, t = recording.spikes
+    channel, when = array.channel_recording(geometry, gid, t)
+    counts = np.zeros((array.num_channels, len(edges) - 1))
+    for onset in onsets:
+        first, last = np.searchsorted(when, (onset + edges[0] - 1e-9, onset + edges[-1] - 1e-9))
+        # room for rounding: a spike at the pulse's own time belongs after it
+        bins = np.floor((when[first:last] - onset - edges[0]) / (edges[1] - edges[0]) + 1e-9).astype(np.int64)
+        np.add.at(counts, (channel[first:last], np.clip(bins, 0, counts.shape[1] - 1)), 1)
+    seconds = np.diff(edges) / 1000.0
+    return counts / seconds / len(onsets) / recording.num_cultures, edges

@@ -1,0 +1,101 @@
+"""How intervals between spikes and avalanches are distributed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from livn_gym import measures
+from livn_gym.plot.style import COLOURS, GREY, coloured, panel, plain_numbers, styled
+from livn_gym.recording import Recording
+from livn_gym.system import System
+from livn_gym.units import finite
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+INTERVAL_BINS_MS = np.logspace(0, 4, 60)
+
+
+@styled
+def intervals(recording: Recording, system: System | None = None, *, ax: Any = None) -> Figure:
+    """Lengths of the intervals between each cell's spikes, on a logarithmic axis.
+
+    Args:
+        recording: Spikes of one or several cultures, which are pooled.
+        system: Splits the intervals by population.
+        ax: Axes to draw into.
+
+    Returns:
+        The figure.
+
+    Raises:
+        BackendUnavailable: matplotlib is not installed.
+        NotRecorded: Spikes were not recorded.
+    """
+    culture, gid, t = recording.spikes
+    figure, axes = panel(ax)
+    # cells of different cultures are different cells
+    number = int(gid.max(initial=0)) + 1
+    cell, length = measures.intervals(culture * number + gid, t)
+    if system is None:
+        axes.hist(length, INTERVAL_BINS_MS, color=GREY)
+    else:
+        for population, colour in coloured(system):
+            own = (cell % number >= population.start) & (cell % number < population.stop)
+            median = f", median {np.median(length[own]):.0f} ms" if own.any() else ""
+            axes.hist(
+                length[own], INTERVAL_BINS_MS, color=colour, histtype="step", linewidth=1.5,
+                label=f"{population.name}{median}",
+            )  # fmt: skip
+        axes.legend()
+    axes.set(xscale="log", xlabel="interval between spikes of a cell (ms)", ylabel="number of intervals")
+    plain_numbers(axes.xaxis)
+    axes.set_title("Interspike intervals")
+    return figure
+
+
+@styled
+def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: Any = None) -> Figure:
+    """Share of avalanches that are at least so large, and how many; beside those of random spike times.
+
+    Args:
+        recording: Spikes of one or several cultures; avalanches are each culture's own.
+        bin_ms: Bins with spikes between empty ones are an avalanche, ms; what is left at the run's end, less than a
+            bin, is not counted.
+        seed: Of the random times.
+        ax: Axes to draw into.
+
+    Returns:
+        The figure.
+
+    Raises:
+        BackendUnavailable: matplotlib is not installed.
+        NotRecorded: Spikes were not recorded.
+        InvalidInput: The bin is not positive or longer than the run.
+    """
+    width = finite("bin_ms", bin_ms, above=0.0)
+    counted_ms = np.floor(recording.duration_ms / width + 1e-9) * width
+    generator = np.random.default_rng(seed)
+    real: list[np.ndarray] = []
+    chance: list[np.ndarray] = []
+    for b in range(recording.num_cultures):
+        t = recording[b].spikes[2]
+        for times, sizes in ((t, real), (generator.uniform(0.0, recording.duration_ms, len(t)), chance)):
+            counts = measures.population_counts(times[times < counted_ms], counted_ms, width)
+            sizes.append(measures.avalanches(counts)[0])
+    figure, axes = panel(ax)
+    for sizes, colour, label in ((real, COLOURS[0], "culture"), (chance, GREY, "random times")):
+        values = np.sort(np.concatenate(sizes))
+        if len(values):
+            size, first = np.unique(values, return_index=True)
+            share = 1.0 - first / len(values)
+            axes.plot(size, share, "o-", markersize=3, color=colour, label=f"{label} ({len(values):,})")
+    if axes.lines:
+        axes.set(xscale="log", yscale="log")
+        plain_numbers(axes.xaxis, axes.yaxis)
+        axes.legend()
+    axes.set(xlabel="size of an avalanche (spikes)", ylabel="share at least so large")
+    axes.set_title(f"Avalanches, {width:g} ms")
+    return figure

@@ -1,0 +1,76 @@
+"""What all figures share: fonts, colours, and where they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import wraps
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from livn_gym.envs.array_map import COLOURS, check_available
+from livn_gym.system import Population, System
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+GREY = "#808080"
+
+STYLE = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "figure.dpi": 100.0,
+}
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """Draw in the project's style, whatever the user's own is, and leave that as it was.
+
+    Raises:
+        BackendUnavailable: matplotlib is not installed.
+    """
+
+    @wraps(draw)
+    def drawn(*arguments: P.args, **options: P.kwargs) -> R:
+        check_available()
+        with import_module("matplotlib").rc_context(STYLE):
+            return draw(*arguments, **options)
+
+    return drawn
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of so many inches, without window or global state."""
+    return import_module("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
+
+
+def panel(ax: Any, width: float = 6.4, height: float = 4.0) -> tuple[Figure, Any]:
+    """The figure of ``ax``, and ``ax``; where it is None, a new figure's."""
+    if ax is not None:
+        return ax.figure, ax
+    figure = new_figure(width, height)
+    return figure, figure.subplots()
+
+
+def plain_numbers(*axes: Any) -> None:
+    """Write the powers of ten on logarithmic axes as numbers, 0.01 or 1000."""
+    for axis in axes:
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(import_module("matplotlib.ticker").NullFormatter())
+
+
+def coloured(system: System) -> Iterator[tuple[Population, str]]:
+    """Every population with its colour."""
+    return zip(system.populations, COLOURS * len(system.populations), strict=False)

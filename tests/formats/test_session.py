@@ -1,0 +1,144 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cultures import equal
+from fakes import use_poisson_backend
+from hypothesis import given
+from hypothesis import strategies as st
+from sessions import RECORDED, made, stimulus
+
+from livn_gym.env import Env
+from livn_gym.errors import CorruptData, InvalidInput, NotRecorded
+from livn_gym.formats import Session
+from livn_gym.stimulus import Stimulus
+from livn_gym.system import make
+
+
+def test_a_session_comes_back_from_npz_as_it_was(tmp_path):
+    session = made()
+    session.save(tmp_path / "a.npz")
+    again = Session.load(tmp_path / "a.npz")
+    assert equal(again.recording, session.recording)
+    assert again.metadata() == session.metadata()
+    for name, array in session.arrays().items():
+        np.testing.assert_array_equal(again.arrays()[name], array)
+
+
+def test_numpy_alone_reads_the_file(tmp_path):
+    made().save(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as file:
+        assert file["gid"].tolist() == [2, 0, 1, 0] and file["t_ms"].tolist() == [1.0, 2.5, 2.5, 40.0]
+        assert (file["seed"], file["t0_ms"], file["duration_ms"], file["dt_ms"]) == (7, 100.0, 50.0, 0.025)
+        assert json.loads(str(file["metadata"]))["system"] == "hand-made"
+
+
+def test_the_session_of_an_environment(monkeypatch):
+    use_poisson_backend(monkeypatch)
+    with Env(make("EI2"), seed=5, num_cultures=2).init() as env:
+        env.apply_model_defaults().record_spikes()
+        env.clear()
+        recording = env.run(100.0)
+        session = Session.of(env, recording[1], culture=1)
+        assert (session.seed, session.trial, session.profile, session.backend) == (6, 1, "exact", "fake")
+        assert session.system_sha256 == make("EI2").sha256()
+        heard = env.io.channel_cells(env.geometry)
+        assert np.array_equal(session.heard, np.argwhere(heard)) and len(session.heard) > 10
+        assert np.array_equal(session.electrodes_um, env.system.electrodes)
+        with pytest.raises(InvalidInput, match="one culture's, got 2"):
+            Session.of(env, recording)
+        with pytest.raises(InvalidInput, match="0 ... 1, got 2"):
+            Session.of(env, recording[0], culture=2)
+
+
+def test_the_stimulus_keeps_its_changes_and_charge():
+    given, session = stimulus(), made()
+    again = Session.from_parts(session.metadata(), *session.recording.spikes[1:], session.arrays()).stimulus
+    for name in ("step", "column", "value"):
+        assert np.array_equal(getattr(again.schedule(0.025), name), getattr(given.schedule(0.025), name))
+    assert np.allclose(again.charge_nC(), given.charge_nC(), rtol=1e-12) and again.charge_nC().sum() > 0
+    assert (again.mode, again.num_columns, again.duration_ms) == ("electrode", 2, 50.0)
+
+
+@pytest.mark.parametrize("rows", [[[1.0], [1.0], [2.0]], [[0.0], [0.0], [0.0]], [[1.0], [0.0], [-3.0]]])
+def test_a_dense_stimulus_comes_back(rows):
+    dense = Stimulus(rows, 5.0, "current")
+    session = replace(made(), stimulus=dense)
+    again = Session.from_parts(session.metadata(), *session.recording.spikes[1:], session.arrays()).stimulus
+    for name in ("step", "column", "value"):
+        assert np.array_equal(getattr(again.schedule(0.025), name), getattr(dense.schedule(0.025), name))
+
+
+@given(
+    st.lists(st.lists(st.sampled_from([0.0, 0.0, 1.0, -2.5]), min_size=3, max_size=3), min_size=1, max_size=12),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1999)), max_size=20, unique=True),
+)
+def test_any_spikes_and_stimulus_come_back(rows, spikes):
+    gid, step = (np.array([spike[k] for spike in spikes], dtype=np.int64) for k in (0, 1))
+    dense = Stimulus(rows, 0.1, "current")
+    session = made(recording=RECORDED.with_spikes(gid, step * 0.025), stimulus=dense)
+    again = Session.from_parts(session.metadata(), *session.recording.spikes[1:], session.arrays())
+    assert equal(again.recording, session.recording)
+    for name in ("step", "column", "value"):
+        assert np.array_equal(getattr(again.changes, name), getattr(session.changes, name))
+    times, values = session.held()
+    # the dense rows at the times of change are what is held from then on
+    padded = np.vstack([rows, np.zeros((1, 3))])
+    assert np.array_equal(values, padded[np.rint(times / 0.1).astype(int)])
+
+
+def test_held_values_by_hand():
+    session = replace(made(), stimulus=Stimulus([[1.0, 0.0], [1.0, 2.0], [0.0, 2.0]], 5.0, "electrode"))
+    times, values = session.held()
+    assert times.tolist() == [0.0, 5.0, 10.0, 15.0]
+    assert values.tolist() == [[1.0, 0.0], [1.0, 2.0], [0.0, 2.0], [0.0, 0.0]]
+    times, values = replace(session, stimulus=None).held()
+    assert times.shape == (0,) and values.shape == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"recording": replace(RECORDED, num_cultures=2)}, InvalidInput, "one culture's, got 2"),
+        ({"recording": replace(RECORDED, spike_t=None)}, NotRecorded, "record_spikes"),
+        ({"recording": replace(RECORDED, weights={"a": np.zeros((1, 1, 1))})}, InvalidInput, "no place for weights"),
+        ({"recording": replace(RECORDED, spike_gid=np.array([9, 0, 1, 0]))}, InvalidInput, "0 ... 2, got 9"),
+        ({"positions_um": np.zeros((2, 3))}, InvalidInput, r"positions_um must be \[3, 3\]"),
+        ({"heard": np.zeros((2, 3))}, InvalidInput, r"heard must be \[2, 2\]"),
+        ({"stimulus": Stimulus(np.zeros((2, 60, 1)), 0.5)}, InvalidInput, "one culture's"),
+        ({"stimulus": Stimulus(np.zeros((60, 1)), 1.0)}, InvalidInput, "longer"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(change, error, words):
+    with pytest.raises(error, match=words):
+        replace(made(), **change)
+
+
+def test_damaged_files_are_found(tmp_path):
+    path = tmp_path / "a.npz"
+    with pytest.raises(InvalidInput, match="no file"):
+        Session.load(path)
+    made().save(path)
+    whole = path.read_bytes()
+    for content in (b"", b"PK\x03\x04", whole[: len(whole) // 2], b"text"):
+        path.write_bytes(content)
+        with pytest.raises(CorruptData, match="a.npz is no recording of livn_gym"):
+            Session.load(path)
+    np.savez(path, gid=np.zeros(1), t_ms=np.zeros(1))  # as it was before there was metadata
+    with pytest.raises(CorruptData, match="metadata"):
+        Session.load(path)
+
+
+@pytest.mark.parametrize("missing", ["populations", "dt_ms", "stimulus", "seed", "current_compartment"])
+def test_missing_metadata_is_found(missing):
+    session = made()
+    told = {name: value for name, value in session.metadata().items() if name != missing}
+    with pytest.raises(CorruptData, match=missing):
+        Session.from_parts(told, *session.recording.spikes[1:], session.arrays())
+
+
+def test_a_newer_format_is_said():
+    session = made()
+    with pytest.raises(InvalidInput, match="of format 99"):
+        Session.from_parts(session.metadata() | {"format": 99}, *session.recording.spikes[1:], session.arrays())
