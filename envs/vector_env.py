@@ -197,7 +197,8 @@ class CultureVectorEnv(VectorEnv):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the cultures."""
-        self._group.close()
+        if hasattr(self, "_group"):  # also after a constructor that raised
+            self._group.close()
 
     def _reset(self, mask: NDArray[np.bool_], seeds: Sequence[int | None]) -> dict[int, Info]:
         places = np.flatnonzero(mask)

@@ -187,7 +187,7 @@ class TeamGroup:
                 table[i] = (1, 0) if seed is None else (2, seed)
             return table
 
-        results = self._run(Op.RESET, rows, LEARN=int(not self._share.names))
+        results = self._run(Op.RESET, rows)
         self._lost[places] = False
         return results
 
@@ -255,7 +255,8 @@ class TeamGroup:
         call = self._team.call()
         while True:
             sent = rows()
-            head = self._team.head(op, self._number, CALL=call, WIDTH=sent.shape[1], **fields)
+            learn = int(not self._share.names)  # what info holds; the first time only
+            head = self._team.head(op, self._number, CALL=call, WIDTH=sent.shape[1], LEARN=learn, **fields)
             try:
                 table = self._team.member.perform(head, sent)
                 if (table[:, 0] == FAILED).any():
