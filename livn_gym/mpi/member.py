@@ -57,7 +57,7 @@ class Share:
     call: int = -1
     results: dict[int, tuple[Results, int]] = field(default_factory=dict)
     error: str = ""
-    exception: Exception | None = None
+    exception: BaseException | None = None
 
     def own(self, rank: int) -> Indices:
         """The environments of a rank (numbered as at the start), ascending."""
@@ -76,7 +76,7 @@ class Share:
         """Do something; an exception is kept for rank 0, which asks for it."""
         try:
             return work()
-        except Exception as exception:
+        except (Exception, SystemExit) as exception:  # an exit of a rank by itself would be a hang
             self.error, self.exception = traceback.format_exc(), exception
             return None
 

@@ -59,7 +59,7 @@ def test_an_exception_reaches_the_user_with_its_traceback(play, rank):
 def test_a_worker_that_goes_ends_the_job(play, kind):
     run = play(f"1:4:{kind}")
     assert run.code != 0 and "finished" not in run.out
-    assert "signal 9" in run.err if kind == "kill" else "rank 1 failed" in run.err
+    assert "signal 9" in run.err if kind == "kill" else "Rank 1 failed" in run.err
 
 
 @pytest.mark.slow
