@@ -48,9 +48,7 @@ def vector(arguments: argparse.Namespace) -> None:
         one, two = ([run[count] for run in runs[ranks]] for ranks in (1, 2))
         ratios = [a["step"] / b["step"] for a, b in zip(one, two, strict=True)]
         times = [1e3 * statistics.median(run["step"] for run in found) for found in (one, two)]
-        shares = [
-            statistics.median(run[name] / run["step"] for run in two) for name in ("communicating", "waiting")
-        ]
+        shares = [statistics.median(run[name] / run["step"] for run in two) for name in ("communicating", "waiting")]
         pairs = ", ".join(f"{ratio:.2f}" for ratio in sorted(ratios))
         print(
             f"{count:>4} {times[0]:10.2f} {times[1]:11.2f} {statistics.median(ratios):9.2f} ({pairs})"
@@ -87,7 +85,25 @@ def faults(arguments: argparse.Namespace) -> None:
     sys.exit(bad > 0)
 
 
-PARTS: dict[str, Callable[[argparse.Namespace], None]] = {"vector": vector, "faults": faults}
+def model(arguments: argparse.Namespace) -> None:
+    """What many ranks would give, from the assumptions that docs/scaling.md names; a calculation, no measurement."""
+    culture_s, lead_s = arguments.culture_us * 1e-6, arguments.lead_us * 1e-6
+    print(f"a culture's step {arguments.culture_us:g} us, rank 0's own work {arguments.lead_us:g} us an environment")
+    print("ranks  64 envs  6,400 envs  64 a rank (envs)   speed-up over one rank")
+    for ranks in (1, 2, 4, 16, 64, 256, 1000):
+        cells = []
+        for envs in (64, 6400, 64 * ranks):
+            message_s = 2 * (ranks - 1) * LATENCY_S + envs * BYTES_AN_ENV / BANDWIDTH
+            step = -(-envs // ranks) * culture_s + envs * lead_s * (ranks > 1) + message_s
+            cells.append(envs * culture_s / step)
+        print(f"{ranks:5} {cells[0]:8.1f} {cells[1]:11.1f} {cells[2]:11.1f} ({64 * ranks:,})")
+
+
+LATENCY_S = 2e-6
+BANDWIDTH = 10e9
+BYTES_AN_ENV = 8 * (17 + 43)  # float64: a row of actions of EI2 and one of results
+
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {"vector": vector, "faults": faults, "model": model}
 
 
 def main() -> None:
@@ -99,6 +115,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200, help="rounds of faults")
     parser.add_argument("--ranks", type=int, default=2, help="ranks of a round of faults")
     parser.add_argument("--limit", type=float, default=120.0, help="what counts as a hang, s")
+    parser.add_argument("--culture-us", type=float, default=1000.0, help="a culture's step on one core, us")
+    parser.add_argument("--lead-us", type=float, default=15.0, help="rank 0's own work for an environment, us")
     arguments = parser.parse_args()
     for part in arguments.parts:
         PARTS[part](arguments)

@@ -87,8 +87,8 @@ class LoopGroup:
         self._pool: ThreadPoolExecutor | None = None
         self.adopt(graphs)
         self.step_ms = self.loops[0].step_ms
-        self.action_space = self.loops[0].action_space
-        self.observation_space = self.loops[0].observation_space
+        self.action_space: spaces.Box = self.loops[0].action_space
+        self.observation_space: spaces.Box = self.loops[0].observation_space
 
     def adopt(self, graphs: Mapping[int, int | None]) -> None:
         """Take further environments, which start with a reset."""
@@ -168,15 +168,16 @@ class LoopGroup:
         """Call something loop by loop, for some environments; everything in the order of ``places``."""
         wanted = np.zeros(1 + max(int(own[-1]) for own in self._places), dtype=np.bool_)
         wanted[places] = True
-        jobs = [(loop, own[wanted[own]], np.flatnonzero(wanted[own])) for loop, own in zip(self.loops, self._places)]
+        pairs = zip(self.loops, self._places, strict=True)
+        jobs = [(loop, own[wanted[own]], np.flatnonzero(wanted[own])) for loop, own in pairs]
         jobs = [job for job in jobs if len(job[1])]
         run = map if self._pool is None else self._pool.map
         parts = list(run(lambda job: call(job[0], job[1].tolist(), job[2].tolist()), jobs))
         found = np.concatenate([job[1] for job in jobs])
         order = np.argsort(found)
-        arrays = [np.concatenate([part[k] for part in parts])[order] for k in range(4)]
+        joined = [np.concatenate([part[k] for part in parts])[order] for k in range(4)]
         infos = [info for part in parts for info in part[4]]
-        return Results(found[order], *arrays, [infos[k] for k in order])
+        return Results(found[order], joined[0], joined[1], joined[2], joined[3], [infos[k] for k in order.tolist()])
 
 
 Maker = Callable[[str, str, Mapping[int, int | None], Mapping[str, Any], bool], Group]

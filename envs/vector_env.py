@@ -202,7 +202,7 @@ class CultureVectorEnv(VectorEnv):
 
     def _reset(self, mask: NDArray[np.bool_], seeds: Sequence[int | None]) -> dict[int, Info]:
         places = np.flatnonzero(mask)
-        results = self._group.reset(places, [seeds[i] for i in places])
+        results = self._group.reset(places, [seeds[i] for i in places.tolist()])
         self._observations[places] = results.observations
         self._steps[mask] = 0
         self._ended[mask] = False

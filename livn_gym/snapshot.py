@@ -37,9 +37,7 @@ class Snapshot:
 
     def part(self, cultures: Sequence[int]) -> Snapshot:
         """The snapshot of some of the cultures."""
-        columns = [
-            tuple(column[b] for b in cultures) for column in (self.seeds, self.trials, self.steps, self.states)
-        ]
+        columns = [tuple(column[b] for b in cultures) for column in (self.seeds, self.trials, self.steps, self.states)]
         return Snapshot(self.setting, *columns)
 
     @classmethod

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from mpi4py import MPI
 from numpy.typing import NDArray
 
@@ -162,7 +163,8 @@ class TeamGroup:
         assert self._share.loops is not None  # rank 0 owns an environment
         self._loops = self._share.loops
         self.step_ms = self._loops.step_ms
-        self.action_space, self.observation_space = self._loops.action_space, self._loops.observation_space
+        self.action_space: spaces.Box = self._loops.action_space
+        self.observation_space: spaces.Box = self._loops.observation_space
         count = len(self._share.graphs)
         self._seeds: list[int | None] = [None] * count
         self._restarts = np.zeros(count, dtype=np.int64)

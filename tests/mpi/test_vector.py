@@ -128,7 +128,17 @@ def test_a_training_resumes_with_another_number_of_ranks(tmp_path):
 @pytest.mark.slow
 def test_train_takes_mpi(tmp_path):
     """Two ranks, one log and one agent; the curve is that of a run without MPI."""
-    arguments = ["-c", "from livn_gym.cli import main; main()", "train", "--env", "livn/EI1-v0", "--steps", "64", "--num-envs", "4"]
+    arguments = [
+        "-c",
+        "from livn_gym.cli import main; main()",
+        "train",
+        "--env",
+        "livn/EI1-v0",
+        "--steps",
+        "64",
+        "--num-envs",
+        "4",
+    ]
     arguments += ["-o", "settle_ms=200", "-o", "max_episode_steps=4"]
     run = launch.run([*arguments, "--out", str(tmp_path / "two"), "--mpi"], 2, timeout=300).good()
     assert run.out.count("The trained agent and its logs") == 1
