@@ -161,7 +161,7 @@ class ClosedLoop:
             ClosedError: The loop is closed.
         """
         chosen = self._all(cultures)
-        checked = self._checked(actions, len(chosen))
+        checked = self.checked(actions, len(chosen))
         commands = np.stack([self.tasks[b].command(action) for b, action in zip(chosen, checked, strict=True)])
         self._advance(self._encode(commands), chosen)
         scores = [self.tasks[b].score(self.history[b][-1]) for b in chosen]
@@ -255,7 +255,12 @@ class ClosedLoop:
             return np.zeros((count, len(self.highest_charge_nC)))
         return np.atleast_2d(stimulus.charge_nC())
 
-    def _checked(self, actions: NDArray, count: int) -> NDArray:
+    def checked(self, actions: NDArray, count: int) -> NDArray:
+        """Actions of so many cultures as an array.
+
+        Raises:
+            InvalidInput: They have the wrong shape, are not finite or lie outside the space.
+        """
         space = self.action_space
         given = np.asarray(actions)
         if given.shape != (count, *space.shape):

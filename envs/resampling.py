@@ -84,19 +84,24 @@ class ResampledLoop:
         """One control step; see ``ClosedLoop.step``."""
         return self._loop.step(actions)
 
+    def checked(self, actions: NDArray, count: int) -> NDArray:
+        """The actions, if they are any; see ``ClosedLoop.checked``."""
+        return self._loop.checked(actions, count)
+
     def truncated(self, cultures: Sequence[int] | None = None) -> NDArray[np.bool_]:
         """Whether the task's own time limit was reached, ``[1]``."""
         return self._loop.truncated()
 
     def state(self) -> dict[str, Any]:
         """What the next step depends on; see ``ClosedLoop.state``."""
-        return {"graph_seed": self.graph_seed, "loop": self._loop.state()}
+        return self._loop.state() | {"graph_seed": [self.graph_seed]}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on from the state of an equal loop; its culture is built first."""
-        if state["graph_seed"] != self.graph_seed:
-            self._replace(state["graph_seed"])
-        self._loop.set_state(state["loop"])
+        (graph_seed,) = state["graph_seed"]
+        if graph_seed != self.graph_seed:
+            self._replace(graph_seed)
+        self._loop.set_state(state)
 
     def close(self) -> None:
         """Free the culture and what the task holds; may be called twice."""

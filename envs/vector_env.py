@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from livn_gym.envs.loop import ClosedLoop, Info, make_loop
-from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
+from livn_gym.envs.group import Graph, Group, make_group
+from livn_gym.envs.loop import Info
+from livn_gym.envs.resampling import RESAMPLE
 from livn_gym.errors import ClosedError, InvalidInput, unknown_name
 from livn_gym.numerics import checked_seeds
 from livn_gym.units import whole_number
 
-T = TypeVar("T")
+_STATE = ("_observations", "_steps", "_ended", "_started")
+"""What a vector environment keeps from step to step besides its group."""
 
-_STATE = ("_generators", "_observations", "_steps", "_ended", "_started")
-"""What a vector environment keeps from step to step besides its loops."""
+_ON_FAILURE = ("raise", "truncate")
 
 
 class CultureVectorEnv(VectorEnv):
@@ -45,6 +43,8 @@ class CultureVectorEnv(VectorEnv):
         graph_seed: One seed for all cultures' graph, a list with one for each, ``"per_env"`` for 0, 1, 2, ..., or
             ``"resample"`` for a new graph in every episode of every environment, which is built at its reset; None is
             the predefined system.
+        on_worker_failure: Under ``livn_gym.mpi``, when a process of a fault-tolerant launch dies: ``"raise"``, or
+            ``"truncate"`` the episodes it had, with ``info["worker_failed"]``, and go on with the processes left.
         **options: As of ``CultureEnv``.
 
     Raises:
@@ -64,6 +64,7 @@ class CultureVectorEnv(VectorEnv):
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
         render_mode: str | None = None,
         graph_seed: int | Sequence[int] | str | None = None,
+        on_worker_failure: str = "raise",
         **options: Any,
     ) -> None:
         if render_mode is not None:
@@ -75,33 +76,15 @@ class CultureVectorEnv(VectorEnv):
         self.autoreset_mode = _mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = None
-        resample = isinstance(graph_seed, str) and graph_seed == RESAMPLE
-        graphs = _graphs(None if resample else graph_seed, self.num_envs)
-        places: dict[int | None, list[int]] = {}
-        for i, graph in enumerate(graphs):
-            places.setdefault(i if resample else graph, []).append(i)
-        self._places = [np.array(indices) for indices in places.values()]
-        self._loops: list[ClosedLoop | ResampledLoop] = []
-        self._pool: ThreadPoolExecutor | None = None
-        try:
-            for graph, indices in places.items():
-                if resample:
-                    self._loops.append(ResampledLoop(system, task, **options))
-                else:
-                    self._loops.append(make_loop(system, task, len(indices), graph_seed=graph, **options))
-        except BaseException:
-            self.close_extras()
-            raise
-        # Many graphs are many engines of few cultures, one thread each; one graph's engine has threads of its own.
-        workers = min(len(self._loops), len(os.sched_getaffinity(0)))
-        if workers > 1:
-            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="livn_gym")
-        self.step_ms = self._loops[0].step_ms
-        self.single_action_space = self._loops[0].action_space
-        self.single_observation_space = self._loops[0].observation_space
+        if on_worker_failure not in _ON_FAILURE:
+            raise unknown_name("on_worker_failure", on_worker_failure, _ON_FAILURE)
+        graphs = dict(enumerate(_graphs(graph_seed, self.num_envs)))
+        self._group: Group = make_group(system, task, graphs, options, on_worker_failure == "truncate")
+        self.step_ms = self._group.step_ms
+        self.single_action_space = self._group.action_space
+        self.single_observation_space = self._group.observation_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self._generators: list[np.random.Generator | None] = [None] * self.num_envs
         self._observations = np.zeros(self.observation_space.shape or (), dtype=np.float32)
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._ended = np.zeros(self.num_envs, dtype=np.bool_)
@@ -130,9 +113,6 @@ class CultureVectorEnv(VectorEnv):
         for name in given:
             raise unknown_name("option of reset", name, ("reset_mask",))
         seeds = _seeds(seed, self.num_envs)
-        for i in np.flatnonzero(mask):
-            if seeds[i] is not None or self._generators[i] is None:
-                self._generators[i] = seeding.np_random(seeds[i])[0]
         infos = self._reset(mask, seeds)
         return self._observations.copy(), self._batched(infos)
 
@@ -163,14 +143,15 @@ class CultureVectorEnv(VectorEnv):
         rewards = np.zeros(self.num_envs)
         terminations, truncations = np.zeros((2, self.num_envs), dtype=np.bool_)
         infos: dict[int, Info] = {}
-        parts = self._each(
-            running,
-            lambda loop, places, inside: (loop.step(given[places[inside]], list(inside)), loop.truncated(list(inside))),
-        )
-        for places, ((observations, reward, terminated, part), truncated) in parts:
-            self._observations[places], rewards[places] = observations, reward
-            terminations[places], truncations[places] = terminated, truncated
-            infos |= zip(places.tolist(), part, strict=True)
+        lost = np.zeros(self.num_envs, dtype=np.bool_)
+        if running.any():
+            results = self._group.step(np.flatnonzero(running), given[running])
+            self._observations[results.places], rewards[results.places] = results.observations, results.rewards
+            terminations[results.places], truncations[results.places] = results.terminations, results.truncations
+            infos |= zip(results.places.tolist(), results.infos, strict=True)
+            lost = running.copy()
+            lost[results.places] = False
+            truncations |= lost
         self._steps[running] += 1
         if self.max_episode_steps is not None:
             truncations |= running & (self._steps >= self.max_episode_steps)
@@ -183,9 +164,11 @@ class CultureVectorEnv(VectorEnv):
             final_obs = np.full(self.num_envs, None, dtype=object)
             for i in np.flatnonzero(ended):
                 final_obs[i] = self._observations[i].copy()
-            last = self._batched({i: infos[i] for i in np.flatnonzero(ended).tolist()})
+            last = self._batched({i: infos[i] for i in np.flatnonzero(ended & ~lost).tolist()})
             final = {"final_obs": final_obs, "_final_obs": ended, "final_info": last, "_final_info": ended.copy()}
             infos |= self._reset(ended, [None] * self.num_envs)
+        if lost.any():
+            final |= {"worker_failed": lost, "_worker_failed": lost.copy()}
         return self._observations.copy(), rewards, terminations, truncations, self._batched(infos) | final
 
     def state(self) -> bytes:
@@ -196,7 +179,7 @@ class CultureVectorEnv(VectorEnv):
         """
         self._check_open()
         own = {name: getattr(self, name) for name in _STATE}
-        return pickle.dumps({"num_envs": self.num_envs, "loops": [loop.state() for loop in self._loops], "own": own})
+        return pickle.dumps({"num_envs": self.num_envs, "group": self._group.state(), "own": own})
 
     def set_state(self, state: bytes) -> None:
         """Go on bit for bit from the state of an environment made with the same arguments.
@@ -209,45 +192,24 @@ class CultureVectorEnv(VectorEnv):
         """
         self._check_open()
         saved = pickle.loads(state)
-        if (saved["num_envs"], len(saved["loops"])) != (self.num_envs, len(self._loops)):
+        if saved["num_envs"] != self.num_envs:
             raise InvalidInput(f"The state is of {saved['num_envs']} environments, here are {self.num_envs}.")
-        for loop, part in zip(self._loops, saved["loops"], strict=True):
-            loop.set_state(part)
+        self._group.set_state(saved["group"])
         vars(self).update(saved["own"])
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the cultures."""
-        for loop in self._loops:
-            loop.close()
-        if self._pool is not None:
-            self._pool.shutdown()
+        if hasattr(self, "_group"):  # also after a constructor that raised
+            self._group.close()
 
     def _reset(self, mask: NDArray[np.bool_], seeds: Sequence[int | None]) -> dict[int, Info]:
-        infos: dict[int, Info] = {}
-
-        def one(loop: ClosedLoop | ResampledLoop, places: NDArray, inside: NDArray) -> Any:
-            chosen = places[inside]
-            return loop.reset([self._generators[i] for i in chosen], [seeds[i] for i in chosen], list(inside))
-
-        for places, (observations, part) in self._each(mask, one):
-            self._observations[places] = observations
-            infos |= zip(places.tolist(), part, strict=True)
+        places = np.flatnonzero(mask)
+        results = self._group.reset(places, [seeds[i] for i in places.tolist()])
+        self._observations[places] = results.observations
         self._steps[mask] = 0
         self._ended[mask] = False
         self._started[mask] = True
-        return infos
-
-    def _each(
-        self, mask: NDArray[np.bool_], call: Callable[[ClosedLoop | ResampledLoop, NDArray, NDArray], T]
-    ) -> Iterable[tuple[NDArray, T]]:
-        """Call something for the environments of a mask, loop by loop; their places and the results."""
-        jobs = [
-            (loop, places, np.flatnonzero(mask[places])) for loop, places in zip(self._loops, self._places, strict=True)
-        ]
-        jobs = [job for job in jobs if len(job[2])]
-        run = map if self._pool is None else self._pool.map
-        results = list(run(lambda job: call(*job), jobs))
-        return [(places[inside], result) for (_, places, inside), result in zip(jobs, results, strict=True)]
+        return dict(zip(places.tolist(), results.infos, strict=True))
 
     def _batched(self, infos: dict[int, Info]) -> dict[str, Any]:
         """One array and one mask for every name, as vector environments have them."""
@@ -275,9 +237,9 @@ def _mode(given: str | AutoresetMode) -> AutoresetMode:
     return known[given]
 
 
-def _graphs(given: int | Sequence[int] | str | None, count: int) -> list[int | None]:
-    if given is None:
-        return [None] * count
+def _graphs(given: int | Sequence[int] | str | None, count: int) -> list[Graph]:
+    if given is None or (isinstance(given, str) and given == RESAMPLE):
+        return [given] * count
     if isinstance(given, str):
         if given != "per_env":
             raise unknown_name("graph_seed", given, ("per_env", RESAMPLE))

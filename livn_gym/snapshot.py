@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,23 @@ class Snapshot:
     def __len__(self) -> int:
         """Number of cultures."""
         return len(self.states)
+
+    def part(self, cultures: Sequence[int]) -> Snapshot:
+        """The snapshot of some of the cultures."""
+        columns = [tuple(column[b] for b in cultures) for column in (self.seeds, self.trials, self.steps, self.states)]
+        return Snapshot(self.setting, *columns)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Snapshot]) -> Snapshot:
+        """One snapshot of all parts' cultures, which have one setting.
+
+        Raises:
+            InvalidInput: They have not.
+        """
+        for part in parts:
+            part.check(parts[0].setting)
+        names = ("seeds", "trials", "steps", "states")
+        return cls(parts[0].setting, *(tuple(v for part in parts for v in getattr(part, name)) for name in names))
 
     def check(self, setting: dict[str, Any]) -> None:
         """Refuse an Env of another setting.

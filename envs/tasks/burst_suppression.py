@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.envs.tasks.bursts import BIN_MS, BURST_HZ, bin_rates
-from livn_gym.errors import InvalidInput
 from livn_gym.units import finite
 
 LONGEST_S = 10.0
@@ -51,14 +50,7 @@ class BurstSuppression(Task):
         self._peak_hz: float = 0.0
         self._bursts: float = 0.0
         self._quiet_s: float = LONGEST_S
-        self._bursting: bool = False
-
-
-def _checked(step_ms: float) -> float:
-    bins = round(step_ms / BIN_MS)
-    if bins < 1 or abs(bins * BIN_MS - step_ms) > 1e-6:
-        raise InvalidInput(f"step_ms must be a whole number of bins of {BIN_MS:g} ms, got {step_ms:g}.")
-    return step_ms
+        self._onsets = Onsets()
 
     def reset(self, np_random: np.random.Generator) -> None:
         """Forget the last episode; nothing is drawn."""
@@ -76,12 +68,11 @@ def _checked(step_ms: float) -> float:
         """Cost of bursts and of charge; never terminated."""
         step_ms = measurement.time_ms - self._time_ms
         self._time_ms = measurement.time_ms
-        rates = bin_rates(measurement, _checked(step_ms), self.system.num_neurons)
+        rates = bin_rates(measurement, step_ms, self.system.num_neurons)
         above = rates > BURST_HZ
         self._share = float(above.mean())
         self._peak_hz = float(rates.max())
-        self._bursts = float((above & ~np.append(self._bursting, above[:-1])).sum())
-        self._bursting = bool(above[-1])
+        self._bursts = float(self._onsets.count(above))
         if above.any():
             self._quiet_s = (len(rates) - 1 - np.flatnonzero(above)[-1]) * BIN_MS / 1e3
         else:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.envs.tasks.base import Measurement
+from livn_gym.errors import InvalidInput
 
 BIN_MS = 50.0
 """Width of the bins in which rates are compared with a threshold; a step must be a whole number of them."""
@@ -16,9 +17,37 @@ most, a burst of the bursting culture at 70 Hz."""
 
 
 def bin_rates(measurement: Measurement, step_ms: float, cells: int) -> NDArray[np.float64]:
-    """Mean rate of a cell in every bin of the step, Hz ``[step_ms / BIN_MS]``."""
+    """Mean rate of a cell in every bin of the step, Hz ``[step_ms / BIN_MS]``.
+
+    Raises:
+        InvalidInput: The step is no whole number of bins.
+    """
     assert measurement.recording is not None, "only a step that was run is scored"
     _, _, t = measurement.recording.spikes
     bins = round(step_ms / BIN_MS)
+    if bins < 1 or abs(bins * BIN_MS - step_ms) > 1e-6:
+        raise InvalidInput(f"step_ms must be a whole number of bins of {BIN_MS:g} ms, got {step_ms:g}.")
     counts = np.bincount(np.minimum((t / BIN_MS).astype(np.int64), bins - 1), minlength=bins)
     return counts / (cells * BIN_MS * 1e-3)
+
+
+class Onsets:
+    """Counts the bursts that begin, step by step. A single bin below the threshold does not end a burst."""
+
+    def __init__(self) -> None:
+        self._before = np.zeros(2, dtype=np.bool_)
+
+    @property
+    def bursting(self) -> bool:
+        """Whether the last bin belongs to a burst."""
+        return bool(self._before.any())
+
+    def count(self, above: NDArray[np.bool_]) -> int:
+        """How many bursts begin in a step.
+
+        Args:
+            above: Which of its bins are above the threshold, ``[bins]``.
+        """
+        joined = np.concatenate([self._before, above])
+        self._before = joined[-2:]
+        return int((joined[2:] & ~joined[1:-1] & ~joined[:-2]).sum())

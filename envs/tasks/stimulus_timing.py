@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
-from livn_gym.envs.tasks.bursts import BURST_HZ, bin_rates
+from livn_gym.envs.tasks.bursts import BURST_HZ, Onsets, bin_rates
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite, whole_number
 
@@ -26,8 +26,9 @@ class StimulusTiming(Task):
     and amplitude are fixed. **What is seen**: the decoded recording of the last step and of the last second, the time
     since the last burst or pulse, and whether the last step was a pulse or an interruption.
 
-    **Reward**: in a step with a pulse the number of spikes of a cell in that step by ``full_response``, else 0. An
-    episode terminates after ``trials`` trials, so that haste earns nothing; each interrupted trial is lost.
+    **Reward**: in a step with a pulse the number of spikes of a cell in that step by ``full_response``, else 0; a pulse
+    into a burst that was under way earns nothing. An episode terminates after ``trials`` trials, so that haste earns
+    nothing; each interrupted trial is lost.
 
     Args:
         env: The cultures.
@@ -59,7 +60,7 @@ class StimulusTiming(Task):
         self._time_ms: float = 0.0
         self._since_s: float = 0.0
         self._response: float = 0.0
-        self._bursting: bool = False
+        self._onsets = Onsets()
         self._pulse: bool = False
         self._interrupted: bool = False
         self._pulses: int = 0
@@ -99,12 +100,11 @@ class StimulusTiming(Task):
         self._time_ms = measurement.time_ms
         cells = self.system.num_neurons
         above = bin_rates(measurement, step_ms, cells) > BURST_HZ
-        begins = bool((above & ~np.append(self._bursting, above[:-1])).any())
-        self._bursting = bool(above[-1])
-        self._interrupted = begins and not self._pulse
+        before = self._onsets.bursting
+        self._interrupted = self._onsets.count(above) > 0 and not self._pulse
         self._response = 0.0
         if self._pulse:
-            self._response = measurement.rate_hz * step_ms / 1e3
+            self._response = 0.0 if before else measurement.rate_hz * step_ms / 1e3
             self._since_s = 0.0
         elif above.any():
             self._since_s = 0.0

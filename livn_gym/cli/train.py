@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,8 +41,30 @@ def train(
         typer.Option(min=0, help="Steps between checkpoints, 0 for none; else a tenth of all.", show_default=False),
     ] = None,
     option: Options = None,
+    mpi: Annotated[
+        bool, typer.Option("--mpi", help="Spread the environments over the ranks of mpiexec -n RANKS livn-gym ...")
+    ] = False,
 ) -> None:
     """Train an agent of Stable-Baselines3; logs, checkpoints, learning curve and the agent go into a folder."""
+    run = partial(_train, agent, env_id, steps, num_envs, seed, out, resume, checkpoint_every, option)
+    if not mpi:
+        return run()
+    from livn_gym.mpi import together
+
+    together(run)
+
+
+def _train(
+    agent: str,
+    env_id: str,
+    steps: int | None,
+    num_envs: int | None,
+    seed: int,
+    out: Path,
+    resume: bool,
+    checkpoint_every: int | None,
+    option: list[str] | None,
+) -> None:
     check_learning()
     options = parse_options(option)
     check_env(env_id)

@@ -67,10 +67,21 @@ def test_suppression_pays_for_bursts_and_charge(create, recorded):
 def test_a_burst_over_two_steps_is_one_and_a_seizure_is_no_way_out(create, recorded):
     task = create("burst_suppression")
     task.score(step(recorded, 1, [5.0, 5.0, 5.0, 70.0], 200.0))
-    task.score(step(recorded, 2, [70.0, 5.0, 5.0, 70.0], 200.0))
-    assert task.info(None)["bursts"] == 1.0  # the second one of this step
-    reward, _ = task.score(step(recorded, 3, [40.0] * 4, 200.0))
+    task.score(step(recorded, 2, [70.0, 5.0, 70.0, 5.0], 200.0))
+    assert task.info(None)["bursts"] == 0.0  # one bin below the threshold does not end it
+    task.score(step(recorded, 3, [5.0, 5.0, 70.0, 5.0], 200.0))
+    assert task.info(None)["bursts"] == 1.0
+    reward, _ = task.score(step(recorded, 4, [40.0] * 4, 200.0))
     assert reward == -task.burst_cost
+
+
+def test_a_pulse_into_a_burst_earns_nothing(create, recorded):
+    task = create("stimulus_timing")
+    task.action_space(spaces.Box(np.full(16, -1.0, np.float32), np.ones(16, np.float32)))
+    task.command(np.array([-1.0]))
+    task.score(step(recorded, 1, [5.0, 5.0, 5.0, 5.0, 70.0], 250.0))
+    task.command(np.array([1.0]))
+    assert task.score(step(recorded, 2, [80.0, 80.0, 5.0, 5.0, 5.0], 250.0))[0] == 0.0
 
 
 def test_a_step_that_is_no_whole_number_of_bins_is_refused(create, recorded):

@@ -79,9 +79,9 @@ def test_a_vector_is_its_single_ones_over_resets(make):
 def test_a_partial_reset_leaves_the_others_their_culture(make):
     envs = make(2, autoreset_mode="Disabled")
     envs.reset(seed=1)
-    before = [loop.graph_seed for loop in envs.unwrapped._loops]
+    before = [loop.graph_seed for loop in envs.unwrapped._group.loops]
     envs.reset(options={"reset_mask": np.array([False, True])})
-    after = [loop.graph_seed for loop in envs.unwrapped._loops]
+    after = [loop.graph_seed for loop in envs.unwrapped._group.loops]
     assert before[0] == after[0] and before[1] != after[1]
 
 

@@ -1,0 +1,126 @@
+"""What ranks give: ``python benchmarks/mpi.py vector``, ``... faults --rounds 200``; the machine should be idle.
+
+Every rank has one core and one thread. Runs of one and of two ranks alternate; figures are ratios of medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+COUNTS = (1, 8, 64)
+HERE = Path(__file__).resolve().parent
+LIMIT_S = 600.0
+
+
+def launch(ranks: int, *arguments: str, options: tuple[str, ...] = (), limit: float = LIMIT_S) -> tuple[int, str, str]:
+    """Run ``mpi_child.py`` over ranks; exit code, output, errors. A hang raises ``subprocess.TimeoutExpired``."""
+    beside = Path(sys.executable).parent / "mpiexec"
+    mpiexec = str(beside) if beside.exists() else "mpiexec"
+    binding = ["--bind-to", "core"] if ranks <= (os.cpu_count() or 1) else ["--map-by", ":OVERSUBSCRIBE"]
+    command = [mpiexec, *options, "-n", str(ranks), *binding, sys.executable, "-m", "livn_gym.mpi"]
+    env = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    done = subprocess.run(
+        [*command, str(HERE / "mpi_child.py"), *arguments], env=env, capture_output=True, text=True, timeout=limit
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def vector(arguments: argparse.Namespace) -> None:
+    """One rank against two: a step's time, and what of it is communication and what waiting."""
+    runs: dict[int, list[dict[str, dict[str, float]]]] = {1: [], 2: []}
+    for _ in range(arguments.repeats):
+        for ranks, found in runs.items():
+            code, out, err = launch(ranks, "steps", json.dumps(COUNTS), str(arguments.steps))
+            if code:
+                sys.exit(err)
+            found.append(json.loads(out.splitlines()[-1]))
+    print(f"livn/EI2-v0, one thread a rank, medians of {arguments.repeats} runs of {arguments.steps} steps")
+    print("envs  1 rank ms  2 ranks ms  speed-up (of each pair)      communication  waiting")
+    for count in map(str, COUNTS):
+        one, two = ([run[count] for run in runs[ranks]] for ranks in (1, 2))
+        ratios = [a["step"] / b["step"] for a, b in zip(one, two, strict=True)]
+        times = [1e3 * statistics.median(run["step"] for run in found) for found in (one, two)]
+        shares = [statistics.median(run[name] / run["step"] for run in two) for name in ("communicating", "waiting")]
+        pairs = ", ".join(f"{ratio:.2f}" for ratio in sorted(ratios))
+        print(
+            f"{count:>4} {times[0]:10.2f} {times[1]:11.2f} {statistics.median(ratios):9.2f} ({pairs})"
+            f"{shares[0]:14.1%} {shares[1]:8.1%}"
+        )
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+
+
+def faults(arguments: argparse.Namespace) -> None:
+    """Rounds of a worker's exception (the job must end with its traceback) and of its death (it must go on)."""
+    seconds: dict[str, list[float]] = {"raise": [], "kill": []}
+    bad = 0
+    for k in range(arguments.rounds):
+        kind = ("raise", "kill")[k % 2]
+        start = time.perf_counter()
+        try:
+            options = ("--with-ft", "ulfm") if kind == "kill" else ()
+            code, out, err = launch(arguments.ranks, "fault", kind, options=options, limit=arguments.limit)
+            if kind == "raise":
+                good = code != 0 and "a deliberate fault" in err
+            else:
+                good = any(line.startswith('{"failed"') and json.loads(line)["failed"] > 0 for line in out.splitlines())
+        except subprocess.TimeoutExpired:
+            good, err = False, f"no end within {arguments.limit:g} s"
+        seconds[kind].append(time.perf_counter() - start)
+        if not good:
+            bad += 1
+            print(f"round {k}, {kind}: {err[-2000:]}", flush=True)
+    for kind, found in seconds.items():
+        if found:
+            middle, longest = statistics.median(found), max(found)
+            print(f"{kind}: {len(found)} rounds, {middle:.1f} s (longest {longest:.1f} s) from start to end")
+    print(f"{bad} of {arguments.rounds} rounds did not end as they should")
+    sys.exit(bad > 0)
+
+
+def model(arguments: argparse.Namespace) -> None:
+    """What many ranks would give, from the assumptions that docs/scaling.md names; a calculation, no measurement."""
+    culture_s, lead_s = arguments.culture_us * 1e-6, arguments.lead_us * 1e-6
+    print(f"a culture's step {arguments.culture_us:g} us, rank 0's own work {arguments.lead_us:g} us an environment")
+    print("ranks  64 envs  6,400 envs  64 a rank (envs)   speed-up over one rank")
+    for ranks in (1, 2, 4, 16, 64, 256, 1000):
+        cells = []
+        for envs in (64, 6400, 64 * ranks):
+            message_s = 2 * (ranks - 1) * LATENCY_S + envs * BYTES_AN_ENV / BANDWIDTH
+            step = -(-envs // ranks) * culture_s + envs * lead_s * (ranks > 1) + message_s
+            cells.append(envs * culture_s / step)
+        print(f"{ranks:5} {cells[0]:8.1f} {cells[1]:11.1f} {cells[2]:11.1f} ({64 * ranks:,})")
+
+
+LATENCY_S = 2e-6
+BANDWIDTH = 10e9
+BYTES_AN_ENV = 8 * (17 + 43)  # float64: a row of actions of EI2 and one of results
+
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {"vector": vector, "faults": faults, "model": model}
+
+
+def main() -> None:
+    """Run the parts that are named, by default the vector environments."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", default=["vector"], choices=PARTS)
+    parser.add_argument("--repeats", type=int, default=5, help="pairs of runs of one and two ranks")
+    parser.add_argument("--steps", type=int, default=40, help="steps measured in a run")
+    parser.add_argument("--rounds", type=int, default=200, help="rounds of faults")
+    parser.add_argument("--ranks", type=int, default=2, help="ranks of a round of faults")
+    parser.add_argument("--limit", type=float, default=120.0, help="what counts as a hang, s")
+    parser.add_argument("--culture-us", type=float, default=1000.0, help="a culture's step on one core, us")
+    parser.add_argument("--lead-us", type=float, default=15.0, help="rank 0's own work for an environment, us")
+    arguments = parser.parse_args()
+    for part in arguments.parts:
+        PARTS[part](arguments)
+
+
+if __name__ == "__main__":
+    main()

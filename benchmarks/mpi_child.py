@@ -1,0 +1,84 @@
+"""One run of ``mpi.py``, on every rank: steps of vector environments, or a fault in the middle of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import sys
+import time
+
+import gymnasium as gym
+import numpy as np
+
+import livn_gym  # noqa: F401 (registers the environments)
+from livn_gym.encoding import PulseAmplitude
+
+WARM_UP = 5
+
+
+class Faulty(PulseAmplitude):
+    """Fails on the last rank at its fourth command."""
+
+    commands = 0
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def __call__(self, *args, **kwargs):  # noqa: ANN002, ANN003, ANN204
+        """Encode, or fail."""
+        last = int(os.environ["OMPI_COMM_WORLD_SIZE"]) - 1
+        if int(os.environ["OMPI_COMM_WORLD_RANK"]) == last:
+            self.commands += 1
+            if self.commands == 4:
+                if self.kind == "kill":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                raise ArithmeticError("a deliberate fault")
+        return super().__call__(*args, **kwargs)
+
+
+def steps(counts: list[int], number: int) -> None:
+    """Print medians of the steps of each count of environments, as JSON."""
+    figures = {}
+    for count in counts:
+        env = gym.make_vec("livn/EI2-v0", num_envs=count, max_episode_steps=None)
+        env.reset(seed=0)
+        member = env.unwrapped._group._team.member
+        member.timed = True
+        actions = np.random.default_rng(0).uniform(-1, 1, (WARM_UP + number, *env.action_space.shape))
+        rows = []
+        for action in actions.astype(np.float32):
+            before = dict(member.seconds)
+            start = time.perf_counter()
+            env.step(action)
+            rows.append([time.perf_counter() - start, *(member.seconds[name] - before[name] for name in before)])
+        whole, communicating, waiting = (statistics.median(column) for column in zip(*rows[WARM_UP:], strict=True))
+        figures[count] = {"step": whole, "communicating": communicating, "waiting": waiting}
+        env.close()
+    print(json.dumps(figures))
+
+
+def fault(kind: str) -> None:
+    """Step environments of which the last rank fails."""
+    from mpi_child import Faulty  # by its module's name, as the other ranks find it
+
+    bear = "truncate" if kind == "kill" else "raise"
+    env = gym.make_vec(
+        "livn/EI1-v0", num_envs=4, settle_ms=200.0, max_episode_steps=4, encoding=Faulty(kind), on_worker_failure=bear
+    )
+    env.reset(seed=0)
+    failed = 0
+    for _ in range(10):
+        info = env.step(np.zeros((4, 1), np.float32))[4]
+        failed += int(info.get("worker_failed", np.zeros(4)).sum())
+    env.close()
+    print(json.dumps({"failed": failed}))
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "steps":
+        steps(json.loads(sys.argv[2]), int(sys.argv[3]))
+    else:
+        fault(sys.argv[2])

@@ -1,0 +1,220 @@
+"""Closed loops of many environments: which loop an environment is in, and who makes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+
+from livn_gym.envs.loop import ClosedLoop, Info, make_loop
+from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
+
+Indices = NDArray[np.int64]
+
+AnyLoop = ClosedLoop | ResampledLoop
+
+Graph = int | str | None
+"""A seed of a graph, ``"resample"`` for a new graph in every episode, or None for the predefined system."""
+
+
+@dataclass
+class Results:
+    """Of n environments after a step, in ascending order; those that were lost on the way are not among them.
+
+    Attributes:
+        places: Which environments, ``[n]``.
+        observations: ``[n, F]``.
+        rewards: ``[n]``.
+        terminations: ``[n]``.
+        truncations: By the task's own limit, ``[n]``.
+        infos: ``[n]``.
+    """
+
+    places: Indices
+    observations: NDArray[np.float32]
+    rewards: NDArray[np.float64]
+    terminations: NDArray[np.bool_]
+    truncations: NDArray[np.bool_]
+    infos: list[Info]
+
+
+class Group(Protocol):
+    """What a vector environment asks of its environments, wherever they are simulated."""
+
+    step_ms: float
+    action_space: spaces.Box
+    observation_space: spaces.Box
+
+    def reset(self, places: Indices, seeds: Sequence[int | None]) -> Results:
+        """Begin an episode in some environments; a seed of None goes on with the next trial."""
+
+    def step(self, places: Indices, actions: NDArray) -> Results:
+        """One control step of some environments."""
+
+    def state(self) -> list[Any]:
+        """Every environment's, picklable; it shares memory with the loops."""
+
+    def set_state(self, states: Sequence[Any]) -> None:
+        """Go on from the states of an equal group."""
+
+    def close(self) -> None:
+        """Free the cultures; may be called twice."""
+
+
+class LoopGroup:
+    """Environments in this process: one loop for those of one graph.
+
+    Args:
+        system: Name of a predefined system.
+        task: Name of a task.
+        graphs: The seed of every environment's graph by its index; None is the predefined system.
+        options: As of ``make_loop``.
+
+    Raises:
+        InvalidInput: A value is out of range.
+        UnknownName: A name does not exist.
+    """
+
+    def __init__(self, system: str, task: str, graphs: Mapping[int, Graph], options: Mapping[str, Any]) -> None:
+        self._what = (system, task, options)
+        self.loops: list[AnyLoop] = []
+        self._places: list[Indices] = []
+        self._generators: dict[int, np.random.Generator] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self.adopt(graphs)
+        self.step_ms = self.loops[0].step_ms
+        self.action_space: spaces.Box = self.loops[0].action_space
+        self.observation_space: spaces.Box = self.loops[0].observation_space
+
+    def adopt(self, graphs: Mapping[int, Graph]) -> None:
+        """Take further environments, which start with a reset."""
+        system, task, options = self._what
+        places: dict[Any, list[int]] = {}
+        for i, graph in sorted(graphs.items()):
+            places.setdefault((graph, i) if graph == RESAMPLE else graph, []).append(i)
+        try:
+            for indices in places.values():
+                graph = graphs[indices[0]]
+                if isinstance(graph, str):
+                    self.loops.append(ResampledLoop(system, task, **options))
+                else:
+                    self.loops.append(make_loop(system, task, len(indices), graph_seed=graph, **options))
+                self._places.append(np.array(indices))
+        except BaseException:
+            self.close()
+            raise
+        # Many graphs are many engines of few cultures, one thread each; one graph's engine has threads of its own.
+        workers = min(len(self.loops), len(os.sched_getaffinity(0)))
+        if workers > 1 and self._pool is None:
+            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="livn_gym")
+
+    def reset(self, places: Indices, seeds: Sequence[int | None]) -> Results:
+        """Begin an episode in some environments; a seed of None goes on with the next trial."""
+        given = dict(zip(places.tolist(), seeds, strict=True))
+        for i, seed in given.items():
+            if seed is not None or i not in self._generators:
+                self._generators[i] = seeding.np_random(seed)[0]
+
+        def one(loop: AnyLoop, chosen: list[int], inside: list[int]) -> Any:
+            observations, infos = loop.reset([self._generators[i] for i in chosen], [given[i] for i in chosen], inside)
+            none = np.zeros(len(chosen), dtype=np.bool_)
+            return observations, np.zeros(len(chosen)), none, none, infos
+
+        return self._each(places, one)
+
+    def step(self, places: Indices, actions: NDArray) -> Results:
+        """One control step of some environments, ``actions`` ``[n, *action shape]``."""
+        rows = dict(zip(places.tolist(), range(len(places)), strict=True))
+
+        def one(loop: AnyLoop, chosen: list[int], inside: list[int]) -> Any:
+            observations, rewards, terminations, infos = loop.step(actions[[rows[i] for i in chosen]], inside)
+            return observations, rewards, terminations, loop.truncated(inside), infos
+
+        return self._each(places, one)
+
+    def state(self) -> list[Any]:
+        """Every environment's in ascending order, picklable; it shares memory with the loops.
+
+        Raises:
+            UnsupportedModel: The backend has no snapshots.
+        """
+        found: dict[int, Any] = {}
+        for loop, places in zip(self.loops, self._places, strict=True):
+            whole = loop.state()
+            culture = whole["culture"]
+            for b, i in enumerate(places.tolist()):
+                own = {name: values[b] for name, values in whole.items() if name != "culture"}
+                own["culture"] = None if culture is None else culture.part([b])
+                found[i] = {"loop": own, "generator": self._generators.get(i)}
+        return [found[i] for i in sorted(found)]
+
+    def set_state(self, states: Sequence[Any]) -> None:
+        """Go on from the states of an equal group."""
+        by_place = dict(zip(np.sort(np.concatenate(self._places)).tolist(), states, strict=True))
+        self._generators = {i: s["generator"] for i, s in by_place.items() if s["generator"] is not None}
+        for loop, places in zip(self.loops, self._places, strict=True):
+            parts = [by_place[i]["loop"] for i in places.tolist()]
+            whole = {name: [part[name] for part in parts] for name in parts[0]}
+            snapshots = whole["culture"]
+            loop.set_state(whole | {"culture": None if None in snapshots else type(snapshots[0]).joined(snapshots)})
+
+    def close(self) -> None:
+        """Free the cultures; may be called twice."""
+        for loop in self.loops:
+            loop.close()
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _each(self, places: Indices, call: Callable[[AnyLoop, list[int], list[int]], Any]) -> Results:
+        """Call something loop by loop, for some environments; everything in the order of ``places``."""
+        wanted = np.zeros(1 + max(int(own[-1]) for own in self._places), dtype=np.bool_)
+        wanted[places] = True
+        pairs = zip(self.loops, self._places, strict=True)
+        jobs = [(loop, own[wanted[own]], np.flatnonzero(wanted[own])) for loop, own in pairs]
+        jobs = [job for job in jobs if len(job[1])]
+        run = map if self._pool is None else self._pool.map
+        parts = list(run(lambda job: call(job[0], job[1].tolist(), job[2].tolist()), jobs))
+        found = np.concatenate([job[1] for job in jobs])
+        order = np.argsort(found)
+        joined = [np.concatenate([part[k] for part in parts])[order] for k in range(4)]
+        infos = [info for part in parts for info in part[4]]
+        return Results(found[order], joined[0], joined[1], joined[2], joined[3], [infos[k] for k in order.tolist()])
+
+
+Maker = Callable[[str, str, Mapping[int, Graph], Mapping[str, Any], bool], Group]
+"""Makes a group from system, task, graphs, options and whether the loss of some environments is borne."""
+
+
+def _in_this_process(
+    system: str, task: str, graphs: Mapping[int, Graph], options: Mapping[str, Any], bear_loss: bool
+) -> Group:
+    return LoopGroup(system, task, graphs, options)
+
+
+_maker: Maker = _in_this_process
+
+
+def make_group(
+    system: str, task: str, graphs: Mapping[int, Graph], options: Mapping[str, Any], bear_loss: bool
+) -> Group:
+    """The environments of a new vector environment: in this process, or where ``made_by`` says."""
+    return _maker(system, task, graphs, options, bear_loss)
+
+
+@contextmanager
+def made_by(maker: Maker) -> Iterator[None]:
+    """Have the groups of new vector environments made by something else for a while."""
+    global _maker
+    before, _maker = _maker, maker
+    try:
+        yield
+    finally:
+        _maker = before
