@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
-from livn_gym.envs.tasks.bursts import BIN_MS, BURST_HZ, bin_rates
+from livn_gym.envs.tasks.bursts import BIN_MS, BURST_HZ, Onsets, bin_rates
 from livn_gym.units import finite
 
 LONGEST_S = 10.0
