@@ -128,34 +128,38 @@ class Configurable:
     def normalize_weights(self, projection: str | None = None) -> Self:
         """Rescale every cell's plastic synapses so that their sum is what the weight parameter alone would give.
 
-        Synaptic scaling (Turrigiano, Cell 135:422, 2008). Cells whose sum is 0 stay as they are.
+        Synaptic scaling (Turrigiano, Cell 135:422, 2008). Cells whose sum is 0 stay as they are. While plasticity is
+        disabled, what was learnt before is rescaled; where nothing was learnt, nothing changes.
 
         Args:
-            projection: Only one projection's or weight key's; default all with a rule.
+            projection: Only one projection's or weight key's; default all with a rule, or all while disabled.
 
         Raises:
             UnknownName: There is no such projection or weight key, or nothing of it follows a rule.
         """
         plasticity = self._parameters.plasticity
-        rules = [] if plasticity is None else list(plasticity.rules)
-        chosen = [key for key in rules if projection in (None, key, _projection(key))]
-        if not chosen:
-            raise unknown_name("projection with a rule", projection, rules)
+        able = list(self.system.weight_names if plasticity is None else plasticity.rules)
+        chosen = [key for key in able if projection in (None, key, _projection(key))]
+        if projection is not None and not chosen:
+            kind = "projection or weight" if plasticity is None else "projection or weight with a rule"
+            raise unknown_name(kind, projection, [*dict.fromkeys(map(_projection, able)), *able])
         backend = self._learning()
-        cells, changed = self.system.num_neurons, []
-        for weights in backend.weights(range(self.num_cultures)):
-            new = {}
+        cells = self.system.num_neurons
+        changed: dict[int, dict[str, NDArray[np.float64]]] = {}
+        for b, weights in enumerate(backend.weights(range(self.num_cultures))):
             for p in self.system.projections:
                 for receptor, key in zip(p.receptors, p.weight_names, strict=True):
                     if key not in chosen:
                         continue
-                    unit_nS = self.model.synapse(self.system, p, receptor)[1] * self._parameters.weights[key]
+                    first = p.scale * (self.model.synapse(self.system, p, receptor)[1] * self._parameters.weights[key])
+                    if np.allclose(weights[key], first, rtol=1e-12, atol=0.0):
+                        continue  # as it was; its synapses need not be told apart
                     total = np.bincount(p.post_gid, weights[key], minlength=cells)
-                    aim = np.bincount(p.post_gid, p.scale * unit_nS, minlength=cells)
+                    aim = np.bincount(p.post_gid, first, minlength=cells)
                     factor = np.where(total > 0.0, aim / np.where(total > 0.0, total, 1.0), 1.0)
-                    new[key] = weights[key] * factor[p.post_gid]
-            changed.append(new)
-        backend.set_weights(dict(enumerate(changed)))
+                    changed.setdefault(b, {})[key] = weights[key] * factor[p.post_gid]
+        if changed:
+            backend.set_weights(changed)
         return self
 
     # Recording

@@ -69,6 +69,45 @@ def test_a_pair_of_cells_follows_the_rule(backend, rule, pre, key):
         assert abs(learnt - 0.2) > 0.01
 
 
+def pair(first_ms, second_ms):
+    """Two currents of 1 ms, each of which makes its cell fire once."""
+    values = np.zeros((2400, 2))
+    for cell, start_ms in enumerate((first_ms, second_ms)):
+        start = round(10 * start_ms)
+        values[start : start + 10, cell] = 0.6
+    return Stimulus(values, 0.1)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("rule", "pre", "key", "before", "after"),
+    [
+        (STDP(0.05, 0.04, tau_plus=14.0, tau_minus=34.0, w_max=2.0), 0, AMPA, (0.1, 14.0), (-0.08, 34.0)),
+        (InhibitorySTDP(eta=0.05, tau=15.0, target_hz=0.0), 1, GABA, (0.05, 15.0), (0.05, 15.0)),
+    ],
+)
+def test_one_pair_of_spikes_at_every_interval(backend, rule, pre, key, before, after):
+    """A pair dt apart, arrival first or second, changes the weight by A exp(-|dt| / tau)."""
+    culture = system(2, 0, [(0, 1, 1.3)]) if pre == 0 else system(1, 1, [(1, 0, 1.3)])
+    seen = []
+    with Env(culture, backend=backend).init().set_weights({key: 0.02}).record_spikes() as env:
+        env.enable_plasticity(rule, dendritic_delay_ms=0.7)
+        for wanted in np.arange(-50.0, 51.0, 5.0):
+            times = np.full(2, 80.0)
+            times[1 - pre] += 0.6 + wanted
+            recording = env.clear().run(240.0, pair(*times))
+            arrival, own = (
+                recording.spike_t[recording.spike_gid == cell] + delay for cell, delay in ((pre, 1.3), (1 - pre, 0.7))
+            )
+            assert len(arrival) == len(own) == 1
+            steps = round((own[0] - arrival[0]) / env.dt)  # 0: the arrival comes first
+            size, tau = before if steps >= 0 else after
+            expected_change = 0.02 * size * math.exp(-abs(steps) * env.dt / tau)
+            assert env.get_weights(key)[key][0] - 0.02 == pytest.approx(expected_change, abs=0.02 * 1e-9)
+            seen.append(steps * env.dt)
+    assert np.all(np.diff(seen) > 3.0) and seen[0] < -48.0 and seen[-1] > 48.0
+
+
 @pytest.mark.parametrize("profile", ["exact", "fast"])
 def test_backends_agree_on_a_culture(profile):
     results = []
@@ -201,6 +240,21 @@ def test_normalizing_keeps_every_cells_sum(backend):
     with pytest.raises(UnknownName, match=AMPA):
         env.normalize_weights("INH_EXC")
     env.close()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_what_was_learnt_can_be_normalized_while_plasticity_is_off(backend):
+    env, other = culture(backend), culture(backend)
+    first = env.get_weights()
+    env.run(300.0), other.run(300.0)
+    env.disable_plasticity().normalize_weights(), other.normalize_weights()
+    assert same(env.get_weights(), other.get_weights()) and not same(env.get_weights(), first)
+    with pytest.raises(UnknownName, match="INH_EXC"):
+        env.normalize_weights("INH_EXX")
+    # nothing learnt: nothing changes, bit for bit
+    env.clear().normalize_weights()
+    assert same(env.get_weights(), first)
+    env.close(), other.close()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
