@@ -32,7 +32,6 @@ PIPELINE = """
         return Stimulus(array=array, dt=1.0)
 
     class Push(Encoding):
-        pickled = 0
         def __call__(self, env, duration, inputs):
             if inputs == "raise":
                 raise ArithmeticError("too much")
@@ -52,8 +51,8 @@ PIPELINE = """
         calls = 0
         def __call__(self, env, *recording):
             self.calls += 1  # must not be seen by another call
-            rate = super().__call__(env, *recording)
-            return np.array([*np.ravel(rate), *recording[0], *recording[1], self.calls])
+            rates_hz = super().__call__(env, *recording)["rates_hz"]
+            return np.array([*rates_hz, *recording[0], *recording[1], self.calls])
 
     env = DistributedEnv(sys.argv[1], seed=7)
     env.init()
@@ -112,8 +111,37 @@ def test_answers_are_those_of_one_env(ranks, folder, tmp_path):
             expected.append(env(scope["Trains"](duration=duration), given, encoding))
     assert len(answers) == len(expected)
     assert all(np.array_equal(ours, own) for ours, own in zip(answers, expected, strict=True))
-    assert max(len(own) for own in expected) > 10  # there are spikes to compare
+    cells = env.system.num_neurons
+    assert max(len(own) for own in expected) > cells + 1 + 2 * 5  # rates, count of calls, and spikes to compare
     assert len({own.tobytes() for own in expected}) == len(expected)
+
+
+@pytest.mark.slow
+def test_encodings_and_decodings_travel_once_to_each_worker(folder, tmp_path):
+    text = """
+    class Counting:
+        sent = 0
+        def __init__(self, comm):
+            self.comm = comm
+        def __getattr__(self, name):
+            return getattr(self.comm, name)
+        def send(self, request, to):
+            self.sent += request[0] == "call" and request[3] is not None
+            self.comm.send(request, to)
+
+    env.record_spikes()
+    if env.is_root():
+        env._comm = Counting(env._comm)
+        env(Trains(duration=20), [0.0] * 6, Push())
+        print(env._comm.sent)
+        env(Trains(duration=20), [0.5] * 6, Push())
+        print(env._comm.sent)
+        env(Trains(duration=30), [0.5] * 6, Push())
+        print(env._comm.sent)
+        env.shutdown()
+    """
+    run = play(tmp_path, folder, text, 3).good()
+    assert run.out.split() == ["2", "2", "4"]
 
 
 PAGE = """
