@@ -38,6 +38,10 @@ class BackendUnavailable(BackendError, ImportError):
     """A simulator or a tool it needs is not installed."""
 
 
+class WorkerError(BackendError):
+    """A rank failed; the message holds its traceback, or says that it is gone."""
+
+
 class UnsupportedModel(LivnError, NotImplementedError):
     """A backend has no implementation of a model or feature."""
 

@@ -30,7 +30,7 @@ def together(body: Callable[[], None]) -> None:
     from livn_gym.mpi.member import Member
     from livn_gym.mpi.vector import Team
 
-    _take_cores(comm)
+    take_cores(comm)
     member = Member(comm)
     if not member.leads:
         try:
@@ -81,7 +81,7 @@ def communicator() -> Any:
     return MPI.COMM_WORLD
 
 
-def _take_cores(comm: Any) -> None:
+def take_cores(comm: Any) -> None:
     """Divide this machine's cores among its ranks, unless the launcher has; warn when there are too few."""
     from mpi4py import MPI
 

@@ -12,12 +12,8 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from livn_gym.envs.group import Graph, Indices, Results
-from livn_gym.errors import BackendError, ClosedError, InvalidInput
+from livn_gym.errors import ClosedError, InvalidInput, WorkerError
 from livn_gym.mpi.member import DONE, FAILED, FIXED, Head, Member, Op
-
-
-class WorkerError(BackendError):
-    """A rank failed; the message holds its traceback, or says that it is gone."""
 
 
 class Team:

@@ -1,0 +1,293 @@
+"""Many runs over MPI workers: ``mpiexec -n 5 python script.py``, in which every rank makes a ``DistributedEnv``."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import pickle
+import sys
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any, Self
+
+from livn_gym.configurable import Configurable
+from livn_gym.decoding import Decoding
+from livn_gym.encoding import Encoding
+from livn_gym.env import Env
+from livn_gym.errors import ClosedError, InvalidInput, WorkerError
+from livn_gym.mpi.launch import communicator, take_cores
+from livn_gym.numerics import checked_seeds
+from livn_gym.system import System
+
+_POLL_S = 0.0005
+"""Between looks for a message. A rank that waits in MPI takes a whole core, which on the controller is a worker's."""
+
+
+def _everywhere(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of ``Env`` that every worker's culture goes through, after all calls that were submitted before."""
+
+    @wraps(method)
+    def forward(self: DistributedEnv, *args: Any, **kwargs: Any) -> DistributedEnv:
+        if self.is_root():
+            self._check_open()
+            self._configure(method.__name__, args, kwargs)
+        return self
+
+    return forward
+
+
+class DistributedEnv:
+    """An ``Env`` on every MPI worker; the last rank is the controller, whose code runs them.
+
+    All ranks run the same script. On a worker ``init`` serves the controller and returns after its ``shutdown``; what
+    follows does nothing there, so only what is not for workers needs an ``if env.is_root():``.
+
+    Every call is a run of its own: culture at time 0, noise from ``seed`` + the number of the call, encoding and
+    decoding as they are on the controller. So answers do not depend on the number of workers.
+
+    Args:
+        system: Folder of a system, or a ``System``.
+        seed: Of the first call's noise; call k has ``seed + k``.
+        subworld_size: Ranks that share one culture; only 1 is supported.
+        comm: The ranks, all of which make the environment; default every rank.
+        **options: Of ``Env``: ``model``, ``io``, ``backend``, ``profile``, ``dt``, ``scheme``, ``precision``.
+
+    Raises:
+        BackendUnavailable: There is no mpi4py or no MPI library.
+        InvalidInput: There is one rank only, or an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        system: System | str | Path,
+        *,
+        seed: int = 0,
+        subworld_size: int | None = None,
+        comm: Any = None,
+        **options: Any,
+    ) -> None:
+        if subworld_size not in (None, 1):
+            raise InvalidInput(f"subworld_size must be 1, got {subworld_size}.")
+        self.seed = checked_seeds(seed, 1)[0]
+        world = communicator() if comm is None else comm
+        if world.Get_size() < 2:
+            raise InvalidInput("DistributedEnv needs a controller and workers: mpiexec -n 1+WORKERS python script.py")
+        self._comm = world.Dup()
+        self._root = self._comm.size - 1
+        self.num_workers = self._root
+        self._make = lambda: Env(system, **options).init()
+        self._idle: list[int] = []
+        self._running: dict[int, int] = {}  # task by worker
+        self._waiting: deque[tuple[int, bytes, Any]] = deque()
+        self._answers: dict[int, tuple[bytes, str]] = {}
+        self._unread: list[int] = []  # submitted and not handed out, ascending
+        self._pipelines: list[set[bytes]] = [set() for _ in range(self.num_workers)]
+        self._submitted = 0
+        self._started = self._closed = False
+
+    def is_root(self) -> bool:
+        """Whether this rank is the controller."""
+        return bool(self._comm.rank == self._root)
+
+    def init(self) -> Self:
+        """Build the cultures; on a worker, serve until the controller's ``shutdown``.
+
+        From here on an exception that nothing catches ends every rank.
+
+        Raises:
+            WorkerError: A culture could not be built.
+        """
+        if self._closed:
+            raise ClosedError("This DistributedEnv is shut down; make a new one.")
+        if self._started:
+            return self
+        self._started = True
+        sys.excepthook = self._abort
+        workers = self._comm.Split(int(self.is_root()), self._comm.rank)
+        if not self.is_root():
+            take_cores(workers)
+        workers.Free()
+        if self.is_root():
+            atexit.register(self.shutdown)  # a script that ends without it would leave the workers waiting
+            self._collect(range(self.num_workers))
+            self._idle = list(range(self.num_workers))
+        else:
+            self._serve()
+            self._closed = True
+        return self
+
+    record_spikes = _everywhere(Configurable.record_spikes)
+    record_voltage = _everywhere(Configurable.record_voltage)
+    record_membrane_current = _everywhere(Configurable.record_membrane_current)
+    apply_model_defaults = _everywhere(Configurable.apply_model_defaults)
+    set_weights = _everywhere(Configurable.set_weights)
+    set_noise = _everywhere(Configurable.set_noise)
+    set_params = _everywhere(Configurable.set_params)
+
+    def __call__(self, decoding: Decoding, inputs: Iterable[Any], encoding: Encoding | None = None) -> list[Any]:
+        """One run for each of any number of inputs; what they decode to, in the inputs' order.
+
+        Raises:
+            WorkerError: A run failed.
+        """
+        tasks = [self.submit_call(decoding, one, encoding) for one in inputs]
+        return [self.receive_response(task) for task in tasks]
+
+    def submit_call(self, decoding: Decoding, inputs: Any = None, encoding: Encoding | None = None) -> int:
+        """Have a worker do ``Env.__call__``, as soon as one is free, without waiting.
+
+        Returns:
+            The call's number, from 0.
+
+        Raises:
+            ClosedError: This is not the controller, ``init`` was not called or ``shutdown`` was.
+        """
+        self._check_open()
+        task = self._submitted
+        pipeline = pickle.dumps((decoding, encoding))
+        self._waiting.append((task, pipeline, pickle.dumps(inputs)))
+        self._submitted += 1
+        self._unread.append(task)
+        self._progress()
+        return task
+
+    def receive_response(self, task_id: int | None = None) -> Any:
+        """Wait for what a call decoded to; default the earliest call that was not asked for yet.
+
+        Raises:
+            InvalidInput: There is no such call, or its response was handed out.
+            WorkerError: The run failed; the message has the worker's traceback.
+        """
+        self._check_open()
+        task = self._known(task_id)
+        while task not in self._answers:
+            if not self._progress():
+                time.sleep(_POLL_S)
+        return self._hand_out(task)
+
+    def probe_response(self, task_id: int | None = None) -> Any:
+        """As ``receive_response``, but None when the run has not ended yet."""
+        self._check_open()
+        task = self._known(task_id)
+        self._progress()
+        return self._hand_out(task) if task in self._answers else None
+
+    def shutdown(self) -> None:
+        """Let the workers go, after the runs that they are in; may be called twice and, without effect, on workers."""
+        if self._closed or not self._started or not self.is_root():
+            return
+        self._closed = True
+        atexit.unregister(self.shutdown)
+        self._waiting.clear()
+        while self._running:
+            if not self._progress():
+                time.sleep(_POLL_S)
+        for worker in range(self.num_workers):
+            self._comm.send(("end",), worker)
+
+    # The controller
+
+    def _check_open(self) -> None:
+        if not self.is_root():
+            raise ClosedError("Only the controller runs cultures: ask env.is_root() first.")
+        if self._closed or not self._started:
+            raise ClosedError("This DistributedEnv is shut down, or init() was not called.")
+
+    def _known(self, task_id: int | None) -> int:
+        if not self._unread:
+            raise InvalidInput("No call is waiting for its response: submit_call(...) first.")
+        task = self._unread[0] if task_id is None else task_id
+        if task not in self._unread:
+            raise InvalidInput(f"There is no call {task!r} whose response was not handed out.")
+        return task
+
+    def _hand_out(self, task: int) -> Any:
+        self._unread.remove(task)
+        answer, error = self._answers.pop(task)
+        if error:
+            raise WorkerError(error)
+        return pickle.loads(answer)
+
+    def _progress(self) -> bool:
+        """Take in answers that have arrived and give out waiting calls; whether any had arrived."""
+        arrived = [worker for worker in self._running if self._comm.iprobe(worker)]
+        for worker in arrived:
+            self._answers[self._running.pop(worker)] = self._comm.recv(source=worker)
+            self._idle.append(worker)
+        while self._idle and self._waiting:
+            worker = self._idle.pop()
+            task, pipeline, inputs = self._waiting.popleft()
+            name = hashlib.sha256(pipeline).digest()
+            new = name not in self._pipelines[worker]
+            self._pipelines[worker].add(name)
+            self._running[worker] = task
+            self._comm.send(("call", self.seed + task, name, pipeline if new else None, inputs), worker)
+        return bool(arrived)
+
+    def _configure(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        while self._running or self._waiting:
+            if not self._progress():
+                time.sleep(_POLL_S)
+        for worker in range(self.num_workers):
+            self._comm.send(("configure", name, args, kwargs), worker)
+        self._collect(range(self.num_workers))
+
+    def _collect(self, workers: Iterable[int]) -> None:
+        errors = [error for _, error in [self._received(worker) for worker in workers] if error]
+        if errors:
+            raise WorkerError(errors[0])
+
+    def _received(self, source: int) -> Any:
+        while not self._comm.iprobe(source):
+            time.sleep(_POLL_S)
+        return self._comm.recv(source=source)
+
+    # A worker
+
+    def _serve(self) -> None:
+        env: Any = None
+        pipelines: dict[bytes, bytes] = {}
+
+        def call(seed: int, name: bytes, pipeline: bytes | None, inputs: bytes) -> Any:
+            if pipeline is not None:
+                pipelines[name] = pipeline
+            # Unpickled for every call: what a call leaves in them must not reach the next one, wherever that runs.
+            decoding, encoding = pickle.loads(pipelines[name])
+            env.clear(seed=seed)
+            return env(decoding, pickle.loads(inputs), encoding)
+
+        def configure(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            getattr(env, name)(*args, **kwargs)
+
+        env = self._answer(self._make, send_result=False)
+        try:
+            while (request := self._received(self._root))[0] != "end":
+                kind, *given = request
+                self._answer(partial(call if kind == "call" else configure, *given))
+        finally:
+            if env is not None:
+                env.close()
+
+    def _answer(self, work: Callable[[], Any], send_result: bool = True) -> Any:
+        """Do something and tell the controller what came of it."""
+        result, error = None, ""
+        try:
+            result = work()
+            answer = pickle.dumps(result if send_result else None)  # what cannot be sent is an error of the run
+        except (Exception, SystemExit):  # an exit of a worker by itself would be a hang
+            answer = pickle.dumps(None)
+            error = f"Rank {self._comm.rank} failed:\n{traceback.format_exc().rstrip()}"
+        self._comm.send((answer, error), self._root)
+        return result
+
+    def _abort(self, kind: Any, exception: Any, trace: Any) -> None:
+        """For ``sys.excepthook``: say what happened and end every rank, which would wait for this one."""
+        print(f"livn_gym: rank {self._comm.rank} of {self._comm.size} failed:", file=sys.stderr)
+        traceback.print_exception(kind, exception, trace)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self._comm.Abort(1)
