@@ -38,19 +38,21 @@ class Renderer:
         self._highest_nC = highest_charge_nC
         self._window = window
         self._steps: deque[Measurement] = deque()
-        self._target_hz: float | None = None
+        self._targets: deque[float] = deque()
         self._picture: _Picture | None = None
 
     def clear(self) -> None:
         """Forget what was added: a new episode begins."""
         self._steps.clear()
+        self._targets.clear()
 
     def add(self, measurement: Measurement, target_hz: float | None) -> None:
-        """Add a control step; ``target_hz`` draws a line across the rates."""
+        """Add a control step; ``target_hz``, of the step that comes, is drawn beside the rates."""
         self._steps.append(measurement)
-        self._target_hz = target_hz
+        self._targets.append(np.nan if target_hz is None else target_hz)
         while self._steps[0].time_ms <= measurement.time_ms - TRACE_MS:
             self._steps.popleft()
+            self._targets.popleft()
 
     def frame(self) -> NDArray[np.uint8]:
         """The picture, ``[640, 960, 3]``."""
@@ -78,7 +80,7 @@ class Renderer:
         if self._picture is None:
             figure, interactive = _window_figure() if self._window else (_off_screen_figure(), False)
             self._picture = _Picture(figure, interactive, self._system, self._highest_nC)
-        self._picture.update(list(self._steps), self._target_hz)
+        self._picture.update(list(self._steps), np.array(self._targets))
         return self._picture
 
 
@@ -164,7 +166,8 @@ class _Picture:
     def _build_rates(self, axes: Any) -> None:
         (self._rate,) = axes.plot([], [], color="#9a9a9a", linewidth=1.0, drawstyle="steps-pre", label="step")
         (self._rate_1s,) = axes.plot([], [], color=COLOURS[0], linewidth=2.0, label="1 s mean")
-        self._target = axes.axhline(np.nan, color=COLOURS[1], linewidth=1.5, linestyle="--", label="target")
+        style = {"color": COLOURS[1], "linewidth": 1.5, "linestyle": "--", "drawstyle": "steps-post"}
+        (self._target,) = axes.plot([], [], label="target", **style)
         _label(axes, "", "rate (Hz a cell)")
         axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.96), ncols=3, fontsize=8, frameon=False)
         self._rate_axes = axes
@@ -184,21 +187,21 @@ class _Picture:
         _label(axes, "time (s)", "channel")
         axes.set_yticks(np.unique(np.linspace(0, channels - 1, 4).round()))
 
-    def update(self, steps: list[Measurement], target_hz: float | None) -> None:
-        """Show these steps, oldest first; the last is the present one."""
+    def update(self, steps: list[Measurement], targets_hz: NDArray[np.float64]) -> None:
+        """Show these steps and the targets set after each, oldest first; the last is the present one."""
         if not steps:
             self._title.set_text(self._system.name)
             return
         now = steps[-1]
         charge = np.array([100.0 * step.charge_nC / self._highest_nC for step in steps])
         self._electrodes.set_array(charge[-1])
-        aim = "" if target_hz is None else f" (target {target_hz:.1f})"
+        aim = "" if np.isnan(targets_hz[-1]) else f" (target {targets_hz[-1]:.1f})"
         self._title.set_text(
             f"{self._system.name}   {now.time_ms / 1000:.1f} s   {now.rate_1s_hz:.1f} Hz{aim}   "
             f"charge {charge[-1].mean():.0f} %"
         )
         self._update_spikes(steps)
-        self._update_traces(steps, target_hz, charge)
+        self._update_traces(steps, targets_hz, charge)
 
     def _update_spikes(self, steps: list[Measurement]) -> None:
         end = steps[-1].time_ms
@@ -211,16 +214,16 @@ class _Picture:
             line.set_data(time[own] / 1000, gid[own])
         self._raster_axes.set_xlim((end - RASTER_MS) / 1000, end / 1000)
 
-    def _update_traces(self, steps: list[Measurement], target_hz: float | None, charge: NDArray) -> None:
+    def _update_traces(self, steps: list[Measurement], targets_hz: NDArray, charge: NDArray) -> None:
         time = np.array([step.time_ms for step in steps]) / 1000
         rate, rate_1s = (np.array([getattr(step, name) for step in steps]) for name in ("rate_hz", "rate_1s_hz"))
         self._rate.set_data(time, rate)
         self._rate_1s.set_data(time, rate_1s)
-        self._target.set_ydata([np.nan if target_hz is None else target_hz] * 2)
+        self._target.set_data(time, targets_hz)
         left = max(time[0], time[-1] - TRACE_MS / 1000) if time[-1] > TRACE_MS / 1000 else min(time[0], -1.0)
         self._rate_axes.set(
             xlim=(left, max(time[-1], TRACE_MS / 1000)),
-            ylim=(0, 1.15 * max(rate.max(), target_hz or 0.0, 10.0)),
+            ylim=(0, 1.15 * max(rate.max(), np.nan_to_num(targets_hz).max(), 10.0)),
         )
         length = (time[-1] - time[0]) / max(1, len(time) - 1)
         channels = self._system.num_channels
