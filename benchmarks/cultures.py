@@ -1,9 +1,11 @@
 """The tables and pages of docs/cultures.md: every shipped culture under the standard protocol.
 
-    python benchmarks/cultures.py [--figures docs/images] [--json FOLDER] [--seeds 20] [--stimulated 5] [NAME ...]
+    python benchmarks/cultures.py [--figures docs/images] [--json FOLDER] [--seeds 20] [--stimulated 5] [--short]
+        [NAME ...]
 
 A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4, which takes hours. Tables are
-printed as Markdown. EI4 is looked at on 2 graphs x 3 seeds x 30 s with 8 mapped electrodes.
+printed as Markdown. EI4 is looked at on 2 graphs x 3 seeds x 30 s with 8 mapped electrodes. ``--short`` is for large
+systems: rest, standard stimulation of one culture a graph, the levels 0 and 15 uA, no maps; held-out graphs only.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from livn_gym import tuning
 from livn_gym.atomic import replacing
 from livn_gym.system import make
 
+UNSEEN = ("monotony", "saturation", "near_by_far", "maps_identified")
+"""What two levels and no maps cannot tell; ``--short`` leaves it out of the table."""
+
 NAMES = ["EI1", "EI2", "EI2-bursting", "EI2-asynchronous", "EI3"]
 
 
@@ -31,6 +36,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--stimulated", type=int, default=5)
     parser.add_argument("--profile", default="fast")
+    parser.add_argument("--short", action="store_true")
     arguments = parser.parse_args()
     for name in arguments.names:
         system, _, variant = name.partition("-")
@@ -40,11 +46,24 @@ def main() -> None:
         if system == "EI4":
             protocol = replace(protocol, rest_ms=30_000.0, stimulated_ms=5000.0, map_electrodes=8, map_trials=2)
             sets = (tuning.Cultures("own and held-out graph", (None, 201), (5000, 5001, 5002), 1),)
+        if arguments.short:
+            protocol = replace(protocol, levels_uA=(0.0, protocol.max_uA), map_trials=0)
+            sets = tuple(replace(s, stimulated=1) for s in sets[-1:])
+            targets = replace(targets, targets={k: t for k, t in targets.targets.items() if k not in UNSEEN})
         kept: list[tuning.Observation] = []
         started = time.perf_counter()
         report = tuning.validate(
-            system, variant or None, sets=sets, protocol=protocol, keep=kept.append, profile=arguments.profile
+            system,
+            variant or None,
+            targets=targets,
+            sets=sets,
+            protocol=protocol,
+            keep=kept.append,
+            profile=arguments.profile,
         )
+        if arguments.short:
+            seen = tuple([{k: x for k, x in v.items() if k not in UNSEEN} for v in values] for values in report.values)
+            report = replace(report, values=seen)
         seconds = time.perf_counter() - started
         simulated = sum(s.duration_ms(protocol, make(system).num_channels) for s in sets) / 1e3
         setting = ", ".join(str(value) for value in report.setting.values())

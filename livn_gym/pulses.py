@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,14 +73,40 @@ class Pulses:
 
     def select(self, mask: NDArray[np.bool_]) -> Pulses:
         """The phases where ``mask`` holds."""
-        return Pulses(*(getattr(self, name)[mask] for name in self.__dataclass_fields__))
+        return self._checked({name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
+
+    def of_culture(self, culture: int) -> Pulses:
+        """The phases of one culture, as the first and only one."""
+        place = np.flatnonzero(self.culture == culture)
+        arrays = {name: getattr(self, name)[place] for name in self.__dataclass_fields__}
+        return self._checked(arrays | {"culture": np.zeros_like(place)})
+
+    @classmethod
+    def _checked(cls, arrays: Mapping[str, NDArray]) -> Pulses:
+        """From new arrays that were taken out of checked ones: every step cuts its stimulus by cultures."""
+        own = cls.__new__(cls)
+        for name, array in arrays.items():
+            array.flags.writeable = False
+            object.__setattr__(own, name, array)
+        return own
 
     def schedule(self, dt_ms: float) -> Schedule:
-        """The phases of a single culture as changes at whole steps.
+        """The phases of a single culture as changes at whole steps; the last one is kept.
 
         Raises:
             InvalidInput: A width or offset is no multiple of ``dt_ms``, or phases of one column overlap.
         """
+        known = self.__dict__.get("_scheduled")  # a run asks twice: to check all cultures, and to start each
+        if known is None or known[0] != dt_ms:
+            known = dt_ms, self._schedule(dt_ms)
+            object.__setattr__(self, "_scheduled", known)
+        return known[1]
+
+    def __getstate__(self) -> dict[str, NDArray]:
+        """Without the schedule, which is made again where it is needed."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def _schedule(self, dt_ms: float) -> Schedule:
         width, offset = _steps("widths", self.width_ms, dt_ms), _steps("offsets", self.offset_ms, dt_ms)
         if width.min(initial=1) < 1:
             raise InvalidInput(f"Pulse widths must be at least the time step {dt_ms:g} ms.")
@@ -96,7 +122,10 @@ class Pulses:
         columns = np.concatenate([column, column[ends]])
         values = np.concatenate([value, np.zeros(ends.sum())])
         order = np.lexsort((columns, step))
-        return Schedule(step[order], columns[order], values[order])
+        schedule = Schedule(step[order], columns[order], values[order])
+        for array in (schedule.step, schedule.column, schedule.value):
+            array.flags.writeable = False
+        return schedule
 
 
 @dataclass(frozen=True)

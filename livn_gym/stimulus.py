@@ -274,9 +274,7 @@ class Stimulus:
         if self.array is not None:
             return self._derived(array=self.array[culture], num_cultures=None)
         assert self.pulses is not None
-        part = self.pulses.select(self.pulses.culture == culture)
-        part = replace(part, culture=np.zeros_like(part.culture))
-        return self._derived(pulses=part, num_cultures=None)
+        return self._derived(pulses=self.pulses.of_culture(culture), num_cultures=None)
 
     def with_gain(self, gain: NDArray[np.float64], mode: Mode) -> Stimulus:
         """The same time course seen by neurons: ``gain [N, K]`` maps columns to values of ``mode``.
