@@ -225,6 +225,21 @@ class CultureEnv(gym.Env):
         return self._loop.history[0][-1]
 
     @property
+    def last_second(self) -> tuple[Measurement, ...]:
+        """What the loop knows about the steps of the last second, oldest first, settling included.
+
+        Raises:
+            ResetNeeded: There was none yet.
+        """
+        self._check_started("last_second")
+        return tuple(self._loop.history[0])
+
+    @property
+    def highest_charge_nC(self) -> NDArray[np.float64]:
+        """What the highest command gives by each channel in a step, both phases counted, nC ``[C]``."""
+        return self._loop.highest_charge_nC
+
+    @property
     def num_features(self) -> int:
         """F, how many entries of the observation one decoded recording takes: it begins with two of them, or none."""
         return self._loop.num_features

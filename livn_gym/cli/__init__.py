@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 import livn_gym
-from livn_gym.cli import benchmark, demo, export, simulate, systems, train, tune, validate, warmup
+from livn_gym.cli import benchmark, demo, export, serve, simulate, systems, train, tune, validate, warmup
 from livn_gym.errors import InvalidInput, LivnError
 
 # BadParameter is a UsageError, which is a ClickException: the last has no name of its own in every Typer.
@@ -73,6 +73,7 @@ app.command()(train.watch)
 app.command()(benchmark.benchmark)
 app.command("list")(systems.list_all)
 app.command()(systems.info)
+app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(export.export)
 app.command()(systems.generate)

@@ -1,0 +1,25 @@
+"""A live view of a running culture in the browser: ``livn-gym serve``; needs the extra ``serve``.
+
+The closed loop runs in a thread of its own (``Session``) and leaves its latest state where others may read it. The
+server (``LiveServer``, in another thread) makes frames of that state as fast as each browser takes them, so that the
+loop waits for nobody. What comes from a browser is checked (``messages``) before it reaches the loop.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from livn_gym.errors import BackendUnavailable
+
+
+def check_available() -> None:
+    """Raise if the live view's library is missing.
+
+    Raises:
+        BackendUnavailable: The message says how to install it.
+    """
+    if find_spec("websockets") is None:
+        raise BackendUnavailable('The live view needs websockets, which is missing: pip install "livn_gym[serve]"')
+
+
+__all__ = ["check_available"]

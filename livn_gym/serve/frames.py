@@ -1,0 +1,182 @@
+"""What the page is sent: a scene as JSON when it changes, and frames of the latest state as binary messages.
+
+A frame is a little-endian uint32 with the length of a JSON header (padded with spaces to a multiple of 4), the header,
+and three arrays whose lengths the header tells: cells of spikes (uint32 ``[S]``), their times since the first
+observation (float32 ``[S]``, ms), and the spikes of every cell in the last second (uint8 ``[N]``, at most 255).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.envs.tasks import Measurement
+from livn_gym.serve.messages import MAX_AMPLITUDE_UA, MAX_STEPS, SPEEDS
+from livn_gym.serve.state import LiveStep, Scene, View
+
+RASTER_CELLS = 300
+"""Of larger cultures only every k-th cell stands in the raster, which would be a solid block otherwise."""
+
+
+def scene_message(scene: Scene, ids: Sequence[str], agents: Sequence[str]) -> str:
+    """What the page draws on and lets choose from, as JSON; positions in um."""
+    system = scene.system
+    return json.dumps(
+        {
+            "type": "scene",
+            "scene": scene.number,
+            "id": scene.env_id,
+            "ids": list(ids),
+            "agents": list(agents),
+            "system": system.name,
+            "populations": [{"name": p.name, "start": p.start, "stop": p.stop} for p in system.populations],
+            "cells": np.round(system.positions[:, :2], 1).tolist(),
+            "electrodes": np.round(system.electrodes[:, :2], 1).tolist(),
+            "box": system.bounding_box[:, :2].tolist(),
+            "stride": stride(scene),
+            "step_ms": scene.step_ms,
+            "max_steps": scene.max_steps,
+            "max_amplitude_uA": MAX_AMPLITUDE_UA,
+            "max_steps_by_hand": MAX_STEPS,
+            "speeds": SPEEDS,
+        }
+    )
+
+
+def stride(scene: Scene) -> int:
+    """Every how many-th cell stands in the raster."""
+    return -(-scene.system.num_neurons // RASTER_CELLS)
+
+
+def status_message(view: View) -> str:
+    """What there is to say while there is no culture yet, as JSON."""
+    return json.dumps({"type": "status", "status": view.status, "id": view.env_id, "error": view.error})
+
+
+def answer_message(ref: int | None, *, note: str = "", error: str | None = None) -> str:
+    """The answer to a command, as JSON."""
+    if error is not None:
+        return json.dumps({"type": "error", "ref": ref, "message": error})
+    return json.dumps({"type": "done", "ref": ref, "note": note})
+
+
+def frame_message(view: View, since: int = -1) -> bytes:
+    """A frame of everything after a step; all that is kept where that has gone already.
+
+    Args:
+        view: With a scene.
+        since: Number of the last step that the reader has; -1 for none.
+    """
+    scene = view.scene
+    assert scene is not None
+    steps = view.steps
+    new = [step for step in steps if step.number > since]
+    oldest = steps[max(0, len(steps) - scene.raster_steps)].number if steps else 0
+    gid, time_ms = _spikes([step for step in new if step.number >= oldest], stride(scene))
+    counts = _last_second(steps, scene)
+    latest = steps[-1].measurement if steps else None
+    share = None if latest is None else latest.charge_nC / scene.highest_charge_nC
+    header = {
+        "type": "frame",
+        "scene": scene.number,
+        "status": view.status,
+        "id": view.env_id,
+        "agent": view.agent,
+        "strength": view.strength,
+        "speed": view.speed,
+        "episode": view.episode,
+        "seed": view.seed,
+        "step": view.step,
+        "return": _number(view.total_reward),
+        "last_return": _number(view.last_return),
+        "error": view.error,
+        "held": {str(channel): amplitude for channel, amplitude in view.held.items()},
+        "info": {} if not steps else {name: _number(value) for name, value in steps[-1].info.items()},
+        "steps": _columns(new, scene),
+        "charge": [] if share is None else np.round(np.minimum(share, 1.0), 3).tolist(),
+        "spikes": len(gid),
+        "neurons": len(counts),
+    }
+    text = json.dumps(header, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    return b"".join((struct.pack("<I", len(text)), text, gid.tobytes(), time_ms.tobytes(), counts.tobytes()))
+
+
+def read_frame(message: bytes) -> tuple[dict[str, Any], NDArray, NDArray, NDArray]:
+    """Header, cells of spikes, their times (ms) and counts of the last second: what the page reads, for Python."""
+    (length,) = struct.unpack_from("<I", message)
+    header = json.loads(message[4 : 4 + length])
+    start, count = 4 + length, header["spikes"]
+    gid = np.frombuffer(message, "<u4", count, start)
+    time_ms = np.frombuffer(message, "<f4", count, start + 4 * count)
+    return header, gid, time_ms, np.frombuffer(message, "u1", header["neurons"], start + 8 * count)
+
+
+def _columns(steps: Sequence[LiveStep], scene: Scene) -> dict[str, list]:
+    """Numbers of every step, by name, each oldest first."""
+    found: dict[str, list] = {
+        name: [] for name in ("number", "time_ms", "rate", "rate_1s", "target", "reward", "wall_ms", "populations")
+    }
+    channels = []
+    for step in steps:
+        measurement = step.measurement
+        found["number"].append(step.number)
+        found["time_ms"].append(measurement.time_ms)
+        found["rate"].append(round(measurement.rate_hz, 3))
+        found["rate_1s"].append(round(measurement.rate_1s_hz, 3))
+        found["target"].append(_number(step.info.get("target_hz")))
+        found["reward"].append(_number(step.reward))
+        found["wall_ms"].append(round(step.wall_ms, 3))
+        found["populations"].append(_population_rates(measurement, scene))
+        if len(measurement.features) == scene.system.num_channels:
+            channels.append(np.round(measurement.features, 1).tolist())
+    return found | {"channels": channels}
+
+
+def _population_rates(measurement: Measurement, scene: Scene) -> list[float]:
+    """Mean rate of a cell, Hz, by population."""
+    recording = measurement.recording
+    if recording is None:
+        return [0.0] * len(scene.system.populations)
+    gid = recording.spikes[1]
+    edges = [0, *(p.stop for p in scene.system.populations)]
+    counts = np.histogram(gid, edges)[0] if len(edges) > 2 else [len(gid)]
+    seconds = recording.duration_ms * 1e-3
+    return [
+        round(float(count) / population.count / seconds, 2)
+        for count, population in zip(counts, scene.system.populations, strict=True)
+    ]
+
+
+def _spikes(steps: Sequence[LiveStep], every: int) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+    """Cells and times (ms since the first observation) of the spikes of these steps, of every k-th cell."""
+    gids, times = [np.empty(0, "<u4")], [np.empty(0, "<f4")]
+    for step in steps:
+        recording = step.measurement.recording
+        if recording is None:
+            continue
+        _, gid, t = recording.spikes
+        if every > 1:
+            shown = gid % every == 0
+            gid, t = gid[shown], t[shown]
+        gids.append(gid.astype("<u4"))
+        times.append((t + (step.measurement.time_ms - recording.duration_ms)).astype("<f4"))
+    return np.concatenate(gids), np.concatenate(times)
+
+
+def _last_second(steps: Sequence[LiveStep], scene: Scene) -> NDArray[np.uint8]:
+    recent = steps[-math.ceil(1000.0 / scene.step_ms) :]
+    gids = [step.measurement.recording.spikes[1] for step in recent if step.measurement.recording is not None]
+    counts = np.bincount(np.concatenate([np.empty(0, np.int64), *gids]), minlength=scene.system.num_neurons)
+    return np.minimum(counts, 255).astype("u1")
+
+
+def _number(value: float | None) -> float | None:
+    """As JSON can hold it: None where it is no finite number."""
+    return None if value is None or not math.isfinite(value) else round(float(value), 4)

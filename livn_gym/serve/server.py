@@ -1,0 +1,200 @@
+"""The page and its WebSocket, in a thread of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import http
+import logging
+import socket
+import threading
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any, Self
+
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
+
+from livn_gym.errors import BackendUnavailable, LivnError
+from livn_gym.serve import frames, messages
+from livn_gym.serve.session import Session
+
+FRAMES_PER_S = 10
+"""The most that a browser is sent."""
+
+MAX_CLIENTS = 8
+MAX_TRANSPORT_BYTES = 65536
+"""A message above this ends the connection; between ``messages.MAX_BYTES`` and this it is answered with an error."""
+
+SOCKET_PATH = "/socket"
+_PAGE = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/style.css": ("style.css", "text/css; charset=utf-8"),
+    "/app.js": ("app.js", "text/javascript; charset=utf-8"),
+    "/draw.js": ("draw.js", "text/javascript; charset=utf-8"),
+}
+_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:"
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_log = logging.getLogger("livn_gym")
+
+
+class LiveServer:
+    """Shows a session to browsers; a context manager that serves in a thread until left.
+
+    A WebSocket is accepted from pages of this server alone (the browser's ``Origin``), and from programs that send
+    no ``Origin``, as no browser does.
+
+    Args:
+        session: What is shown, entered already.
+        host: Address to listen on; others than the loopback let everyone who reaches them act on the culture.
+        port: 0 takes a free one.
+        origins: Further origins to accept, ``http://name:port``, as for a proxy.
+
+    Raises:
+        BackendUnavailable: The address cannot be listened on.
+    """
+
+    def __init__(
+        self, session: Session, host: str = "127.0.0.1", port: int = 8765, *, origins: Sequence[str] = ()
+    ) -> None:
+        self.session = session
+        try:
+            family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+            self._socket = socket.create_server((host, port), family=family)
+        except OSError as error:
+            raise BackendUnavailable(f"Cannot listen on {host} port {port}: {error.strerror or error}.") from error
+        self.port: int = self._socket.getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{self.port}/"
+        self._origins = [*(f"http://{name}:{self.port}" for name in dict.fromkeys((*_LOOPBACK, shown))), *origins]
+        folder = resources.files(__package__) / "page"
+        self._files = {path: (folder.joinpath(name).read_bytes(), kind) for path, (name, kind) in _PAGE.items()}
+        self._clients = 0
+        self._ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="livn_gym live server", daemon=True)
+
+    def __enter__(self) -> Self:
+        """Start, and wait until the page can be opened."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close all connections."""
+        if self._loop is not None and self._stop is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+            _log.debug("The live server ended", exc_info=error)
+        finally:
+            self._socket.close()
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        origins: Any = [*self._origins, None]
+        options: Any = {"compression": None, "server_header": None, "max_size": MAX_TRANSPORT_BYTES}
+        server: Server
+        async with serve(
+            self._talk, sock=self._socket, origins=origins, process_request=self._page, close_timeout=1, **options
+        ) as server:
+            self._ready.set()
+            await self._stop.wait()
+            server.close()
+
+    def _page(self, connection: ServerConnection, request: Request) -> Response | None:
+        """A file of the page; None lets the WebSocket's handshake go on."""
+        path = request.path.partition("?")[0]
+        if path == SOCKET_PATH:
+            if self._clients < MAX_CLIENTS:
+                return None
+            return _response(http.HTTPStatus.SERVICE_UNAVAILABLE, f"{MAX_CLIENTS} pages are open already.\n".encode())
+        if path in self._files:
+            return _response(http.HTTPStatus.OK, *self._files[path])
+        return _response(http.HTTPStatus.NOT_FOUND, b"There is nothing here.\n")
+
+    async def _talk(self, connection: ServerConnection) -> None:
+        """Serve one browser until it leaves."""
+        self._clients += 1
+        show = asyncio.create_task(self._show(connection))
+        show.add_done_callback(_report)
+        answers: set[asyncio.Task] = set()
+        try:
+            async for message in connection:
+                answer = asyncio.create_task(self._answer(connection, message))
+                answers.add(answer)
+                answer.add_done_callback(answers.discard)
+                answer.add_done_callback(_report)
+        except ConnectionClosed:
+            pass  # without a goodbye, as when a laptop is shut
+        finally:
+            self._clients -= 1
+            for task in (show, *answers):
+                task.cancel()
+            await asyncio.gather(show, *answers, return_exceptions=True)
+
+    async def _answer(self, connection: ServerConnection, message: str | bytes) -> None:
+        ref = None
+        try:
+            command, ref = messages.parse(message)
+            note = await asyncio.wrap_future(self.session.submit(command))
+            text = frames.answer_message(ref, note=note)
+        except LivnError as error:
+            text = frames.answer_message(ref, error=str(error))
+        await _send(connection, text)
+
+    async def _show(self, connection: ServerConnection) -> None:
+        """Send the latest state again and again; ``send`` waits where the browser is slow, and nobody else does."""
+        version, scene, since = -1, -1, -1
+        while True:
+            view = self.session.view
+            if view.version != version:
+                version = view.version
+                if view.scene is None:
+                    await _send(connection, frames.status_message(view))
+                else:
+                    if view.scene.number != scene:
+                        scene, since = view.scene.number, -1
+                        names = self.session.shelf.names
+                        await _send(connection, frames.scene_message(view.scene, self.session.ids, names))
+                    await _send(connection, frames.frame_message(view, since))
+                    since = view.steps[-1].number if view.steps else since
+            await asyncio.sleep(1.0 / FRAMES_PER_S)
+
+
+def _report(task: asyncio.Task) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("The live view failed for a browser: %s", task.exception(), exc_info=task.exception())
+
+
+async def _send(connection: ServerConnection, message: str | bytes) -> None:
+    try:
+        await connection.send(message)
+    except ConnectionClosed:
+        pass  # whoever reads from it notices, too
+
+
+def _response(status: http.HTTPStatus, body: bytes, kind: str = "text/plain; charset=utf-8") -> Response:
+    headers = Headers(
+        {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": _POLICY,
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Connection": "close",
+        }
+    )
+    return Response(status.value, status.phrase, headers, body)

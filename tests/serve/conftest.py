@@ -1,0 +1,20 @@
+import pytest
+from fakes import use_poisson_backend
+
+from livn_gym.serve.session import Session
+from livn_gym.serve.shelf import Shelf
+
+SHORT = {"settle_ms": 400.0, "max_episode_steps": 12}
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Environments of this test run on the Poisson fake unless they name a backend."""
+    use_poisson_backend(monkeypatch)
+
+
+@pytest.fixture
+def session(fake):
+    """A paused session of EI2 on the fake, with episodes of 12 steps."""
+    with Session("livn/EI2-v0", Shelf(), "constant", paused=True, speed=None, seed=3, options=SHORT) as running:
+        yield running

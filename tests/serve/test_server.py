@@ -1,0 +1,249 @@
+"""The page and its WebSocket, talked to by a client, on the Poisson fake."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+import livn_gym
+from livn_gym.cli import app
+from livn_gym.errors import BackendUnavailable
+from livn_gym.serve import frames, messages
+from livn_gym.serve.server import MAX_CLIENTS, LiveServer
+
+PAGE = Path(livn_gym.__file__).parent / "serve" / "page"
+
+
+@pytest.fixture
+def server(session):
+    with LiveServer(session, port=0) as running:
+        yield running
+
+
+def client(server, **options):
+    return connect(f"ws://127.0.0.1:{server.port}/socket", max_size=None, compression=None, **options)
+
+
+def ask(socket, message):
+    """Send, and give the next answer; frames on the way are skipped."""
+    socket.send(message if isinstance(message, str | bytes) else json.dumps(message))
+    while True:
+        answer = socket.recv(timeout=60)
+        if isinstance(answer, str) and json.loads(answer)["type"] in ("done", "error"):
+            return json.loads(answer)
+
+
+def frame(socket, wanted=lambda header: True):
+    """The next frame whose header is as wanted."""
+    while True:
+        answer = socket.recv(timeout=60)
+        if isinstance(answer, bytes) and wanted(header := frames.read_frame(answer)[0]):
+            return header
+
+
+def get(server, path, method="GET"):
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request(method, path)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, dict(answer.getheaders()), body
+
+
+def test_the_page_is_served_with_a_strict_policy(server):
+    for path, name in (
+        ("/", "index.html"),
+        ("/app.js", "app.js"),
+        ("/draw.js", "draw.js"),
+        ("/style.css", "style.css"),
+    ):
+        status, headers, body = get(server, path)
+        assert (status, body) == (200, (PAGE / name).read_bytes())
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("path", ["/server.py", "/../server.py", "/%2e%2e/server.py", "/page/", "//etc/passwd"])
+def test_nothing_else_is_served(server, path):
+    assert get(server, path)[0] == 404
+
+
+def test_the_page_names_no_other_host():
+    for file in PAGE.iterdir():
+        assert not re.search(r"https?://|//[a-z]+\.", file.read_text(encoding="utf-8")), file.name
+
+
+def test_scene_and_frames(server):
+    with client(server) as page:
+        scene = json.loads(page.recv(timeout=60))
+        while scene["type"] == "status":
+            scene = json.loads(page.recv(timeout=60))
+        assert scene["type"] == "scene" and scene["id"] == "livn/EI2-v0"
+        assert (len(scene["cells"]), len(scene["electrodes"])) == (100, 16)
+        assert set(scene["ids"]) == set(livn_gym.register_all()) and "constant" in scene["agents"]
+        assert frame(page)["status"] in ("settling", "paused")
+        page.send(json.dumps({"type": "step", "ref": 4}))
+        assert frame(page, lambda header: header["step"] == 1)["steps"]["reward"][-1] < 0
+        assert ask(page, {"type": "pause", "ref": 5})["ref"] in (4, 5)  # 4 came before or comes now
+
+
+BAD = [
+    b"\x00",
+    "no json",
+    "[" * 4000,
+    json.dumps({"type": "pause", "also": 1}),
+    json.dumps({"type": "stimulate", "channels": [99], "amplitude_uA": 1.0, "steps": 1}),
+    json.dumps({"type": "stimulate", "channels": [1], "amplitude_uA": 99.0, "steps": 1}),
+    json.dumps({"type": "task", "id": "livn/../../etc"}),
+    json.dumps({"type": "agent", "name": "/tmp"}),
+    "x" * 60_000,
+]
+
+
+def test_bad_messages_are_answered_and_the_connection_stays(server):
+    with client(server) as page:
+        for message in BAD:
+            answer = ask(page, message)
+            assert answer["type"] == "error" and answer["message"]
+        assert ask(page, {"type": "pause", "ref": 1})["type"] == "done"
+    assert server.session.failure is None
+
+
+def test_an_error_carries_the_number_of_its_message(server):
+    with client(server) as page:
+        assert ask(page, {"type": "task", "id": "livn/EI7-v0", "ref": 77})["ref"] == 77
+
+
+def test_a_huge_message_ends_its_own_connection_only(server):
+    with client(server) as page, client(server) as other:
+        with pytest.raises(ConnectionClosed):
+            ask(page, "x" * 100_000)
+        assert ask(other, {"type": "pause"})["type"] == "done"
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://127.0.0.1"])
+def test_pages_of_other_origins_are_refused(server, origin):
+    with pytest.raises(InvalidStatus) as caught, client(server, origin=origin):
+        pass
+    assert caught.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_its_own_page_is_accepted(server, host):
+    with client(server, origin=f"http://{host}:{server.port}") as page:
+        assert ask(page, {"type": "pause"})["type"] == "done"
+
+
+def test_further_origins_can_be_named(session):
+    with LiveServer(session, port=0, origins=["http://lab.example:80"]) as server:
+        with client(server, origin="http://lab.example:80") as page:
+            assert ask(page, {"type": "pause"})["type"] == "done"
+
+
+def test_it_listens_on_the_loopback_alone(server):
+    assert server.url == f"http://127.0.0.1:{server.port}/"
+    assert server._socket.getsockname()[0] == "127.0.0.1"
+
+
+def test_a_browser_that_does_not_read_holds_nobody_up(server):
+    session = server.session
+    with client(server, max_queue=1) as lazy, client(server) as page:
+        assert ask(page, {"type": "resume"})["type"] == "done"
+        episode = session.view.episode
+        while session.view.episode < episode + 20:  # 240 steps while one of them reads nothing
+            frame(page)
+        ask(page, {"type": "pause"})
+        newest = session.view.steps[-1].number
+        skipped, since = 0, None
+        while since != newest:
+            numbers = frame(lazy)["steps"]["number"]
+            if since is not None and numbers and numbers[0] != since + 1:
+                skipped += 1
+            since = numbers[-1] if numbers else since
+        assert skipped >= 1, "what it missed is not queued"
+
+
+def test_so_many_pages_and_no_more(server):
+    with ExitStack() as pages:
+        for _ in range(MAX_CLIENTS):
+            ask(pages.enter_context(client(server)), {"type": "pause"})
+        with pytest.raises(InvalidStatus) as caught, client(server):
+            pass
+        assert caught.value.response.status_code == 503
+    end = time.monotonic() + 30
+    while server._clients and time.monotonic() < end:
+        time.sleep(0.01)
+    with client(server) as page:
+        assert ask(page, {"type": "pause"})["type"] == "done"
+
+
+def test_a_page_that_goes_without_a_word_is_forgotten(server):
+    with client(server) as page:
+        ask(page, {"type": "pause"})
+        page.socket.shutdown(socket.SHUT_RDWR)
+    end = time.monotonic() + 30
+    while server._clients and time.monotonic() < end:
+        time.sleep(0.01)
+    assert server._clients == 0
+    with client(server) as another:
+        assert ask(another, {"type": "step"})["type"] == "done"
+
+
+def test_an_ended_session_says_so(server):
+    with client(server) as page:
+        ask(page, {"type": "pause"})
+        server.session._ending.set()
+        answer = ask(page, {"type": "pause"})
+        assert answer["type"] == "error" and "ended" in answer["message"]
+
+
+def test_a_taken_port_is_a_clear_error(session):
+    with LiveServer(session, port=0) as server, pytest.raises(BackendUnavailable, match=f"port {server.port}"):
+        LiveServer(session, port=server.port)
+
+
+def test_the_command_line_refuses_what_cannot_be_shown(fake, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for arguments, code, why in (
+        (["livn/EI9-v0"], 2, "environment"),
+        (["--agent", "nobody"], 2, "nobody"),
+        (["--speed", "1000"], 2, "--speed"),
+        (["--host", "203.0.113.7"], 1, "Cannot listen on 203.0.113.7"),  # reserved for documentation: never ours
+    ):
+        result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["serve", *arguments, "--port", "0"])
+        assert (result.exit_code, result.stdout) == (code, "")
+        assert why in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_stopped(ending, tmp_path):
+    command = [sys.executable, "-c", "from livn_gym.cli import main; main()", "serve", "livn/EI1-v0", "--port", "0"]
+    started = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **started) as process:
+        try:
+            port = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())[1]
+            with connect(f"ws://127.0.0.1:{port}/socket", max_size=None) as page:
+                assert frame(page, lambda header: header["step"] >= 1)["id"] == "livn/EI1-v0"
+            process.send_signal(ending)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (process.returncode, out, err) == (0, "Ended.\n", "")
+
+
+def test_messages_are_smaller_than_what_ends_a_connection():
+    from livn_gym.serve.server import MAX_TRANSPORT_BYTES
+
+    assert messages.MAX_BYTES < MAX_TRANSPORT_BYTES
