@@ -38,11 +38,20 @@ def create(name: str | None = None) -> Backend:
         UnknownName: There is no backend of that name.
         BackendUnavailable: Its simulator is not installed.
     """
+    module, _, cls = _BACKENDS[chosen(name)].partition(":")
+    return getattr(import_module(module), cls)()
+
+
+def chosen(name: str | None = None) -> str:
+    """The backend that ``create`` makes.
+
+    Raises:
+        UnknownName: There is no backend of that name.
+    """
     name = name or os.environ.get("LIVN_BACKEND") or "native"
     if name not in _BACKENDS:
         raise unknown_name("backend", name, _BACKENDS)
-    module, _, cls = _BACKENDS[name].partition(":")
-    return getattr(import_module(module), cls)()
+    return name
 
 
 __all__ = [
@@ -56,6 +65,7 @@ __all__ = [
     "Profile",
     "Scheme",
     "Snapshots",
+    "chosen",
     "create",
     "names",
     "setting",

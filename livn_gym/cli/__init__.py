@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 import livn_gym
-from livn_gym.cli import benchmark, demo, export, serve, simulate, systems, train, tune, validate, warmup
+from livn_gym.cli import benchmark, demo, export, sample, serve, simulate, systems, train, tune, validate, warmup
 from livn_gym.errors import InvalidInput, LivnError
 
 # BadParameter is a UsageError, which is a ClickException: the last has no name of its own in every Typer.
@@ -76,6 +76,7 @@ app.command()(systems.info)
 app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(export.export)
+app.command()(sample.sample)
 app.command()(systems.generate)
 app.command()(validate.validate)
 app.command()(tune.tune)
