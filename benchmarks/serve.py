@@ -1,10 +1,11 @@
-"""What a live view costs the loop that it shows: steps a second with a connected page and without, taken in turns.
+"""What a live view costs the loop that it shows: steps a second with a page, without one, and of a bare environment.
 
-Run: python benchmarks/serve.py [--env livn/EI2-v0] [--pairs 12] [--seconds 2] [--browser]
+Run: python benchmarks/serve.py [--env livn/EI2-v0] [--rounds 12] [--seconds 2] [--browser]
 
-The loop runs as fast as it goes. The page is a client in a process of its own that takes every frame and does nothing
-with it; with --browser it is a headless Chromium that draws (which takes processor time of its own, so a machine with
-two cores measures that too). Both are started and ended outside what is timed.
+The three take turns in one process, and the ratios are those of a round. The loop runs as fast as it goes, which is
+the worst case: at the usual pace of real time it waits most of the time. The page is a client in a process of its own
+that takes every frame and does nothing with it; with --browser it is a headless Chromium that draws at 1280 x 800 (and
+stands at an empty page in the other turns, so that its start is not measured).
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+import gymnasium as gym
+
+from livn_gym.agents.baselines import Constant
+from livn_gym.serve import messages
 from livn_gym.serve.server import LiveServer
-from livn_gym.serve.session import Session
+from livn_gym.serve.session import LiveSession
 from livn_gym.serve.shelf import Shelf
 
 CLIENT = """
@@ -36,9 +41,34 @@ with connect(sys.argv[1], max_size=None, compression=None) as page:
 LONG = {"max_episode_steps": 10_000_000}
 """Resets are not what is measured."""
 
+WARM_S = 1.5
+"""A page that was just opened compiles its scripts; that is over after this time."""
 
-def rate(session: Session, seconds: float) -> float:
-    """Steps a second."""
+
+class Bare:
+    """The same environment under the same agent, without a session.
+
+    Args:
+        env_id: Its id.
+    """
+
+    def __init__(self, env_id: str) -> None:
+        self.env, self.agent = gym.make(env_id, disable_env_checker=True, **LONG), Constant(0.3)
+        self.observation, self.info = self.env.reset(seed=0)
+        self.agent.reset(self.env, self.info)
+
+    def rate(self, seconds: float) -> float:
+        """Steps a second."""
+        count, start = 0, time.perf_counter()
+        while (elapsed := time.perf_counter() - start) < seconds:
+            action = self.agent.act(self.observation, self.info)
+            self.observation, _, _, _, self.info = self.env.step(action)
+            count += 1
+        return count / elapsed
+
+
+def shown(session: LiveSession, seconds: float) -> float:
+    """Steps a second of a session."""
     before, start = session.view.step, time.perf_counter()
     time.sleep(seconds)
     return (session.view.step - before) / (time.perf_counter() - start)
@@ -57,52 +87,66 @@ def client(server: LiveServer) -> Iterator[None]:
             process.kill()
 
 
-@contextmanager
-def chromium(server: LiveServer) -> Iterator[None]:
-    """A browser that draws the page."""
+def chromium(stack: ExitStack) -> Callable[[LiveServer], AbstractContextManager[None]]:
+    """A browser, and how it opens and leaves the page."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
     from browser import Browser
 
-    with Browser() as browser:
+    browser = stack.enter_context(Browser(1280, 800))
+
+    @contextmanager
+    def watching(server: LiveServer) -> Iterator[None]:
         browser.open(server.url)
         browser.wait_for("document.body.dataset.painted")
-        yield
+        time.sleep(WARM_S)
+        try:
+            yield
+        finally:
+            browser.open("about:blank")
+
+    return watching
 
 
 def main() -> None:
-    """Print the medians and their ratio."""
+    """Print the medians and the ratios of rounds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--env", default="livn/EI2-v0")
-    parser.add_argument("--pairs", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--browser", action="store_true")
     given = parser.parse_args()
-    watching = chromium if given.browser else client
-    options = {"speed": None, "options": LONG}
-    ratios, alone, watched = [], [], []
-    with Session(given.env, Shelf(), "constant", **options) as session, LiveServer(session, port=0) as server:
+    with ExitStack() as stack:
+        session = stack.enter_context(LiveSession(given.env, Shelf(), "constant", speed=None, options=LONG))
+        server = stack.enter_context(LiveServer(session, port=0))
+        watching = chromium(stack) if given.browser else client
+        alone = Bare(given.env)
+
+        def without_session() -> float:
+            session.submit(messages.Pause()).result()
+            rate = alone.rate(given.seconds)
+            session.submit(messages.Resume()).result()
+            return rate
+
+        def with_page() -> float:
+            with watching(server):
+                return shown(session, given.seconds)
+
+        turns = {"bare": without_session, "no page": lambda: shown(session, given.seconds), "page": with_page}
         while session.view.step < 20:
             time.sleep(0.1)
-        for pair in range(given.pairs):
-            order = (False, True) if pair % 2 else (True, False)
-            seen = {}
-            for with_page in order:
-                if with_page:
-                    with watching(server):
-                        seen[True] = rate(session, given.seconds)
-                    time.sleep(0.5)
-                else:
-                    seen[False] = rate(session, given.seconds)
-            alone.append(seen[False])
-            watched.append(seen[True])
-            ratios.append(seen[True] / seen[False])
-    page = "a Chromium that draws" if given.browser else "a client"
-    print(f"{given.env}, {len(os.sched_getaffinity(0))} processors, load {os.getloadavg()[0]:.1f}")
-    print(f"steps a second, median of {given.pairs} x {given.seconds:g} s")
-    print(f"  without a page          {statistics.median(alone):8.1f}")
-    print(f"  with {page:21}{statistics.median(watched):8.1f}")
-    low, slower, high = statistics.quantiles([100 * (1 - ratio) for ratio in ratios], n=4)
-    print(f"slowdown, median of pairs {slower:8.1f} % (quartiles {low:.1f} ... {high:.1f}; at most 5)")
+        found: dict[str, list[float]] = {name: [] for name in turns}
+        for number in range(given.rounds):
+            order = list(turns)
+            for name in order[number % 3 :] + order[: number % 3]:
+                found[name].append(turns[name]())
+    page = "a page in Chromium" if given.browser else "a client"
+    print(f"{given.env}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}")
+    print(f"steps a second, median of {given.rounds} x {given.seconds:g} s; slowdown, median and quartiles of rounds")
+    print(f"  {'bare environment':30}{statistics.median(found['bare']):8.1f}")
+    for name, label in (("no page", "live view, nobody looks"), ("page", f"live view, {page}")):
+        slower = [100 * (1 - rate / base) for rate, base in zip(found[name], found["bare"], strict=True)]
+        low, middle, high = statistics.quantiles(slower, n=4)
+        print(f"  {label:30}{statistics.median(found[name]):8.1f} {middle:8.1f} % ({low:.1f} ... {high:.1f})")
 
 
 if __name__ == "__main__":

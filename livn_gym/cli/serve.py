@@ -40,14 +40,14 @@ def serve(
     from livn_gym.errors import InvalidInput
     from livn_gym.serve.messages import SPEEDS
     from livn_gym.serve.server import LiveServer
-    from livn_gym.serve.session import Session
+    from livn_gym.serve.session import LiveSession
     from livn_gym.serve.shelf import shelf
 
     if speed and not SPEEDS[0] <= speed <= SPEEDS[1]:
         raise InvalidInput(f"--speed must lie in {SPEEDS[0]:g} ... {SPEEDS[1]:g}, or be 0, got {speed:g}.")
     env_id, options = environment_of([agent], env_id, option)
     agents, name = shelf(agent, seed)
-    session = Session(env_id, agents, name, seed=seed, speed=speed or None, paused=paused, options=options)
+    session = LiveSession(env_id, agents, name, seed=seed, speed=speed or None, paused=paused, options=options)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         with session, LiveServer(session, host, port, origins=origin or []) as server:

@@ -18,7 +18,7 @@ from websockets.http11 import Request, Response
 
 from livn_gym.errors import BackendUnavailable, LivnError
 from livn_gym.serve import frames, messages
-from livn_gym.serve.session import Session
+from livn_gym.serve.session import LiveSession
 
 FRAMES_PER_S = 10
 """The most that a browser is sent."""
@@ -56,7 +56,7 @@ class LiveServer:
     """
 
     def __init__(
-        self, session: Session, host: str = "127.0.0.1", port: int = 8765, *, origins: Sequence[str] = ()
+        self, session: LiveSession, host: str = "127.0.0.1", port: int = 8765, *, origins: Sequence[str] = ()
     ) -> None:
         self.session = session
         try:

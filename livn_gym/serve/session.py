@@ -31,7 +31,7 @@ _LAG_S = 0.5
 _log = logging.getLogger("livn_gym")
 
 
-class Session:
+class LiveSession:
     """Plays episodes of an environment until closed; commands are carried out between steps.
 
     Use it as a context manager: the thread starts on entering and ends on leaving. It never waits for a reader:

@@ -1,7 +1,7 @@
 import pytest
 from fakes import use_poisson_backend
 
-from livn_gym.serve.session import Session
+from livn_gym.serve.session import LiveSession
 from livn_gym.serve.shelf import Shelf
 
 SHORT = {"settle_ms": 400.0, "max_episode_steps": 12}
@@ -16,5 +16,5 @@ def fake(monkeypatch):
 @pytest.fixture
 def session(fake):
     """A paused session of EI2 on the fake, with episodes of 12 steps."""
-    with Session("livn/EI2-v0", Shelf(), "constant", paused=True, speed=None, seed=3, options=SHORT) as running:
+    with LiveSession("livn/EI2-v0", Shelf(), "constant", paused=True, speed=None, seed=3, options=SHORT) as running:
         yield running

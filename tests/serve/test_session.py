@@ -15,7 +15,7 @@ from livn_gym.env import Env
 from livn_gym.errors import BackendError, ClosedError, InvalidInput, UnknownName
 from livn_gym.serve import frames, messages
 from livn_gym.serve.hand import Hand, HandStimulation
-from livn_gym.serve.session import MAX_WAITING, Session
+from livn_gym.serve.session import MAX_WAITING, LiveSession
 from livn_gym.serve.shelf import BASELINES, Shelf, shelf
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import make
@@ -228,7 +228,7 @@ def test_too_many_waiting_commands_are_refused(session, monkeypatch):
 
 
 def test_leaving_ends_the_thread_and_answers_who_waits(fake):
-    session = Session("livn/EI1-v0", Shelf(), paused=True, options=SHORT)
+    session = LiveSession("livn/EI1-v0", Shelf(), paused=True, options=SHORT)
     with session:
         settled(session)
     assert session.wait(0) and session.view.status == "stopped" and session.failure is None
@@ -238,9 +238,9 @@ def test_leaving_ends_the_thread_and_answers_who_waits(fake):
 
 def test_names_are_checked_before_anything_starts():
     with pytest.raises(UnknownName, match="environment"):
-        Session("livn/EI2", Shelf())
+        LiveSession("livn/EI2", Shelf())
     with pytest.raises(UnknownName, match="agent"):
-        Session("livn/EI2-v0", Shelf(), "pid")
+        LiveSession("livn/EI2-v0", Shelf(), "pid")
     with pytest.raises(InvalidInput, match="no folder"):
         shelf("somewhere")
 
@@ -251,7 +251,7 @@ def test_a_trained_agent_by_its_folder(fake, tmp_path):
     train("ppo", "livn/EI1-v0", tmp_path / "td", options=SHORT, changes=few, **short)
     found, name = shelf(str(tmp_path / "td"))
     assert name == "ppo (td)" and found.names == (*BASELINES, name)
-    with Session("livn/EI1-v0", found, name, paused=True, speed=None, options=SHORT) as session:
+    with LiveSession("livn/EI1-v0", found, name, paused=True, speed=None, options=SHORT) as session:
         do(session, messages.Step())
         assert session.view.agent == name
         note = do(session, messages.ChangeTask("livn/EI2-v0"))
@@ -281,7 +281,7 @@ def test_a_frame_holds_what_is_new_and_all_of_it_at_first(session):
 
 
 def test_a_large_culture_shows_a_part_of_its_cells(fake):
-    with Session("livn/EI3-v0", Shelf(), paused=True, options=SHORT) as session:
+    with LiveSession("livn/EI3-v0", Shelf(), paused=True, options=SHORT) as session:
         settled(session)
         _, gid, _, counts = frames.read_frame(frames.frame_message(session.view))
         assert len(counts) == 1000 and counts.sum() > len(gid) > 0
