@@ -56,7 +56,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def start(
-    arguments: Sequence[str], ranks: int, *, options: Sequence[str] = (), env: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    ranks: int,
+    *,
+    options: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> subprocess.Popen[str]:
     """Start ranks in a session of their own; ``finish`` waits for them."""
     return subprocess.Popen(
@@ -66,6 +71,7 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
         env=environment(env),
+        cwd=cwd,
         start_new_session=True,
     )
 
