@@ -42,8 +42,8 @@ def planned(steps: int, candidates: int) -> float:
         env.record_spikes().run(2000.0)
         copies.record_spikes()
         for target_hz in targets_hz(steps):
-            levels = rng.uniform(-1.0, 1.0, (candidates, 1))
-            spread = 0.3 * rng.standard_normal((candidates, env.io.num_channels))
+            levels = rng.uniform(-1.0, 0.0, (candidates, 1))  # more than 7.5 uA everywhere is too much
+            spread = 0.5 * rng.standard_normal((candidates, env.io.num_channels))
             commands = np.clip(levels + spread, -1.0, 1.0)  # [B, C]
             copies.load_state(env.save_state())  # one state into all copies
             foreseen_hz = copies(DECODING, commands, ENCODING)["rate_hz"]  # [B]
