@@ -1,6 +1,7 @@
-"""What the site shows beyond docs/: the changelog, how to contribute, a figure; and links that work there.
+"""What the site shows beyond docs/: the changelog, how to contribute, figures and scores; and links that work there.
 
 Pages in docs/ link to files of the repository, which are not part of the site: such a link becomes the name alone.
+``<!-- scores: ID -->`` becomes the scores of an id's agents, as the benchmark last wrote them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ OUTSIDE = {
 }
 """Files of the repository and their places on the site."""
 
+_SCORES = re.compile(r"^<!-- scores: (\S+) -->$", re.MULTILINE)
 _LINK = re.compile(r"(!?)\[([^]]*)\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
 
@@ -37,9 +39,23 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Turn links of the repository into links of the site, outside code blocks."""
     place = page.file.src_uri
     source = next((source for source, to in OUTSIDE.items() if to == place and to != "index.md"), f"docs/{place}")
+    markdown = _SCORES.sub(lambda mark: scores(mark.group(1)), markdown)
     parts = _FENCE.split(markdown)
     parts[::2] = [_LINK.sub(lambda link: _link(link, source, place), part) for part in parts[::2]]
     return "".join(parts)
+
+
+def scores(env_id: str) -> str:
+    """Returns of every agent on an id, with their intervals, as a table."""
+    lines = (ROOT / "benchmarks" / "results" / "table.md").read_text(encoding="utf-8").splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith(f"| {env_id} |")]
+    if not rows:
+        raise ValueError(f"No scores of {env_id} in benchmarks/results/table.md.")
+    agents = [agent if steps == "-" else f"{agent}, {steps} steps" for _, agent, steps, *_ in rows]
+    returns = [result for _, _, _, _, result, *_ in rows]
+    table = [agents, ["---"] * len(agents), returns]
+    caption = f"Returns on `{env_id}`, interquartile mean and 95 % interval ([benchmark](benchmark.md)):"
+    return "\n".join([caption, "", *("| " + " | ".join(row) + " |" for row in table)])
 
 
 def _link(link: re.Match[str], source: str, place: str) -> str:

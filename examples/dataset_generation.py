@@ -1,4 +1,4 @@
-"""Write a small dataset: cultures under random pulses, a Parquet file each, with everything needed to read it elsewhere.
+"""Write a small dataset: cultures under random pulses, a Parquet file each, with all that is needed to read it.
 
 For many samples over many ranks, in shards, see ``livn-gym sample``. Needs the extra ``formats``.
 

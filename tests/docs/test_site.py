@@ -6,10 +6,14 @@ import sys
 from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from matplotlib.image import imread
 
 import livn_gym
+from livn_gym import config
+from livn_gym.envs import tasks
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ("script", "link", "img", "iframe", "source", "video", "audio")
@@ -73,6 +77,35 @@ def test_the_reference_shows_signatures_and_docstrings(site):
     assert 'profile="exact",' in culture and "Build the cultures in the simulator" in culture
     text = re.sub(r"<[^>]*>", "", html(site, "reference/environments.md"))
     assert all(f"livn_gym.envs.tasks.{name}" in text for name in ("rate_tracking.RateTracking", "pong.Pong"))
+
+
+@pytest.mark.slow
+def test_every_task_has_a_picture_and_its_scores(site):
+    text = html(site, "tasks.md") + html(site, "tasks-inner.md")
+    results = (ROOT / "benchmarks" / "results" / "table.md").read_text(encoding="utf-8")
+    for name in tasks.names():
+        table = config.load("tasks", name)["registration"]
+        env_id = "livn/EI2-" + (f"{table['word']}-" if table["word"] else "") + f"v{table['version']}"
+        shown = re.search(rf"Returns on <code>{env_id}</code>.*?</table>", text, re.DOTALL)
+        assert shown, env_id
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", shown.group())
+        expected = [line.split("|")[5].strip() for line in results.splitlines() if line.startswith(f"| {env_id} |")]
+        assert cells == expected
+        picture = ROOT / "docs" / "images" / f"task-{name.replace('_', '-')}.png"
+        assert f"images/{picture.name}" in text and picture.stat().st_size < 60_000
+
+
+@pytest.mark.slow
+def test_a_frame_of_a_task_is_drawn_again_as_it_is_kept(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import task_pictures
+
+    again = imread(task_pictures.draw(tmp_path, "discrimination"))
+    kept = imread(ROOT / "docs" / "images" / "task-discrimination.png")
+    assert again.shape == kept.shape
+    # the same seed, but another processor's rounding may have moved spikes; pictures of other tasks differ in 7 to 10 %
+    assert np.mean(np.abs(again - kept).max(axis=-1) > 0.2) < 0.05
+    del sys.modules["task_pictures"]
 
 
 @pytest.mark.slow
