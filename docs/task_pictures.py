@@ -103,8 +103,9 @@ def draw(folder: Path, name: str) -> Path:
     picture = picture.resize((WIDTH, round(WIDTH * picture.height / picture.width)), Image.Resampling.LANCZOS)
     path = folder / "images" / f"task-{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
+    few = picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     with replacing(path) as part:
-        picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(part, format="png", optimize=True)
+        few.save(part, format="png", optimize=True)
     return path
 
 
