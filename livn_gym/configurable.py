@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Literal, Self
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends import Backend, Learning, Parameters
+from livn_gym.backends.ranks import Ranks
 from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown_name
 from livn_gym.models import Model
 from livn_gym.parameters import ParameterSet, tuned
@@ -32,6 +34,7 @@ class Configurable:
     _backend: Backend | None
     _request: RecordingRequest
     _closed: bool
+    _ranks: Ranks | None
 
     # Parameters
 
@@ -208,15 +211,30 @@ class Configurable:
         )
         return self
 
+    def _together(self, purpose: str) -> AbstractContextManager[None]:
+        raise NotImplementedError
+
     def _configure(self, changed: ParameterSet) -> Self:
         self._check_open()
+        if changed.plasticity is not None:
+            self._check_whole("plasticity")
+        with self._together("parameters"):
+            self._set_parameters(changed)
+        return self
+
+    def _set_parameters(self, changed: ParameterSet) -> None:
         if self._backend is not None:
             self._backend.set_parameters(changed.frozen())
         self._parameters = changed
-        return self
+
+    def _check_whole(self, wanted: str) -> None:
+        """Refuse what a culture cannot have while ranks share it."""
+        if self._ranks is not None:
+            raise UnsupportedModel(f"A culture that ranks share has no {wanted} yet: run it in one process.")
 
     def _learning(self) -> Learning:
         self._check_open()
+        self._check_whole("weights of single synapses")
         if self._backend is None:
             raise ClosedError("Call init() first: env = Env(...).init().")
         if not isinstance(self._backend, Learning):
