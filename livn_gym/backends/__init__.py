@@ -45,6 +45,23 @@ def create(name: str | None = None) -> Backend:
     return getattr(import_module(module), cls)()
 
 
+def attend(name: str | None, subworld_size: int) -> None:
+    """What all ranks of an MPI job do, also those without a culture, before some of them share cultures.
+
+    Args:
+        name: The cultures' backend, as ``create`` takes it.
+        subworld_size: Ranks that share a culture.
+
+    Raises:
+        BackendError: NEURON does not find the other ranks.
+        BackendUnavailable: The simulator is not installed.
+    """
+    if subworld_size > 1 and create(name).capabilities.name == "neuron":
+        from livn_gym.backends.neuron.rank import join
+
+        join(subworld_size)
+
+
 __all__ = [
     "PROFILES",
     "Backend",
@@ -56,6 +73,7 @@ __all__ = [
     "Profile",
     "Scheme",
     "Snapshots",
+    "attend",
     "create",
     "names",
     "setting",

@@ -30,8 +30,11 @@ class Ranks:
     """
 
     def __init__(self, comm: Any) -> None:
+        from mpi4py import MPI
+
         self.comm = comm
         self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
+        self._world = MPI.COMM_WORLD
         sys.excepthook = self._end
 
     @classmethod
@@ -87,9 +90,9 @@ class Ranks:
             yield
         except WorkerError:
             raise  # all know
-        except Exception:
+        except (Exception, SystemExit):
             try:
-                self._meet(_FAILED, purpose, f"Rank {self.rank} failed:\n{traceback.format_exc().rstrip()}")
+                self._meet(_FAILED, purpose, f"Rank {self._world.rank} failed:\n{traceback.format_exc().rstrip()}")
             except WorkerError:
                 pass  # what happened here says more
             raise
@@ -121,18 +124,15 @@ class Ranks:
         if (said[:, 0] == _FAILED).any():
             raise WorkerError(next(text for text in self.comm.allgather(failure) if text))
         if (said[:, 0] != what).any():
-            others = np.flatnonzero(said[:, 0] != what).tolist()
             raise WorkerError(
-                f"Rank {self.rank} came to {purpose!r} while ranks {others} came to something else: "
+                f"Rank {self._world.rank} came to {purpose!r} while others came to something else: "
                 "all ranks that share a culture must make the same calls."
             )
         return said[:, 1]
 
     def _end(self, kind: Any, error: Any, trace: Any) -> None:
-        print(f"livn_gym: rank {self.rank} of {self.size} failed:", file=sys.stderr)
+        print(f"livn_gym: rank {self._world.rank} of {self._world.size} failed:", file=sys.stderr)
         traceback.print_exception(kind, error, trace)
         sys.stdout.flush()
         sys.stderr.flush()
-        from mpi4py import MPI
-
-        MPI.COMM_WORLD.Abort(1)
+        self._world.Abort(1)

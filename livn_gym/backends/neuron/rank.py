@@ -22,11 +22,16 @@ def join(subworld_size: int) -> None:
     from mpi4py import MPI  # first: NEURON loads what is loaded
 
     os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
-    os.environ.setdefault("MPI_LIB_NRN_PATH", _library())
-    from neuron import h
+    if "MPI_LIB_NRN_PATH" not in os.environ:
+        os.environ["MPI_LIB_NRN_PATH"] = _library()
+    try:
+        from neuron import h
+    except ImportError as error:
+        raise BackendUnavailable("NEURON is not installed: pip install 'livn_gym[neuron]'.") from error
 
-    h.nrnmpi_init()
     pc, world = h.ParallelContext(), MPI.COMM_WORLD
+    if int(pc.nhost_world()) != world.size:
+        h.nrnmpi_init()
     if int(pc.nhost_world()) != world.size:
         raise BackendError(
             f"NEURON sees {int(pc.nhost_world())} ranks of {world.size}, having loaded another MPI than mpi4py's: set "
