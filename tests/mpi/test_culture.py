@@ -10,7 +10,7 @@ import pytest
 from mpi import launch
 
 SCRIPT = str(Path(__file__).with_name("culture_script.py"))
-LIMIT = 120.0
+LIMIT = 60.0
 """Seconds for one run on a busy machine; a hang would be for ever."""
 
 
@@ -189,7 +189,8 @@ REFUSED = """
     env.close()
     env = made(seed=3).init().apply_model_defaults()
     env.record_spikes()
-    say("spikes", len(env.run(50, root_only=True).spike_t) if world.rank == 0 else "")
+    recording = env.run(50, root_only=True)
+    say("spikes", None if recording.spike_t is None else len(recording.spike_t))
 """
 
 
@@ -197,10 +198,10 @@ REFUSED = """
 @pytest.mark.parametrize(("backend", "count"), [("native", 8), ("neuron", 10)])
 def test_what_ranks_cannot_do_is_refused_and_the_next_culture_runs(backend, count, tmp_path):
     run = play(tmp_path, REFUSED, backend).good()
-    lines = run.out.splitlines()
+    lines = [line for line in run.out.splitlines() if line[:1].isdigit()]
     assert "accepted" not in run.out, run.everything
     assert sum("refused:" in line for line in lines) == 2 * count, run.everything
-    assert sum("spikes" in line.split()[1:2] for line in lines) == 2
+    assert lines[-1] == "1 spikes None" and int(lines[-2].removeprefix("0 spikes ")) > 0, run.everything
 
 
 @pytest.mark.slow
@@ -219,7 +220,7 @@ def test_more_ranks_than_cells_are_refused(tmp_path):
 
 @pytest.mark.slow
 def test_neuron_that_sees_one_host_is_an_error(tmp_path):
-    run = play(tmp_path, "made().init()", "neuron", env={"MPI_LIB_NRN_PATH": "/nowhere/libmpi.so"})
+    run = play(tmp_path, "\n    made().init()\n", "neuron", env={"MPI_LIB_NRN_PATH": "/nowhere/libmpi.so"})
     assert run.code != 0, run.everything
     assert "NEURON sees 1 ranks of 2" in run.err or "MPI_LIB_NRN_PATH" in run.err, run.everything
 

@@ -35,6 +35,7 @@ class NeuronBackend(Backend, Learning):
 
     def __init__(self) -> None:
         self._workers: list[_Worker | Share] = []
+        self._shared = False
 
     def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
         """Start the workers and build a culture in each; compiles the mechanisms on first use."""
@@ -45,7 +46,7 @@ class NeuronBackend(Backend, Learning):
         else:
             from livn_gym.backends.neuron.rank import Share  # needs mpi4py
 
-            self._workers = [Share(spec)]
+            self._workers, self._shared = [Share(spec)], True
         self._all("build", [(spec, library) for _ in keys])
         self._all("set_parameters", [(parameters,) for _ in keys])
         self._all("reset", [(key,) for key in keys])
@@ -95,7 +96,8 @@ class NeuronBackend(Backend, Learning):
                 self._workers[b].send(name, arguments)
             answers = [self._workers[b].receive() for b in calls]
         except BaseException:
-            self.close()  # answers still under way would be taken for those of a later call
+            if not self._shared:
+                self.close()  # answers still under way would be taken for those of a later call
             raise
         for kind, value, text in answers:
             if kind == "error":
