@@ -247,3 +247,41 @@ def test_the_pages_subworlds(backend, tmp_path):
     lines = [line for line in run.out.splitlines() if line[:1].isdigit()]
     assert lines[1] == "1 2 None" and lines[3] == "3 2 None", run.everything
     assert {lines[0], lines[2]} == set(lines[4:]) and len(set(lines)) == 4, run.everything
+
+
+@pytest.mark.slow
+def test_few_and_many_spikes_reach_all_in_order(tmp_path):
+    text = """
+    from livn_gym.backends.ranks import Ranks
+    ranks = Ranks(world)
+    for counts in ((0, 0, 0), (3, 0, 1), (16, 16, 16), (17, 0, 2), (40, 1, 300), (0, 0, 5)):
+        everyone = [np.random.default_rng((rank, count)).integers(0, 50, (2, count)) for rank, count in enumerate(counts)]
+        cell, step = ranks.all_spikes(*everyone[world.rank])
+        pairs = sorted((int(s), int(c)) for part in everyone for c, s in part.T)
+        assert list(zip(step.tolist(), cell.tolist())) == pairs, counts
+    say("good")
+    """
+    run = play(tmp_path, text, ranks=3).good()
+    assert run.out.count("good") == 3
+
+
+def test_cells_are_divided_evenly_and_every_rank_has_some():
+    """Any populations and number of ranks: parts follow one another, sizes differ by one at most."""
+    from livn_gym.backends.ranks import Ranks
+    from livn_gym.system import Population
+
+    for counts in ((8, 2), (1, 1), (2, 1), (80, 20), (5,), (3, 3, 3, 1)):
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        populations = [Population(f"P{k}", int(starts[k]), count) for k, count in enumerate(counts)]
+        for size in range(1, sum(counts) + 1):
+            shares = []
+            for rank in range(size):
+                ranks = object.__new__(Ranks)
+                ranks.rank, ranks.size = rank, size
+                shares.append(ranks.ranges(populations))
+            cells = [sum(stop - start for start, stop in share.values()) for share in shares]
+            assert sum(cells) == sum(counts) and max(cells) - min(cells) <= 1 and min(cells) >= 1
+            for population in populations:
+                bounds = [share[population.name] for share in shares]
+                assert bounds[0][0] == population.start and bounds[-1][1] == population.stop
+                assert all(one[1] == other[0] for one, other in zip(bounds, bounds[1:], strict=False))
