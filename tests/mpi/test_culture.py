@@ -255,7 +255,8 @@ def test_few_and_many_spikes_reach_all_in_order(tmp_path):
     from livn_gym.backends.ranks import Ranks
     ranks = Ranks(world)
     for counts in ((0, 0, 0), (3, 0, 1), (16, 16, 16), (17, 0, 2), (40, 1, 300), (0, 0, 5)):
-        everyone = [np.random.default_rng((rank, count)).integers(0, 50, (2, count)) for rank, count in enumerate(counts)]
+        drawn = [np.random.default_rng(rank) for rank in range(3)]
+        everyone = [rng.integers(0, 50, (2, count)) for rng, count in zip(drawn, counts, strict=True)]
         cell, step = ranks.all_spikes(*everyone[world.rank])
         pairs = sorted((int(s), int(c)) for part in everyone for c, s in part.T)
         assert list(zip(step.tolist(), cell.tolist())) == pairs, counts
