@@ -38,11 +38,20 @@ def create(name: str | None = None) -> Backend:
         UnknownName: There is no backend of that name.
         BackendUnavailable: Its simulator is not installed.
     """
+    module, _, cls = _BACKENDS[chosen(name)].partition(":")
+    return getattr(import_module(module), cls)()
+
+
+def chosen(name: str | None = None) -> str:
+    """The backend that ``create`` makes.
+
+    Raises:
+        UnknownName: There is no backend of that name.
+    """
     name = name or os.environ.get("LIVN_BACKEND") or "native"
     if name not in _BACKENDS:
         raise unknown_name("backend", name, _BACKENDS)
-    module, _, cls = _BACKENDS[name].partition(":")
-    return getattr(import_module(module), cls)()
+    return name
 
 
 def attend(name: str | None, subworld_size: int) -> None:
@@ -56,7 +65,7 @@ def attend(name: str | None, subworld_size: int) -> None:
         BackendError: NEURON does not find the other ranks.
         BackendUnavailable: The simulator is not installed.
     """
-    if subworld_size > 1 and create(name).capabilities.name == "neuron":
+    if subworld_size > 1 and chosen(name) == "neuron":
         from livn_gym.backends.neuron.rank import join
 
         join(subworld_size)
@@ -74,6 +83,7 @@ __all__ = [
     "Scheme",
     "Snapshots",
     "attend",
+    "chosen",
     "create",
     "names",
     "setting",

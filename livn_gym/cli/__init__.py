@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 import livn_gym
-from livn_gym.cli import benchmark, demo, export, simulate, systems, train, tune, validate, warmup
+from livn_gym.cli import benchmark, demo, export, sample, simulate, systems, train, tune, validate, warmup
 from livn_gym.errors import InvalidInput, LivnError
 
 # BadParameter is a UsageError, which is a ClickException: the last has no name of its own in every Typer.
@@ -75,6 +75,7 @@ app.command("list")(systems.list_all)
 app.command()(systems.info)
 app.command()(simulate.simulate)
 app.command()(export.export)
+app.command()(sample.sample)
 app.command()(systems.generate)
 app.command()(validate.validate)
 app.command()(tune.tune)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,9 +15,6 @@ from livn_gym.errors import unknown_name
 
 if TYPE_CHECKING:
     from livn_gym.tuning import Targets, Tuned
-
-RANK_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
-"""Set by MPI launchers; without them mpi4py, which may not be there, is left alone."""
 
 
 def tune(
@@ -42,6 +38,7 @@ def tune(
     Started by an MPI launcher, all ranks share one study.
     """
     from livn_gym import tuning
+    from livn_gym.mpi import on_all_ranks
     from livn_gym.parameters import read_params
     from livn_gym.system import names
 
@@ -56,39 +53,33 @@ def tune(
         few = tuning.Cultures("quick look", (None,), (1000,))
         sizes = {"cultures": few, "confirmation": few, "finalists": 1}
         wanted = tuning.Targets(wanted.name, wanted.targets, wanted.search, wanted.protocol.quick())
-    comm = _world()
-    started = time.perf_counter()
-    with progress_bar("trials", quiet=comm is not None and comm.Get_rank() > 0) as show:
 
-        def report(study: Any, trial: Any) -> None:
-            done = [sum(t.values) for t in study.get_trials(deepcopy=False) if t.values]
-            show(len(done), trials, note=f"best {min(done):.2f}" if done else "")
+    def run(comm: Any) -> None:
+        started = time.perf_counter()
+        with progress_bar("trials", quiet=comm is not None and comm.Get_rank() > 0) as show:
 
-        found = tuning.tune(
-            system,
-            wanted,
-            study,
-            trials=trials,
-            seed=seed,
-            start=None if start is None else read_params(start),
-            on_trial=report,
-            comm=comm,
-            profile=profile,
-            **sizes,
-        )
-    if comm is None or comm.Get_rank() == 0:
-        _write(out, system, variant, wanted, found, seed)
-        Console().print(_table(wanted, found))
-        typer.echo(f"{found.trials} trials in the study; {time.perf_counter() - started:.0f} s; parameters: {out}")
+            def report(study: Any, trial: Any) -> None:
+                done = [sum(t.values) for t in study.get_trials(deepcopy=False) if t.values]
+                show(len(done), trials, note=f"best {min(done):.2f}" if done else "")
 
+            found = tuning.tune(
+                system,
+                wanted,
+                study,
+                trials=trials,
+                seed=seed,
+                start=None if start is None else read_params(start),
+                on_trial=report,
+                comm=comm,
+                profile=profile,
+                **sizes,
+            )
+        if comm is None or comm.Get_rank() == 0:
+            _write(out, system, variant, wanted, found, seed)
+            Console().print(_table(wanted, found))
+            typer.echo(f"{found.trials} trials in the study; {time.perf_counter() - started:.0f} s; parameters: {out}")
 
-def _world() -> Any:
-    """All ranks where a launcher has started several, else None."""
-    if not any(name in os.environ for name in RANK_VARIABLES):
-        return None
-    from mpi4py import MPI
-
-    return MPI.COMM_WORLD if MPI.COMM_WORLD.Get_size() > 1 else None
+    on_all_ranks(run)
 
 
 def _write(path: Path, system: str, variant: str | None, targets: Targets, found: Tuned, seed: int) -> None:

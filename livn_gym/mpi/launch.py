@@ -10,7 +10,10 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
-from livn_gym.errors import BackendError, BackendUnavailable
+from livn_gym.errors import BackendError, BackendUnavailable, LivnError
+
+RANK_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
+"""Set by MPI launchers; without them mpi4py, which may not be there, is left alone."""
 
 
 def together(body: Callable[[], None]) -> None:
@@ -55,6 +58,28 @@ def together(body: Callable[[], None]) -> None:
         team.end()
     except BaseException:
         _abort(comm, "")
+
+
+def on_all_ranks(body: Callable[[Any], None]) -> None:
+    """Run ``body(comm)`` on every rank; an exception on one ends all.
+
+    Without a launcher, or with a single rank, it is ``body(None)`` and needs no mpi4py.
+
+    Raises:
+        BackendUnavailable: There is no mpi4py or no MPI library.
+        BackendError: The ranks were started by another MPI than mpi4py's.
+    """
+    comm = communicator() if any(name in os.environ for name in RANK_VARIABLES) else None
+    if comm is None or comm.size == 1:
+        return body(None)
+    take_cores(comm)
+    try:
+        body(comm)
+    except LivnError as error:
+        print(f"livn_gym: rank {comm.rank}: {error}", file=sys.stderr, flush=True)
+        comm.Abort(1)
+    except BaseException:
+        _abort(comm, f"rank {comm.rank}")
 
 
 def communicator() -> Any:
