@@ -86,7 +86,8 @@ def finish(process: subprocess.Popen[str], timeout: float = 120.0) -> Run:
             os.kill(pid, signal.SIGKILL)
         out, err = process.communicate()
         raise AssertionError(f"No end within {timeout:g} s.\n--- out\n{out}\n--- err\n{err}") from None
-    return Run(process.returncode, out, err)
+    # A rank's output is a terminal's, on which Numba resets colours at its end where colorama is installed.
+    return Run(process.returncode, out.replace("\x1b[0m", ""), err)
 
 
 def run(
