@@ -52,7 +52,7 @@ def scores(env_id: str) -> str:
     if not rows:
         raise ValueError(f"No scores of {env_id} in benchmarks/results/table.md.")
     agents = [agent if steps == "-" else f"{agent}, {steps} steps" for _, agent, steps, *_ in rows]
-    returns = [result for _, _, _, _, result, *_ in rows]
+    returns = [result.replace("not run", "not&nbsp;run") for _, _, _, _, result, *_ in rows]
     table = [agents, ["---"] * len(agents), returns]
     caption = f"Returns on `{env_id}`, interquartile mean and 95 % interval ([benchmark](benchmark.md)):"
     return "\n".join([caption, "", *("| " + " | ".join(row) + " |" for row in table)])
