@@ -3,7 +3,7 @@
     python benchmarks/cultures.py [--figures docs/images] [--json FOLDER] [--seeds 20] [--stimulated 5] [--short]
         [NAME ...]
 
-A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4, which takes hours. Tables are
+A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4. Tables are
 printed as Markdown. EI4 is looked at on 2 graphs x 3 seeds x 30 s with 8 mapped electrodes. ``--short`` is for large
 systems: rest, standard stimulation of one culture a graph, the levels 0 and 15 uA, no maps; held-out graphs only.
 """

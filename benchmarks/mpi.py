@@ -1,4 +1,4 @@
-"""What ranks give: ``python benchmarks/mpi.py vector``, ``... faults --rounds 200``; the machine should be idle.
+"""What ranks give: ``python benchmarks/mpi.py vector``, ``... culture``, ``... faults``; on an idle machine.
 
 Every rank has one core and one thread. Runs of one and of two ranks alternate; figures are ratios of medians.
 """
@@ -16,20 +16,32 @@ from collections.abc import Callable
 from pathlib import Path
 
 COUNTS = (1, 8, 64)
+CULTURES = (
+    ("native", "EI2", 10000.0),
+    ("native", "EI3", 2000.0),
+    ("native", "EI4", 200.0),
+    ("neuron", "EI3", 50.0),
+    ("neuron", "EI4", 20.0),
+)
+"""Backend, system and simulated time, ms."""
 HERE = Path(__file__).resolve().parent
 LIMIT_S = 600.0
 
 
-def launch(ranks: int, *arguments: str, options: tuple[str, ...] = (), limit: float = LIMIT_S) -> tuple[int, str, str]:
-    """Run ``mpi_child.py`` over ranks; exit code, output, errors. A hang raises ``subprocess.TimeoutExpired``."""
+def launch(
+    ranks: int, *arguments: str, options: tuple[str, ...] = (), limit: float = LIMIT_S, script: str = ""
+) -> tuple[int, str, str]:
+    """Run ``mpi_child.py`` over ranks; exit code, output, errors. A hang raises ``subprocess.TimeoutExpired``.
+
+    Another script is run by every rank.
+    """
     beside = Path(sys.executable).parent / "mpiexec"
     mpiexec = str(beside) if beside.exists() else "mpiexec"
     binding = ["--bind-to", "core"] if ranks <= (os.cpu_count() or 1) else ["--map-by", ":OVERSUBSCRIBE"]
-    command = [mpiexec, *options, "-n", str(ranks), *binding, sys.executable, "-m", "livn_gym.mpi"]
+    what = [str(HERE / script)] if script else ["-m", "livn_gym.mpi", str(HERE / "mpi_child.py")]
+    command = [mpiexec, *options, "-n", str(ranks), *binding, sys.executable, *what]
     env = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-    done = subprocess.run(
-        [*command, str(HERE / "mpi_child.py"), *arguments], env=env, capture_output=True, text=True, timeout=limit
-    )
+    done = subprocess.run([*command, *arguments], env=env, capture_output=True, text=True, timeout=limit)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -54,6 +66,38 @@ def vector(arguments: argparse.Namespace) -> None:
             f"{count:>4} {times[0]:10.2f} {times[1]:11.2f} {statistics.median(ratios):9.2f} ({pairs})"
             f"{shares[0]:14.1%} {shares[1]:8.1%}"
         )
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+
+
+def culture(arguments: argparse.Namespace) -> None:
+    """One culture on one rank and shared by two, one thread a rank: the same spikes, and how much sooner."""
+    print(f"one culture, medians of {arguments.repeats} pairs of runs of one and of two ranks")
+    print("backend system   span ms  1 rank s  2 ranks s  speed-up (of each pair)  exchanges  communication  waiting")
+    for backend, system, span_ms in CULTURES:
+        span_ms *= arguments.span
+        runs: dict[int, list[dict[str, float]]] = {1: [], 2: []}
+
+        def run(ranks: int, how: str, given: tuple[str, ...]) -> dict[str, float]:
+            code, out, err = launch(ranks, *given, how, script="mpi_culture_child.py", limit=10 * LIMIT_S)
+            if code:
+                sys.exit(err)
+            return json.loads(next(line for line in out.splitlines() if line.startswith("{")))
+
+        given = (backend, system, f"{span_ms:g}")
+        for _ in range(arguments.repeats):
+            for ranks, found in runs.items():
+                found.append(run(ranks, "plain", given))
+        if len({figures["spikes"] for found in runs.values() for figures in found}) > 1:
+            sys.exit(f"{backend} {system}: one and two ranks have different numbers of spikes")
+        ratios = [one["run"] / two["run"] for one, two in zip(runs[1], runs[2], strict=True)]
+        one_s, two_s = (statistics.median(figures["run"] for figures in found) for found in runs.values())
+        pairs = ", ".join(f"{ratio:.2f}" for ratio in sorted(ratios))
+        line = f"{backend:7} {system:6} {span_ms:9g} {one_s:9.2f} {two_s:10.2f} {one_s / two_s:9.2f} ({pairs})"
+        if backend == "native":
+            timed = run(2, "timed", given)
+            per = f"{100 * timed['exchanges'] / span_ms:.0f} / 100 ms"
+            line += f"  {per} {timed['communicating'] / timed['run']:10.1%} {timed['waiting'] / timed['run']:10.1%}"
+        print(line, flush=True)
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
@@ -103,7 +147,12 @@ LATENCY_S = 2e-6
 BANDWIDTH = 10e9
 BYTES_AN_ENV = 8 * (17 + 43)  # float64: a row of actions of EI2 and one of results
 
-PARTS: dict[str, Callable[[argparse.Namespace], None]] = {"vector": vector, "faults": faults, "model": model}
+PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
+    "vector": vector,
+    "culture": culture,
+    "faults": faults,
+    "model": model,
+}
 
 
 def main() -> None:
@@ -112,6 +161,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["vector"], choices=PARTS)
     parser.add_argument("--repeats", type=int, default=5, help="pairs of runs of one and two ranks")
     parser.add_argument("--steps", type=int, default=40, help="steps measured in a run")
+    parser.add_argument("--span", type=float, default=1.0, help="factor on the simulated time of cultures")
     parser.add_argument("--rounds", type=int, default=200, help="rounds of faults")
     parser.add_argument("--ranks", type=int, default=2, help="ranks of a round of faults")
     parser.add_argument("--limit", type=float, default=120.0, help="what counts as a hang, s")

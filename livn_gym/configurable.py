@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Literal, Self
 
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends import Backend, Learning, Parameters
+from livn_gym.backends.ranks import Ranks
 from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown_name
 from livn_gym.models import Model
 from livn_gym.parameters import ParameterSet, tuned
@@ -32,6 +34,7 @@ class Configurable:
     _backend: Backend | None
     _request: RecordingRequest
     _closed: bool
+    _ranks: Ranks | None
 
     # Parameters
 
@@ -46,7 +49,7 @@ class Configurable:
         Args:
             variant: A named variant, where the system has one.
         """
-        return self.set_params(tuned(self.system, variant))
+        return self._configure(lambda: self._parameters.updated(tuned(self.system, variant)))
 
     def set_weights(self, weights: Mapping[str, float]) -> Self:
         """Set peak synaptic conductances, nS, by ``PRE_POST-section-RECEPTOR-weight``.
@@ -70,7 +73,7 @@ class Configurable:
             UnknownName: A key does not exist; nothing is changed.
             InvalidInput: A value is not finite or out of range; nothing is changed.
         """
-        return self._configure(self._parameters.updated(params))
+        return self._configure(lambda: self._parameters.updated(params))
 
     # Plasticity
 
@@ -92,12 +95,13 @@ class Configurable:
             UnknownName: There is no such projection or weight key.
             InvalidInput: The delay is not positive.
         """
+        self._check_whole("plasticity")
         plasticity = Plasticity.of(config, list(self.system.weight_names), dendritic_delay_ms)
-        return self._configure(self._parameters.with_plasticity(plasticity))
+        return self._configure(lambda: self._parameters.with_plasticity(plasticity))
 
     def disable_plasticity(self) -> Self:
         """Freeze all synapses as they are."""
-        return self._configure(self._parameters.with_plasticity(None))
+        return self._configure(lambda: self._parameters.with_plasticity(None))
 
     def get_weights(self, projection: str | None = None) -> dict[str, NDArray[np.float64]]:
         """Peak conductance of every synapse, nS.
@@ -208,15 +212,26 @@ class Configurable:
         )
         return self
 
-    def _configure(self, changed: ParameterSet) -> Self:
-        self._check_open()
-        if self._backend is not None:
-            self._backend.set_parameters(changed.frozen())
-        self._parameters = changed
+    def _together(self, purpose: str) -> AbstractContextManager[None]:
+        raise NotImplementedError
+
+    def _configure(self, change: Callable[[], ParameterSet]) -> Self:
+        with self._together("parameters"):
+            changed = change()
+            self._check_open()
+            if self._backend is not None:
+                self._backend.set_parameters(changed.frozen())
+            self._parameters = changed
         return self
+
+    def _check_whole(self, wanted: str) -> None:
+        """Refuse what a culture cannot have while ranks share it."""
+        if self._ranks is not None:
+            raise UnsupportedModel(f"A culture that ranks share has no {wanted} yet: run it in one process.")
 
     def _learning(self) -> Learning:
         self._check_open()
+        self._check_whole("weights of single synapses")
         if self._backend is None:
             raise ClosedError("Call init() first: env = Env(...).init().")
         if not isinstance(self._backend, Learning):

@@ -14,14 +14,16 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Self
 
+from livn_gym import backends
 from livn_gym.configurable import Configurable
-from livn_gym.decoding import Decoding
+from livn_gym.decoding import Decoding, GatherAndMerge, Pipe
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
 from livn_gym.errors import ClosedError, InvalidInput, WorkerError
 from livn_gym.mpi.launch import communicator, take_cores
 from livn_gym.numerics import checked_seeds
 from livn_gym.system import System
+from livn_gym.units import whole_number
 
 _POLL_S = 0.0005
 """Between looks for a message. A rank that waits in MPI takes a whole core, which on the controller is a worker's."""
@@ -41,24 +43,25 @@ def _everywhere(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class DistributedEnv:
-    """An ``Env`` on every MPI worker; the last rank is the controller, whose code runs them.
+    """An ``Env`` on every MPI worker, one rank or several each; the last rank is the controller, whose code runs them.
 
     All ranks run the same script. On a worker ``init`` serves the controller and returns after its ``shutdown``; what
     follows does nothing there, so only what is not for workers needs an ``if env.is_root():``.
 
     Every call is a run of its own: culture at time 0, noise from ``seed`` + the number of the call, encoding and
-    decoding as they are on the controller. So answers do not depend on the number of workers.
+    decoding as they are on the controller. So answers do not depend on the number of workers or of their ranks. Where
+    a worker is several ranks, its decoding sees the whole culture, on the first of them.
 
     Args:
         system: Folder of a system, or a ``System``.
         seed: Of the first call's noise; call k has ``seed + k``.
-        subworld_size: Ranks that share one culture; only 1 is supported.
+        subworld_size: Ranks that share one culture, default 1: there are ``workers * subworld_size + 1`` ranks.
         comm: The ranks, all of which make the environment; default every rank.
         **options: Of ``Env``: ``model``, ``io``, ``backend``, ``profile``, ``dt``, ``scheme``, ``precision``.
 
     Raises:
         BackendUnavailable: There is no mpi4py or no MPI library.
-        InvalidInput: There is one rank only, or an argument is out of range.
+        InvalidInput: There is one rank only, the ranks do not make whole workers, or an argument is out of range.
     """
 
     def __init__(
@@ -70,16 +73,22 @@ class DistributedEnv:
         comm: Any = None,
         **options: Any,
     ) -> None:
-        if subworld_size not in (None, 1):
-            raise InvalidInput(f"subworld_size must be 1, got {subworld_size}.")
+        self.subworld_size = whole_number("subworld_size", 1 if subworld_size is None else subworld_size)
         self.seed = checked_seeds(seed, 1)[0]
         world = communicator() if comm is None else comm
         if world.Get_size() < 2:
             raise InvalidInput("DistributedEnv needs a controller and workers: mpiexec -n 1+WORKERS python script.py")
+        if (world.Get_size() - 1) % self.subworld_size:
+            raise InvalidInput(
+                f"{world.Get_size()} ranks are no controller and workers of {self.subworld_size} ranks each: "
+                f"start workers * {self.subworld_size} + 1."
+            )
         self._comm = world.Dup()
         self._root = self._comm.size - 1
-        self.num_workers = self._root
-        self._make = lambda: Env(system, **options).init()
+        self.num_workers = self._root // self.subworld_size
+        self._team = self._comm.Split(self._comm.rank // self.subworld_size, self._comm.rank)
+        self._backend = options.get("backend")
+        self._make = lambda: Env(system, comm=self._team, **options).init()
         self._idle: list[int] = []
         self._running: dict[int, int] = {}  # task by worker
         self._waiting: deque[tuple[int, bytes, Any]] = deque()
@@ -107,6 +116,7 @@ class DistributedEnv:
             return self
         self._started = True
         sys.excepthook = self._abort
+        backends.attend(self._backend, self.subworld_size)
         workers = self._comm.Split(int(self.is_root()), self._comm.rank)
         if not self.is_root():
             take_cores(workers)
@@ -187,7 +197,7 @@ class DistributedEnv:
             if not self._progress():
                 time.sleep(_POLL_S)
         for worker in range(self.num_workers):
-            self._comm.send(("end",), worker)
+            self._send(("end",), worker)
 
     # The controller
 
@@ -214,9 +224,9 @@ class DistributedEnv:
 
     def _progress(self) -> bool:
         """Take in answers that have arrived and give out waiting calls; whether any had arrived."""
-        arrived = [worker for worker in self._running if self._comm.iprobe(worker)]
+        arrived = [worker for worker in self._running if self._comm.iprobe(self._leader(worker))]
         for worker in arrived:
-            self._answers[self._running.pop(worker)] = self._comm.recv(source=worker)
+            self._answers[self._running.pop(worker)] = self._comm.recv(source=self._leader(worker))
             self._idle.append(worker)
         while self._idle and self._waiting:
             worker = self._idle.pop()
@@ -225,7 +235,7 @@ class DistributedEnv:
             new = name not in self._pipelines[worker]
             self._pipelines[worker].add(name)
             self._running[worker] = task
-            self._comm.send(("call", self.seed + task, name, pipeline if new else None, inputs), worker)
+            self._send(("call", self.seed + task, name, pipeline if new else None, inputs), worker)
         return bool(arrived)
 
     def _configure(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -233,11 +243,18 @@ class DistributedEnv:
             if not self._progress():
                 time.sleep(_POLL_S)
         for worker in range(self.num_workers):
-            self._comm.send(("configure", name, args, kwargs), worker)
+            self._send(("configure", name, args, kwargs), worker)
         self._collect(range(self.num_workers))
 
+    def _leader(self, worker: int) -> int:
+        """The rank that speaks for a worker."""
+        return worker * self.subworld_size
+
+    def _send(self, request: tuple, worker: int) -> None:
+        self._comm.send(request, self._leader(worker))
+
     def _collect(self, workers: Iterable[int]) -> None:
-        errors = [error for _, error in [self._received(worker) for worker in workers] if error]
+        errors = [error for _, error in [self._received(self._leader(worker)) for worker in workers] if error]
         if errors:
             raise WorkerError(errors[0])
 
@@ -258,6 +275,8 @@ class DistributedEnv:
             # Unpickled for every call: what a call leaves in them must not reach the next one, wherever that runs.
             decoding, encoding = pickle.loads(pipelines[name])
             env.clear(seed=seed)
+            if self.subworld_size > 1 and not _gathers(decoding):
+                decoding = GatherAndMerge(decoding.duration, decoding)
             return env(decoding, pickle.loads(inputs), encoding)
 
         def configure(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -265,12 +284,21 @@ class DistributedEnv:
 
         env = self._answer(self._make, send_result=False)
         try:
-            while (request := self._received(self._root))[0] != "end":
+            while (request := self._request())[0] != "end":
                 kind, *given = request
                 self._answer(partial(call if kind == "call" else configure, *given))
         finally:
             if env is not None:
                 env.close()
+
+    def _request(self) -> Any:
+        """What the controller asks of the worker; its first rank passes it on to the others."""
+        if self._team.rank:
+            return self._received(self._comm.rank - self._team.rank)
+        request = self._received(self._root)
+        for mate in range(1, self._team.size):
+            self._comm.send(request, self._comm.rank + mate)
+        return request
 
     def _answer(self, work: Callable[[], Any], send_result: bool = True) -> Any:
         """Do something and tell the controller what came of it."""
@@ -281,7 +309,8 @@ class DistributedEnv:
         except (Exception, SystemExit):  # an exit of a worker by itself would be a hang
             answer = pickle.dumps(None)
             error = f"Rank {self._comm.rank} failed:\n{traceback.format_exc().rstrip()}"
-        self._comm.send((answer, error), self._root)
+        if self._team.rank == 0:  # the others fail where it does
+            self._comm.send((answer, error), self._root)
         return result
 
     def _abort(self, kind: Any, exception: Any, trace: Any) -> None:
@@ -291,3 +320,8 @@ class DistributedEnv:
         sys.stdout.flush()
         sys.stderr.flush()
         self._comm.Abort(1)
+
+
+def _gathers(decoding: Decoding) -> bool:
+    """Whether a decoding itself brings together what the ranks of a worker recorded."""
+    return isinstance(decoding, GatherAndMerge) or (isinstance(decoding, Pipe) and _gathers(decoding.first))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -13,8 +14,10 @@ import numpy as np
 
 from livn_gym import backends
 from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Snapshots
+from livn_gym.backends.ranks import Ranks
 from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding
+from livn_gym.decoding.gather import merge
 from livn_gym.encoding import Encoding
 from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel
 from livn_gym.io import IO, MEA
@@ -41,8 +44,10 @@ class Env(Configurable):
         model: The cells' dynamics; default ``ReducedCalciumSomaDendrite()``.
         io: The interface; default ``MEA()``, which takes the system's own electrodes.
         seed: Seed of the background noise; culture b gets ``seed + b``. Or a sequence of B seeds.
-        comm: MPI communicator that shares one culture between its ranks. Only size 1 is supported.
-        subworld_size: Ranks a culture is spread over; only 1 is supported.
+        comm: mpi4py communicator whose ranks share the cultures, each with cells of its own. They all make the same
+            calls; recordings are of the rank's own cells. See ``docs/scaling.md``.
+        subworld_size: Consecutive ranks of ``comm`` that share cultures, where there are several such subworlds;
+            default all. ``env.comm`` is the subworld's communicator.
         backend: ``"native"`` (compiled kernels) or ``"neuron"`` (the reference); default from LIVN_BACKEND, else
             the native one.
         num_cultures: B, independent copies with their own seeds and stimuli.
@@ -75,35 +80,38 @@ class Env(Configurable):
         scheme: Scheme | None = None,
         precision: Precision | None = None,
     ) -> None:
-        if comm is not None and comm.Get_size() > 1:
-            raise InvalidInput(
-                f"A culture cannot be shared between ranks yet: comm has {comm.Get_size()} ranks, only 1 is supported."
-            )
-        if subworld_size not in (None, 1):
-            raise InvalidInput(f"subworld_size must be 1, got {subworld_size}.")
-        self.system = system if isinstance(system, System) else System.from_directory(system)
-        self.model = model if model is not None else ReducedCalciumSomaDendrite()
-        self.io = (io if io is not None else MEA()).bind(self.system)
-        self.num_cultures = whole_number("num_cultures", num_cultures)
-        chosen = backends.setting(profile, dt, scheme, precision)
-        self.dt = chosen.dt_ms
-        self.scheme: Scheme = chosen.scheme
-        self.precision: Precision = chosen.precision
-        self._precision_given = precision is not None
-        self.seeds = checked_seeds(seed, self.num_cultures)
-        self.trials = [0] * self.num_cultures
-        self.geometry: Geometry = self.model.geometry(self.system)
-        self._parameters = ParameterSet(self.system)
-        self._backend: Backend | None = None
-        self._backend_name = backend
-        self._request = RecordingRequest()
-        self._steps = [0] * self.num_cultures
-        self._closed = False
+        self._ranks = Ranks.of(comm, subworld_size)
+        with self._together("Env"):
+            self.system = system if isinstance(system, System) else System.from_directory(system)
+            self.model = model if model is not None else ReducedCalciumSomaDendrite()
+            self.io = (io if io is not None else MEA()).bind(self.system)
+            self.num_cultures = whole_number("num_cultures", num_cultures)
+            chosen = backends.setting(profile, dt, scheme, precision)
+            self.dt = chosen.dt_ms
+            self.scheme: Scheme = chosen.scheme
+            self.precision: Precision = chosen.precision
+            self._precision_given = precision is not None
+            self.seeds = checked_seeds(seed, self.num_cultures)
+            self.trials = [0] * self.num_cultures
+            self.geometry: Geometry = self.model.geometry(self.system)
+            self._parameters = ParameterSet(self.system)
+            self._backend: Backend | None = None
+            self._backend_name = backend
+            self._request = RecordingRequest()
+            self._steps = [0] * self.num_cultures
+            self._closed = False
+            if self._ranks is not None and self._ranks.size > self.system.num_neurons:
+                raise InvalidInput(f"{self._ranks.size} ranks cannot share {self.system.num_neurons} cells.")
 
     def init(self) -> Self:
         """Build the cultures in the simulator; returns the environment itself."""
         if self._closed:
             raise ClosedError("This Env is closed; make a new one.")
+        with self._together("init"):
+            self._build()
+        return self
+
+    def _build(self) -> None:
         if self._backend is None:
             backend = backends.create(self._backend_name)
             can = backend.capabilities
@@ -111,7 +119,10 @@ class Env(Configurable):
                 if self._precision_given:
                     raise UnsupportedModel(f"The {can.name} backend has no {self.precision}, only {can.precisions}.")
                 self.precision = can.precisions[0]
-            spec = CultureSpec(self.system, self.model, self.dt, self.scheme, self.num_cultures, self.precision)
+            if self._ranks is not None and not can.mpi:
+                raise UnsupportedModel(f"The {can.name} backend cannot share a culture between ranks.")
+            numbers = (self.dt, self.scheme, self.num_cultures, self.precision)
+            spec = CultureSpec(self.system, self.model, *numbers, ranks=self._ranks)
             started = time.perf_counter()
             try:
                 backend.build(spec, self._parameters.frozen(), [self._key(b) for b in range(self.num_cultures)])
@@ -119,14 +130,19 @@ class Env(Configurable):
                 backend.close()
                 raise
             self._backend = backend
+            self.own_gids = spec.gids
             _log.info(
                 "built %s, %d cultures of %d cells and %d synapses on the %s backend, in %.1f s",
                 *(self.system.name, self.num_cultures, self.system.num_neurons, self.system.num_synapses, can.name),
                 time.perf_counter() - started,
             )
-        return self
 
     # Running
+
+    @property
+    def comm(self) -> Any:
+        """Communicator of the ranks that share the cultures; None where this process has them alone."""
+        return None if self._ranks is None else self._ranks.comm
 
     @property
     def backend_name(self) -> str:
@@ -138,7 +154,25 @@ class Env(Configurable):
         """Time of culture 0 since its last ``clear``, ms."""
         return self._steps[0] * self.dt
 
-    def run(self, duration: float, stimulus: Any = None, *, cultures: Sequence[int] | None = None) -> Recording:
+    def gather(self, value: Any, root: int | None = 0) -> list[Any] | None:
+        """A value of each of the ranks that share the cultures, in their order, on one or (root None) all of them.
+
+        Raises:
+            InvalidInput: There is no such rank.
+        """
+        size = 1 if self._ranks is None else self._ranks.size
+        if root is not None and not 0 <= root < size:
+            raise InvalidInput(f"root must be a rank of 0 ... {size - 1} or None, got {root}.")
+        return [value] if self._ranks is None else self._ranks.gather(value, root)
+
+    def run(
+        self,
+        duration: float,
+        stimulus: Any = None,
+        *,
+        cultures: Sequence[int] | None = None,
+        root_only: bool = False,
+    ) -> Recording:
         """Advance cultures.
 
         Args:
@@ -147,6 +181,8 @@ class Env(Configurable):
                 ``"electrode"`` mode it passes through ``io``.
             cultures: Which cultures run, ascending; the others stay as they are. Default all. The stimulus and the
                 recording are of those that run.
+            root_only: Where ranks share the cultures: the first of them gets the recording of all cells, the others
+                one that holds nothing. Otherwise every rank gets the recording of its own cells.
 
         Returns:
             The recording; with one culture it unpacks into ``it, t, iv, v, im, mp``. Its ``t0_ms`` is the first
@@ -156,7 +192,17 @@ class Env(Configurable):
             InvalidInput: A duration that is no positive whole number of steps, a stimulus of the wrong shape,
                 longer than the run, or of the wrong number of cultures.
             ClosedError: The environment is closed or ``init`` was not called.
+            WorkerError: It failed on another of the ranks that share the cultures.
         """
+        with self._together("run"):
+            recording = self._run(duration, stimulus, cultures)
+        if not root_only or self._ranks is None:
+            return recording
+        with self._together("root_only"):
+            parts = self.gather(recording)
+            return recording.nothing() if parts is None else merge(parts)
+
+    def _run(self, duration: float, stimulus: Any, cultures: Sequence[int] | None) -> Recording:
         backend = self._check_ready()
         chosen = self._chosen(cultures)
         if chosen != sorted(chosen):
@@ -168,7 +214,7 @@ class Env(Configurable):
             )
         stimuli = self._stimuli(Stimulus.from_arg(stimulus), float(duration), len(chosen))
         plasticity = self._parameters.plasticity
-        request = self._request
+        request = self._request if self._ranks is None else self._request.of(self.own_gids)
         if request.weight_steps and plasticity is not None:
             if steps % request.weight_steps:
                 every_ms = request.weight_steps * self.dt
@@ -185,9 +231,11 @@ class Env(Configurable):
 
         Without an encoding the inputs are the stimulus itself, or None. With B > 1 the decoding sees the whole batch.
         """
-        stimulus = inputs if encoding is None else encoding(self, decoding.duration, inputs)
+        with self._together("encoding"):
+            stimulus = inputs if encoding is None else encoding(self, decoding.duration, inputs)
         recording = self.run(decoding.duration, stimulus)
-        return decoding(self, *recording) if self.num_cultures == 1 else decoding.batch(self, recording)
+        with self._together("decoding"):
+            return decoding(self, *recording) if self.num_cultures == 1 else decoding.batch(self, recording)
 
     def clear(self, seed: int | Sequence[int | None] | None = None, cultures: Sequence[int] | None = None) -> Self:
         """Put cultures back to time 0 with the same configuration and recordings.
@@ -197,6 +245,11 @@ class Env(Configurable):
                 cleared culture). Without one, the noise goes on with the next trial's stream.
             cultures: Which cultures; default all.
         """
+        with self._together("clear"):
+            self._clear(seed, cultures)
+        return self
+
+    def _clear(self, seed: int | Sequence[int | None] | None, cultures: Sequence[int] | None) -> None:
         backend = self._check_ready()
         chosen = self._chosen(cultures)
         seeds: list[int | None]
@@ -214,14 +267,14 @@ class Env(Configurable):
                 self.seeds[b], self.trials[b] = new, 0
             self._steps[b] = 0
         backend.reset({b: self._key(b) for b in chosen})
-        return self
 
     # Snapshots
 
     def save_state(self, cultures: Sequence[int] | None = None) -> Snapshot:
         """The state of all or some cultures, from which ``load_state`` goes on bit for bit.
 
-        Parameters and what is recorded are configuration and not part of it.
+        Parameters and what is recorded are configuration and not part of it. Where ranks share the cultures it is of
+        this rank's cells, and goes on in this place among as many ranks.
 
         Raises:
             UnsupportedModel: The backend has no snapshots.
@@ -288,7 +341,12 @@ class Env(Configurable):
             "scheme": self.scheme,
             "precision": self.precision,
             "backend": self.backend_name,
+            "rank": "0 of 1" if self._ranks is None else f"{self._ranks.rank} of {self._ranks.size}",
         }
+
+    def _together(self, purpose: str) -> AbstractContextManager[None]:
+        """What all ranks that share the cultures do, and what fails on all when it fails on one."""
+        return nullcontext() if self._ranks is None else self._ranks.together(purpose)
 
     def _key(self, culture: int) -> int:
         return stream_key(self.seeds[culture], self.trials[culture])

@@ -38,6 +38,15 @@ class RecordingRequest:
     weights: tuple[str, ...] = ()
     weight_steps: int = 0
 
+    def of(self, gids: NDArray[np.int64]) -> RecordingRequest:
+        """What of it concerns some cells."""
+        part: dict[str, Any] = {
+            name: wanted[np.isin(wanted, gids)]
+            for name in ("spikes", "voltage", "current")
+            if (wanted := getattr(self, name)) is not None
+        }
+        return replace(self, **part)
+
 
 @dataclass(frozen=True, eq=False)
 class Recording:
@@ -197,6 +206,12 @@ class Recording:
                 raise InvalidInput(f"Weights can only be cut at multiples of {self.weight_dt_ms:g} ms.")
             part = replace(part, weights={key: weight[..., first:last] for key, weight in self.weights.items()})
         return replace(part, t0_ms=self.t0_ms + start, duration_ms=stop - start)
+
+    def nothing(self) -> Recording:
+        """The same run with nothing recorded."""
+        none = dict.fromkeys(("spike_culture", "spike_gid", "spike_t", "voltage_gid", "current_gid", *_TRACES))
+        changed: dict[str, Any] = none | {"weights": {}, "weight_dt_ms": 0.0}
+        return replace(self, **changed)
 
     @staticmethod
     def batch(parts: Sequence[Recording], t0_ms: float) -> Recording:

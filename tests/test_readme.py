@@ -82,5 +82,12 @@ def test_the_table_lists_every_culture_with_its_size_and_every_task_has_a_line()
 def test_links_to_files_lead_somewhere(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", text) if "://" not in target]
-    missing = [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()]
+    missing = []
+    for target in targets:
+        name, _, heading = target.partition("#")
+        path = (ROOT / page).parent / name if name else ROOT / page
+        headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.M) if heading else []
+        slugs = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in headings]
+        if not path.exists() or (heading and heading not in slugs):
+            missing.append(target)
     assert not missing

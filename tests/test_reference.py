@@ -2,11 +2,8 @@
 
 The code is the page's with ``livn_gym`` for ``livn`` and three changes: the literal ``...`` of its dictionaries is
 left out, its ``some_...`` are defined, and its stimulus of 10 neurons meets a culture of 10 neurons (EI1); on EI2,
-which has 100, it must raise. Its MPI snippet raises until a culture can be shared between ranks.
+which has 100, it must raise. Its MPI snippet is tried with real ranks in tests/mpi/test_culture.py.
 """
-
-import sys
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -94,11 +91,6 @@ SEED = """
 env = Env(system, seed=42).init()
 """
 
-MPI = """
-from mpi4py import MPI
-env = Env(system, comm=MPI.COMM_WORLD, subworld_size=4).init()
-"""
-
 CLOSE = """
 env.close()
 """
@@ -165,13 +157,6 @@ def test_the_page_from_top_to_bottom(monkeypatch):
         assert all((noise.g_e0, noise.std_e) == (1.0, 0.3) for noise in env.parameters.noise.values())
         run(SEED)
         assert page["env"] is not env and page["env"].seeds == [42]
-
-        mpi4py = ModuleType("mpi4py")
-        mpi4py.MPI = ModuleType("mpi4py.MPI")
-        mpi4py.MPI.COMM_WORLD = Communicator(4)
-        monkeypatch.setitem(sys.modules, "mpi4py", mpi4py)
-        with pytest.raises(InvalidInput, match="comm has 4 ranks, only 1 is supported"):
-            run(MPI)
         run(CLOSE)
         with pytest.raises(ClosedError):
             page["env"].run(1)

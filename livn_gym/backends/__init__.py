@@ -54,6 +54,23 @@ def chosen(name: str | None = None) -> str:
     return name
 
 
+def attend(name: str | None, subworld_size: int) -> None:
+    """What all ranks of an MPI job do, also those without a culture, before some of them share cultures.
+
+    Args:
+        name: The cultures' backend, as ``create`` takes it.
+        subworld_size: Ranks that share a culture.
+
+    Raises:
+        BackendError: NEURON does not find the other ranks.
+        BackendUnavailable: The simulator is not installed.
+    """
+    if subworld_size > 1 and chosen(name) == "neuron":
+        from livn_gym.backends.neuron.rank import join
+
+        join(subworld_size)
+
+
 __all__ = [
     "PROFILES",
     "Backend",
@@ -65,6 +82,7 @@ __all__ = [
     "Profile",
     "Scheme",
     "Snapshots",
+    "attend",
     "chosen",
     "create",
     "names",

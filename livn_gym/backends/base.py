@@ -5,17 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.backends.ranks import Ranks
 from livn_gym.errors import unknown_name
 from livn_gym.models import Depression, Model, Noise
 from livn_gym.plasticity import Plasticity
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
-from livn_gym.system import System
+from livn_gym.system import Projection, System
 from livn_gym.units import finite
 
 Scheme = Literal["backward_euler", "second_order"]
@@ -87,6 +89,7 @@ class CultureSpec:
         scheme: ``"backward_euler"``, or ``"second_order"`` (staggered Crank-Nicolson).
         num_cultures: B.
         precision: Of the cells' states, one of those that the backend's capabilities name.
+        ranks: Those that share every culture, each of which builds its own cells only; None where there is one.
     """
 
     system: System
@@ -95,6 +98,35 @@ class CultureSpec:
     scheme: Scheme
     num_cultures: int
     precision: Precision = "float64"
+    ranks: Ranks | None = None
+
+    @cached_property
+    def ranges(self) -> dict[str, tuple[int, int]]:
+        """First gid, and one past the last, of the cells of every population that are built here."""
+        populations = self.system.populations
+        if self.ranks is not None:
+            return self.ranks.ranges(populations)
+        return {population.name: (population.start, population.stop) for population in populations}
+
+    @cached_property
+    def gids(self) -> NDArray[np.int64]:
+        """The cells that are built here, ascending."""
+        return np.concatenate([np.arange(*bounds, dtype=np.int64) for bounds in self.ranges.values()])
+
+    @cached_property
+    def projections(self) -> tuple[Projection, ...]:
+        """The synapses onto these cells, one part of each of the system's projections."""
+        return tuple(projection.onto(*self.ranges[projection.post]) for projection in self.system.projections)
+
+    def delay_steps(self, projection: Projection) -> NDArray[np.int64]:
+        """Delays in time steps, at least 1, ``[E]``."""
+        return np.maximum(1, np.floor(projection.delay_ms / self.dt_ms + 0.5)).astype(np.int64)
+
+    @cached_property
+    def least_delay_steps(self) -> int | None:
+        """The least delay of all synapses of the system, here or not; None where there are none."""
+        delays = [int(self.delay_steps(p).min()) for p in self.system.projections if len(p)]
+        return min(delays, default=None)
 
 
 @dataclass(frozen=True)

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 class GatherAndMerge(Decoding):
     """Merge what every rank recorded of its own cells, and decode the whole on the root.
 
-    Every rank must call it; ranks other than the root get None. Without a communicator the recording is whole
-    already. Without a decoding the result is the merged recording, which unpacks into six arrays.
+    Every rank must call it; ranks other than the root get None. A process that has the culture alone has the whole
+    recording already. Without a decoding the result is the merged recording, which unpacks into six arrays.
 
     Args:
         duration: Length of the run, ms.
         decoding: What is applied to the merged recording; its duration is the run's.
-        comm: Communicator with mpi4py's ``gather(object, root)``, ``allgather(object)`` and ``Get_size()``;
-            None for a single process.
+        comm: Communicator with mpi4py's ``gather(object, root)``, ``allgather(object)`` and ``Get_size()``; default
+            the ranks that share the environment's cultures.
         root: Rank that gets the result; None for all of them.
     """
 
@@ -56,25 +56,27 @@ class GatherAndMerge(Decoding):
         mp: NDArray | None = None,
     ) -> Any:
         """One culture's merged result, None on ranks other than the root."""
-        whole = self._gather(as_recording(env, self.duration, it, t, iv, v, im, mp))
+        whole = self._gather(env, as_recording(env, self.duration, it, t, iv, v, im, mp))
         return whole if whole is None or self.decoding is None else self.decoding(env, *whole)
 
     def batch(self, env: Env, recording: Recording) -> Any:
         """Every culture's merged result, decoded as a batch; None on ranks other than the root."""
         self.check_duration(recording)
-        whole = self._gather(recording)
+        whole = self._gather(env, recording)
         return whole if whole is None or self.decoding is None else self.decoding.batch(env, whole)
 
     def observation_space(self, env: Env) -> spaces.Space:
         """The inner decoding's space."""
         return super().observation_space(env) if self.decoding is None else self.decoding.observation_space(env)
 
-    def _gather(self, recording: Recording) -> Recording | None:
+    def _gather(self, env: Env, recording: Recording) -> Recording | None:
+        parts: list[Recording] | None
         if self.comm is None:
-            return recording
-        if self.root is None:
-            return merge(self.comm.allgather(recording))
-        parts = self.comm.gather(recording, root=self.root)
+            parts = env.gather(recording, self.root)
+        elif self.root is None:
+            parts = self.comm.allgather(recording)
+        else:
+            parts = self.comm.gather(recording, root=self.root)
         return None if parts is None else merge(parts)
 
 
@@ -87,6 +89,8 @@ def merge(parts: Sequence[Recording]) -> Recording:
         InvalidInput: The parts are of different runs, recorded different things, or share cells.
     """
     first = parts[0]
+    if len(parts) == 1:
+        return first
     if any(_kind(part) != _kind(first) for part in parts):
         raise InvalidInput("Ranks can only be merged where all recorded the same things in the same run.")
     merged = first

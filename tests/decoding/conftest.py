@@ -19,7 +19,12 @@ def env():
     mea = MEA([[50.0, 0.0, 0.0], [300.0, 0.0, 0.0], [5000.0, 0.0, 0.0]], output_radius=60.0).bind(culture)
     dendrites = culture.positions + np.array([70.0, 0.0, 0.0])
     return SimpleNamespace(
-        system=culture, io=mea, geometry=Geometry(culture.positions, dendrites), num_cultures=1, dt=0.1
+        system=culture,
+        io=mea,
+        geometry=Geometry(culture.positions, dendrites),
+        num_cultures=1,
+        dt=0.1,
+        gather=lambda value, root=0: [value],
     )
 
 

@@ -56,7 +56,12 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def start(
-    arguments: Sequence[str], ranks: int, *, options: Sequence[str] = (), env: Mapping[str, str] | None = None
+    arguments: Sequence[str],
+    ranks: int,
+    *,
+    options: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> subprocess.Popen[str]:
     """Start ranks in a session of their own; ``finish`` waits for them."""
     return subprocess.Popen(
@@ -66,6 +71,7 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
         env=environment(env),
+        cwd=cwd,
         start_new_session=True,
     )
 
@@ -80,7 +86,8 @@ def finish(process: subprocess.Popen[str], timeout: float = 120.0) -> Run:
             os.kill(pid, signal.SIGKILL)
         out, err = process.communicate()
         raise AssertionError(f"No end within {timeout:g} s.\n--- out\n{out}\n--- err\n{err}") from None
-    return Run(process.returncode, out, err)
+    # A rank's output is a terminal's, on which Numba resets colours at its end where colorama is installed.
+    return Run(process.returncode, out.replace("\x1b[0m", ""), err)
 
 
 def run(

@@ -261,11 +261,12 @@ def test_ctrl_c_leaves_no_process(folder, tmp_path):
     assert not launch.alive(started)
 
 
-def test_one_rank_and_larger_subworlds_are_refused(folder):
+def test_one_rank_is_refused(folder):
     code = (
         "import sys; from livn_gym.distributed import DistributedEnv; DistributedEnv(sys.argv[1], **eval(sys.argv[2]))"
     )
-    for options, message in (("{}", "controller and workers"), ("dict(subworld_size=2)", "subworld_size must be 1")):
+    wrong = (("{}", "controller and workers"), ("dict(subworld_size=0)", "subworld_size must be an integer from 1"))
+    for options, message in wrong:
         run = subprocess.run(
             [sys.executable, "-c", code, folder, options],
             env=launch.environment(),
@@ -288,3 +289,65 @@ DistributedEnv("x")
 """
     run = subprocess.run([sys.executable, "-c", code], env=launch.environment(), capture_output=True, text=True)
     assert run.returncode == 1 and "needs the extra mpi" in run.stderr
+
+
+SUBWORLDS = """
+    from livn_gym.decoding import GatherAndMerge, Pipe
+
+    env = DistributedEnv(sys.argv[1], seed=7, subworld_size=int(sys.argv[3]), backend=sys.argv[4])
+    env.init()
+    env.record_spikes()
+    env.apply_model_defaults()
+    env.set_noise({"g_e0": 2.0})
+    if env.is_root():
+        answers = env(Trains(duration=60), inputs=[0.0, 0.5, 1.0, 0.5], encoding=Push())
+        answers += env(Pipe([GatherAndMerge(40), Trains(duration=40)]), inputs=[None])
+        np.savez(sys.argv[2], *answers)
+        try:
+            env(Trains(duration=20), ["raise"], Push())
+        except WorkerError as error:
+            print("told", str(error).splitlines()[-1], flush=True)
+        print("workers", env.num_workers)
+    env.shutdown()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["native", "neuron"])
+def test_workers_of_several_ranks_answer_as_one_env(backend, folder, tmp_path):
+    """Five ranks: two workers of two ranks each and the controller; or one worker of four."""
+    head = PIPELINE.split("    env = DistributedEnv")[0]
+    scope: dict = {}
+    exec(launch.textwrap.dedent(head), scope)
+    expected = []
+    with Env(folder, backend=backend).init() as env:
+        env.record_spikes().apply_model_defaults().set_noise({"g_e0": 2.0})
+        for k, (duration, given) in enumerate([(60, 0.0), (60, 0.5), (60, 1.0), (60, 0.5), (40, None)]):
+            env.clear(seed=7 + k)
+            encoding = None if given is None else scope["Push"]()
+            expected.append(env(scope["Trains"](duration=duration), given, encoding))
+    assert max(map(len, expected)) > env.system.num_neurons + 1 + 2 * 5
+    path = tmp_path / "answers.npz"
+    for size in (2, 4) if backend == "native" else (2,):
+        script = launch.script(tmp_path, head + SUBWORLDS)
+        run = launch.run([script, folder, str(path), str(size), backend], 5, timeout=LIMIT).good()
+        assert f"workers {4 // size}" in run.out and "told ArithmeticError: too much" in run.out, run.everything
+        with np.load(path) as saved:
+            answers = list(saved.values())
+        assert len(answers) == len(expected)
+        assert all(np.array_equal(ours, own) for ours, own in zip(answers, expected, strict=True))
+
+
+@pytest.mark.slow
+def test_ranks_that_make_no_whole_workers_are_refused(folder, tmp_path):
+    text = """
+    from livn_gym.distributed import DistributedEnv
+    from livn_gym.errors import InvalidInput
+    import sys
+    try:
+        DistributedEnv(sys.argv[1], subworld_size=2)
+    except InvalidInput as error:
+        print(error)
+    """
+    run = launch.run([launch.script(tmp_path, text), folder], 4, timeout=LIMIT).good()
+    assert run.out.count("4 ranks are no controller and workers of 2 ranks each") == 4

@@ -41,7 +41,7 @@ class NativeBackend(Backend, Snapshots, Learning):
         InvalidInput: The number of threads is not positive.
     """
 
-    capabilities = Capabilities(name="native", snapshots=True, mpi=False, precisions=("float64", "float32"))
+    capabilities = Capabilities(name="native", snapshots=True, mpi=True, precisions=("float64", "float32"))
 
     def __init__(self, threads: int | None = None) -> None:
         if threads is not None and threads < 1:
@@ -65,7 +65,7 @@ class NativeBackend(Backend, Snapshots, Learning):
         names = [list(layout.parameters(spec, Noise())) for layout in self._layouts]
         (example,) = self._grouped([0])
         self._program = program(
-            source(self._layouts, names, _BITS[spec.precision]),
+            source(self._layouts, names, _BITS[spec.precision], shared=spec.ranks is not None),
             lambda run: self._advance(example, run, 0, self._drives.drive([None]), RecordingRequest()),
         )
         if min(self.threads, len(self._groups)) > 1:
@@ -144,10 +144,12 @@ class NativeBackend(Backend, Snapshots, Learning):
 
     def _grouped(self, keys: Sequence[int]) -> list[Cultures]:
         """Cultures at time 0, in groups for all threads."""
-        share = -(-len(keys) // self.threads)
-        each = max(1, min(share, GROUP_CELLS // self._spec.system.num_neurons))
-        dtype = np.dtype(self._spec.precision)
-        groups = [Cultures(self._layouts, list(keys[b : b + each]), dtype) for b in range(0, len(keys), each)]
+        spec, share = self._spec, -(-len(keys) // self.threads)
+        each = max(1, min(share, GROUP_CELLS // spec.system.num_neurons))
+        if spec.ranks is not None:
+            each = len(keys)  # groups would meet the other ranks' in any order
+        fixed = (np.dtype(spec.precision), spec.system.num_neurons, spec.ranks)
+        groups = [Cultures(self._layouts, list(keys[b : b + each]), *fixed) for b in range(0, len(keys), each)]
         for group in groups:
             group.set_weight(self._network.weight)
             if self._plasticity is not None:

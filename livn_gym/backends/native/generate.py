@@ -98,13 +98,41 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, 
 '''
 
 
-def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits: int) -> str:
+_RUN_SHARE = '''
+@njit(cache=True, nogil=True, **OPTIONS)
+def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, queue, heard, num_steps, before, step,
+        stop, dt):
+    """Take in what all ranks' cells did from ``before`` to ``step``, then advance own cells to ``stop``.
+
+    Returns the spikes under way, those that happened, those not yet taken up, and those of own cells since ``step``.
+    """
+    bucket, where, what, found, _ = workspace(group, stop - step)
+    if step == 0:
+        begin(drive)
+    order = np.empty(heard.count[0], np.int64)
+    sent = (queue, heard, order, before, step - before, dt)
+    flight, spikes, queue = spread(net, rules.back, group, flight, spikes, *sent)
+    if step == num_steps:
+        finish(group, flight, queue, num_steps)
+    last = stop
+    while step < last:
+        stop = window_end(S, group, learnt, drive, probe, step, last)
+        steps = stop - step
+        where, what = deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt)
+        {advance}
+        step = stop
+    return flight, spikes, queue, found
+'''
+
+
+def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits: int, *, shared: bool = False) -> str:
     """The text of a module with a function ``run`` for these populations.
 
     Args:
         layouts: The populations' blocks.
         parameter_names: Names of each kernel's parameters, in order, the first being ``threshold``.
         bits: Precision, 32 or 64.
+        shared: Whether other ranks have a part of the cells; ``run`` then is one window between two exchanges.
     """
     parts = [_HEADER.format(bits=bits)]
     calls = []
@@ -125,7 +153,7 @@ def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits
         )
         parts += [*functions.texts, kernel]
         calls.append(f"step_blocks_{tag}(S, parameters[{tag}], group, step, steps, bucket, where, what, found)")
-    parts.append(_RUN.format(advance=_lines(calls, 2)))
+    parts.append((_RUN_SHARE if shared else _RUN).format(advance=_lines(calls, 2)))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 

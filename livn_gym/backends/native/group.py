@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec, Parameters
 from livn_gym.backends.native.driver import Flight, Group, Network
-from livn_gym.backends.native.layout import GID, KEY, STEP, V_D, V_OLD, V_S, Layout, W
+from livn_gym.backends.native.layout import GID, KEY, NUM_COMMON, STEP, V_D, V_OLD, V_S, Layout, W
 from livn_gym.backends.native.plasticity import Rules, Spikes, first_weights, nothing_learnt, rules
+from livn_gym.backends.ranks import Ranks
 from livn_gym.units import NS_TO_US
 
 MOST_STEPS = 64
@@ -33,8 +35,8 @@ class Synapses:
         keys: list[str] = []
         units: list[float] = []
         columns: list[tuple[NDArray, ...]] = []
-        for projection in spec.system.projections:
-            steps = np.maximum(1, np.floor(projection.delay_ms / spec.dt_ms + 0.5)).astype(np.int32)
+        for projection in spec.projections:
+            steps = spec.delay_steps(projection).astype(np.int32)
             for receptor, key in zip(projection.receptors, projection.weight_names, strict=True):
                 _, unit_nS = spec.model.synapse(spec.system, projection, receptor)
                 offset = np.full(len(projection), slots[projection.post][receptor].arrived, dtype=np.int32)
@@ -55,7 +57,7 @@ class Synapses:
         self._delay, self._post = steps[order].astype(np.int32), post[order].astype(np.int32)
         self._offset = offset[order].astype(np.int32)
         # A spike found at the end of a window's first step arrives after the window.
-        self.window = min(MOST_STEPS, int(steps.min(initial=MOST_STEPS)) + 1)
+        self.window = min(MOST_STEPS, (spec.least_delay_steps or MOST_STEPS) + 1)
 
     def places(self, key: str) -> NDArray[np.int64]:
         """Where the synapses of a weight key are, in their projection's order ``[E]``."""
@@ -121,19 +123,23 @@ class Cultures:
         layouts: The populations.
         keys: The cultures' Philox keys.
         dtype: float64 or float32.
+        size: N, of which the layouts may have a part.
+        ranks: Those that have the other cells.
     """
 
-    def __init__(self, layouts: list[Layout], keys: list[int], dtype: Any) -> None:
-        self.layouts, self.count = layouts, len(keys)
-        size = sum(layout.count for layout in layouts)
+    def __init__(
+        self, layouts: list[Layout], keys: list[int], dtype: Any, size: int, ranks: Ranks | None = None
+    ) -> None:
+        self.layouts, self.count, self.ranks = layouts, len(keys), ranks
         cells = [layout.count * self.count for layout in layouts]
         blocks = [-(-number // W) for number in cells]
         sizes = [number * layout.size for number, layout in zip(blocks, layouts, strict=True)]
         base = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         bucket = np.concatenate([[0], np.cumsum(blocks)]).astype(np.int64)
-        self.state = _aligned(int(base[-1]), dtype)
-        address = np.empty((self.count, size), dtype=np.int64)
-        block = np.empty((self.count, size), dtype=np.int32)
+        # All cells of other ranks have one place at the end, to which stimuli may be written and which nobody reads.
+        self.state = _aligned(int(base[-1]) + NUM_COMMON * W, dtype)
+        address = np.full((self.count, size), base[-1], dtype=np.int64)
+        block = np.zeros((self.count, size), dtype=np.int32)
         for k, layout in enumerate(layouts):
             gids = slice(layout.start, layout.start + layout.count)
             cell = np.arange(cells[k]).reshape(self.count, layout.count)
@@ -310,22 +316,13 @@ class Cultures:
         self, program: Any, parameters: tuple, network: Network, rules: Rules, drive: Any, probe: Any, *time: Any
     ) -> Spikes:
         """Advance by ``time = window, num_steps, dt``; returns the cells and steps of the run's spikes, in order."""
-        num_steps = time[1]
+        window, num_steps, dt = time
         spikes = Spikes(np.empty(256, np.int64), np.empty(256, np.int64), np.zeros(1, np.int64))
-        self.flight, spikes, self.queue = program(
-            self.state,
-            parameters,
-            self.group,
-            network,
-            rules,
-            self.learnt,
-            drive,
-            probe,
-            self.flight,
-            spikes,
-            self.queue,
-            *time,
-        )
+        fixed = (self.state, parameters, self.group, network, rules, self.learnt, drive, probe)
+        if self.ranks is None:
+            self.flight, spikes, self.queue = program(*fixed, self.flight, spikes, self.queue, *time)
+        else:
+            spikes = self._exchange(partial(program, *fixed), self.ranks, spikes, window, num_steps, dt)
         for k in range(len(self.layouts)):
             self._blocks(k, self._base).view(self._words)[:, STEP] += self._words(num_steps)
         count = int(spikes.count[0])
@@ -335,6 +332,21 @@ class Cultures:
         steps = np.concatenate([np.zeros(len(self.late), dtype=np.int64), step[now]])
         self.late = cell[~now]
         return Spikes(cells, steps, spikes.count)
+
+    def _exchange(self, advance: Any, ranks: Ranks, spikes: Spikes, window: int, num_steps: int, dt: float) -> Spikes:
+        """Advance own cells by windows, and send the spikes of all ranks on their way between windows."""
+        heard = Spikes(np.empty(0, np.int64), np.empty(0, np.int64), np.zeros(1, np.int64))
+        before, step = 0, 0
+        while True:
+            stop = min(step + window, num_steps)
+            times = (num_steps, before, step, stop, dt)
+            self.flight, spikes, self.queue, found = advance(self.flight, spikes, self.queue, heard, *times)
+            if step == num_steps:
+                return spikes
+            own = found.count[0]
+            cell, at = ranks.all_spikes(found.cell[:own], found.step[:own])
+            heard = Spikes(cell, at, np.array([len(cell)], dtype=np.int64))
+            before, step = step, stop
 
 
 def _aligned(size: int, dtype: Any) -> NDArray:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from livn_gym.backends.base import CultureSpec
 from livn_gym.errors import UnknownName, UnsupportedModel
 from livn_gym.models import Cell, CellStep, Model, Noise, Receptor
-from livn_gym.system import Population
 from livn_gym.units import NS_TO_US
 
 W = 16
@@ -44,8 +43,8 @@ class Layout:
 
     Attributes:
         name: The population.
-        start: Its first gid.
-        count: Its cells in one culture.
+        start: The first gid of those that are built here.
+        count: How many of its cells in one culture are.
         cell: Parameters of its cells.
         native: The cells' equations.
         slots: Receptors in use, by name.
@@ -129,9 +128,9 @@ def layouts(spec: CultureSpec) -> list[Layout]:
         UnsupportedModel: The engine has no equations for a cell.
     """
     system, model = spec.system, spec.model
-    absent = [Population(name, system.num_neurons, 0) for name in model.cells if name not in system.population_names]
+    absent = dict.fromkeys((name for name in model.cells if name not in spec.ranges), (system.num_neurons,) * 2)
     result = []
-    for name, start, count in ((p.name, p.start, p.count) for p in (*system.populations, *absent)):
+    for name, (start, stop) in (spec.ranges | absent).items():
         receptors = _usual_receptors(model, name)
         for projection in system.projections:
             for receptor in projection.receptors if projection.post == name else ():
@@ -144,7 +143,7 @@ def layouts(spec: CultureSpec) -> list[Layout]:
         cell = model.cell(name)
         if cell.step is None:
             raise UnsupportedModel(f"The native backend cannot run {type(cell).__name__}: it has no step.")
-        result.append(Layout(name, start, count, cell, cell.step, slots, sites))
+        result.append(Layout(name, start, stop - start, cell, cell.step, slots, sites))
     return result
 
 

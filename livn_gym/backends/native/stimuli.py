@@ -25,9 +25,12 @@ class Drives:
 
     def __init__(self, spec: CultureSpec, layouts: list[Layout]) -> None:
         self._dt_ms = spec.dt_ms
-        counts = [layout.count for layout in layouts]
-        self.coupling_uS = np.repeat([layout.cell.coupling_uS for layout in layouts], counts)
-        density = np.repeat([layout.cell.density_to_nA(1.0) for layout in layouts], counts)
+        cells = {layout.name: layout.cell for layout in layouts}
+        counts = {population.name: population.count for population in spec.system.populations}
+        self.coupling_uS, density = (
+            np.repeat([number(cells[name]) for name in counts], list(counts.values()))
+            for number in (lambda cell: cell.coupling_uS, lambda cell: cell.density_to_nA(1.0))
+        )
         one = np.ones(len(density))
         self._scale = {
             "current": one,

@@ -1,4 +1,4 @@
-"""The NEURON backend: every culture in a worker process of its own."""
+"""The NEURON backend: every culture in a worker process of its own, or one in the processes of several ranks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,24 +21,32 @@ from livn_gym.errors import BackendError
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
 
+if TYPE_CHECKING:
+    from livn_gym.backends.neuron.rank import Share
+
 # A child of an MPI rank that saw these would wait for the launcher.
 _MPI_VARIABLES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
 
 
 class NeuronBackend(Backend, Learning):
-    """Runs B cultures in B processes, since NEURON holds one simulation a process."""
+    """Runs B cultures in B processes, since NEURON holds one simulation a process; or one in all processes of MPI."""
 
-    capabilities = Capabilities(name="neuron", snapshots=False, mpi=False)
+    capabilities = Capabilities(name="neuron", snapshots=False, mpi=True)
 
     def __init__(self) -> None:
-        self._workers: list[_Worker] = []
+        self._workers: list[_Worker | Share] = []
+        self._shared = False
 
     def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
         """Start the workers and build a culture in each; compiles the mechanisms on first use."""
         cells = [spec.model.cell(population.name) for population in spec.system.populations]
         library = mechanism_library(sources(cells, spec.dt_ms))
-        for _ in keys:
-            self._workers.append(_Worker())
+        if spec.ranks is None:
+            self._workers = [_Worker() for _ in keys]
+        else:
+            from livn_gym.backends.neuron.rank import Share  # needs mpi4py
+
+            self._workers, self._shared = [Share(spec)], True
         self._all("build", [(spec, library) for _ in keys])
         self._all("set_parameters", [(parameters,) for _ in keys])
         self._all("reset", [(key,) for key in keys])
@@ -88,7 +96,8 @@ class NeuronBackend(Backend, Learning):
                 self._workers[b].send(name, arguments)
             answers = [self._workers[b].receive() for b in calls]
         except BaseException:
-            self.close()  # answers still under way would be taken for those of a later call
+            if not self._shared:
+                self.close()  # answers still under way would be taken for those of a later call
             raise
         for kind, value, text in answers:
             if kind == "error":

@@ -20,9 +20,14 @@ from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Schedule, Stimulus
 from livn_gym.units import NS_TO_US
 
+_MOST_MS = 10.0
+"""Longest time between two exchanges of spikes; the least delay makes it shorter."""
+
 
 class Culture:
-    """Cells, synapses and noise of one culture, advanced step by step.
+    """Cells, synapses and noise of one culture, or of a rank's part of it, advanced step by step.
+
+    Arrays ``[n]`` have a row for every cell that is here, in the order of ``gids``.
 
     Args:
         spec: What to build; ``num_cultures`` is not looked at.
@@ -46,11 +51,19 @@ class Culture:
         self.synapses = Synapses(self.pc, spec, self._site)
         self._spike_t, self._spike_gid = h.Vector(), h.Vector()
         self.pc.spike_record(-1, self._spike_t, self._spike_gid)
+        self._meet("cells")
+        if spec.ranks is not None:
+            self.pc.set_maxstep(_MOST_MS)
+
+    def _meet(self, purpose: str) -> None:
+        """Before NEURON waits for all ranks, which it would do for ever if one of them failed."""
+        if self.spec.ranks is not None:
+            self.spec.ranks.meet(purpose)
 
     # Building
 
     def _build_cells(self) -> None:
-        h, system, n = self.h, self.spec.system, self.spec.system.num_neurons
+        h, n = self.h, len(self.spec.gids)
         self._somata: list[Any] = []
         self._dendrites: list[Any] = []
         self._noise: list[tuple[str, str, Any]] = []
@@ -61,14 +74,15 @@ class Culture:
         self._pointers = {
             name: h.PtrVector(n) for name in ("v_soma", "v_dendrite", "amp_soma", "amp_dendrite", "g", "e")
         }
-        for population in system.populations:
-            cell = self.spec.model.cell(population.name)
-            for gid in population.gids:
-                self._build_cell(int(gid), population.name, cell)
+        self._row = {int(gid): row for row, gid in enumerate(self.spec.gids)}
+        for population, bounds in self.spec.ranges.items():
+            cell = self.spec.model.cell(population)
+            for gid in range(*bounds):
+                self._build_cell(gid, population, cell)
         self._zero_stimulus()
 
     def _build_cell(self, gid: int, population: str, cell: Cell) -> None:
-        h, model = self.h, self.spec.model
+        h, model, row = self.h, self.spec.model, self._row[gid]
         mechanisms = compartments(cell, self.spec.dt_ms)
         soma, dendrite = h.Section(name=f"soma[{gid}]"), h.Section(name=f"dendrite[{gid}]")
         for section, share, name, values in (
@@ -108,7 +122,7 @@ class Culture:
             ("g", at_soma._ref_g),
             ("e", at_soma._ref_e),
         ):
-            self._pointers[name].pset(gid, reference)
+            self._pointers[name].pset(row, reference)
         threshold = h.NetCon(soma(0.5)._ref_v, None, sec=soma)
         threshold.threshold = model.spike_threshold_mV
         self.pc.set_gid2node(gid, self.pc.id())
@@ -117,13 +131,13 @@ class Culture:
         self._somata.append(soma)
         self._dendrites.append(dendrite)
         self._inputs += [at_soma, at_dendrite]
-        self._coupling_uS[gid] = cell.coupling_uS
-        self._soma_nA[gid] = cell.density_to_nA(1.0)
-        self._v_init[gid] = cell.v_init
+        self._coupling_uS[row] = cell.coupling_uS
+        self._soma_nA[row] = cell.density_to_nA(1.0)
+        self._v_init[row] = cell.v_init
 
     def _site(self, gid: int, compartment: Compartment) -> Any:
         """The middle of a compartment."""
-        return (self._somata if compartment == "soma" else self._dendrites)[gid](0.5)
+        return (self._somata if compartment == "soma" else self._dendrites)[self._row[gid]](0.5)
 
     # Parameters and time
 
@@ -148,6 +162,7 @@ class Culture:
         self._write_stimulus()
         self._spike_t.resize(0)
         self._spike_gid.resize(0)
+        self._meet("reset")
         self.h.finitialize()
         self._step = 0
 
@@ -161,7 +176,7 @@ class Culture:
 
     def run(self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest) -> Recording:
         """Advance by whole steps; see ``Backend.run``."""
-        h, dt = self.h, self.spec.dt_ms
+        dt = self.spec.dt_ms
         schedule = None if stimulus is None else stimulus.schedule(dt)
         bounds = [0] if schedule is None else sorted({0, *(int(s) for s in schedule.step if s < num_steps)})
         columns = np.zeros(0 if stimulus is None else stimulus.num_columns)
@@ -176,10 +191,13 @@ class Culture:
             else:
                 self._zero_stimulus()
                 self._write_stimulus()
-            for step in range(start, stop):
+            step = start
+            while step < stop:
                 if step > start:
                     traces.take(step, self)
-                h.fadvance()
+                following = stop if not traces.every else min(stop, step + traces.every - step % traces.every)
+                self._advance(following - step)
+                step = following
         culture, gid, t = self._spikes(num_steps, request)
         self._step += num_steps
         return Recording(
@@ -198,10 +216,18 @@ class Culture:
 
     # Inside a run
 
+    def _advance(self, steps: int) -> None:
+        if self.spec.ranks is None:
+            for _ in range(steps):
+                self.h.fadvance()
+        else:  # half a step too far, since NEURON counts the steps that fit
+            self.pc.psolve(self.h.t + (steps + 0.5) * self.spec.dt_ms)
+
     def _set_stimulus(self, stimulus: Stimulus, columns: NDArray[np.float64]) -> None:
         self._zero_stimulus()
         # A row's sum does not depend on which other rows there are, unlike a matrix product's.
-        values = columns.copy() if stimulus.gain is None else (stimulus.gain * columns).sum(axis=1)
+        gids = self.spec.gids
+        values = columns[gids] if stimulus.gain is None else (stimulus.gain[gids] * columns).sum(axis=1)
         if stimulus.mode == "conductance":
             self._conductance = values
             self._reversal_mV[:] = stimulus.reversal_mV
@@ -264,6 +290,12 @@ class _Traces:
 
     def __init__(self, num_steps: int, request: RecordingRequest) -> None:
         self.request = request
+        self.every = 0
+        """Steps at whose multiples there is something to take, the same on all ranks; 0 for none."""
+        if request.voltage is not None or request.current is not None:
+            self.every = request.sample_steps
+        if request.weights:
+            self.every = math.gcd(self.every, request.weight_steps)
         count = -(-num_steps // request.sample_steps)
         self.voltage = None if request.voltage is None else np.empty((1, len(request.voltage), count))
         self.soma = None if request.current is None else np.empty((1, len(request.current), count))
@@ -277,12 +309,16 @@ class _Traces:
         column, rest = divmod(step, self.request.sample_steps)
         if rest:
             return
-        if self.voltage is not None:
-            self.voltage[0, :, column] = culture.voltages("v_soma")[self.request.voltage]
-        if self.soma is not None and self.dendrite is not None:
+        if self.voltage is not None and self.request.voltage is not None:
+            self.voltage[0, :, column] = culture.voltages("v_soma")[self._rows(culture, self.request.voltage)]
+        if self.soma is not None and self.dendrite is not None and self.request.current is not None:
             soma, dendrite = culture.membrane_currents()
-            self.soma[0, :, column] = soma[self.request.current]
-            self.dendrite[0, :, column] = dendrite[self.request.current]
+            rows = self._rows(culture, self.request.current)
+            self.soma[0, :, column], self.dendrite[0, :, column] = soma[rows], dendrite[rows]
+
+    @staticmethod
+    def _rows(culture: Culture, gids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.searchsorted(culture.spec.gids, gids)
 
     def arrays(self) -> dict[str, Any]:
         """The recording's trace fields."""

@@ -61,8 +61,8 @@ class Synapses:
         self._connections: list[_Connections] = []
         self._own_spikes: dict[tuple[int, str], Any] = {}
         self._plasticity: Plasticity | None = None
-        for projection in spec.system.projections:
-            steps = np.maximum(1, np.floor(projection.delay_ms / spec.dt_ms + 0.5))
+        for projection in spec.projections:
+            steps = spec.delay_steps(projection)
             for receptor, key in zip(projection.receptors, projection.weight_names, strict=True):
                 kinetics, unit_nS = spec.model.synapse(spec.system, projection, receptor)
                 compartment = spec.model.receptor_site(projection.post, receptor)

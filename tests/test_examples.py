@@ -1,0 +1,67 @@
+"""The examples run in short form, and what they print is what their page says of them."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+
+
+def numbers(pattern, text):
+    """The numbers that a pattern's groups find in a text; the pattern is there once."""
+    (found,) = re.findall(pattern, text)
+    return [float(number) for number in ([found] if isinstance(found, str) else found)]
+
+
+def closed_loop_control(out):
+    (alone,) = numbers(r"left alone: .* error of a second (\S+) Hz", out)
+    (controlled,) = numbers(r"controlled: .* error of a second (\S+) Hz", out)
+    assert controlled < 0.25 * alone  # 5 Hz at rest below the target, against the noise of a second
+
+
+def custom_encoding(out):
+    for axis in "xy":
+        (correlation,) = numbers(rf"{axis}: correlation of place and answer (\S+) over", out)
+        assert correlation > 0.56  # p < 0.01 for 20 places without relation
+
+
+def planning_with_snapshots(out):
+    (constant,) = numbers(r"best of 9 constants: mean error (\S+) Hz", out)
+    (planned,) = numbers(r"planned, .*: mean error (\S+) Hz", out)
+    assert planned < constant
+
+
+def plasticity_experiment(out):
+    (forth,) = numbers(r"left to right: (\S+) %", out)
+    (back,) = numbers(r"right to left: (\S+) %", out)
+    assert forth > 0.0 > back
+
+
+def dataset_generation(out):
+    (files,) = numbers(r"(\d+) files", out)
+    rate_hz, seed = numbers(r"the last one again: (\S+) Hz over 400 ms, seed (\d+)", out)
+    assert (files, seed) == (6, 5) and rate_hz > 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs_and_shows_what_it_is_for(name, tmp_path):
+    command = [sys.executable, "-W", "error", str(ROOT / "examples" / f"{name}.py"), "--short"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    globals()[name](done.stdout)
+
+
+def test_the_page_shows_every_example():
+    page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
+    assert re.findall(r"\(\.\./examples/(\w+)\.py\)", page) == EXAMPLES
+
+
+def test_an_example_is_short():
+    for name in EXAMPLES:
+        lines = (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8").count("\n")
+        assert 30 <= lines <= 80, f"{name}: {lines} lines"
