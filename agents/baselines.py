@@ -75,7 +75,7 @@ class BestConstant(Constant):
         env_id: str,
         *,
         strengths: int = 9,
-        episodes: int = 2,
+        episodes: int = 8,
         refine: bool = True,
         seed: int = 500_000,
         **options: Any,

@@ -24,7 +24,6 @@ import gymnasium as gym
 import numpy as np
 
 import livn_gym
-from livn_gym import config
 from livn_gym.agents import evaluate, hyperparameters
 from livn_gym.agents.baselines import NAMES, NoTarget
 from livn_gym.agents.statistics import aggregate
@@ -111,7 +110,7 @@ def run(job: Job, folder: Path) -> dict[str, Any]:
         Its row. ``status`` is ``done``, or ``no target`` where a controller has nothing to follow.
     """
     started = time.perf_counter()
-    measure = _measure(job.env_id)
+    measure = evaluate.measure_of(job.env_id)
     row = dict(zip(COLUMNS[:6], job.key(), strict=True)) | {"version": livn_gym.__version__, "commit": _commit()}
     try:
         if job.agent in NAMES:
@@ -136,7 +135,7 @@ def run(job: Job, folder: Path) -> dict[str, Any]:
     score = asdict(evaluate.score(played[job.agent], measure))
     del score["episodes"]
     seconds = round(time.perf_counter() - started, 1)
-    return row | {"status": "done", "measure": measure or "error_hz", **score, "wall_s": seconds}
+    return row | {"status": "done", "measure": measure, **score, "wall_s": seconds}
 
 
 COLUMNS = (
@@ -262,11 +261,6 @@ def _settle(free: Sequence[int]) -> None:
     if hasattr(os, "sched_setaffinity"):
         number = multiprocessing.current_process()._identity[-1]
         os.sched_setaffinity(0, {free[(number - 1) % len(free)]})
-
-
-def _measure(env_id: str) -> str | None:
-    """Name in info of a task's measure of effect: its config's ``[benchmark] measure``; None is the rate's error."""
-    return config.load("tasks", gym.spec(env_id).kwargs["task"]).get("benchmark", {}).get("measure")
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, ...]:
