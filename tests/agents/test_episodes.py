@@ -97,9 +97,27 @@ def test_on_off_stimulates_below_the_target_only():
     env.close()
 
 
+@pytest.mark.parametrize(
+    ("below", "strength", "gain"),
+    [
+        ({"rate_hz": 0.25, "target_hz": 0.5}, 0.3, 0.006),
+        ({"response": 0.25, "target_response": 0.5, "rate_hz": 9.0}, 0.6, 0.2),
+    ],
+)
+def test_controllers_follow_what_the_task_has(below, strength, gain):
+    env = gym.make("livn/EI2-v0", **OPTIONS)
+    agent = OnOff()
+    agent.reset(env, below)
+    assert agent.act(None, below) == pytest.approx(2 * strength - 1)
+    agent = ProportionalIntegral(integral_s=1e9)
+    agent.reset(env, below)
+    assert agent.act(None, below) == pytest.approx(2 * 0.25 * gain - 1)
+    env.close()
+
+
 @pytest.mark.parametrize("agent", [OnOff(), ProportionalIntegral()])
-def test_controllers_of_a_rate_need_a_target(agent):
-    with pytest.raises(NoTarget, match="target rate"):
+def test_controllers_need_a_target(agent):
+    with pytest.raises(NoTarget, match="target_hz or target_response"):
         agent.reset(gym.make("Pendulum-v1"), {"rate_hz": 1.0})
 
 
