@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ import numpy as np
 
 import livn_gym
 from livn_gym.agents import evaluate, hyperparameters
-from livn_gym.agents.baselines import NAMES, NoTarget
+from livn_gym.agents.baselines import NAMES, Agent, BestConstant, NoTarget
 from livn_gym.agents.statistics import aggregate
 from livn_gym.agents.train import train
 from livn_gym.agents.train import write_rows as write
@@ -113,7 +114,10 @@ def run(job: Job, folder: Path) -> dict[str, Any]:
     measure = evaluate.measure_of(job.env_id)
     row = dict(zip(COLUMNS[:6], job.key(), strict=True)) | {"version": livn_gym.__version__, "commit": _commit()}
     try:
-        if job.agent in NAMES:
+        make: Callable[[], Agent]
+        if job.agent == "best-constant":
+            make = partial(BestConstant, _best_strength(job.env_id, json.dumps(job.options)))
+        elif job.agent in NAMES:
             make = evaluate.baseline(job.agent, job.env_id, seed=job.seed, **job.options)
         else:
             train(
@@ -261,6 +265,12 @@ def _settle(free: Sequence[int]) -> None:
     if hasattr(os, "sched_setaffinity"):
         number = multiprocessing.current_process()._identity[-1]
         os.sched_setaffinity(0, {free[(number - 1) % len(free)]})
+
+
+@cache
+def _best_strength(env_id: str, options: str) -> float:
+    """The search does not depend on the run, so a process does it once."""
+    return BestConstant.search(env_id, **json.loads(options)).strength
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, ...]:
