@@ -74,7 +74,7 @@ def test_learner_finds_the_best_wait(timing):
     test = timing.play(envs, STEP_S, 5, learner.act)
     assert (test.wait[:, 1:] == 6).all()  # the first trial is the training's last, which went on unrecorded
     assert test.response[:, 1:].min() == 1.0
-    assert training.interrupted[:, :30].mean() > training.interrupted[:, -30:].mean() + 0.2
+    assert training.interrupted[:, :30].mean() > training.interrupted[:, -30:].mean() + 0.1
 
 
 def opened(timing, a, b, tau, median, spread, count):
