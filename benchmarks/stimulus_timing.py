@@ -312,6 +312,7 @@ def main() -> None:
         num_envs=count,
         graph_seed=[k // given.sessions for k in range(count)],
         step_ms=given.step_ms,
+        encoding={"name": "pulse_amplitude", "rate_hz": 1.0 / step_s},  # one pulse a step
         trials=10**9,  # one endless episode, so that a session is one
         max_episode_steps=10**9,
     )

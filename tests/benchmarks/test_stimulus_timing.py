@@ -1,26 +1,18 @@
 """The tabular learner and the model of open-loop trials, on a culture made of two formulas, where answers are known."""
 
-import importlib.util
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest, lognorm
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "stimulus_timing.py"
 STEP_S, LONGEST = 0.25, 20
 
 
 @pytest.fixture(scope="module")
-def timing():
-    spec = importlib.util.spec_from_file_location("stimulus_timing_script", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+def timing(script):
+    return script("stimulus_timing")
 
 
 class Formulas:
