@@ -6,11 +6,11 @@ an open loop, training, and a test. A wait is the time since the last burst or p
 steps.
 
 1. *Open loop*: every trial draws its wait uniformly from 0 to ``LONGEST_S``. All sessions of a graph together fit its
-   model (``Model``): the response grows as ``R(w) = a + b (1 - exp(-w / tau))`` with the wait, by least squares over
+   model (``timing_model.py``): the response grows as ``R(w) = a + b (1 - exp(-w / tau))`` with the wait, by least squares over
    the pulses given; the time of an interruption is lognormal, by maximum likelihood, where a trial with a pulse says
    only that none came before. What a trial yields is predicted as ``R(w) P(no interruption by w)``. Its maximum over
    whole steps is the best wait. Its interval is the bootstrap's: the 2.5th and 97.5th percentile of best waits over
-   resampled trials.
+   resampled trials. A second model has a logistic R, since these cultures answer hardly or wholly.
 2. *Training*: Q-learning (``Learner``) with the task's reward, no discount, from a table of zeros. A trial explores
    with a probability that falls linearly from 1 to ``EXPLORE_LAST``, by a wait drawn as in the open loop.
 3. *Test*: the table is fixed and its wait is used in every trial.
@@ -27,7 +27,7 @@ The training explores, so that a part of the gain from training to test is explo
 compared with two more: what the model predicts for its best wait (the ratio is 1 for a learner that has nothing left to
 learn, if the model is right), and the open loop, from which nothing was learned.
 
-Run: python benchmarks/stimulus_timing.py [--graphs 12] [--sessions 5] [--open 50] [--training 120] [--test 40]
+Run: python benchmarks/stimulus_timing.py [--graphs 11] [--sessions 5] [--open 40] [--training 100] [--test 40]
 """
 
 from __future__ import annotations
@@ -35,15 +35,17 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
+from timing_model import RISES, Trials, interval
 
 import livn_gym  # noqa: F401  (registers the ids)
 from livn_gym.agents.report import markdown
+from livn_gym.atomic import replacing
 
 LONGEST_S = 5.0
 """Longest wait, s. The bursting culture by itself bursts every three."""
@@ -53,21 +55,6 @@ EXPLORE_LAST = 0.05
 
 RATE = 0.1
 """Learning rate, after the first 10 visits of an entry, which are averaged."""
-
-
-@dataclass(frozen=True)
-class Trials:
-    """What happened, trial by trial; S sessions, K trials.
-
-    Attributes:
-        wait: Whole steps from the beginning to the pulse, or to the step with the interruption, ``[S, K]``.
-        response: Reward of the trial, ``[S, K]``.
-        interrupted: Whether a burst came first, ``[S, K]``.
-    """
-
-    wait: NDArray[np.int64]
-    response: NDArray[np.float64]
-    interrupted: NDArray[np.bool_]
 
 
 def play(
@@ -172,95 +159,6 @@ class Learner:
         self.table[entry] += max(RATE, 1.0 / self._visits[entry]) * (towards - self.table[entry])
 
 
-@dataclass(frozen=True)
-class Model:
-    """What a trial yields by its wait.
-
-    Attributes:
-        response: R at waits of 0, 1, ... steps, ``[states]``.
-        uninterrupted: Probability that no burst comes first, ``[states]``.
-    """
-
-    response: NDArray[np.float64]
-    uninterrupted: NDArray[np.float64]
-
-    @property
-    def yields(self) -> NDArray[np.float64]:
-        """Predicted mean response of a trial, ``[states]``."""
-        return self.response * self.uninterrupted
-
-    @property
-    def best(self) -> int:
-        """The best wait, steps."""
-        return int(self.yields.argmax())
-
-
-_TAUS_S = np.geomspace(0.1, 20.0, 60)
-_MEDIANS_S = np.geomspace(0.3, 30.0, 90)
-_SPREADS = np.geomspace(0.05, 2.0, 45)
-"""Grids that are searched: time constants of R, medians and standard deviations of the log of interruptions' times."""
-
-
-def fit(
-    wait: NDArray[np.int64], response: NDArray[np.float64], interrupted: NDArray[np.bool_], step_s: float, longest: int
-) -> Model:
-    """The model of open-loop trials, all of one graph.
-
-    Args:
-        wait: Steps ``[K]``, as of ``Trials``.
-        response: ``[K]``.
-        interrupted: ``[K]``.
-        step_s: Length of a step, s.
-        longest: Longest wait, steps.
-    """
-    states = step_s * np.arange(longest + 1)
-    given = wait[~interrupted]
-    fits = []
-    for tau in _TAUS_S:
-        columns = np.stack([np.ones(len(given)), 1.0 - np.exp(-step_s * given / tau)], axis=1)
-        solved = np.linalg.lstsq(columns, response[~interrupted], rcond=None)[0]
-        fits.append((float(np.square(columns @ solved - response[~interrupted]).sum()), *solved, tau))
-    _, a, b, tau = min(fits)
-    pulses = np.bincount(given, minlength=longest + 1)[: longest + 1]
-    bursts = np.bincount(wait[interrupted], minlength=longest + 1)[: longest + 1]
-    survival = _survival(np.append(states, states[-1] + step_s))
-    in_step = np.log(np.maximum(survival[:, :-1] - survival[:, 1:], 1e-12))
-    likelihood = in_step @ bursts + np.log(np.maximum(survival[:, :-1], 1e-12)) @ pulses
-    return Model(a + b * (1.0 - np.exp(-states / tau)), survival[likelihood.argmax(), :-1])
-
-
-_KNOWN: dict[tuple[int, float], NDArray[np.float64]] = {}
-
-
-def _survival(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability that no interruption came by these times, for all lognormals of the grids ``[grid, times]``."""
-    key = (len(times_s), float(times_s[-1]))
-    if key not in _KNOWN:
-        from scipy.stats import lognorm
-
-        medians, spreads = (grid.ravel()[:, None] for grid in np.meshgrid(_MEDIANS_S, _SPREADS))
-        _KNOWN[key] = lognorm.sf(times_s, spreads, scale=medians)
-    return _KNOWN[key]
-
-
-def interval(trials: Trials, step_s: float, longest: int, resamples: int = 200) -> tuple[Model, int, int]:
-    """The model of a graph, and the 95 % bootstrap interval of its best wait in steps.
-
-    Args:
-        trials: Of all its sessions.
-        step_s: Length of a step, s.
-        longest: Longest wait, steps.
-        resamples: Of the bootstrap.
-    """
-    flat = (trials.wait.ravel(), trials.response.ravel(), trials.interrupted.ravel())
-    rng, best = np.random.default_rng(0), []
-    for _ in range(resamples):
-        drawn = rng.integers(0, flat[0].size, flat[0].size)
-        best.append(fit(*(values[drawn] for values in flat), step_s, longest).best)
-    low, high = np.percentile(best, [2.5, 97.5])
-    return fit(*flat, step_s, longest), int(np.floor(low)), int(np.ceil(high))
-
-
 def share(successes: NDArray[np.bool_]) -> str:
     """How many, in percent, and the 95 % Wilson interval."""
     n, p, z = len(successes), float(np.mean(successes)), 1.959964
@@ -269,43 +167,76 @@ def share(successes: NDArray[np.bool_]) -> str:
     return f"{int(successes.sum())} of {n}, {100 * p:.0f} % ({low:.0f} ... {high:.0f})"
 
 
-def figures(trained: Trials, tested: Trials, inside: NDArray[np.bool_], near: NDArray[np.bool_]) -> str:
-    """The table beside the paper's.
-
-    Args:
-        trained: Of all sessions.
-        tested: Of all sessions.
-        inside: Whether the learned wait lies in the interval of the model, graph by graph.
-        near: Whether it yields 95 % of the best by the model, graph by graph.
-    """
+def changes(trained: Trials, tested: Trials) -> list[tuple[str, ...]]:
+    """Rows of the table beside the paper's that count sessions."""
     quarter = trained.wait.shape[1] // 4
-    first, last = slice(None, quarter), slice(-quarter, None)
-
-    def changes(values: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    rows = []
+    for name, values, sign, paper in (
+        ("interruptions fell", "interrupted", -1.0, "94.2 % of 52"),
+        ("efficacy rose", "response", 1.0, "90 % of 52"),
+    ):
         during, after = getattr(trained, values), getattr(tested, values)
         whole = after.mean(axis=1) - during.mean(axis=1)
-        return whole, during[:, last].mean(axis=1) - during[:, first].mean(axis=1)
+        within = during[:, -quarter:].mean(axis=1) - during[:, :quarter].mean(axis=1)
+        rows.append((f"{name}, training to test (sessions)", share(sign * whole > 0), paper))
+        rows.append((f"{name}, first to last quarter of training (sessions)", share(sign * within > 0), ""))
+    return rows
 
-    fell, rose = changes("interrupted"), changes("response")
-    rows = (
-        ("interruptions fell, training to test (sessions)", share(fell[0] < 0), "94.2 % of 52"),
-        ("interruptions fell, first to last quarter of training", share(fell[1] < 0), ""),
-        ("efficacy rose, training to test (sessions)", share(rose[0] > 0), "90 % of 52"),
-        ("efficacy rose, first to last quarter of training", share(rose[1] > 0), ""),
-        ("learned wait within the model's interval (graphs)", share(inside), "8 of 11, 73 %"),
-        ("learned wait yields 95 % of the model's best (graphs)", share(near), ""),
+
+def graphs(
+    parts: tuple[Trials, Trials, Trials], learned: NDArray[np.int64], own: int, step_s: float
+) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]], str]:
+    """The table of graphs, rows of the table beside the paper's that count graphs, and a sentence of means.
+
+    Args:
+        parts: Open loop, training and test of all sessions, those of a graph one after another.
+        learned: Wait of every session, steps.
+        own: Sessions of a graph.
+        step_s: Length of a step, s.
+    """
+    longest, count = round(LONGEST_S / step_s), len(learned) // own
+    table, counted, means = [], [], []
+    inside, near = {rise: np.zeros(count, np.bool_) for rise in RISES}, np.zeros((len(RISES), count), np.bool_)
+    explained = np.zeros((len(RISES), count))
+    for graph in range(count):
+        sessions = slice(graph * own, (graph + 1) * own)
+        waits = learned[sessions]
+        wait = float(np.median(waits))
+        cells = [f"{wait * step_s:.2f} ({waits.min() * step_s:.2f} ... {waits.max() * step_s:.2f})"]
+        best = []
+        for k, rise in enumerate(RISES):
+            opened = Trials(*(values[sessions] for values in vars(parts[0]).values()))
+            model, low, high = interval(opened, step_s, longest, rise)
+            inside[rise][graph] = low <= wait <= high
+            near[k, graph] = np.interp(wait, np.arange(longest + 1), model.yields) >= 0.95 * model.yields.max()
+            explained[k, graph] = model.explained
+            best.append(float(model.yields.max()))
+            cells.append(f"{model.best * step_s:.2f} ({low * step_s:.2f} ... {high * step_s:.2f})")
+        own_means = [float(part.response[sessions].mean()) for part in parts]
+        means.append((*own_means, *best))
+        cells.append(" / ".join(f"{mean:.2f}" for mean in own_means))
+        cells.append(" / ".join(f"{100 * part.interrupted[sessions].mean():.0f}" for part in parts))
+        table.append((str(graph), *cells))
+    for k, rise in enumerate(RISES):
+        paper = "8 of 11, 73 %" if rise == "exponential" else ""
+        counted.append((f"learned wait within the model's interval, {rise} rise (graphs)", share(inside[rise]), paper))
+        counted.append((f"learned wait yields 95 % of the model's best, {rise} rise (graphs)", share(near[k]), ""))
+    opened_mean, trained_mean, tested_mean, *best = np.mean(means, axis=0)
+    told = ", ".join(
+        f"{best[k]:.2f} for the {rise} rise (explains {100 * explained[k].mean():.0f} % of the variance of responses)"
+        for k, rise in enumerate(RISES)
     )
-    return markdown(rows, ("figure", "here (95 % interval)", "Kumar et al. 2016"))
+    return (
+        table,
+        counted,
+        f"Mean response of a trial: open loop {opened_mean:.2f}, training {trained_mean:.2f}, test {tested_mean:.2f}; "
+        f"models' best {told}.",
+    )
 
 
-def main() -> None:
-    """Play the three parts and print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("graphs", 12), ("sessions", 5), ("open", 50), ("training", 120), ("test", 40)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--step-ms", type=float, default=250.0)
-    given = parser.parse_args()
-    count, began, step_s = given.graphs * given.sessions, time.monotonic(), given.step_ms / 1e3
+def simulate(given: argparse.Namespace) -> tuple[tuple[Trials, Trials, Trials], NDArray[np.int64]]:
+    """Play the three parts on cultures; trials of each, and learned waits in steps."""
+    count, step_s, began = given.graphs * given.sessions, given.step_ms / 1e3, time.monotonic()
     longest = round(LONGEST_S / step_s)
     envs = gym.make_vec(
         "livn/EI2-StimulusTiming-v0",
@@ -328,31 +259,33 @@ def main() -> None:
         print(f"{len(played)} of 3 parts played, {time.monotonic() - began:.0f} s", flush=True)
     envs.close()
     opened, trained, tested = played
-    rows, inside, near, gains = [], [], [], []
-    for graph in range(given.graphs):
-        own = slice(graph * given.sessions, (graph + 1) * given.sessions)
-        model, low, high = interval(Trials(*(values[own] for values in vars(opened).values())), step_s, longest)
-        waits = learner.waits()[own]
-        wait = float(np.median(waits))
-        inside.append(low <= wait <= high)
-        near.append(model.yields[round(wait)] >= 0.95 * model.yields.max())
-        means = [part.response[own].mean() for part in (opened, trained, tested)]
-        gains.append((*means, model.yields.max()))
-        rows.append(
-            (
-                str(graph),
-                f"{wait * step_s:.2f} ({waits.min() * step_s:.2f} ... {waits.max() * step_s:.2f})",
-                f"{model.best * step_s:.2f} ({low * step_s:.2f} ... {high * step_s:.2f})",
-                *(f"{mean:.2f}" for mean in gains[-1]),
-                " / ".join(f"{100 * part.interrupted[own].mean():.0f}" for part in (opened, trained, tested)),
-            )
-        )
-    headings = ("graph", "learned wait (s)", "model's best (s)", "open loop", "training", "test", "predicted")
-    print(markdown(rows, (*headings, "interrupted (%)")) + "\n")
-    print(figures(trained, tested, np.array(inside), np.array(near)) + "\n")
-    opened_mean, _, tested_mean, best = np.mean(gains, axis=0)
-    print(f"Mean response of a trial: test {tested_mean:.2f}, model's best {best:.2f}, open loop {opened_mean:.2f}.")
-    print(f"{count} sessions, {time.monotonic() - began:.0f} s.")
+    return (opened, trained, tested), learner.waits()
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("graphs", 11), ("sessions", 5), ("open", 40), ("training", 100), ("test", 40)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--step-ms", type=float, default=250.0)
+    parser.add_argument("--file", type=Path, help="keeps the trials (npz), so that tables can be made again")
+    given = parser.parse_args()
+    if given.file is not None and given.file.exists():
+        kept = np.load(given.file)
+        parts = tuple(Trials(*(kept[f"{name}{k}"] for name in Trials.__annotations__)) for k in range(3))
+        learned = kept["learned"]
+    else:
+        parts, learned = simulate(given)
+        if given.file is not None:
+            with replacing(given.file) as path:
+                arrays = {f"{name}{k}": values for k, part in enumerate(parts) for name, values in vars(part).items()}
+                np.savez(path, learned=learned, **arrays)
+    table, counted, told = graphs(parts, learned, given.sessions, given.step_ms / 1e3)
+    best = [f"best, {rise} (s)" for rise in RISES]
+    headings = ("graph", "learned wait (s)", *best, "response", "interrupted (%)")
+    print(markdown(table, headings) + "\nResponses and interruptions: open loop / training / test.\n")
+    rows = [*changes(parts[1], parts[2]), *counted]
+    print(markdown(rows, ("figure", "here (95 % interval)", "Kumar et al. 2016")) + f"\n{told}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 def script():
     """The module of a script by its name."""
     made = []
+    sys.path.insert(0, str(FOLDER))  # scripts import their neighbours, as when they are run
 
     def load(name):
         spec = importlib.util.spec_from_file_location(f"benchmark_script_{name}", FOLDER / f"{name}.py")
@@ -23,5 +24,6 @@ def script():
         return module
 
     yield load
+    sys.path.remove(str(FOLDER))
     for name in made:
         del sys.modules[name]
