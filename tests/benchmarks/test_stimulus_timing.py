@@ -163,6 +163,6 @@ def test_whole_script_on_cultures(timing, capsys, monkeypatch, tmp_path):
     assert played.count("parts played") == 3
     assert re.findall(r"^\| (\d+) \| [\d.]+ \(", tables, re.MULTILINE) == ["0", "1"]
     assert len(re.findall(r"\d of 4, \d+ %", tables)) == 4
-    assert len(re.findall(r"\d of 2, \d+ %", tables)) == 4
+    assert len(re.findall(r"\d of 2, \d+ %", tables)) == 6
     timing.main()
     assert capsys.readouterr().out == "| graph " + tables  # from the file
