@@ -1,4 +1,4 @@
-"""What BurstSuppression pays for the same amplitude on all electrodes: bursts against charge; prints a table.
+"""What BurstSuppression pays for the same amplitude on all electrodes: bursts against charge; prints a table of episodes.
 
 Run: python benchmarks/burst_suppression.py [--episodes 16] [--levels 0 0.05 0.1 ...]
 """
@@ -33,17 +33,18 @@ def main() -> None:
     for name, played in evaluate.play(makers, ENV_ID, episodes=given.episodes, seed=3_000_000).items():
         returns = [episode.total_reward for episode in played]
         shares = [100.0 * episode.infos["burst_share"].mean() for episode in played]
-        minutes = [60e3 / episode.infos["time_ms"][-1] for episode in played]
-        bursts = [episode.infos["bursts"].sum() * per for episode, per in zip(played, minutes, strict=True)]
-        charge = [1e-3 * episode.charge_nC * per for episode, per in zip(played, minutes, strict=True)]
+        first = np.mean([episode.infos["bursts"][episode.infos["time_ms"] <= 1e3].sum() for episode in played])
+        bursts = [episode.infos["bursts"].sum() for episode in played]
+        charge = [1e-3 * episode.charge_nC for episode in played]
         result = f"{np.mean(returns):.1f} ± {np.std(returns, ddof=1):.1f}"
-        rows.append((name, result, f"{np.mean(shares):.2f}", f"{np.mean(bursts):.1f}", f"{np.mean(charge):.1f}"))
+        counts = f"{np.mean(bursts):.1f} ({first:.1f})"
+        rows.append((name, result, f"{np.mean(shares):.2f}", counts, f"{np.mean(charge):.1f}"))
     headings = (
         "action",
         "return, mean ± deviation",
         "in bursts (% of time)",
-        "bursts a minute",
-        "charge (uC a minute)",
+        "bursts (in the first second)",
+        "charge (uC)",
     )
     print(markdown(rows, headings))
 
