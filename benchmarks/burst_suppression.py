@@ -1,4 +1,4 @@
-"""What BurstSuppression pays for the same amplitude on all electrodes: bursts against charge; prints a table of episodes.
+"""What BurstSuppression pays for the same amplitude on all electrodes: bursts against charge, in a table.
 
 Run: python benchmarks/burst_suppression.py [--episodes 16] [--levels 0 0.05 0.1 ...]
 """
