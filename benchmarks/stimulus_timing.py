@@ -229,11 +229,13 @@ def graphs(
         f"{best[k]:.2f} for the {rise} rise (explains {100 * explained[k].mean():.0f} % of the variance of responses)"
         for k, rise in enumerate(RISES)
     )
+    answers = parts[0].response[~parts[0].interrupted]
+    between = 100 * np.mean((answers > 0.25) & (answers < 0.75))
     return (
         table,
         counted,
         f"Mean response of a trial: open loop {opened_mean:.2f}, training {trained_mean:.2f}, test {tested_mean:.2f}; "
-        f"models' best {told}.",
+        f"models' best {told}. {between:.1f} % of the open loop's responses lie between 0.25 and 0.75.",
     )
 
 
