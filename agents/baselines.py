@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import gymnasium as gym
 import numpy as np
@@ -75,7 +75,7 @@ class BestConstant(Constant):
         env_id: str,
         *,
         strengths: int = 9,
-        episodes: int = 2,
+        episodes: int = 8,
         refine: bool = True,
         seed: int = 500_000,
         **options: Any,
@@ -135,63 +135,82 @@ class Random:
         return self._generator.uniform(space.low, space.high).astype(np.float32)
 
 
+class Followed(NamedTuple):
+    """What a controller can hold at a target: two names in info, and settings of the controllers that suit them."""
+
+    measured: str
+    target: str
+    strength: float
+    gain: float
+    integral_s: float
+
+
+FOLLOWED = (
+    # Where it is steepest a culture answers with some 60 Hz for the whole range of strengths: K 0.02 already makes EI2
+    # jump between two rates from step to step.
+    Followed("rate_hz", "target_hz", strength=0.3, gain=0.006, integral_s=0.3),
+    # The share of five cells that answer rises from 0 to 1 over half of the range.
+    Followed("response", "target_response", strength=0.6, gain=0.2, integral_s=0.2),
+)
+"""Steps of 200 ms, in which a culture answers at once."""
+
+
 class OnOff:
-    """Stimulates every channel alike while the last step's rate lies below the target, and not at all above.
+    """Stimulates every channel alike while the last step's measure lies below its target, and not at all above.
 
     Args:
-        strength: Share of the highest amplitude when on.
+        strength: Share of the highest amplitude when on; None takes what suits the measure, see ``FOLLOWED``.
 
     Raises:
         InvalidInput: The strength lies outside 0 ... 1.
-        NoTarget: At reset: the task has no target rate.
+        NoTarget: At reset: the task has no target that a controller could follow.
 
     Reference:
         Newman et al., eLife 4:e07192 (2015): on-off control of a culture's firing rate.
     """
 
-    def __init__(self, strength: float = 0.3) -> None:
-        self.on = Constant(strength)
+    def __init__(self, strength: float | None = None) -> None:
+        self.strength = None if strength is None else Constant(strength).strength
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
-        """Take the action space."""
-        _check_target(self, info)
-        self.on.reset(env, info)
+        """Take the action space, and what there is to follow."""
+        self._followed = _followed(self, info)
+        self._space = _box(env)
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
         """The action ``[C]``."""
-        below = info["rate_hz"] < info["target_hz"]
-        return _uniform_action(self.on._space, self.on.strength if below else 0.0)
+        followed = self._followed
+        on = followed.strength if self.strength is None else self.strength
+        return _uniform_action(self._space, on if info[followed.measured] < info[followed.target] else 0.0)
 
 
 class ProportionalIntegral:
-    """A proportional-integral controller of the mean rate: one amplitude for all channels.
+    """A proportional-integral controller of what the task measures: one amplitude for all channels.
 
-    ``strength = K (e + 1/Ti * integral of e)`` with the error ``e = target_hz - rate_hz`` of the last step,
-    both from ``info``. The integral is held within what the actuator can do (anti-windup), so that a target
-    out of reach leaves nothing to unwind.
-
-    The defaults suit steps of 200 ms, in which a culture answers at once and, where it is steepest, with some
-    60 Hz for the whole range of strengths: K 0.02 already makes EI2 jump between two rates from step to step.
+    ``strength = K (e + 1/Ti * integral of e)`` with the error ``e`` of the last step's measure from its target, both
+    from ``info``: ``rate_hz`` and ``target_hz``, or ``response`` and ``target_response``. The integral is held within
+    what the actuator can do (anti-windup), so that a target out of reach leaves nothing to unwind.
 
     Args:
-        gain: K, share of the highest amplitude per Hz of error.
-        integral_s: Ti, seconds.
+        gain: K, share of the highest amplitude per unit of error (1 Hz, or 1); None takes what suits the measure, see
+            ``FOLLOWED``.
+        integral_s: Ti, seconds; None likewise.
 
     Raises:
         InvalidInput: A number is out of range.
-        NoTarget: At reset: the task has no target rate.
+        NoTarget: At reset: the task has no target that a controller could follow.
 
     Reference:
         Newman et al., eLife 4:e07192 (2015): proportional-integral clamp of a culture's firing rate.
     """
 
-    def __init__(self, gain: float = 0.006, integral_s: float = 0.3) -> None:
-        self.gain = finite("gain (1/Hz)", gain, above=0.0)
-        self.integral_s = finite("integral_s", integral_s, above=0.0)
+    def __init__(self, gain: float | None = None, integral_s: float | None = None) -> None:
+        self.gain = None if gain is None else finite("gain", gain, above=0.0)
+        self.integral_s = None if integral_s is None else finite("integral_s", integral_s, above=0.0)
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
-        """Take the action space and the length of a step, and forget the last episode."""
-        _check_target(self, info)
+        """Take the action space, the length of a step and what there is to follow, and forget the last episode."""
+        self._followed = _followed(self, info)
         self._space = _box(env)
         bare: Any = env.unwrapped
         self._step_s = bare.step_ms / 1000.0
@@ -199,9 +218,12 @@ class ProportionalIntegral:
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
         """The action ``[C]``."""
-        error = info["target_hz"] - info["rate_hz"]
-        self._integral = _share(self._integral + self.gain * error * self._step_s / self.integral_s)
-        return _uniform_action(self._space, _share(self.gain * error + self._integral))
+        followed = self._followed
+        gain = followed.gain if self.gain is None else self.gain
+        integral_s = followed.integral_s if self.integral_s is None else self.integral_s
+        error = info[followed.target] - info[followed.measured]
+        self._integral = _share(self._integral + gain * error * self._step_s / integral_s)
+        return _uniform_action(self._space, _share(gain * error + self._integral))
 
 
 NAMES = ("silent", "random", "best-constant", "on-off", "proportional-integral")
@@ -209,12 +231,15 @@ NAMES = ("silent", "random", "best-constant", "on-off", "proportional-integral")
 
 
 class NoTarget(InvalidInput):
-    """A controller of the rate was put on a task without a target rate."""
+    """A controller was put on a task without a target that it could follow."""
 
 
-def _check_target(agent: object, info: Mapping[str, float]) -> None:
-    if not {"rate_hz", "target_hz"} <= info.keys():
-        raise NoTarget(f"{type(agent).__name__} follows a target rate; this task's info has {', '.join(info)}.")
+def _followed(agent: object, info: Mapping[str, float]) -> Followed:
+    for followed in FOLLOWED:
+        if {followed.measured, followed.target} <= info.keys():
+            return followed
+    targets = " or ".join(followed.target for followed in FOLLOWED)
+    raise NoTarget(f"{type(agent).__name__} follows {targets}; this task's info has {', '.join(info)}.")
 
 
 def _box(env: gym.Env | VectorEnv) -> spaces.Box:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,8 @@ import gymnasium as gym
 import numpy as np
 
 import livn_gym
-from livn_gym import config
 from livn_gym.agents import evaluate, hyperparameters
-from livn_gym.agents.baselines import NAMES, NoTarget
+from livn_gym.agents.baselines import NAMES, Agent, BestConstant, NoTarget
 from livn_gym.agents.statistics import aggregate
 from livn_gym.agents.train import train
 from livn_gym.agents.train import write_rows as write
@@ -111,10 +111,13 @@ def run(job: Job, folder: Path) -> dict[str, Any]:
         Its row. ``status`` is ``done``, or ``no target`` where a controller has nothing to follow.
     """
     started = time.perf_counter()
-    measure = _measure(job.env_id)
+    measure = evaluate.measure_of(job.env_id)
     row = dict(zip(COLUMNS[:6], job.key(), strict=True)) | {"version": livn_gym.__version__, "commit": _commit()}
     try:
-        if job.agent in NAMES:
+        make: Callable[[], Agent]
+        if job.agent == "best-constant":
+            make = partial(BestConstant, _best_strength(job.env_id, json.dumps(job.options)))
+        elif job.agent in NAMES:
             make = evaluate.baseline(job.agent, job.env_id, seed=job.seed, **job.options)
         else:
             train(
@@ -136,7 +139,7 @@ def run(job: Job, folder: Path) -> dict[str, Any]:
     score = asdict(evaluate.score(played[job.agent], measure))
     del score["episodes"]
     seconds = round(time.perf_counter() - started, 1)
-    return row | {"status": "done", "measure": measure or "error_hz", **score, "wall_s": seconds}
+    return row | {"status": "done", "measure": measure, **score, "wall_s": seconds}
 
 
 COLUMNS = (
@@ -264,9 +267,10 @@ def _settle(free: Sequence[int]) -> None:
         os.sched_setaffinity(0, {free[(number - 1) % len(free)]})
 
 
-def _measure(env_id: str) -> str | None:
-    """Name in info of a task's measure of effect: its config's ``[benchmark] measure``; None is the rate's error."""
-    return config.load("tasks", gym.spec(env_id).kwargs["task"]).get("benchmark", {}).get("measure")
+@cache
+def _best_strength(env_id: str, options: str) -> float:
+    """The search does not depend on the run, so a process does it once."""
+    return BestConstant.search(env_id, **json.loads(options)).strength
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, ...]:

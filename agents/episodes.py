@@ -41,10 +41,9 @@ class Episode:
         """Absolute charge of all channels and steps, both phases counted, nC; NaN where the environment tells none."""
         return float(self.infos["charge_nC"].sum()) if "charge_nC" in self.infos else np.nan
 
-    @property
-    def error_hz(self) -> float:
-        """Mean absolute difference of the last second's rate from the target, Hz; NaN without a target."""
-        return float(self.infos["error_hz"].mean()) if "error_hz" in self.infos else np.nan
+    def mean(self, name: str) -> float:
+        """Mean over the steps of an entry of info; NaN where the environment tells none of that name."""
+        return float(self.infos[name].mean()) if name in self.infos else np.nan
 
 
 def make_envs(env_id: str, count: int, autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP, **options: Any) -> Any:

@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 
+from livn_gym import config
 from livn_gym.agents.baselines import (
     NAMES,
     Agent,
@@ -35,7 +37,7 @@ class Score:
         episodes: How many.
         total_reward: Return.
         deviation: Standard deviation of the return between episodes; NaN for one.
-        effect: The task's measure, see ``effect``; NaN where it has none.
+        effect: The task's measure, see ``measure_of``; NaN where it has none.
         charge_nC: Absolute charge of all channels, both phases counted.
         interruptions: Where the environment counts them, else NaN.
     """
@@ -101,20 +103,22 @@ def play(
     return {name: played[i * episodes : (i + 1) * episodes] for i, name in enumerate(makers)}
 
 
-def score(episodes: Sequence[Episode], measure: str | None = None) -> Score:
+def measure_of(env_id: str) -> str:
+    """Name in info of the measure of effect of an environment's task, from the task's config; ``""`` if it has none."""
+    task = gym.spec(env_id).kwargs.get("task")
+    return "" if task is None else str(config.load("tasks", task).get("benchmark", {}).get("measure", ""))
+
+
+def score(episodes: Sequence[Episode], measure: str) -> Score:
     """Means over episodes.
 
     Args:
         episodes: At least one.
-        measure: Name in info of the task's measure, whose mean over the steps counts; None takes the error of the
-            rate where there is a target.
+        measure: Name in info whose mean over the steps is the effect, see ``measure_of``.
     """
     returns = [episode.total_reward for episode in episodes]
     deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else np.nan
-    effects = [
-        episode.error_hz if measure is None else float(np.mean(episode.infos.get(measure, np.nan)))
-        for episode in episodes
-    ]
+    effects = [episode.mean(measure) for episode in episodes]
     interruptions = [float(np.sum(episode.infos.get("interruptions", np.nan))) for episode in episodes]
     charge = [episode.charge_nC for episode in episodes]
     means = [float(np.mean(values)) for values in (effects, charge, interruptions)]

@@ -28,6 +28,7 @@ from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputF
 import livn_gym
 from livn_gym.agents import checkpoint, hyperparameters, learned
 from livn_gym.agents.episodes import make_envs, run_episodes, with_graphs
+from livn_gym.agents.evaluate import measure_of
 from livn_gym.atomic import replacing
 from livn_gym.errors import InvalidInput
 from livn_gym.units import whole_number
@@ -119,7 +120,7 @@ def train(
     judge = make_envs(env_id, eval_episodes, **with_graphs(options or {}, eval_episodes))
     try:
         env = checkpoint.wrap(envs, chosen.normalize)
-        progress = _Progress(folder, judge, total, max(1, total // evaluations), every, report)
+        progress = _Progress(folder, judge, measure_of(env_id), total, max(1, total // evaluations), every, report)
         path = folder / "checkpoint.pkl"
         resumed = resume and path.is_file()
         pending: dict[str, dict[str, Any]] = {}
@@ -149,13 +150,14 @@ class _Progress(BaseCallback):
         self,
         folder: Path,
         judge: VectorEnv,
+        measure: str,
         total: int,
         evaluate_every: int,
         checkpoint_every: int,
         report: Callable[[int, int, float], None] | None,
     ) -> None:
         super().__init__()
-        self.folder, self.judge, self.total, self.report = folder, judge, total, report
+        self.folder, self.judge, self.measure, self.total, self.report = folder, judge, measure, total, report
         self.evaluate_every, self.checkpoint_every = evaluate_every, checkpoint_every
         self.next_evaluation = self.next_checkpoint = 0
         self.curve: list[Row] = []
@@ -189,7 +191,7 @@ class _Progress(BaseCallback):
                 "return": float(np.mean(returns)),
                 "return_low": min(returns),
                 "return_high": max(returns),
-                "error_hz": float(np.mean([episode.error_hz for episode in episodes])),
+                "effect": float(np.mean([episode.mean(self.measure) for episode in episodes])),
                 "charge_nC": float(np.mean([episode.charge_nC for episode in episodes])),
             }
         )

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 COUNTS = (1, 8, 64)
 CULTURES = (
@@ -45,6 +46,11 @@ def launch(
     return done.returncode, done.stdout, done.stderr
 
 
+def printed(out: str) -> dict[str, Any]:
+    """The line of figures in a rank's output; libraries may print beside it."""
+    return json.loads(next(line for line in out.splitlines() if line.startswith("{")))
+
+
 def vector(arguments: argparse.Namespace) -> None:
     """One rank against two: a step's time, and what of it is communication and what waiting."""
     runs: dict[int, list[dict[str, dict[str, float]]]] = {1: [], 2: []}
@@ -53,7 +59,7 @@ def vector(arguments: argparse.Namespace) -> None:
             code, out, err = launch(ranks, "steps", json.dumps(COUNTS), str(arguments.steps))
             if code:
                 sys.exit(err)
-            found.append(json.loads(out.splitlines()[-1]))
+            found.append(printed(out))
     print(f"livn/EI2-v0, one thread a rank, medians of {arguments.repeats} runs of {arguments.steps} steps")
     print("envs  1 rank ms  2 ranks ms  speed-up (of each pair)      communication  waiting")
     for count in map(str, COUNTS):
@@ -81,7 +87,7 @@ def culture(arguments: argparse.Namespace) -> None:
             code, out, err = launch(ranks, *given, how, script="mpi_culture_child.py", limit=10 * LIMIT_S)
             if code:
                 sys.exit(err)
-            return json.loads(next(line for line in out.splitlines() if line.startswith("{")))
+            return printed(out)
 
         given = (backend, system, f"{span_ms:g}")
         for _ in range(arguments.repeats):
@@ -165,7 +171,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200, help="rounds of faults")
     parser.add_argument("--ranks", type=int, default=2, help="ranks of a round of faults")
     parser.add_argument("--limit", type=float, default=120.0, help="what counts as a hang, s")
-    parser.add_argument("--culture-us", type=float, default=10000.0, help="a culture's step on one core, us")
+    parser.add_argument("--culture-us", type=float, default=4500.0, help="a culture's step on one core, us")
     parser.add_argument("--lead-us", type=float, default=15.0, help="rank 0's own work for an environment, us")
     arguments = parser.parse_args()
     for part in arguments.parts:

@@ -61,7 +61,7 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
         cells = []
         for options in played_on.values():
             played = evaluate.play(dict(enumerate(makers)), env_id, episodes=arguments.episodes, **options)
-            means = [evaluate.score(found).total_reward for found in played.values()]
+            means = [float(np.mean([episode.total_reward for episode in found])) for found in played.values()]
             cells.append(f"{np.mean(means):.1f} ({min(means):.1f} ... {max(means):.1f})")
         lines.append((name, str(len(makers)), *cells))
     print(f"{env_id}: return, mean over runs (lowest ... highest run), {arguments.episodes} episodes each\n")

@@ -26,7 +26,7 @@ Policy = Callable[[Any, dict[str, float]], np.ndarray]
 
 
 def controller(env: gym.Env, info: dict[str, float]) -> Policy:
-    """The proportional-integral controller of the mean rate."""
+    """The proportional-integral controller of what the task has a target of."""
     agent = ProportionalIntegral()
     agent.reset(env, info)
     return agent.act
@@ -80,6 +80,7 @@ TASKS: dict[str, tuple[str, Callable[[gym.Env, dict[str, float]], Policy], int]]
     "pattern-tracking": ("livn/EI2-PatternTracking-v0", some_channels, 60),
     "burst-suppression": ("livn/EI2-BurstSuppression-v0", weak_everywhere, 60),
     "stimulus-timing": ("livn/EI2-StimulusTiming-v0", now_and_then, 60),
+    "response-clamp": ("livn/EI2-ResponseClamp-v0", controller, 60),
     "discrimination": ("livn/EI2-Discrimination-v0", random, 60),
     "cart-pole": ("livn/EI2-CartPole-v0", angle_and_speed, 200),
     "pong": ("livn/EI2-Pong-v0", direct, 60),

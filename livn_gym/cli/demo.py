@@ -55,8 +55,10 @@ def demo(
     limit = spec_steps(env_id, options)
     with progress_bar("playing test episodes") as report:
         played = evaluate.play(makers, env_id, episodes=episodes, report=lambda step: report(step, limit), **options)
-    scores = {name: evaluate.score(found) for name, found in played.items()}
-    Console().print(score_table(f"{env_id}, {episodes} test episodes, {curve[-1]['step']:,.0f} training steps", scores))
+    measure = evaluate.measure_of(env_id)
+    scores = {name: evaluate.score(found, measure) for name, found in played.items()}
+    title = f"{env_id}, {episodes} test episodes, {curve[-1]['step']:,.0f} training steps"
+    Console().print(score_table(title, measure, scores))
 
     levels = {name: score.total_reward for name, score in scores.items() if name in evaluate.NAMES}
     save_figure(learning_curves(curve, title=f"{agent} on {env_id}", levels=levels), out / "curve.png")

@@ -122,8 +122,9 @@ def evaluate(
             report=lambda step: report(step, limit),
             **options,
         )
-    scores = {name: scoring.score(found) for name, found in played.items()}
-    Console().print(score_table(f"{env_id}, {episodes} episodes", scores))
+    measure = scoring.measure_of(env_id)
+    scores = {name: scoring.score(found, measure) for name, found in played.items()}
+    Console().print(score_table(f"{env_id}, {episodes} episodes", measure, scores))
 
 
 def watch(
@@ -232,15 +233,16 @@ def spec_steps(env_id: str, options: dict[str, Any]) -> int:
     return int(options.get("max_episode_steps") or gym.spec(env_id).max_episode_steps or 0)
 
 
-def score_table(title: str, scores: dict[str, Any]) -> Any:
-    """Scores of agents, the highest return in bold."""
-    rows = table(title, "agent", "return", "+-", "mean |error| (Hz)", "charge (nC)")
+def score_table(title: str, measure: str, scores: dict[str, Any]) -> Any:
+    """Scores of agents, the highest return in bold; ``measure`` is the name of the task's own."""
+    effect = {"error_hz": "mean |error| (Hz)", "": "-"}.get(measure, f"mean {measure}")
+    rows = table(title, "agent", "return", "+-", effect, "charge (nC)")
     best = max(score.total_reward for score in scores.values())
     for name, score in scores.items():
         numbers = (
             f"{score.total_reward:.2f}",
             f"{score.deviation:.2f}",
-            f"{score.effect:.2f}",
+            f"{score.effect:.2f}" if measure else "-",
             f"{score.charge_nC:,.0f}",
         )
         rows.add_row(name, *numbers, style="bold" if score.total_reward == best else None)

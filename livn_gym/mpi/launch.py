@@ -91,6 +91,10 @@ def communicator() -> Any:
     """
     if find_spec("mpi4py") is None:
         raise BackendUnavailable('Running on several ranks needs the extra mpi: pip install "livn_gym[mpi]"')
+    if os.environ.get("OMPI_MCA_mpi_ft_enable") == "1":
+        # MPI_Finalize waits for all processes of the start; on a busy machine it did not always learn that one was dead
+        # and never ended. `Op.END` has a barrier of the living in its place.
+        os.environ.setdefault("OMPI_MCA_async_mpi_finalize", "1")
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:

@@ -127,6 +127,7 @@ class Member:
         self._comm.Bcast(head)
         op, number = Op(head[Head.OP]), int(head[Head.GROUP])
         if op is Op.END:
+            self._comm.Barrier()
             return False
         if op in (Op.RESET, Op.STEP):
             return self._run(op, self.shares[number], head, rows, started)

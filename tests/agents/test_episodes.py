@@ -7,7 +7,7 @@ from gymnasium.vector import AutoresetMode
 from livn_gym.agents import BestConstant, Constant, OnOff, ProportionalIntegral, Silent, make_envs, run_episodes
 from livn_gym.agents.baselines import NoTarget
 from livn_gym.agents.episodes import with_graphs
-from livn_gym.agents.evaluate import NAMES, baseline, find, play, score
+from livn_gym.agents.evaluate import NAMES, baseline, find, measure_of, play, score
 from livn_gym.errors import InvalidInput, UnknownName
 
 OPTIONS = {"settle_ms": 200.0, "max_episode_steps": 6}
@@ -38,7 +38,7 @@ def test_an_episode_is_that_of_a_single_environment(mode):
             assert episode.infos[name].tolist() == [info[name] for info in infos]
         assert episode.total_reward == pytest.approx(sum(rewards))
         assert episode.charge_nC == pytest.approx(sum(info["charge_nC"] for info in infos))
-        assert episode.error_hz == pytest.approx(np.mean([info["error_hz"] for info in infos]))
+        assert episode.mean("error_hz") == pytest.approx(np.mean([info["error_hz"] for info in infos]))
     env.close()
 
 
@@ -63,7 +63,7 @@ def test_episodes_of_different_lengths_end_where_they_end():
     for side, episode in zip((0, 2, 0), episodes, strict=True):
         (alone,) = run_episodes(make_envs("CartPole-v1", 1), [Push(side)], [episode.seed])
         assert len(alone.rewards) == len(episode.rewards) == episode.total_reward
-    assert np.isnan(episodes[0].charge_nC) and np.isnan(episodes[0].error_hz)
+    assert np.isnan(episodes[0].charge_nC) and np.isnan(episodes[0].mean("error_hz"))
 
 
 def test_as_many_agents_and_seeds_as_environments():
@@ -97,9 +97,27 @@ def test_on_off_stimulates_below_the_target_only():
     env.close()
 
 
+@pytest.mark.parametrize(
+    ("below", "strength", "gain"),
+    [
+        ({"rate_hz": 0.25, "target_hz": 0.5}, 0.3, 0.006),
+        ({"response": 0.25, "target_response": 0.5, "rate_hz": 9.0}, 0.6, 0.2),
+    ],
+)
+def test_controllers_follow_what_the_task_has(below, strength, gain):
+    env = gym.make("livn/EI2-v0", **OPTIONS)
+    agent = OnOff()
+    agent.reset(env, below)
+    assert agent.act(None, below) == pytest.approx(2 * strength - 1)
+    agent = ProportionalIntegral(integral_s=1e9)
+    agent.reset(env, below)
+    assert agent.act(None, below) == pytest.approx(2 * 0.25 * gain - 1)
+    env.close()
+
+
 @pytest.mark.parametrize("agent", [OnOff(), ProportionalIntegral()])
-def test_controllers_of_a_rate_need_a_target(agent):
-    with pytest.raises(NoTarget, match="target rate"):
+def test_controllers_need_a_target(agent):
+    with pytest.raises(NoTarget, match="target_hz or target_response"):
         agent.reset(gym.make("Pendulum-v1"), {"rate_hz": 1.0})
 
 
@@ -108,7 +126,7 @@ def test_scores_are_of_the_same_episodes_for_all():
     played = play(makers, "livn/EI2-v0", episodes=3, **OPTIONS)
     targets = {tuple(episode.infos["target_hz"][0] for episode in episodes) for episodes in played.values()}
     assert len(targets) == 1 and len(set(targets.pop())) == 3
-    result = score(played["silent"])
+    result = score(played["silent"], measure_of("livn/EI2-v0"))
     assert (result.episodes, result.charge_nC) == (3, 0.0)
     returns = [episode.total_reward for episode in played["silent"]]
     assert (result.total_reward, result.deviation) == (

@@ -305,3 +305,21 @@ def test_kernels_are_compiled_once_and_then_loaded(tmp_path):
     ]
     assert runs[0].stdout == runs[1].stdout
     assert ["compiling" in run.stderr for run in runs] == [True, False]
+
+
+def test_threads_may_make_their_first_cultures_at_once():
+    """In a process of its own, where no kernels are loaded yet."""
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from threading import Barrier\n"
+        "from livn_gym import make\n"
+        "ready = Barrier(4)\n"
+        "def spikes(_):\n"
+        "    ready.wait()\n"
+        "    with make('EI1', backend='native') as env:\n"
+        "        return len(env.record_spikes().run(100).spike_t)\n"
+        "with ThreadPoolExecutor(4) as pool:\n"
+        "    print(len(set(pool.map(spikes, range(4)))))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "1\n", done.stderr

@@ -79,6 +79,21 @@ def test_a_lost_workers_environments_are_truncated_and_go_on_elsewhere(play, mod
 
 
 @pytest.mark.slow
+def test_a_loss_on_a_busy_machine_is_no_hang_at_the_end():
+    """Half of these runs never came out of MPI_Finalize when it waited for the dead."""
+    spin = ["nice", "-n", "5", sys.executable, "-c", "while True: pass"]
+    busy = [subprocess.Popen(spin) for _ in range(os.cpu_count() or 1)]
+    command = [sys.executable, launch.ROOT / "benchmarks" / "mpi.py", "faults", "--rounds", "8", "--limit", "40"]
+    try:
+        done = subprocess.run(command, env=launch.environment(), capture_output=True, text=True, check=False)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert done.returncode == 0 and "0 of 8 rounds did not end" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.slow
 def test_a_lost_worker_that_is_not_borne_is_named(play):
     run = play("2:4:kill", options=("--with-ft", "ulfm"))
     assert run.code != 0 and "Rank 2 died" in run.err and "finished" not in run.out

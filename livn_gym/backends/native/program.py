@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -21,6 +22,7 @@ from livn_gym.backends.native import arithmetic, driver, intrinsics, layout, pla
 from livn_gym.cache import cached_folder
 
 _MODULE = "kernels.py"
+_LOCK = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
@@ -46,12 +48,13 @@ def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Calla
         (folder / _MODULE).write_text(text, encoding="utf-8")
         example(_imported(folder, name).run)
 
-    if name not in sys.modules:
-        folder = cached_folder(f"kernels/{digest}", build)
-        _log.debug("kernels from %s", folder)
+    with _LOCK:  # a module stands in sys.modules before it has run
         if name not in sys.modules:
-            _imported(folder, name)
-    return sys.modules[name].run
+            folder = cached_folder(f"kernels/{digest}", build)
+            _log.debug("kernels from %s", folder)
+            if name not in sys.modules:
+                _imported(folder, name)
+        return sys.modules[name].run
 
 
 def _imported(folder: Path, name: str) -> ModuleType:
