@@ -166,7 +166,7 @@ def test_another_agent_and_another_task(page):
     page.choose("#task", "livn/EI2-CartPole-v0")
     page.wait_for("document.title.includes('CartPole')")
     page.wait_for("!document.querySelector('#notice').hidden")
-    assert "target rate" in page.text("#notice-text")
+    assert "target_hz" in page.text("#notice-text")
     page.wait_for("document.querySelector('#agent').value === 'silent'")
     shown(page, "cartpole")
 
