@@ -38,7 +38,6 @@ function connect() {
     badge("stopped", "no connection");
     veil(`${ending || "No connection to the culture. Is livn-gym serve still running?"} Trying again ...`);
     controls(false);
-    scene = null;
     setTimeout(connect, Math.min(5000, 500 * missed));
   };
 }
@@ -130,7 +129,7 @@ function numbers() {
   const wall = data.wall.filter(v => v > 0).slice(-20), mean = wall.reduce((a, b) => a + b, 0) / (wall.length || 1);
   const rows = [
     ["episode", frame.episode], ["step", scene.max_steps ? `${frame.step} of ${scene.max_steps}` : frame.step], ["seed", frame.seed],
-    [`computing ${scene.step_ms} ms takes`, wall.length ? `${mean.toFixed(1)} ms` : "–"],
+    ["computing a step", wall.length ? `${mean.toFixed(1)} of ${scene.step_ms} ms` : "–"],
     ...Object.entries(frame.info).map(([name, v]) => [LABELS[name] || name.replaceAll("_", " "), v === null ? "–" : name === "time_ms" ? (v / 1000).toFixed(1) : name === "charge_fraction" ? (100 * v).toFixed(1) : +v.toPrecision(4)]),
   ];
   const list = $("numbers");
