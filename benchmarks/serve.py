@@ -133,7 +133,8 @@ def main() -> None:
 
         turns = {"bare": without_session, "no page": lambda: shown(session, given.seconds), "page": with_page}
         while session.view.step < 20:
-            time.sleep(0.1)
+            if session.wait(0.1):
+                raise RuntimeError("The session ended.") from session.failure
         found: dict[str, list[float]] = {name: [] for name in turns}
         for number in range(given.rounds):
             order = list(turns)

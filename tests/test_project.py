@@ -88,9 +88,9 @@ def test_the_wheel_holds_every_file_once_and_no_tests(wheel):
         for top in tops
         for folder, _, files in os.walk(top)
         for path in (Path(folder) / name for name in files)
-        if path.suffix in (".py", ".mod", ".toml", ".yml", ".typed")
+        if path.suffix in (".py", ".mod", ".toml", ".yml", ".typed", ".html", ".css", ".js")
     }
-    assert {"livn_gym/configs/systems/EI2.toml", "livn_gym/envs/tasks/base.py"} <= wanted
+    assert {"livn_gym/configs/systems/EI2.toml", "livn_gym/envs/tasks/base.py", "livn_gym/serve/page/app.js"} <= wanted
     assert any(name.startswith("livn_gym/backends/neuron/mechanisms/") for name in wanted)
     held = {str(path.relative_to(wheel)) for path in wheel.rglob("*") if path.is_file()}
     assert {name for name in held if ".dist-info" not in name} == wanted

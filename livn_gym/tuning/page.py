@@ -27,6 +27,9 @@ RASTER_MS = 20_000.0
 RASTER_CELLS = 300
 """Of larger cultures only every k-th cell stands in the raster."""
 
+MARKED_ELECTRODES = 100
+"""More of them would hide the cells."""
+
 GREY = "#808080"
 
 
@@ -196,7 +199,8 @@ def _map(figure: Any, axes: Any, observation: Observation, which: int) -> None:
     xy = system.positions[:, :2]
     size = float(np.clip(4000.0 / system.num_neurons, 1.0, 40.0))
     shown = axes.scatter(*xy.T, c=maps[row], s=size, cmap="RdBu_r", vmin=-limit, vmax=limit, linewidths=0)
-    axes.plot(*system.electrodes[:, :2].T, "s", color=GREY, markersize=2, fillstyle="none", linewidth=0.5)
+    if system.num_channels <= MARKED_ELECTRODES:
+        axes.plot(*system.electrodes[:, :2].T, "s", color=GREY, markersize=2, fillstyle="none", linewidth=0.5)
     axes.plot(*system.electrodes[electrodes[row], :2], "*", color="black", markersize=9)
     axes.set_aspect("equal")
     axes.set(xlabel="um")
@@ -209,7 +213,7 @@ def _verdicts(axes: Any, report: Report | None) -> None:
     if report is None:
         return
     last = len(report.sets) - 1
-    axes.text(0.0, 1.0, f"Targets, {report.sets[last].name}", fontsize=9, fontweight="bold", va="top")
+    axes.text(0.0, 1.02, f"Targets,\n{report.sets[last].name}", fontsize=9, fontweight="bold", va="top")
     lines = [name for name in report.measures if name in report.targets.targets]
     for k, name in enumerate(lines, start=1):
         target, verdict = report.targets.targets[name], report.verdict(name) or ""

@@ -128,6 +128,14 @@ def test_avalanches_by_hand():
     assert curve_.get_label() == "culture (3)"
 
 
+@pytest.mark.parametrize(("given", "said"), [(SILENT, "no spikes"), (None, "no bin of 10 ms")])
+def test_no_avalanches_are_said_to_be_none(given, said):
+    axes = plot.avalanches(
+        given or recording([0] * 5, [5.0, 15.0, 25.0, 35.0, 45.0], duration_ms=50.0), bin_ms=10.0
+    ).axes[0]
+    assert said in axes.texts[0].get_text() and not axes.lines
+
+
 def test_avalanches_leave_out_the_rest_of_a_bin():
     given = recording([0] * 3, [8.0, 22.0, 49.5], duration_ms=50.0)
     assert plot.avalanches(given, bin_ms=7.0).axes[0].lines[0].get_label() == "culture (2)"

@@ -100,8 +100,8 @@ def test_steps_one_by_one(page):
         page.press("#step")
         page.wait_for(f"document.querySelector('#numbers').innerText.includes('{step} of 12')")
     assert page.server.session.view.step == 3
-    reward = page.text("#reward-note")
-    assert f"{page.server.session.view.total_reward:.2f}" in reward
+    total = f"{page.server.session.view.total_reward:.2f}"
+    page.wait_for(f"document.querySelector('#reward-note').innerText.includes({total!r})")
     assert colours(page, "#channels") > 20 and colours(page, "#reward") > 3
 
 
@@ -166,7 +166,7 @@ def test_another_agent_and_another_task(page):
     page.choose("#task", "livn/EI2-CartPole-v0")
     page.wait_for("document.title.includes('CartPole')")
     page.wait_for("!document.querySelector('#notice').hidden")
-    assert "target_hz" in page.text("#notice-text")
+    assert "follows target_hz" in page.text("#notice-text")
     page.wait_for("document.querySelector('#agent').value === 'silent'")
     shown(page, "cartpole")
 

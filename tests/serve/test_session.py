@@ -154,9 +154,9 @@ def test_an_agent_that_cannot_act_on_a_task_becomes_silent_with_a_word(session):
     settled(session)
     do(session, messages.ChangeAgent("proportional-integral"))
     note = do(session, messages.ChangeTask("livn/EI2-CartPole-v0"))
-    assert "target_hz" in note and "silent" in note
+    assert "follows target_hz" in note and "silent" in note
     assert session.view.agent == "silent"
-    with pytest.raises(InvalidInput, match="target_hz"):
+    with pytest.raises(InvalidInput, match="follows target_hz"):
         do(session, messages.ChangeAgent("on-off"))
     assert session.view.agent == "silent"
 

@@ -17,7 +17,6 @@ function empty() {
 
 function send(message) {
   if (!socket || socket.readyState !== WebSocket.OPEN) return;
-  $("notice").hidden = true;
   socket.send(JSON.stringify({ ...message, ref: ++ref }));
 }
 
@@ -31,7 +30,8 @@ function connect() {
     if (message.type === "scene") takeScene(message);
     else if (message.type === "status") message.error ? end(message.error) : veil(`Building ${message.id}. The first time takes some seconds to compile.`);
     else if (message.type === "error") { notice(message.message, "error"); controls(true); }
-    else if (message.type === "done" && message.note) notice(message.note, "note");
+    else if (message.note) notice(message.note, "note");
+    else $("notice").hidden = true;  // what was said before has been dealt with
   };
   socket.onclose = () => {
     missed += 1;
