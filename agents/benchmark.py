@@ -11,8 +11,10 @@ import hashlib
 import json
 import math
 import multiprocessing
+import multiprocessing.connection
 import os
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -261,10 +263,19 @@ def overall(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, 
 
 
 def _settle(free: Sequence[int]) -> None:
-    """Keep a process to one processor, in turn, so that runs at once do not share them."""
+    """Keep a process to one processor, in turn, so that runs at once do not share them; end it when its parent does."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if hasattr(os, "sched_setaffinity"):
         number = multiprocessing.current_process()._identity[-1]
         os.sched_setaffinity(0, {free[(number - 1) % len(free)]})
+
+
+def _end_with_parent() -> None:
+    """A parent that was killed leaves nobody to take the result; the run goes on from its checkpoint another time."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 @cache

@@ -169,7 +169,6 @@ class _Picture:
         style = {"color": COLOURS[1], "linewidth": 1.5, "linestyle": "--", "drawstyle": "steps-post"}
         (self._target,) = axes.plot([], [], label="target", **style)
         _label(axes, "", "rate (Hz a cell)")
-        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 0.96), ncols=3, fontsize=8, frameon=False)
         self._rate_axes = axes
 
     def _build_charge(self, axes: Any) -> None:
@@ -220,6 +219,10 @@ class _Picture:
         self._rate.set_data(time, rate)
         self._rate_1s.set_data(time, rate_1s)
         self._target.set_data(time, targets_hz)
+        if self._rate_axes.get_legend() is None:
+            lines = [self._rate, self._rate_1s, *([] if np.isnan(targets_hz).all() else [self._target])]
+            style = {"ncols": 3, "fontsize": 8, "frameon": False}
+            self._rate_axes.legend(handles=lines, loc="lower right", bbox_to_anchor=(1.0, 0.96), **style)
         left = max(time[0], time[-1] - TRACE_MS / 1000) if time[-1] > TRACE_MS / 1000 else min(time[0], -1.0)
         self._rate_axes.set(
             xlim=(left, max(time[-1], TRACE_MS / 1000)),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from livn_gym import backends
+from livn_gym.backends.ranks import end_all_ranks
 from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding, GatherAndMerge, Pipe
 from livn_gym.encoding import Encoding
@@ -115,7 +116,7 @@ class DistributedEnv:
         if self._started:
             return self
         self._started = True
-        sys.excepthook = self._abort
+        sys.excepthook = partial(end_all_ranks, self._comm)
         backends.attend(self._backend, self.subworld_size)
         workers = self._comm.Split(int(self.is_root()), self._comm.rank)
         if not self.is_root():
@@ -312,14 +313,6 @@ class DistributedEnv:
         if self._team.rank == 0:  # the others fail where it does
             self._comm.send((answer, error), self._root)
         return result
-
-    def _abort(self, kind: Any, exception: Any, trace: Any) -> None:
-        """For ``sys.excepthook``: say what happened and end every rank, which would wait for this one."""
-        print(f"livn_gym: rank {self._comm.rank} of {self._comm.size} failed:", file=sys.stderr)
-        traceback.print_exception(kind, exception, trace)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self._comm.Abort(1)
 
 
 def _gathers(decoding: Decoding) -> bool:

@@ -7,6 +7,7 @@ import traceback
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class Ranks:
         self._world = MPI.COMM_WORLD
         self._own = np.zeros(2 + 2 * _FEW, dtype=np.int64)
         self._said = np.empty((self.size, len(self._own)), dtype=np.int64)
-        sys.excepthook = self._end
+        sys.excepthook = partial(end_all_ranks, self._world)
 
     @classmethod
     def of(cls, comm: Any, subworld_size: int | None = None) -> Ranks | None:
@@ -126,7 +127,7 @@ class Ranks:
 
     def abort(self) -> None:
         """Say what happened and end every rank, which may be waiting where no failure can be told."""
-        self._end(*sys.exc_info())
+        end_all_ranks(self._world, *sys.exc_info())
 
     def _meet(self, what: int, purpose: str, failure: str = "", count: int = 0) -> NDArray[np.int64]:
         self._own[0], self._own[1] = what, count
@@ -141,9 +142,11 @@ class Ranks:
             "all ranks that share a culture must make the same calls."
         )
 
-    def _end(self, kind: Any, error: Any, trace: Any) -> None:
-        print(f"livn_gym: rank {self._world.rank} of {self._world.size} failed:", file=sys.stderr)
-        traceback.print_exception(kind, error, trace)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self._world.Abort(1)
+
+def end_all_ranks(comm: Any, kind: Any, error: Any, trace: Any) -> None:
+    """Say what happened and end every rank, which would wait for this one; for ``sys.excepthook``."""
+    print(f"livn_gym: rank {comm.rank} of {comm.size} failed:", file=sys.stderr)
+    traceback.print_exception(kind, error, trace)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    comm.Abort(1)

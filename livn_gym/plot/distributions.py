@@ -97,7 +97,7 @@ def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: 
         plain_numbers(axes.xaxis, axes.yaxis)
         axes.legend()
     else:
-        text = "no spikes" if not len(recording.spike_t) else f"none: no bin of {width:g} ms\nis without a spike"
+        text = "no spikes" if not len(recording.spikes[1]) else f"none: no bin of {width:g} ms\nis without a spike"
         axes.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=axes.transAxes)
     axes.set(xlabel="size of an avalanche (spikes)", ylabel="share at least so large")
     axes.set_title(f"Avalanches, {width:g} ms")

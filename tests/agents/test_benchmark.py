@@ -1,11 +1,15 @@
 """The benchmark on the Poisson fake, in this process; and once in processes of its own on the native engine."""
 
 import json
+import subprocess
+import sys
+import time
 from concurrent.futures import Future
 
 import numpy as np
 import pytest
 from fakes import use_poisson_backend
+from mpi import launch
 
 from livn_gym.agents import benchmark as bench
 from livn_gym.agents import report
@@ -174,3 +178,24 @@ def test_runs_in_processes_of_their_own(tmp_path):
     configs = json.loads((tmp_path / "configs.json").read_text())
     assert configs["livn/EI1-v0"]["ppo"]["steps"] == 256
     assert len(list((tmp_path / "runs").glob("livn-EI1-v0-ppo-*/model.zip"))) == 2
+
+
+@pytest.mark.slow
+def test_a_killed_benchmark_leaves_no_process(tmp_path):
+    command = [sys.executable, "-c", "from livn_gym.cli import main; main()", "benchmark", "--out", str(tmp_path)]
+    options = ["--tasks", "livn/EI1-v0", "--agents", "ppo", "--seeds", "1", "--steps", "10000000", "--processes", "1"]
+    process = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 120
+        while not list(tmp_path.glob("runs/*/config.json")):
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.2)
+        workers = launch.children(process.pid)
+        assert workers
+    finally:
+        process.kill()
+        process.wait()
+    end = time.monotonic() + 60
+    while left := launch.alive(workers):
+        assert time.monotonic() < end, left
+        time.sleep(0.1)
