@@ -1,4 +1,4 @@
-"""What ranks give: ``python benchmarks/mpi.py vector``, ``... culture``, ``... faults``; on an idle machine.
+"""What ranks give: ``python benchmarks/mpi.py vector``, ``samples``, ``culture`` or ``faults``, on an idle machine.
 
 Every rank has one core and one thread. Runs of one and of two ranks alternate; figures are ratios of medians.
 """
@@ -11,12 +11,13 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-COUNTS = (1, 8, 64)
+COUNTS = (1, 8, 32, 64)
 CULTURES = (
     ("native", "EI2", 10000.0),
     ("native", "EI3", 2000.0),
@@ -30,16 +31,16 @@ LIMIT_S = 600.0
 
 
 def launch(
-    ranks: int, *arguments: str, options: tuple[str, ...] = (), limit: float = LIMIT_S, script: str = ""
+    ranks: int, *arguments: str, options: tuple[str, ...] = (), limit: float = LIMIT_S, what: tuple[str, ...] = ()
 ) -> tuple[int, str, str]:
     """Run ``mpi_child.py`` over ranks; exit code, output, errors. A hang raises ``subprocess.TimeoutExpired``.
 
-    Another script is run by every rank.
+    ``what`` is run by every rank instead.
     """
     beside = Path(sys.executable).parent / "mpiexec"
     mpiexec = str(beside) if beside.exists() else "mpiexec"
     binding = ["--bind-to", "core"] if ranks <= (os.cpu_count() or 1) else ["--map-by", ":OVERSUBSCRIBE"]
-    what = [str(HERE / script)] if script else ["-m", "livn_gym.mpi", str(HERE / "mpi_child.py")]
+    what = what or ("-m", "livn_gym.mpi", str(HERE / "mpi_child.py"))
     command = [mpiexec, *options, "-n", str(ranks), *binding, sys.executable, *what]
     env = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     done = subprocess.run([*command, *arguments], env=env, capture_output=True, text=True, timeout=limit)
@@ -72,6 +73,32 @@ def vector(arguments: argparse.Namespace) -> None:
             f"{count:>4} {times[0]:10.2f} {times[1]:11.2f} {statistics.median(ratios):9.2f} ({pairs})"
             f"{shares[0]:14.1%} {shares[1]:8.1%}"
         )
+    weak = [a["32"]["step"] / b["64"]["step"] for a, b in zip(runs[1], runs[2], strict=True)]
+    print(f"weak scaling: 32 environments on one rank, 64 on two: efficiency {statistics.median(weak):.2f}")
+    print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+
+
+def samples(arguments: argparse.Namespace) -> None:
+    """``livn-gym sample`` on one rank and on two, from start to end: the same samples, and twice as many."""
+    many = arguments.samples
+    found: dict[tuple[int, int], list[float]] = {(1, many): [], (2, many): [], (2, 2 * many): []}
+    for _ in range(arguments.repeats):
+        for (ranks, count), seconds in found.items():
+            with tempfile.TemporaryDirectory() as folder:
+                plan = ("sample", "EI2", "--samples", str(count), "--shard", "32", "--out", f"{folder}/data")
+                start = time.perf_counter()
+                code, _, err = launch(ranks, *plan, what=("-c", "from livn_gym.cli import main; main()"))
+                seconds.append(time.perf_counter() - start)
+            if code:
+                sys.exit(err)
+    one, strong, weak = found.values()
+    for label, two in ((f"{many} samples on two", strong), (f"{2 * many} samples on two", weak)):
+        ratios = sorted(a / b for a, b in zip(one, two, strict=True))
+        pairs = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+        print(
+            f"{many} samples of EI2, 1 s each, on one rank {statistics.median(one):.1f} s; "
+            f"{label} {statistics.median(two):.1f} s: {statistics.median(ratios):.2f} ({pairs})"
+        )
     print(f"load of the machine: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
@@ -84,7 +111,7 @@ def culture(arguments: argparse.Namespace) -> None:
         runs: dict[int, list[dict[str, float]]] = {1: [], 2: []}
 
         def run(ranks: int, how: str, given: tuple[str, ...]) -> dict[str, float]:
-            code, out, err = launch(ranks, *given, how, script="mpi_culture_child.py", limit=10 * LIMIT_S)
+            code, out, err = launch(ranks, *given, how, what=(str(HERE / "mpi_culture_child.py"),), limit=10 * LIMIT_S)
             if code:
                 sys.exit(err)
             return printed(out)
@@ -155,6 +182,7 @@ BYTES_AN_ENV = 8 * (17 + 43)  # float64: a row of actions of EI2 and one of resu
 
 PARTS: dict[str, Callable[[argparse.Namespace], None]] = {
     "vector": vector,
+    "samples": samples,
     "culture": culture,
     "faults": faults,
     "model": model,
@@ -167,6 +195,7 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["vector"], choices=PARTS)
     parser.add_argument("--repeats", type=int, default=5, help="pairs of runs of one and two ranks")
     parser.add_argument("--steps", type=int, default=40, help="steps measured in a run")
+    parser.add_argument("--samples", type=int, default=256, help="samples of a dataset on one rank")
     parser.add_argument("--span", type=float, default=1.0, help="factor on the simulated time of cultures")
     parser.add_argument("--rounds", type=int, default=200, help="rounds of faults")
     parser.add_argument("--ranks", type=int, default=2, help="ranks of a round of faults")

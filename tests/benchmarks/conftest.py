@@ -1,0 +1,29 @@
+"""Scripts of benchmarks/ as modules; they are no package."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.fixture(scope="session")
+def script():
+    """The module of a script by its name."""
+    made = []
+    sys.path.insert(0, str(FOLDER))  # scripts import their neighbours, as when they are run
+
+    def load(name):
+        spec = importlib.util.spec_from_file_location(f"benchmark_script_{name}", FOLDER / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses look their module up
+        made.append(spec.name)
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    sys.path.remove(str(FOLDER))
+    for name in made:
+        del sys.modules[name]
