@@ -33,6 +33,11 @@ class Condition(ABC):
     def reset(self, np_random: np.random.Generator) -> None:
         """Begin an episode, before the culture settles, drawing from the environment's generator."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether it changes nothing in the run that comes: a loop whose conditions are all idle does not ask them."""
+        return False
+
     def parameters(self, time_ms: float) -> Mapping[str, float]:
         """Parameters of the culture (keys of ``Env.set_params``, the same at every call) for the run that comes.
 

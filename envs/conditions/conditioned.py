@@ -13,7 +13,7 @@ from livn_gym.stimulus import Stimulus
 
 
 class Conditioned:
-    """``Env.run`` of some cultures of a batch under the conditions of each; without conditions just that.
+    """``Env.run`` of some cultures of a batch under the conditions of each; just that while all are idle.
 
     Args:
         env: The cultures.
@@ -44,7 +44,7 @@ class Conditioned:
         Returns:
             What is heard, and what was delivered.
         """
-        if not any(self.conditions):
+        if all(condition.idle for own in self.conditions for condition in own):
             return self.env.run(duration_ms, stimulus, cultures=cultures), stimulus
         places = range(len(cultures))
         parts = [None if stimulus is None else stimulus[k] for k in places]

@@ -48,18 +48,20 @@ def serve(
     env_id, options = environment_of([agent], env_id, option)
     agents, name = shelf(agent, seed)
     session = LiveSession(env_id, agents, name, seed=seed, speed=speed or None, paused=paused, options=options)
+    server = LiveServer(session, host, port, origins=origin or [])  # a port that is taken ends it before anything runs
     before = signal.signal(signal.SIGTERM, _stop)
     try:
-        with session, LiveServer(session, host, port, origins=origin or []) as server:
+        with session, server:
             typer.echo(f"The culture can be seen at {server.url} ; Ctrl-C ends.")
-            while not session.wait(0.5):
+            while not session.wait(0.5) and server.failure is None:
                 pass
     except KeyboardInterrupt:
         typer.echo("Ended.")
     finally:
         signal.signal(signal.SIGTERM, before)
-    if session.failure is not None:
-        raise session.failure
+    for failure in (session.failure, server.failure):
+        if failure is not None:
+            raise failure
 
 
 def _stop(*_: Any) -> None:

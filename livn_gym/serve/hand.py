@@ -52,6 +52,11 @@ class HandStimulation(Condition):
         """Forget what was asked for."""
         self.hand.left.clear()
 
+    @property
+    def idle(self) -> bool:
+        """While nobody asks for anything, which then costs nothing."""
+        return not self.hand.left
+
     def stimulus(self, stimulus: Stimulus | None, duration_ms: float) -> Stimulus | None:
         """The agent's pulses, but for the channels that the person has taken.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http
 import logging
+import re
 import socket
 import threading
 from collections.abc import Sequence
@@ -16,9 +17,9 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from livn_gym.errors import BackendUnavailable, LivnError
+from livn_gym.errors import BackendUnavailable, InvalidInput, LivnError
 from livn_gym.serve import frames, messages
-from livn_gym.serve.session import LiveSession
+from livn_gym.serve.session import MAX_WAITING, LiveSession
 
 FRAMES_PER_S = 10
 """The most that a browser is sent."""
@@ -43,7 +44,8 @@ class LiveServer:
     """Shows a session to browsers; a context manager that serves in a thread until left.
 
     A WebSocket is accepted from pages of this server alone (the browser's ``Origin``), and from programs that send
-    no ``Origin``, as no browser does.
+    no ``Origin``, as no browser does. Requests that name another ``Host`` are refused, so that no foreign name which
+    is made to point here (DNS rebinding) can pass for this server.
 
     Args:
         session: What is shown, entered already.
@@ -53,12 +55,21 @@ class LiveServer:
 
     Raises:
         BackendUnavailable: The address cannot be listened on.
+        InvalidInput: An origin has another form.
+
+    Attributes:
+        port: What is listened on.
+        url: Of the page.
+        failure: What ended the thread, if anything did.
     """
 
     def __init__(
         self, session: LiveSession, host: str = "127.0.0.1", port: int = 8765, *, origins: Sequence[str] = ()
     ) -> None:
         self.session = session
+        for origin in origins:
+            if not re.fullmatch(r"https?://[^/\s]+", origin):
+                raise InvalidInput(f"An origin has the form http://name:port, got {origin!r}.")
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             self._socket = socket.create_server((host, port), family=family)
@@ -67,22 +78,25 @@ class LiveServer:
         self.port: int = self._socket.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
         self.url = f"http://{shown}:{self.port}/"
-        self._origins = [*(f"http://{name}:{self.port}" for name in dict.fromkeys((*_LOOPBACK, shown))), *origins]
+        place = "" if self.port == 80 else f":{self.port}"  # browsers leave out the usual port
+        own = [f"http://{name}{place}" for name in dict.fromkeys((*_LOOPBACK, shown))]
+        self._origins = list(dict.fromkeys((*own, *origins)))
+        self._hosts = list(dict.fromkeys(origin.partition("://")[2].lower() for origin in self._origins))
         folder = resources.files(__package__) / "page"
         self._files = {path: (folder.joinpath(name).read_bytes(), kind) for path, (name, kind) in _PAGE.items()}
         self._clients = 0
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._failure: BaseException | None = None
+        self.failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="livn_gym live server", daemon=True)
 
     def __enter__(self) -> Self:
         """Start, and wait until the page can be opened."""
         self._thread.start()
         self._ready.wait()
-        if self._failure is not None:
-            raise self._failure
+        if self.failure is not None:
+            raise self.failure
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -95,7 +109,7 @@ class LiveServer:
         try:
             asyncio.run(self._serve())
         except BaseException as error:
-            self._failure = error
+            self.failure = error
             _log.debug("The live server ended", exc_info=error)
         finally:
             self._socket.close()
@@ -111,10 +125,15 @@ class LiveServer:
         ) as server:
             self._ready.set()
             await self._stop.wait()
+            if self.session.wait(0.0):
+                await asyncio.sleep(2.0 / FRAMES_PER_S)  # so that every page hears why the loop ended
             server.close()
 
     def _page(self, connection: ServerConnection, request: Request) -> Response | None:
         """A file of the page; None lets the WebSocket's handshake go on."""
+        if [host.lower() for host in request.headers.get_all("Host")] not in [[host] for host in self._hosts]:
+            text = f"This server goes by {', '.join(self._hosts)} alone; livn-gym serve --origin adds names.\n"
+            return _response(http.HTTPStatus.FORBIDDEN, text.encode())
         path = request.path.partition("?")[0]
         if path == SOCKET_PATH:
             if self._clients < MAX_CLIENTS:
@@ -136,6 +155,8 @@ class LiveServer:
                 answers.add(answer)
                 answer.add_done_callback(answers.discard)
                 answer.add_done_callback(_report)
+                if len(answers) >= MAX_WAITING:  # whoever does not read its answers is not read either
+                    await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
         except ConnectionClosed:
             pass  # without a goodbye, as when a laptop is shut
         finally:

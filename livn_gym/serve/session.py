@@ -140,11 +140,11 @@ class LiveSession:
             self._error = f"{type(error).__name__}: {error}"
             _log.debug("The live loop ended", exc_info=error)
         finally:
+            self._publish("stopped")
             self._ended.set()
+            self._refuse_waiting()
             if self._env is not None:
                 self._env.close()
-            self._refuse_waiting()
-            self._publish("stopped")
 
     def _obey(self) -> bool:
         """Carry out the next command, if there is one before the next step is due; whether there was."""

@@ -85,7 +85,7 @@ def test_what_the_page_shows_at_first(page):
     assert page.evaluate("document.querySelector('#agent').value") == "constant"
     assert page.text("#pause") == "Resume"
     assert page.evaluate("document.querySelector('#veil').hidden") is True
-    assert "EXC 80" in page.text("#map-legend") and "INH 20" in page.text("#map-legend")
+    assert "EXC, 80 cells" in page.text("#map-legend") and "INH, 20 cells" in page.text("#map-legend")
     # cells, electrodes, raster and traces are there: an empty canvas has one or two colours
     assert colours(page, "#map") > 20 and colours(page, "#raster") > 5
     width, height, rows = pixels(shown(page, "first"))

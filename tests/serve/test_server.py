@@ -7,21 +7,24 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from fakes import PoissonBackend
 from typer.testing import CliRunner
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 import livn_gym
 from livn_gym.cli import app
-from livn_gym.errors import BackendUnavailable
+from livn_gym.errors import BackendUnavailable, InvalidInput
 from livn_gym.serve import frames, messages
 from livn_gym.serve.server import MAX_CLIENTS, LiveServer
+from livn_gym.serve.session import MAX_WAITING
 
 PAGE = Path(livn_gym.__file__).parent / "serve" / "page"
 
@@ -53,9 +56,9 @@ def frame(socket, wanted=lambda header: True):
             return header
 
 
-def get(server, path, method="GET"):
+def get(server, path, **headers):
     connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
-    connection.request(method, path)
+    connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
     body = answer.read()
     connection.close()
@@ -138,6 +141,22 @@ def test_pages_of_other_origins_are_refused(server, origin):
     with pytest.raises(InvalidStatus) as caught, client(server, origin=origin):
         pass
     assert caught.value.response.status_code == 403
+    assert b"Origin" in caught.value.response.body
+
+
+@pytest.mark.parametrize("path", ["/", "/socket"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1.evil.example:{port}", ""]
+)
+def test_foreign_names_that_point_here_are_refused(server, path, host):
+    status, _, body = get(server, path, Host=host.format(port=server.port))
+    assert status == 403
+    assert f"127.0.0.1:{server.port}, localhost:{server.port}" in body.decode() and "--origin" in body.decode()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
+def test_its_own_names_are_served(server, host):
+    assert get(server, "/", Host=f"{host}:{server.port}")[0] == 200
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -150,6 +169,10 @@ def test_further_origins_can_be_named(session):
     with LiveServer(session, port=0, origins=["http://lab.example:80"]) as server:
         with client(server, origin="http://lab.example:80") as page:
             assert ask(page, {"type": "pause"})["type"] == "done"
+        assert get(server, "/", Host="lab.example:80")[0] == 200
+    for wrong in ("lab.example", "http://lab.example/page", "*"):
+        with pytest.raises(InvalidInput, match="http://name:port"):
+            LiveServer(session, port=0, origins=[wrong])
 
 
 def test_it_listens_on_the_loopback_alone(server):
@@ -173,6 +196,43 @@ def test_a_browser_that_does_not_read_holds_nobody_up(server):
                 skipped += 1
             since = numbers[-1] if numbers else since
         assert skipped >= 1, "what it missed is not queued"
+
+
+def test_two_pages_see_the_same_and_both_act(server):
+    with client(server) as one, client(server) as other:
+        assert ask(one, {"type": "step"})["type"] == "done"
+        assert frame(other, lambda header: header["step"] == 1)["steps"]["reward"][-1] < 0
+        assert ask(other, {"type": "agent", "name": "random"})["type"] == "done"
+        assert frame(one, lambda header: header["agent"] == "random")["step"] == 1
+
+
+def test_a_page_that_asks_faster_than_the_loop_answers_is_read_no_faster(server, monkeypatch):
+    go, run = threading.Event(), PoissonBackend.run
+    monkeypatch.setattr(PoissonBackend, "run", lambda *given: (go.wait(30), run(*given))[1])
+    with client(server) as page:
+        for ref in range(3 * MAX_WAITING):
+            page.send(json.dumps({"type": "pause" if ref else "step", "ref": ref}))
+        go.set()
+        answers = []
+        while len(answers) < 3 * MAX_WAITING:
+            answer = page.recv(timeout=60)
+            if isinstance(answer, str) and "ref" in json.loads(answer):
+                answers.append(json.loads(answer))
+    assert {answer["type"] for answer in answers} == {"done"}, "none was dropped for being one too many"
+    assert sorted(answer["ref"] for answer in answers) == list(range(3 * MAX_WAITING))
+
+
+def test_the_page_hears_why_the_loop_ended(server, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("a fault of ours")
+
+    with client(server) as page:
+        assert ask(page, {"type": "pause"})["type"] == "done"
+        monkeypatch.setattr(PoissonBackend, "run", fail)
+        page.send(json.dumps({"type": "step"}))
+        assert server.session.wait(30)
+        server._loop.call_soon_threadsafe(server._stop.set)
+        assert "a fault of ours" in frame(page, lambda header: header["status"] == "stopped")["error"]
 
 
 def test_so_many_pages_and_no_more(server):
@@ -241,6 +301,29 @@ def test_the_command_serves_until_it_is_stopped(ending, tmp_path):
         finally:
             process.kill()
     assert (process.returncode, out, err) == (0, "Ended.\n", "")
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_fault_of_the_loop_ends_the_command(debug, tmp_path):
+    broken = (
+        "from livn_gym.cli import main\nfrom livn_gym.serve.session import LiveSession\n"
+        "def fail(*_): raise RuntimeError('a fault of ours')\nLiveSession._step = fail\nmain()"
+    )
+    flags = ["--debug"] if debug else []
+    command = [sys.executable, "-c", broken, *flags, "serve", "livn/EI1-v0", "--port", "0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "can be seen at" in done.stdout
+    assert "RuntimeError: a fault of ours" in done.stderr
+    assert ("in fail" in done.stderr) is debug, "where it happened, as everywhere only with --debug"
+    assert debug or len(done.stderr.splitlines()) == 1
+
+
+def test_a_taken_port_ends_the_command_with_one_line(server, tmp_path):
+    main = "from livn_gym.cli import main; main()"
+    command = [sys.executable, "-c", main, "serve", "livn/EI1-v0", "--port", str(server.port)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"port {server.port}: Address already in use" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_messages_are_smaller_than_what_ends_a_connection():

@@ -130,14 +130,30 @@ def test_the_hand_takes_a_channel_from_the_agent_and_leaves_the_others():
         agent = PulseAmplitude()(env, 200.0, np.zeros(16))  # 7.5 uA everywhere
         hand = Hand()
         condition = HandStimulation(env, hand=hand)
-        assert condition.stimulus(agent, 200.0) is agent
+        assert condition.idle and condition.stimulus(agent, 200.0) is agent
         hand.press([5], 15.0, 1)
+        assert not condition.idle
         charge = condition.stimulus(agent, 200.0).charge_nC()
         assert charge[5] == pytest.approx(4 * 2 * 3.0)
         assert np.allclose(np.delete(charge, 5), 4 * 2 * 1.5)
         hand.press([5], 15.0, 1)
         with pytest.raises(InvalidInput, match="pulses"):
             condition.stimulus(Stimulus(np.zeros((4, 16)), 1.0, "electrode"), 200.0)
+
+
+def test_an_idle_hand_changes_nothing_and_what_comes_after_it_is_as_without(fake):
+    plain = gym.make("livn/EI2-v0", **SHORT)
+    hand = Hand()
+    held = gym.make("livn/EI2-v0", conditions=[{"name": HandStimulation, "hand": hand}], **SHORT)
+    action = np.full(16, -0.4, np.float32)
+    with plain, held:
+        assert np.array_equal(plain.reset(seed=1)[0], held.reset(seed=1)[0])
+        for _ in range(3):
+            ours, theirs = held.step(action), plain.step(action)
+            assert np.array_equal(ours[0], theirs[0]) and ours[1] == theirs[1]
+        hand.press([5], 15.0, 1)
+        assert held.step(action)[4]["charge_nC"] > plain.step(action)[4]["charge_nC"]
+        assert held.step(action)[4]["charge_nC"] == plain.step(action)[4]["charge_nC"]
 
 
 def test_another_task_is_another_scene_and_keeps_the_agent(session):

@@ -4,9 +4,9 @@ import * as draw from "./draw.js";
 const $ = id => document.getElementById(id);
 const LABELS = {
   rate_hz: "rate, this step (Hz)", rate_1s_hz: "rate, last second (Hz)", target_hz: "target (Hz)", error_hz: "error, last second (Hz)",
-  error_step_hz: "error, this step (Hz)", charge_nC: "charge, this step (nC)", charge_fraction: "charge, of most (%)", time_ms: "time (s)",
+  error_step_hz: "error, this step (Hz)", charge_nC: "charge, this step (nC)", charge_fraction: "of highest charge (%)", time_ms: "time (s)",
 };
-let socket = null, scene = null, frame = null, hover = -1, dirty = false, ref = 0, missed = 0;
+let socket = null, scene = null, frame = null, hover = -1, dirty = false, ref = 0, missed = 0, ending = "";
 let data = empty();
 
 function empty() {
@@ -23,12 +23,12 @@ function send(message) {
 function connect() {
   socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket`);
   socket.binaryType = "arraybuffer";
-  socket.onopen = () => { missed = 0; };
+  socket.onopen = () => { missed = 0; ending = ""; };
   socket.onmessage = event => {
     if (typeof event.data !== "string") return takeFrame(event.data);
     const message = JSON.parse(event.data);
     if (message.type === "scene") takeScene(message);
-    else if (message.type === "status") veil(message.error ? `It stopped: ${message.error}` : `Building ${message.id}. The first time takes some seconds to compile.`);
+    else if (message.type === "status") message.error ? end(message.error) : veil(`Building ${message.id}. The first time takes some seconds to compile.`);
     else if (message.type === "error") { notice(message.message, "error"); controls(true); }
     else if (message.note) notice(message.note, "note");
     else $("notice").hidden = true;  // what was said before has been dealt with
@@ -36,9 +36,8 @@ function connect() {
   socket.onclose = () => {
     missed += 1;
     badge("stopped", "no connection");
-    veil("No connection to the culture. Is livn-gym serve still running? Trying again ...");
+    veil(`${ending || "No connection to the culture. Is livn-gym serve still running?"} Trying again ...`);
     controls(false);
-    scene = null;
     setTimeout(connect, Math.min(5000, 500 * missed));
   };
 }
@@ -98,7 +97,7 @@ function show() {
   const busy = frame.status === "building" || frame.status === "settling";
   badge(frame.status, frame.status);
   if (busy && (frame.status === "building" || frame.id !== scene.id)) veil(`Building ${frame.id}. The first time takes some seconds to compile.`);
-  else if (frame.status === "stopped") veil(`It stopped: ${frame.error || "the program has ended."}`);
+  else if (frame.status === "stopped") end(frame.error || "the program has ended");
   else $("veil").hidden = true;
   if (frame.error && frame.status !== "stopped") notice(frame.status === "paused" ? `Paused: ${frame.error}` : frame.error, "error");
   controls(frame.status !== "building" && frame.status !== "stopped");
@@ -130,7 +129,7 @@ function numbers() {
   const wall = data.wall.filter(v => v > 0).slice(-20), mean = wall.reduce((a, b) => a + b, 0) / (wall.length || 1);
   const rows = [
     ["episode", frame.episode], ["step", scene.max_steps ? `${frame.step} of ${scene.max_steps}` : frame.step], ["seed", frame.seed],
-    [`wall time of ${scene.step_ms} ms`, wall.length ? `${mean.toFixed(1)} ms` : "–"],
+    ["computing a step", wall.length ? `${mean.toFixed(1)} of ${scene.step_ms} ms` : "–"],
     ...Object.entries(frame.info).map(([name, v]) => [LABELS[name] || name.replaceAll("_", " "), v === null ? "–" : name === "time_ms" ? (v / 1000).toFixed(1) : name === "charge_fraction" ? (100 * v).toFixed(1) : +v.toPrecision(4)]),
   ];
   const list = $("numbers");
@@ -145,7 +144,7 @@ function numbers() {
 }
 
 function legend() {
-  const names = scene.populations.map((p, k) => `${k ? "▲" : "●"} ${p.name} ${p.stop - p.start}`).join("   ");
+  const names = scene.populations.map((p, k) => `${k ? "▲" : "●"} ${p.name}, ${p.stop - p.start} cells`).join("   ");
   const box = $("map-legend");
   box.replaceChildren(...[names, "cell, last second 0|30 Hz", "electrode, charge 0|100 %"].map((text, i) => {
     const span = document.createElement("span"), [left, right] = text.split("|");
@@ -175,6 +174,7 @@ function fill(select, values, chosen, name) {
 
 function badge(kind, text) { $("status").className = `badge ${kind}`; $("status").textContent = text; }
 function veil(text) { $("veil").hidden = false; $("veil-text").textContent = text; }
+function end(why) { ending = `It stopped: ${why}.`; veil(ending); }
 function notice(text, kind) { $("notice").hidden = false; $("notice").className = kind; $("notice-text").textContent = text; if (frame) { $("agent").value = frame.agent; $("task").value = frame.id; } }
 function controls(on) { for (const id of ["task", "agent", "pause", "step", "speed", "reset"]) $(id).disabled = !on; }
 function outputs() { $("amplitude-value").textContent = `${(+$("amplitude").value).toFixed(1)} µA`; $("strength-value").textContent = (+$("strength").value).toFixed(2); }

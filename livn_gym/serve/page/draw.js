@@ -134,7 +134,7 @@ function axes(g, w, h, from, to, label) {
     g.lineTo(x, h - BOTTOM);
     g.stroke();
     g.fillStyle = QUIET;
-    if (x < w - 22) g.fillText(String(+t.toFixed(3)) + (Math.abs(t) < 1e-9 ? " s" : ""), x, h - 4);
+    if (x < w - 22) g.fillText(`${+t.toFixed(3)} s`, x, h - 4);
   }
   g.strokeStyle = "#b7c0ca";
   g.strokeRect(LEFT, TOP, w - LEFT - RIGHT, h - TOP - BOTTOM);
