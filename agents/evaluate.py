@@ -109,12 +109,12 @@ def measure_of(env_id: str) -> str:
     return "" if task is None else str(config.load("tasks", task).get("benchmark", {}).get("measure", ""))
 
 
-def score(episodes: Sequence[Episode], measure: str) -> Score:
+def score(episodes: Sequence[Episode], measure: str = "") -> Score:
     """Means over episodes.
 
     Args:
         episodes: At least one.
-        measure: Name in info whose mean over the steps is the effect, see ``measure_of``.
+        measure: Name in info whose mean over the steps is the effect, see ``measure_of``; without it there is none.
     """
     returns = [episode.total_reward for episode in episodes]
     deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else np.nan
