@@ -29,9 +29,11 @@ def intervals(path: str | Path, tables: Mapping[str, Mapping[str, NDArray[np.flo
     lines = -(-len(tables) // columns)
     figure, grid = _figure(4.2 * columns, 2.6 * lines, lines, columns)
     panels = np.atleast_1d(grid).ravel()
+    names = list(dict.fromkeys(name for agents in tables.values() for name in agents))
+    colours = {name: COLOURS[k % len(COLOURS)] for k, name in enumerate(names)}
     for axes, (task, agents) in zip(panels, tables.items(), strict=False):
-        for line, (value, low, high) in enumerate(agents.values()):
-            colour = COLOURS[line % len(COLOURS)]
+        for line, (name, (value, low, high)) in enumerate(agents.items()):
+            colour = colours[name]
             axes.plot([low, high], [line, line], color=colour, linewidth=6, alpha=0.35, solid_capstyle="butt")
             axes.plot(value, line, marker="|", markersize=12, markeredgewidth=2.5, color=colour)
         axes.set_yticks(range(len(agents)), list(agents))
