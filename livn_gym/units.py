@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from numbers import Integral, Real
 
+import numpy as np
+
 from livn_gym.errors import InvalidInput
 
 NS_TO_US = 1e-3
@@ -38,6 +40,23 @@ def finite(name: str, value: object, *, minimum: float | None = None, above: flo
     if above is not None and number <= above:
         raise InvalidInput(f"{name} must be greater than {above:g}, got {number:g}.")
     return number
+
+
+def finite_range(
+    name: str, value: object, *, maximum: float, minimum: float | None = None, above: float | None = None
+) -> tuple[float, float]:
+    """Return ``value``, a number or a (low, high) pair, as a pair that rises, or raise.
+
+    Raises:
+        InvalidInput: It is neither, falls, or is out of range (``minimum`` and ``above`` as of ``finite``).
+    """
+    pair = [value, value] if np.ndim(value) == 0 else list(value)  # type: ignore[call-overload, arg-type]
+    if len(pair) != 2:
+        raise InvalidInput(f"{name} must be a number or a (low, high) range, got {value!r}.")
+    low, high = (finite(name, limit, minimum=minimum, above=above) for limit in pair)
+    if not low <= high <= maximum:
+        raise InvalidInput(f"{name} must rise and not exceed {maximum:g}, got {value!r}.")
+    return low, high
 
 
 def whole_number(name: str, value: object, *, minimum: int = 1) -> int:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
-from livn_gym.errors import InvalidInput, unknown_name
-from livn_gym.units import finite
+from livn_gym.errors import unknown_name
+from livn_gym.units import finite, finite_range
 
 MAX_TARGET_HZ = 100.0
 """Bound of the target's place in the observation; the published culture at its strongest stays below it."""
@@ -61,7 +61,7 @@ class RateTracking(Task):
         charge_cost: float,
     ) -> None:
         super().__init__(env)
-        self.range_hz = _range(target_hz)
+        self.range_hz = finite_range("target_hz", target_hz, above=0.0, maximum=MAX_TARGET_HZ)
         if shape not in (*SHAPES, "mixed"):
             raise unknown_name("shape", shape, (*SHAPES, "mixed"))
         self.shape = shape
@@ -128,13 +128,3 @@ class RateTracking(Task):
             self._levels.append(float(self._rng.uniform(*self.range_hz)))
         first, second = self._levels[index : index + 2]
         return first + (second - first) * (periods - index) if self._now == "ramp" else first
-
-
-def _range(target_hz: float | Sequence[float]) -> tuple[float, float]:
-    pair = [target_hz, target_hz] if np.ndim(target_hz) == 0 else list(target_hz)  # type: ignore[arg-type]
-    if len(pair) != 2:
-        raise InvalidInput(f"target_hz must be a rate or a (low, high) range in Hz, got {target_hz!r}.")
-    low, high = (finite("target_hz", value, above=0.0) for value in pair)
-    if not low <= high <= MAX_TARGET_HZ:
-        raise InvalidInput(f"target_hz must rise and not exceed {MAX_TARGET_HZ:g} Hz, got {target_hz!r}.")
-    return low, high

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.errors import InvalidInput
-from livn_gym.units import finite, whole_number
+from livn_gym.units import finite, finite_range, whole_number
 
 
 class ResponseClamp(Task):
@@ -76,7 +76,7 @@ class ResponseClamp(Task):
         if count > self.system.num_neurons:
             raise InvalidInput(f"cells must be at most {self.system.num_neurons}, got {count}.")
         self.window_ms = finite("window_ms", window_ms, above=0.0)
-        self.range = _range(target)
+        self.range = finite_range("target", target, minimum=0.0, maximum=1.0)
         self.period_ms = finite("period_ms", period_ms, above=0.0)
         away = self.system.electrodes[:, None] - self.system.positions[None]
         self.near: NDArray[np.int64] = np.argsort((away**2).sum(axis=2), axis=1, kind="stable")[:, :count]
@@ -140,13 +140,3 @@ class ResponseClamp(Task):
             "error_step": self._error,
             "electrode": float(self.electrode),
         }
-
-
-def _range(target: float | Sequence[float]) -> tuple[float, float]:
-    pair = [target, target] if np.ndim(target) == 0 else list(target)  # type: ignore[arg-type]
-    if len(pair) != 2:
-        raise InvalidInput(f"target must be a share or a (low, high) range, got {target!r}.")
-    low, high = (finite("target", value, minimum=0.0) for value in pair)
-    if not low <= high <= 1.0:
-        raise InvalidInput(f"target must rise within 0 ... 1, got {target!r}.")
-    return low, high
