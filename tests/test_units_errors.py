@@ -49,17 +49,15 @@ def test_whole_steps_takes_a_float32_duration():
     assert whole_steps("duration", np.float32(0.1), 0.025) == 4
 
 
-@pytest.mark.parametrize("given", [0.5, np.float32(0.5), (0.5, 0.5), [0.5, 0.5], np.array([0.5, 0.5])])
-def test_a_range_is_a_number_or_a_pair(given):
-    assert finite_range("share", given, minimum=0.0, maximum=1.0) == (0.5, 0.5)
+@pytest.mark.parametrize("value", [0.5, np.float32(0.5), (0.5, 0.5), [0.5, 0.5], np.array([0.5, 0.5])])
+def test_a_range_is_a_number_or_a_pair(value):
+    assert finite_range("share", value, minimum=0.0, maximum=1.0) == (0.5, 0.5)
 
 
-@pytest.mark.parametrize(
-    "given", [(0.6, 0.5), (0.5, 1.1), (-0.1, 0.5), (0.1, 0.2, 0.3), "ab", (0.1, float("nan")), None]
-)
-def test_other_ranges_are_refused_by_name(given):
+@pytest.mark.parametrize("value", [(0.6, 0.5), (0.5, 1.1), (-0.1, 0.5), (0.1, 0.2, 0.3), "ab", (0.1, math.nan), None])
+def test_other_ranges_are_refused_by_name(value):
     with pytest.raises(InvalidInput, match="share"):
-        finite_range("share", given, minimum=0.0, maximum=1.0)
+        finite_range("share", value, minimum=0.0, maximum=1.0)
 
 
 def test_whole_steps_refuses_too_short_negative_and_nan():
