@@ -55,7 +55,9 @@ class Target:
         return f">= {self.low:g}" if self.high is None else f"{self.low:g} ... {self.high:g}"
 
     def holds(self, value: float) -> bool:
-        """Whether a value lies in the band; NaN does not."""
+        """Whether a value lies in the band, whose ends belong to it; NaN does not."""
+        if any(end is not None and math.isclose(value, end) for end in (self.low, self.high)):
+            return True  # a mean that equals the end but for rounding
         above = self.low is None or value >= self.low
         return above and (self.high is None or value <= self.high) and not math.isnan(value)
 
@@ -76,7 +78,7 @@ class Target:
         if goal is None or goal == end:
             return 0.0 if self.holds(value) else min(1.0 + abs(value - end) / max(abs(end), 1e-9), WORST_MISS)
         off = (value - goal) / (end - goal)
-        return min(max(off, 0.0), WORST_MISS)
+        return min(max(off, 0.0), 1.0 if self.holds(value) else WORST_MISS)
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,15 @@ def test_within_the_band_a_miss_is_at_most_1(value):
     assert (FULL.miss(value) <= 1.0) == FULL.holds(value)
 
 
+def test_an_end_belongs_to_the_band_whatever_the_rounding_of_a_mean():
+    counts = [2] * 6 + [1] * 6  # 18 bursts in 12 cultures of 30 s
+    mean = sum(count / 30.0 for count in counts) / 12
+    assert mean < 0.05, "else this shows nothing"
+    target = Target("g", low=0.05, high=0.2)
+    assert target.holds(mean) and target.miss(mean) == 1.0
+    assert not target.holds(0.0499999)
+
+
 def test_a_wish_is_off_and_not_missed():
     assert FULL.verdict(6.0) == "MISSED"
     assert Target("g", low=2.0, gating=False).verdict(1.0) == "off"
