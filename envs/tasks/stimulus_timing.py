@@ -15,6 +15,10 @@ from livn_gym.units import finite, whole_number
 LONGEST_S = 10.0
 """Longest time since a burst that is told apart, s."""
 
+PULSE_ABOVE = 0.5
+"""A pulse is given where the action is larger. Uniform chance then waits a second, four steps, in one trial of three and sees
+what waiting is worth; above 0 it would in one of sixteen."""
+
 
 class StimulusTiming(Task):
     """A trial begins with a burst or a pulse; the agent waits, then gives one pulse, whose response ends the trial.
@@ -22,9 +26,10 @@ class StimulusTiming(Task):
     The longer it waits the more the synapses recover and the larger the response, but the likelier a burst of the
     culture's own comes first. Such an interruption ends the trial as well, without reward.
 
-    **What acts**: one number: above 0 the pulse is given at the beginning of the step, else the agent waits. Electrode
-    and amplitude are fixed. **What is seen**: the decoded recording of the last step and of the last second, the time
-    since the last burst or pulse, and whether the last step was a pulse or an interruption.
+    **What acts**: one number: above 0.5 the pulse is given at the beginning of the step, else the agent waits. Electrode
+    and amplitude are fixed. **What is seen**: the decoded recording of the last step and of the last second, the share
+    of the trials that is left (what is still to be earned hangs on it), the time since the last burst or pulse, and
+    whether the last step was a pulse or an interruption.
 
     **Reward**: in a step with a pulse the number of spikes of a cell in that step by ``full_response``, else 0; a pulse
     into a burst that was under way earns nothing. An episode terminates after ``trials`` trials, so that haste earns
@@ -75,7 +80,7 @@ class StimulusTiming(Task):
 
     def command(self, action: NDArray) -> NDArray:
         """A pulse of the electrode, or silence."""
-        self._pulse = bool(action[0] > 0)
+        self._pulse = bool(action[0] > PULSE_ABOVE)
         low, high = self._commands.low, self._commands.high
         command = low.copy()
         if self._pulse:
@@ -87,12 +92,18 @@ class StimulusTiming(Task):
         self._begin()
 
     def observation_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """0 ... 10 s, and 0 or 1 twice."""
-        return np.zeros(3), np.array([LONGEST_S, 1.0, 1.0])
+        """0 ... 1, 0 ... 10 s, and 0 or 1 twice."""
+        return np.zeros(4), np.array([1.0, LONGEST_S, 1.0, 1.0])
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Time since the last burst or pulse, s; whether the last step was a pulse, an interruption ``[3]``."""
-        return np.array([min(LONGEST_S, self._since_s), float(self._pulse), float(self._interrupted)])
+        """Share of trials left; time since the last burst or pulse, s; was it a pulse, an interruption ``[4]``."""
+        left = 1.0 - min(1.0, self._over / self.trials)
+        return np.array([left, min(LONGEST_S, self._since_s), float(self._pulse), float(self._interrupted)])
+
+    @property
+    def _over(self) -> int:
+        """Trials of the episode that have ended."""
+        return self._pulses + self._interruptions
 
     def score(self, measurement: Measurement) -> tuple[float, bool]:
         """The response to a pulse; terminated after the last trial."""
@@ -112,8 +123,7 @@ class StimulusTiming(Task):
             self._since_s += step_ms / 1e3
         self._pulses += self._pulse
         self._interruptions += self._interrupted
-        ended = self._pulses + self._interruptions >= self.trials
-        return self._response / self.full_response, ended
+        return self._response / self.full_response, self._over >= self.trials
 
     def info(self, measurement: Measurement) -> dict[str, float]:
         """Response of the step, spikes of a cell; interruptions in it; trials of the episode so far."""
@@ -121,5 +131,5 @@ class StimulusTiming(Task):
             "response": self._response,
             "pulse": float(self._pulse),
             "interruptions": float(self._interrupted),
-            "trials": float(self._pulses + self._interruptions),
+            "trials": float(self._over),
         }

@@ -129,6 +129,8 @@ def _intervals(axes: Any, observation: Observation) -> None:
 
 def _avalanches(axes: Any, observation: Observation) -> None:
     plot.avalanches(observation.rest, bin_ms=AVALANCHE_BIN_MS, ax=axes)
+    if axes.lines:  # they fall from the upper left to the lower right
+        axes.legend(fontsize=6.5, frameon=False, loc="upper right", handlelength=1.2, borderaxespad=0.0)
     _title(axes, f"Avalanches, {AVALANCHE_BIN_MS:g} ms")
 
 
@@ -205,7 +207,7 @@ def _map(figure: Any, axes: Any, observation: Observation, which: int) -> None:
     axes.set_aspect("equal")
     axes.set(xlabel="um")
     figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03).ax.tick_params(labelsize=7)
-    _title(axes, f"Evoked Hz, electrode {electrodes[row]} at {observation.protocol.max_uA:g} uA")
+    _title(axes, f"Hz by electrode {electrodes[row]}, {observation.protocol.max_uA:g} uA")
 
 
 def _verdicts(axes: Any, report: Report | None) -> None:
@@ -221,6 +223,6 @@ def _verdicts(axes: Any, report: Report | None) -> None:
         y = 1.0 - k * 0.045
         colour = {"ok": "black", "off": "#9a6a00", "MISSED": "#b00000"}[verdict]
         axes.text(0.0, y, MEASURES[name].label, fontsize=7.5, va="top", color=colour)
-        text = f"{value:.3g} {MEASURES[name].unit}; {target.band}: {verdict}"
+        text = f"{value:.3g} {MEASURES[name].unit}".rstrip() + f"; {target.band}: {verdict}"
         axes.text(1.0, y - 0.018, text, fontsize=7.5, va="top", ha="right", color=colour)
     axes.set(xlim=(0, 1), ylim=(0, 1))

@@ -96,10 +96,10 @@ def test_timing_rewards_the_response_and_counts_trials(create, recorded):
     silence = task.command(np.array([-0.2]))
     assert (silence == -1.0).all()
     assert task.score(step(recorded, 1, [5.0] * 5, 250.0)) == (0.0, False)
-    assert task.observe(None) == pytest.approx([0.25, 0.0, 0.0])
-    task.command(np.array([0.0]))
+    assert task.observe(None) == pytest.approx([1.0, 0.25, 0.0, 0.0])
+    task.command(np.array([0.5]))  # not above, so it waits
     assert task.score(step(recorded, 2, [5.0, 70.0, 70.0, 5.0, 5.0], 250.0)) == (0.0, False)  # an interruption
-    assert task.observe(None) == pytest.approx([0.0, 0.0, 1.0])
+    assert task.observe(None) == pytest.approx([2 / 3, 0.0, 0.0, 1.0])
     pulse = task.command(np.array([0.7]))
     assert pulse[5] == 1.0 and (np.delete(pulse, 5) == -1.0).all()
     reward, ended = task.score(step(recorded, 3, [80.0, 80.0, 40.0, 0.0, 0.0], 250.0))
@@ -107,6 +107,7 @@ def test_timing_rewards_the_response_and_counts_trials(create, recorded):
     assert task.info(None) == {"response": pytest.approx(10.0), "pulse": 1.0, "interruptions": 0.0, "trials": 2.0}
     task.command(np.array([-1.0]))
     assert task.score(step(recorded, 4, [80.0, 0.0, 0.0, 0.0, 0.0], 250.0)) == (0.0, True)
+    assert task.observe(None) == pytest.approx([0.0, 0.0, 0.0, 1.0])
 
 
 @pytest.mark.parametrize(
