@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Demonstration, Measurement, Task
 from livn_gym.errors import InvalidInput
-from livn_gym.units import finite
+from livn_gym.units import finite, whole_number
 
 MAX_TARGET_HZ = 10_000.0
 """Bound of the targets in the observation; a channel hears some ten to forty cells, of 100 Hz at their strongest."""
+
+PATTERN_SEED = 77
+"""Of the hidden commands, the same for every culture and environment."""
 
 WEAKEST = 0.3
 """Share of the range that an active channel of the hidden command has at least; less evokes nothing."""
@@ -21,10 +24,11 @@ WEAKEST = 0.3
 class PatternTracking(Task):
     """Spatial control: each channel has a target rate, and one channel's pulses reach its neighbours' cells.
 
-    **Targets** are what the culture itself has just shown. At every reset a hidden command is drawn: 1 to
-    ``most_active`` of the channels, each at 0.3 ... 1 of its range, silence on the others. The culture gets it for
+    **Targets** are what the culture itself has just shown. At every reset one of ``patterns`` hidden commands is chosen:
+    1 to ``most_active`` of the channels, each at 0.3 ... 1 of its range, silence on the others. The culture gets it for
     ``demonstration_ms``; the channels' mean rates after the first second are the targets. Then the culture settles
     unstimulated, and the episode begins. So there is always a command that meets the targets, whatever the graph.
+    The commands are the same in every environment; with 0 patterns every reset draws one that was never there.
 
     **What acts**: the encoding's own inputs, by default one pulse amplitude a channel. **What is seen**: the channels'
     rates in the last step and in the last second, and their targets.
@@ -35,6 +39,7 @@ class PatternTracking(Task):
 
     Args:
         env: The cultures.
+        patterns: How many hidden commands there are; 0 for a new one at every reset.
         most_active: Channels of the hidden command that are active at most.
         demonstration_ms: How long the hidden command runs, over a second, ms.
         floor_hz: Targets below it count as it in the relative error: a channel of one or two cells is mostly noise, Hz.
@@ -49,9 +54,17 @@ class PatternTracking(Task):
     """
 
     def __init__(
-        self, env: Env, *, most_active: int, demonstration_ms: float, floor_hz: float, charge_cost: float
+        self,
+        env: Env,
+        *,
+        patterns: int,
+        most_active: int,
+        demonstration_ms: float,
+        floor_hz: float,
+        charge_cost: float,
     ) -> None:
         super().__init__(env)
+        self.patterns = whole_number("patterns", patterns, minimum=0)
         self.channels = env.io.num_channels
         if isinstance(most_active, bool) or most_active not in range(1, self.channels + 1):
             raise InvalidInput(f"most_active must be a whole number in 1 ... {self.channels}, got {most_active!r}.")
@@ -70,7 +83,9 @@ class PatternTracking(Task):
         return commands
 
     def reset(self, np_random: np.random.Generator) -> None:
-        """Draw the hidden command."""
+        """Choose the hidden command."""
+        if self.patterns:
+            np_random = np.random.default_rng([PATTERN_SEED, int(np_random.integers(self.patterns))])
         active = np_random.choice(self.channels, np_random.integers(1, self.most_active + 1), replace=False)
         share = np.zeros(self.channels)
         share[active] = np_random.uniform(WEAKEST, 1.0, len(active))

@@ -10,16 +10,25 @@ from livn_gym.envs import tasks
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import InvalidInput
 
-OPTIONS = {"most_active": 4, "demonstration_ms": 4000.0, "floor_hz": 10.0, "charge_cost": 0.05}
+OPTIONS = {"patterns": 0, "most_active": 4, "demonstration_ms": 4000.0, "floor_hz": 10.0, "charge_cost": 0.05}
 COMMANDS = spaces.Box(-1.0, 1.0, (16,), np.float32)
 
 
 @pytest.fixture
-def task(fake):
+def create(fake):
     with livn_gym.make("EI2") as env:
-        task = tasks.create("pattern_tracking", env, **OPTIONS)
-        task.action_space(COMMANDS)
-        yield task
+
+        def create(**options):
+            task = tasks.create("pattern_tracking", env, **(OPTIONS | options))
+            task.action_space(COMMANDS)
+            return task
+
+        yield create
+
+
+@pytest.fixture
+def task(create):
+    return create()
 
 
 def measured(step, second, charge_fraction=0.0):
@@ -39,6 +48,23 @@ def test_hidden_commands_have_few_active_channels(task):
     # 100 expected of each number, a binomial's standard deviation is 8.7; every channel is missed with p < 1e-20
     assert [counts.count(k) for k in (1, 2, 3, 4)] == pytest.approx([100] * 4, abs=5 * 8.7)
     assert used == set(range(16))
+
+
+def drawn(task, seed, count):
+    """The hidden commands of so many resets."""
+    rng, found = np.random.default_rng(seed), set()
+    for _ in range(count):
+        task.reset(rng)
+        found.add(tuple(task.demonstration().command))
+    return found
+
+
+def test_the_hidden_commands_are_a_few_that_every_environment_shares(create):
+    first = drawn(create(patterns=8), 0, 200)  # one of eight is missed with p < 1e-10
+    assert len(first) == 8
+    assert drawn(create(patterns=8), 1, 200) == first
+    assert drawn(create(patterns=3), 1, 200) < first
+    assert len(drawn(create(patterns=0), 0, 200)) == 200
 
 
 def test_the_reward_is_the_mean_of_the_channels_relative_errors_and_the_cost_of_charge(task):
@@ -68,6 +94,7 @@ def test_targets_stay_within_their_bounds(task):
     [
         *(("most_active", value) for value in (0, 17, 2.5, True)),
         ("demonstration_ms", 1000.0),
+        *(("patterns", value) for value in (-1, 2.5, True)),
         ("floor_hz", 0.0),
         ("charge_cost", -1.0),
     ],
