@@ -26,10 +26,12 @@ HEADINGS = (
 
 
 def lines(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[tuple[str, ...]]:
-    """The table's lines, in the order of ``HEADINGS``; a run that is missing says why."""
+    """The table's lines, in the order of ``HEADINGS``; none for a controller of a task without a target."""
     found = []
     for task, agents in tables.items():
         for agent, entry in agents.items():
+            if entry["status"] == "no target":
+                continue
             start = (
                 task,
                 agent,
