@@ -51,7 +51,16 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
     for name, options in TRAINED_ON.items():
         for seed in range(arguments.seeds):
             run = folder / f"{agent}-{name.replace(' ', '-')}-{seed}"
-            train(agent, env_id, run, steps=arguments.steps, seed=seed, resume=True, evaluations=1, options=options)
+            # Evaluated as often as the benchmark does, so that its runs can be put into the folder.
+            train(
+                *(agent, env_id, run),
+                steps=arguments.steps,
+                seed=seed,
+                resume=True,
+                evaluations=4,
+                eval_episodes=4,
+                options=options,
+            )
             trained = learned.load(run)
             rows.setdefault(f"{agent}, {name}", []).append(lambda trained=trained: trained)
     for name in NAMES:
