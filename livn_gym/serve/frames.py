@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,7 @@ def frame_message(view: View, since: int = -1) -> bytes:
     counts = _last_second(steps, scene)
     latest = steps[-1].measurement if steps else None
     share = None if latest is None else latest.charge_nC / scene.highest_charge_nC
+    info = steps[-1].info if steps else {}
     header = {
         "type": "frame",
         "scene": scene.number,
@@ -97,8 +98,9 @@ def frame_message(view: View, since: int = -1) -> bytes:
         "last_return": _number(view.last_return),
         "error": view.error,
         "held": {str(channel): amplitude for channel, amplitude in view.held.items()},
-        "info": {} if not steps else {name: _number(value) for name, value in steps[-1].info.items()},
-        "steps": _columns(new, scene),
+        "info": {name: _number(value) for name, value in info.items()},
+        "followed": followed(info),
+        "steps": _columns(new, scene, followed(info)),
         "charge": [] if share is None else np.round(np.minimum(share, 1.0), 3).tolist(),
         "spikes": len(gid),
         "neurons": len(counts),
@@ -118,11 +120,16 @@ def read_frame(message: bytes) -> tuple[dict[str, Any], NDArray, NDArray, NDArra
     return header, gid, time_ms, np.frombuffer(message, "u1", header["neurons"], start + 8 * count)
 
 
-def _columns(steps: Sequence[LiveStep], scene: Scene) -> dict[str, list]:
-    """Numbers of every step, by name, each oldest first."""
-    found: dict[str, list] = {
-        name: [] for name in ("number", "time_ms", "rate", "rate_1s", "target", "reward", "wall_ms", "populations")
-    }
+def followed(info: Mapping[str, float]) -> str:
+    """What in ``info`` a ``target_...`` beside it stands for, ``""`` for nothing; the mean rate has a trace anyway."""
+    names = (name.removeprefix("target_") for name in info if name.startswith("target_") and name != "target_hz")
+    return next((name for name in names if name in info), "")
+
+
+def _columns(steps: Sequence[LiveStep], scene: Scene, own: str) -> dict[str, list]:
+    """Numbers of every step, by name, each oldest first; of what is followed, too."""
+    names = ("number", "time_ms", "rate", "rate_1s", "target", "reward", "wall_ms", "populations")
+    found: dict[str, list] = {name: [] for name in (*names, "measured", "measured_1s", "goal")}
     channels = []
     for step in steps:
         measurement = step.measurement
@@ -131,6 +138,8 @@ def _columns(steps: Sequence[LiveStep], scene: Scene) -> dict[str, list]:
         found["rate"].append(round(measurement.rate_hz, 3))
         found["rate_1s"].append(round(measurement.rate_1s_hz, 3))
         found["target"].append(_number(step.info.get("target_hz")))
+        for name, key in (("measured", own), ("measured_1s", f"{own}_1s"), ("goal", f"target_{own}")):
+            found[name].append(_number(step.info.get(key)))
         found["reward"].append(_number(step.reward))
         found["wall_ms"].append(round(step.wall_ms, 3))
         found["populations"].append(_population_rates(measurement, scene))

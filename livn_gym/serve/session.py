@@ -28,6 +28,9 @@ MAX_WAITING = 64
 _LAG_S = 0.5
 """What the loop falls behind its pace by more than this is not made up for."""
 
+_BUILD_S = 1.0
+"""How long leaving waits for a culture that is being built."""
+
 _log = logging.getLogger("livn_gym")
 
 
@@ -95,13 +98,18 @@ class LiveSession:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """End after the step under way and free the culture."""
+        """End after the step under way and free the culture.
+
+        A build cannot be broken off. Its thread is left behind, does not keep the program alive, and frees the culture
+        when it comes out.
+        """
         self._ending.set()
         try:
             self._commands.put_nowait(None)  # wakes a loop that waits
         except queue.Full:
             pass  # then it does not wait
-        self._thread.join()
+        building = self.view.status == "building"
+        self._thread.join(_BUILD_S if building else None)
 
     def wait(self, timeout_s: float) -> bool:
         """Whether the thread has ended, within a time."""

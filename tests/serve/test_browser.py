@@ -123,6 +123,43 @@ def test_a_click_on_an_electrode_stimulates_it(page):
     assert session.view.held == {}
 
 
+def test_electrodes_are_chosen_and_stimulated_by_keyboard(page):
+    def strike(*names):
+        for name in names:
+            for kind in ("keyDown", "keyUp"):
+                page.call("Input.dispatchKeyEvent", type=kind, key=name, code=name)
+
+    page.evaluate(f"{MAP}.focus()")
+    strike("ArrowRight")
+    page.wait_for("document.querySelector('#map-chosen').innerText.startsWith('Channel')")
+    chosen = int(page.text("#map-chosen").split()[1].rstrip("."))
+    strike("ArrowUp", "ArrowRight", "Enter")
+    page.wait_for("!document.querySelector('#hand-state').innerText.includes('No pulses')")
+    system = page.server.session.view.scene.system.electrodes[:, :2]
+    (held,) = page.server.session.view.held
+    step = system[held] - system[chosen]
+    assert (step > 0).all() and step[0] == step[1]  # one up and one to the right
+    shown(page, "keyboard")
+    strike(*["ArrowLeft"] * 9)  # stops at the edge
+    at = int(page.text("#map-chosen").split()[1].rstrip("."))
+    assert system[at][0] == system[:, 0].min() and system[at][1] == system[held][1]
+    page.evaluate("document.activeElement.blur()")
+    assert page.text("#map-chosen") == ""
+
+
+def test_what_a_task_follows_has_a_trace(page):
+    assert page.evaluate("document.querySelector('#goal').hidden") is True
+    page.choose("#task", "livn/EI2-ResponseClamp-v0")
+    page.wait_for("document.title.includes('ResponseClamp')")
+    page.choose("#agent", "proportional-integral")
+    for step in (1, 2, 3):
+        page.press("#step")
+        page.wait_for(f"document.querySelector('#numbers').innerText.includes('{step} of ')")
+    page.wait_for("!document.querySelector('#goal').hidden")
+    assert page.text("#goal-name") == "Response" and colours(page, "#goal") > 5
+    shown(page, "response")
+
+
 def test_a_click_beside_the_electrodes_does_nothing(page):
     x, y = electrode(page, 0)
     a, b = electrode(page, 5)

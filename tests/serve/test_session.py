@@ -296,6 +296,44 @@ def test_a_frame_holds_what_is_new_and_all_of_it_at_first(session):
     assert header["step"] == 5 and header["charge"] == [0.3] * 16
 
 
+def test_a_frame_holds_what_the_task_follows_beside_the_rate(fake):
+    with LiveSession("livn/EI2-ResponseClamp-v0", Shelf(), "constant", paused=True, options=SHORT) as session:
+        settled(session)
+        do(session, *[messages.Step()] * 3)
+        header, *_ = frames.read_frame(frames.frame_message(session.view))
+        last = session.view.steps[-1].info
+    assert header["followed"] == "response"
+    for name, key in (("measured", "response"), ("measured_1s", "response_1s"), ("goal", "target_response")):
+        assert header["steps"][name][-1] == pytest.approx(last[key], abs=1e-4)
+
+
+def test_the_mean_rate_has_a_trace_anyway():
+    assert frames.followed({"target_hz": 8.0, "rate_hz": 3.0}) == ""
+    assert frames.followed({"target_response": 0.5}) == ""  # nothing beside it
+    assert frames.followed({"target_response": 0.5, "response": 0.2}) == "response"
+
+
+def test_leaving_does_not_wait_for_a_culture_that_is_being_built(fake, monkeypatch):
+    go_on, built, envs = threading.Event(), threading.Event(), []
+    make_env = gym.make
+
+    def slow(*arguments, **options):
+        built.set()
+        assert go_on.wait(60)
+        envs.append(make_env(*arguments, **options))
+        return envs[-1]
+
+    monkeypatch.setattr(gym, "make", slow)
+    session = LiveSession("livn/EI2-v0", Shelf(), options=SHORT)
+    with session:
+        assert built.wait(60)
+    assert not session.wait(0.0)  # left while the build goes on
+    go_on.set()
+    assert session.wait(60) and session.failure is None and session.view.status == "stopped"
+    with pytest.raises(ClosedError):
+        envs[0].reset()
+
+
 def test_a_large_culture_shows_a_part_of_its_cells(fake):
     with LiveSession("livn/EI3-v0", Shelf(), paused=True, options=SHORT) as session:
         settled(session)

@@ -6,11 +6,16 @@ const LABELS = {
   rate_hz: "rate, this step (Hz)", rate_1s_hz: "rate, last second (Hz)", target_hz: "target (Hz)", error_hz: "error, last second (Hz)",
   error_step_hz: "error, this step (Hz)", charge_nC: "charge, this step (nC)", charge_fraction: "of highest charge (%)", time_ms: "time (s)",
 };
+// What is kept of every step: our name of it, and that in a frame.
+const TRACES = {
+  rate_1s: "rate_1s", target: "target", measured: "measured", measured_1s: "measured_1s", goal: "goal", reward: "reward", wall: "wall_ms",
+  populations: "populations", channels: "channels",
+};
 let socket = null, scene = null, frame = null, hover = -1, dirty = false, ref = 0, missed = 0, ending = "";
 let data = empty();
 
 function empty() {
-  return { last: null, now: 0, time: [], rate_1s: [], target: [], reward: [], wall: [], populations: [], channels: [], spikes: [] };
+  return { last: null, now: 0, time: [], rate_1s: [], target: [], measured: [], measured_1s: [], goal: [], reward: [], wall: [], populations: [], channels: [], spikes: [] };
 }
 
 // Messages
@@ -84,10 +89,10 @@ function remember(steps, spikes) {
   const seconds = steps.time_ms.map(t => t / 1000);
   data.now = seconds[n - 1];
   data.time.push(...seconds);
-  for (const [own, theirs] of [["rate_1s", "rate_1s"], ["target", "target"], ["reward", "reward"], ["wall", "wall_ms"], ["populations", "populations"], ["channels", "channels"]]) data[own].push(...steps[theirs]);
+  for (const [own, theirs] of Object.entries(TRACES)) data[own].push(...steps[theirs]);
   if (spikes.gid.length) data.spikes.push({ ...spikes, until: data.now });
   const old = data.time.findIndex(t => t >= data.now - draw.TRACE_S - 1);
-  if (old > 0) for (const name of ["time", "rate_1s", "target", "reward", "wall", "populations", "channels"]) data[name].splice(0, Math.min(old, data[name].length));
+  if (old > 0) for (const name of ["time", ...Object.keys(TRACES)]) data[name].splice(0, Math.min(old, data[name].length));
   data.spikes = data.spikes.filter(part => part.until >= data.now - draw.RASTER_S);
 }
 
@@ -107,6 +112,8 @@ function show() {
   $("stop-hand").disabled = !held.length;
   $("hand-state").textContent = !held.length ? "No pulses by hand." : `Pulses on ${held.length > 4 ? `${held.length} channels` : `channel ${held.map(([c, a]) => `${c} (${a} µA)`).join(", ")}`}.`;
   if (data.target.some(v => v !== null)) key(true);
+  $("goal").hidden = $("goal-heading").hidden = !frame.followed;
+  $("goal-name").textContent = frame.followed.replaceAll("_", " ").replace(/^./, c => c.toUpperCase());
   numbers();
   if (!dirty) { dirty = true; requestAnimationFrame(paint); }
 }
@@ -119,6 +126,7 @@ function paint() {
   draw.rates($("rates"), scene, data);
   const high = draw.channels($("channels"), scene, data);
   $("channel-note").textContent = data.channels.length ? `dark 0, bright ${high.toFixed(0)} Hz` : "";
+  if (frame.followed) draw.goal($("goal"), scene, data);
   draw.reward($("reward"), scene, data);
   const last = frame.last_return === null ? "" : `; the episode before ${frame.last_return.toFixed(2)}`;
   $("reward-note").textContent = `this episode so far ${(frame.return ?? 0).toFixed(2)}${last}`;
@@ -207,11 +215,24 @@ $("map").onmousemove = event => {
   if (now !== hover) { hover = now; $("map").style.cursor = now >= 0 ? "pointer" : "default"; if (!dirty) { dirty = true; requestAnimationFrame(paint); } }
 };
 $("map").onmouseleave = () => { hover = -1; if (!dirty) { dirty = true; requestAnimationFrame(paint); } };
-$("map").onclick = event => {
-  if (!scene) return;
-  const channel = draw.nearest($("map"), scene, event.offsetX, event.offsetY);
-  if (channel >= 0) send({ type: "stimulate", channels: [channel], amplitude_uA: +$("amplitude").value, steps: +$("hand-steps").value });
+$("map").onclick = event => { if (scene) stimulate(draw.nearest($("map"), scene, event.offsetX, event.offsetY)); };
+$("map").onkeydown = event => {
+  const way = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+  if (!scene || !(way || event.key === "Enter")) return;
+  event.preventDefault();
+  if (event.key === "Enter") return stimulate(hover);
+  choose(hover < 0 ? 0 : draw.beside(scene, hover, way));
 };
+$("map").onfocus = () => { if (scene && hover < 0 && $("map").matches(":focus-visible")) choose(0); };
+$("map").onblur = () => choose(-1);
+function stimulate(channel) {
+  if (channel >= 0) send({ type: "stimulate", channels: [channel], amplitude_uA: +$("amplitude").value, steps: +$("hand-steps").value });
+}
+function choose(channel) {
+  hover = channel;
+  $("map-chosen").textContent = channel < 0 ? "" : `Channel ${channel}. Enter stimulates.`;
+  if (!dirty) { dirty = true; requestAnimationFrame(paint); }
+}
 document.onkeydown = event => {
   if (event.code === "Space" && ["BODY", "CANVAS"].includes(event.target.tagName)) { event.preventDefault(); $("pause").click(); }
 };

@@ -53,6 +53,17 @@ export function nearest(canvas, scene, px, py) {
   return least <= Math.max(10, 0.5 * scene.pitch * scale) ? best : -1;
 }
 
+// The nearest electrode in a direction: sideways counts double, so that rows and columns are kept to; itself at the edge.
+export function beside(scene, from, [dx, dy]) {
+  const [x, y] = scene.electrodes[from];
+  let best = from, least = Infinity;
+  scene.electrodes.forEach(([ex, ey], i) => {
+    const along = (ex - x) * dx + (ey - y) * dy, across = Math.abs((ex - x) * dy) + Math.abs((ey - y) * dx);
+    if (along > 1e-6 && along + 2 * across < least) { least = along + 2 * across; best = i; }
+  });
+  return best;
+}
+
 export function map(canvas, scene, frame, hover) {
   const [g, w, h] = prepare(canvas), { scale, at } = place(canvas, scene), many = scene.electrodes.length > 100;
   const side = Math.max(2.5, Math.min(24, 0.34 * scene.pitch * scale)), held = frame ? frame.held : {};
@@ -215,6 +226,16 @@ export function rates(canvas, scene, data) {
   scene.populations.forEach((p, k) => line(g, w, h, y, data.time, data.populations.map(v => v[k]), from, to, POPULATION[k % POPULATION.length] + "90", 1));
   line(g, w, h, y, data.time, data.rate_1s, from, to, INK, 2.2);
   line(g, w, h, y, data.time, data.target, from, to, "#B3007A", 1.6, [5, 4]);
+}
+
+export function goal(canvas, scene, data) {
+  const [g, w, h] = prepare(canvas), to = Math.max(data.now, TRACE_S), from = to - TRACE_S;
+  axes(g, w, h, from, to, "");
+  if (data.now <= 0) nothing(g, w, h, "No step yet.");
+  const y = scaleY(g, h, 0, 1.1 * (Math.max(top_of(data.measured), top_of(data.goal)) || 1));
+  line(g, w, h, y, data.time, data.measured, from, to, QUIET + "90", 1);
+  line(g, w, h, y, data.time, data.measured_1s, from, to, INK, 2.2);
+  line(g, w, h, y, data.time, data.goal, from, to, "#B3007A", 1.6, [5, 4]);
 }
 
 const heat = document.createElement("canvas");
