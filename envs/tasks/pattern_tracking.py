@@ -24,11 +24,11 @@ WEAKEST = 0.3
 class PatternTracking(Task):
     """Spatial control: each channel has a target rate, and one channel's pulses reach its neighbours' cells.
 
-    **Targets** are what the culture itself has just shown. At every reset one of ``patterns`` hidden commands is chosen:
-    1 to ``most_active`` of the channels, each at 0.3 ... 1 of its range, silence on the others. The culture gets it for
-    ``demonstration_ms``; the channels' mean rates after the first second are the targets. Then the culture settles
-    unstimulated, and the episode begins. So there is always a command that meets the targets, whatever the graph.
-    The commands are the same in every environment; with 0 patterns every reset draws one that was never there.
+    **Targets** are what the culture itself has just shown. At every reset one of ``patterns`` hidden commands is
+    chosen: 1 to ``most_active`` of the channels, each at 0.3 ... 1 of its range, silence on the others. The culture
+    gets it for ``demonstration_ms``; the channels' mean rates after the first second are the targets. Then the culture
+    settles unstimulated, and the episode begins. So there is always a command that meets the targets, whatever the
+    graph. The commands are the same in every environment; with 0 patterns every reset draws one of its own.
 
     **What acts**: the encoding's own inputs, by default one pulse amplitude a channel. **What is seen**: the channels'
     rates in the last step and in the last second, and their targets.

@@ -16,8 +16,8 @@ LONGEST_S = 10.0
 """Longest time since a burst that is told apart, s."""
 
 PULSE_ABOVE = 0.5
-"""A pulse is given where the action is larger. Uniform chance then waits a second, four steps, in one trial of three and sees
-what waiting is worth; above 0 it would in one of sixteen."""
+"""A pulse is given where the action is larger. Uniform chance then waits a second, four steps, in one trial of
+three and sees what waiting is worth; above 0 it would in one of sixteen."""
 
 
 class StimulusTiming(Task):
@@ -26,10 +26,10 @@ class StimulusTiming(Task):
     The longer it waits the more the synapses recover and the larger the response, but the likelier a burst of the
     culture's own comes first. Such an interruption ends the trial as well, without reward.
 
-    **What acts**: one number: above 0.5 the pulse is given at the beginning of the step, else the agent waits. Electrode
-    and amplitude are fixed. **What is seen**: the decoded recording of the last step and of the last second, the share
-    of the trials that is left (what is still to be earned hangs on it), the time since the last burst or pulse, and
-    whether the last step was a pulse or an interruption.
+    **What acts**: one number: above 0.5 the pulse is given at the beginning of the step, else the agent waits.
+    Electrode and amplitude are fixed. **What is seen**: the decoded recording of the last step and of the last second,
+    the share of the trials that is left (what is still to be earned hangs on it), the time since the last burst or
+    pulse, and whether the last step was a pulse or an interruption.
 
     **Reward**: in a step with a pulse the number of spikes of a cell in that step by ``full_response``, else 0; a pulse
     into a burst that was under way earns nothing. An episode terminates after ``trials`` trials, so that haste earns
