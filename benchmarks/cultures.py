@@ -4,9 +4,10 @@
         [NAME ...]
 
 A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4. Tables are
-printed as Markdown. EI4 is looked at on 2 graphs x 6 seeds x 30 s; 8 electrodes are mapped, with
-16 trials, as the spikes of its 10,000 cells that did not answer drown the few that did. ``--short`` is for large
-systems: rest, standard stimulation of one culture a graph, the levels 0 and 15 uA, no maps; held-out graphs only.
+printed as Markdown. EI4 is looked at on 2 graphs x 6 seeds x 30 s; 8 electrodes of one culture a graph are mapped, with
+16 trials: a network burst outlasts a trial, and few trials do not average it out (``culture_maps.py`` leaves those
+trials out). ``--short`` is for large systems: rest, standard stimulation of one culture a graph, the levels 0 and
+15 uA, no maps; held-out graphs only.
 """
 
 from __future__ import annotations
