@@ -22,6 +22,10 @@ from livn_gym.backends.native.layout import Layout, W
 _REGISTER_BITS = 512
 """The widest SIMD register: as many lanes go through a step's loops at a time."""
 
+_LEAST_US = 1e-30
+"""What is left of a synapse below this is 0: far too little for any sum to notice, and subnormal numbers, which a decay
+reaches in float32 some 30 ms after a spike, take some processors over a hundred cycles each."""
+
 _HEADER = '''"""Kernels written by livn_gym.backends.native.generate."""
 
 import numpy as np
@@ -31,7 +35,7 @@ from livn_gym.backends.native.arithmetic import INNER, philox
 from livn_gym.backends.native.arithmetic import exp{bits} as exp
 from livn_gym.backends.native.arithmetic import normal{bits} as normal
 from livn_gym.backends.native.driver import begin, deliver, finish, spread, window_end, workspace
-from livn_gym.backends.native.intrinsics import fma, load, store, to_bits
+from livn_gym.backends.native.intrinsics import fma, load, store, to_bits, whole_registers
 
 T = np.float{bits}
 FLAG = np.int{bits}
@@ -45,6 +49,7 @@ _KERNEL = '''
 @njit(**INNER_OPTIONS)
 def step_blocks_{tag}(S, P, group, step, steps, bucket, where, what, found):
     """Advance the blocks of {name} and note their spikes."""
+    whole_registers()
     {parameters}
     num_cells = group.cells[{tag}]
     num_spikes = found.count[0]
@@ -228,8 +233,9 @@ def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
     )
     for name, slot in layout.slots.items():
         yield f"arrived = {_get(slot.first + 2)}"
-        yield _put(slot.first, f"(A_{name} + arrived) * p_keep_rise_{name}")
-        yield _put(slot.first + 1, f"(B_{name} + arrived) * p_keep_decay_{name}")
+        for k, (part, phase) in enumerate((("A", "rise"), ("B", "decay"))):
+            yield f"left = ({part}_{name} + arrived) * p_keep_{phase}_{name}"
+            yield _put(slot.first + k, f"left if abs(left) > T({_LEAST_US}) else T(0.0)")
         yield _put(slot.first + 2, "T(0.0)")
 
 

@@ -77,3 +77,17 @@ def from_bits(typingctx, x):
         return builder.bitcast(args[0], ir.FloatType() if result == types.float32 else ir.DoubleType())
 
     return result(x), codegen
+
+
+@_instruction
+def whole_registers(typingctx):
+    """Let the calling function use the widest SIMD registers there are.
+
+    LLVM takes half of them on some processors, in case a little wide code slows down the clock for everything else;
+    here all is wide. llvmlite knows no attributes with values, but writes out those that are there.
+    """
+
+    def codegen(context, builder, signature, args):
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+
+    return types.void(), codegen
