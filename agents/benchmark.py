@@ -27,6 +27,7 @@ import gymnasium as gym
 import numpy as np
 
 import livn_gym
+from livn_gym import processors
 from livn_gym.agents import evaluate, hyperparameters
 from livn_gym.agents.baselines import NAMES, Agent, BestConstant, NoTarget
 from livn_gym.agents.statistics import aggregate
@@ -179,7 +180,7 @@ def benchmark(
     finished = len(wanted) - len(waiting)
     _write_configs(folder / "configs.json", wanted)
     deadline = math.inf if hours is None else time.monotonic() + hours * 3600.0
-    free = sorted(os.sched_getaffinity(0))
+    free = sorted(processors.usable())
     count = min(processes or len(free), max(1, len(waiting)))
     # Processes start anew: threads of compiled kernels do not survive a fork.
     with ProcessPoolExecutor(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from gymnasium import spaces
 from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
+from livn_gym import processors
 from livn_gym.envs.loop import ClosedLoop, Info, make_loop
 from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
 
@@ -112,7 +112,7 @@ class LoopGroup:
             self.close()
             raise
         # Many graphs are many engines of few cultures, one thread each; one graph's engine has threads of its own.
-        workers = min(len(self.loops), len(os.sched_getaffinity(0)))
+        workers = min(len(self.loops), len(processors.usable()))
         if workers > 1 and self._pool is None:
             self._pool = ThreadPoolExecutor(workers, thread_name_prefix="livn_gym")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any
 
+from livn_gym import processors
 from livn_gym.errors import BackendError, BackendUnavailable, LivnError
 
 RANK_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
@@ -115,7 +116,7 @@ def take_cores(comm: Any) -> None:
     from mpi4py import MPI
 
     here = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    allowed = here.allgather(os.sched_getaffinity(0))
+    allowed = here.allgather(processors.usable())
     cores = sorted(set().union(*allowed))
     if here.rank == 0 and here.size > len(cores):
         warnings.warn(
@@ -123,7 +124,7 @@ def take_cores(comm: Any) -> None:
             RuntimeWarning,
             stacklevel=3,
         )
-    if sum(len(own) for own in allowed) > len(cores):
+    if hasattr(os, "sched_setaffinity") and sum(len(own) for own in allowed) > len(cores):
         first, last = (k * len(cores) // here.size for k in (here.rank, here.rank + 1))
         os.sched_setaffinity(0, set(cores[first:last]) or {cores[here.rank % len(cores)]})
     here.Free()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from cultures import Lab, equal, system
 
-from livn_gym import numerics
+from livn_gym import numerics, processors
 from livn_gym.backends import CultureSpec
 from livn_gym.backends.native import NativeBackend
 from livn_gym.backends.native.arithmetic import exp32, exp64, normal32, normal64, philox
@@ -293,6 +293,12 @@ def test_exp_is_right_to_two_units_in_the_last_place(exp, dtype, span, units):
     beyond = np.array([-1e6, 1e6], dtype=dtype)
     fill(beyond)
     assert beyond[0] < 1e-37 and 1e37 < beyond[1] < np.inf
+
+
+def test_all_processors_are_taken_where_there_is_no_affinity(monkeypatch):
+    """As on macOS."""
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert NativeBackend().threads == len(processors.usable()) == os.cpu_count()
 
 
 def test_options_are_checked():

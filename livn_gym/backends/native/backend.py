@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym import processors
 from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Learning, Parameters, Snapshots
 from livn_gym.backends.native.driver import Drive, Probe
 from livn_gym.backends.native.generate import source
@@ -46,7 +46,7 @@ class NativeBackend(Backend, Snapshots, Learning):
     def __init__(self, threads: int | None = None) -> None:
         if threads is not None and threads < 1:
             raise InvalidInput(f"threads must be at least 1, got {threads}.")
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or len(processors.usable())
         self._groups: list[Cultures] = []
         self._pool: ThreadPoolExecutor | None = None
         self._plasticity: Plasticity | None = None
