@@ -1,13 +1,12 @@
 """The tables and pages of docs/cultures.md: every shipped culture under the standard protocol.
 
-    python benchmarks/cultures.py [--figures docs/images] [--json FOLDER] [--seeds 20] [--stimulated 5] [--short]
-        [NAME ...]
+    python benchmarks/cultures.py [--figures docs/images] [--json FOLDER] [--folder FOLDER] [--seeds 20]
+        [--stimulated 5] [--short] [NAME ...]
 
-A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4. Tables are
-printed as Markdown. EI4 is looked at on 2 graphs x 6 seeds x 30 s; 8 electrodes of one culture a graph are mapped, with
-16 trials: a network burst outlasts a trial, and few trials do not average it out (``culture_maps.py`` leaves those
-trials out). ``--short`` is for large systems: rest, standard stimulation of one culture a graph, the levels 0 and
-15 uA, no maps; held-out graphs only.
+A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4, which takes hours and is looked at
+with ``--stimulated 1``. Tables are printed as Markdown. With ``--folder`` the measures of every culture are kept below
+it, and an interrupted run goes on. ``--short`` is for large systems: rest, standard stimulation of one culture a graph,
+the levels 0 and 15 uA, no maps; held-out graphs only.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", default=NAMES)
     parser.add_argument("--figures", type=Path)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--folder", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--stimulated", type=int, default=5)
     parser.add_argument("--profile", default="fast")
@@ -45,9 +45,6 @@ def main() -> None:
         targets = tuning.load("", system, variant or None)
         sets = tuning.validation_sets(make(system), arguments.seeds, arguments.stimulated)
         protocol = targets.protocol
-        if system == "EI4":
-            protocol = replace(protocol, rest_ms=30_000.0, stimulated_ms=5000.0, map_electrodes=8, map_trials=16)
-            sets = (tuning.Cultures("own and held-out graph", (None, 201), tuple(range(5000, 5006)), 1),)
         if arguments.short:
             protocol = replace(protocol, levels_uA=(0.0, protocol.max_uA), map_trials=0)
             sets = tuple(replace(s, stimulated=1) for s in sets[-1:])
@@ -60,7 +57,8 @@ def main() -> None:
             targets=targets,
             sets=sets,
             protocol=protocol,
-            keep=kept.append,
+            keep=kept.append if arguments.figures else None,
+            folder=arguments.folder and arguments.folder / name,
             profile=arguments.profile,
         )
         if arguments.short:
@@ -69,7 +67,8 @@ def main() -> None:
         seconds = time.perf_counter() - started
         simulated = sum(s.duration_ms(protocol, make(system).num_channels) for s in sets) / 1e3
         setting = ", ".join(str(value) for value in report.setting.values())
-        print(f"\n### {report.title}\n\n{setting}; {simulated:,.0f} s of cultures in {seconds:.0f} s\n")
+        run = "in parts" if arguments.folder else f"in {seconds:.0f} s"
+        print(f"\n### {report.title}\n\n{setting}; {simulated:,.0f} s of cultures {run}\n")
         print(report.markdown(), flush=True)
         print(f"missed: {', '.join(report.missed) or 'none'}", file=sys.stderr)
         if arguments.json:
@@ -77,7 +76,7 @@ def main() -> None:
             (arguments.json / f"{name}.json").write_text(text, encoding="utf-8")
         if arguments.figures:
             path = arguments.figures / f"culture-{name}.png"
-            shown = kept[len(sets) > 1]  # of held-out seeds where there are
+            shown = kept[min(len(sets), len(kept), 2) - 1]  # of held-out seeds, unless the folder had them
             with replacing(path) as part:
                 tuning.page(shown, report).savefig(part)
 

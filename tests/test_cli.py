@@ -291,6 +291,19 @@ def test_validate_ends_with_1_where_a_target_is_missed(run, tmp_path):
     assert "missed: rate_hz" in err
 
 
+def test_validate_goes_on_from_a_folder(run, tmp_path):
+    (tmp_path / "mine.toml").write_text(
+        'extends = "EI1"\n[protocol]\nsettle_ms = 100\nrest_ms = 2000\nlevel_ms = 100\npause_ms = 100\n'
+    )
+    short = ("--seeds", "1", "--stimulated", "1", "--targets", "mine.toml", "--folder", "kept")
+    _, first, _ = run("validate", "EI1", *short, "--figure", "page.png")
+    assert len(list((tmp_path / "kept").iterdir())) == 6  # two seeds of the own graph, and four graphs
+    _, again, _ = run("validate", "EI1", *short)
+    assert again == first
+    code, _, err = run("validate", "EI1", *short, "--figure", "page.png")
+    assert code == 2 and "kept had them all" in err
+
+
 def test_tune_writes_parameters_and_goes_on_from_its_study(run, tmp_path):
     (tmp_path / "mine.toml").write_text(
         "[targets.rate_hz]\nlow = 1.0\nhigh = 5.0\n[search]\nnoise-EXC-std_e = [0.4, 0.9]\n"

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from livn_gym.atomic import replacing
 from livn_gym.cli.common import Backend, SystemName, check_output, find_system, progress_bar, table
+from livn_gym.errors import InvalidInput
 
 if TYPE_CHECKING:
     from livn_gym.tuning import Observation
@@ -33,6 +34,10 @@ def validate(
     targets: TargetsFile = None,
     figure: Annotated[Path | None, typer.Option(help="Write the page: .png, .pdf or .svg.", show_default=False)] = None,
     out: Annotated[Path | None, typer.Option(help="Write every value: .json.", show_default=False)] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Keep the measures of every culture there, and go on from those.", show_default=False),
+    ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
     profile: Annotated[str, typer.Option(help="Setting of the simulation, fast or exact.")] = "fast",
     backend: Backend = None,
@@ -76,6 +81,7 @@ def validate(
             protocol=protocol,
             progress=advance,
             keep=lambda seen: kept.append(seen) if not kept else None,
+            folder=folder,
             backend=backend,
             profile=profile,
         )
@@ -86,6 +92,8 @@ def validate(
     if out is not None:
         with replacing(out) as part:
             part.write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
+    if figure is not None and not kept:
+        raise InvalidInput(f"A page shows a culture that was run, and {folder} had them all: remove a stimulated one.")
     if figure is not None:
         with replacing(figure) as part:
             tuning.page(kept[0], report).savefig(part)

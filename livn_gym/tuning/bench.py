@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -36,18 +36,33 @@ class Cultures:
         """Check that there are any."""
         if not self.graphs or not self.seeds:
             raise InvalidInput(f"{self.name}: there must be one or more graphs and seeds.")
-        if self.stimulated is not None and not 1 <= self.stimulated <= len(self.seeds):
-            raise InvalidInput(f"stimulated must be 1 ... {len(self.seeds)} cultures, got {self.stimulated}.")
+        if self.stimulated is not None and not 0 <= self.stimulated <= len(self.seeds):
+            raise InvalidInput(f"stimulated must be 0 ... {len(self.seeds)} cultures, got {self.stimulated}.")
 
     def __len__(self) -> int:
         """Number of cultures."""
         return len(self.graphs) * len(self.seeds)
 
+    @property
+    def full(self) -> int:
+        """How many of each graph's cultures are stimulated too."""
+        return len(self.seeds) if self.stimulated is None else self.stimulated
+
+    def parts(self, most: int) -> Iterator[Cultures]:
+        """These cultures, one graph after another: those that are stimulated too, then the others, ``most`` at a time.
+
+        What is stimulated stays together, since the cultures of a graph share the measures of its maps.
+        """
+        for place in self.graphs:
+            if self.full:
+                yield Cultures(self.name, (place,), self.seeds[: self.full])
+            for k in range(self.full, len(self.seeds), most):
+                yield Cultures(self.name, (place,), self.seeds[k : k + most], 0)
+
     def duration_ms(self, protocol: Protocol, num_channels: int) -> float:
         """Simulated time of all of them."""
-        full = len(self.seeds) if self.stimulated is None else self.stimulated
-        resting = len(self.seeds) - full
-        each = full * protocol.duration_ms(num_channels) + resting * (protocol.settle_ms + protocol.rest_ms)
+        resting = len(self.seeds) - self.full
+        each = self.full * protocol.duration_ms(num_channels) + resting * (protocol.settle_ms + protocol.rest_ms)
         return len(self.graphs) * each
 
 
@@ -80,7 +95,7 @@ class Bench:
     def __init__(self, system: System | str, cultures: Cultures, protocol: Protocol, **options: Any) -> None:
         self.cultures, self.protocol = cultures, protocol
         self._envs: list[tuple[int | None, bool, tuple[int, ...], Env]] = []
-        full = len(cultures.seeds) if cultures.stimulated is None else cultures.stimulated
+        full = cultures.full
         try:
             for seed in cultures.graphs:
                 built = graph(system, seed)

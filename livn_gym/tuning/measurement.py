@@ -21,6 +21,9 @@ CORRELATION_BIN_MS = 10.0
 MIN_SPIKES = 10
 """Cells with fewer spikes say nothing of the irregularity of their intervals."""
 
+BURST_SDS = 5.0
+"""A trial of the maps in which the population fires so many standard deviations more than in most had a burst."""
+
 NEAR_UM, FAR_UM = 60.0, 200.0
 NAN = float("nan")
 
@@ -73,6 +76,7 @@ MEASURES: dict[str, Measure] = {
     "near_hz": Measure(f"evoked within {NEAR_UM:g} um", "Hz", stage="stimulation"),
     "near_by_far": Measure(f"evoked near by beyond {FAR_UM:g} um", stage="stimulation"),
     "maps_identified": Measure("maps told apart", stage="stimulation"),
+    "burst_trials": Measure("trials left out of maps for a burst", stage="stimulation"),
 }
 
 
@@ -94,12 +98,33 @@ def cell_rates_hz(recording: Recording, num_neurons: int) -> NDArray[np.float64]
     return np.bincount(recording.spikes[1], minlength=num_neurons) / recording.duration_ms * 1e3
 
 
+def burst_trials(evoked: NDArray) -> NDArray[np.bool_]:
+    """Trials ``[B, trials, E]`` into which a network burst fell, of spike counts ``[B, trials, E, N]``.
+
+    A burst that happens to come is no answer of the electrode's, and one such trial outweighs all others in a map of
+    cells that answer little. Its population count is an outlier among those of the same electrode: by ``BURST_SDS``
+    standard deviations, taken from the median absolute deviation of all trials, and at least that of a Poisson count.
+    Where bursts are the usual answer they are no outliers.
+    """
+    counts = evoked.sum(axis=3)
+    usual = np.median(counts, axis=(0, 1))
+    above = counts - usual
+    sd = max(1.4826 * float(np.median(np.abs(above))), math.sqrt(float(usual.mean())), 1.0)
+    return above > BURST_SDS * sd
+
+
 def evoked_maps_hz(observation: Observation, trials: slice = slice(None)) -> NDArray[np.float64]:
-    """What each mapped electrode adds to the rate of each cell, mean over trials and cultures, ``[E, N]``."""
+    """What each mapped electrode adds to the rate of each cell, mean over trials and cultures, ``[E, N]``.
+
+    Trials with a network burst are left out, unless all of an electrode's are such.
+    """
     assert observation.evoked is not None
     n = observation.env.system.num_neurons
     rest = np.mean([cell_rates_hz(observation.rest[b], n) for b in range(observation.num_cultures)], axis=0)
-    return observation.evoked[:, trials].mean(axis=(0, 1)) / observation.protocol.map_ms * 1e3 - rest
+    calm = ~burst_trials(observation.evoked)[:, trials]
+    calm |= ~calm.any(axis=(0, 1))
+    evoked = np.einsum("bten,bte->en", observation.evoked[:, trials], calm) / calm.sum(axis=(0, 1))[:, None]
+    return evoked / observation.protocol.map_ms * 1e3 - rest
 
 
 def electrode_distances_um(observation: Observation) -> NDArray[np.float64]:
@@ -186,15 +211,17 @@ def _maps(observation: Observation) -> dict[str, float]:
         # What is far may answer less than nothing; half a hertz is the least that can be told from that.
         "near_by_far": near / max(far, 0.5) if math.isfinite(far) else NAN,
         "maps_identified": identified(*halves) if len(maps) > 1 and observation.protocol.map_trials > 1 else NAN,
+        "burst_trials": float(burst_trials(observation.evoked).mean()),
     }
 
 
 def identified(first: NDArray, second: NDArray) -> float:
     """Share of maps ``[E, N]`` that resemble the same electrode's map from other trials most of all.
 
-    Both directions count; resemblance is Pearson's correlation. By chance it is 1 / E.
+    Both directions count; resemblance is Pearson's correlation of what is left when the mean of all electrodes' maps
+    from the same trials is taken away: what they have in common tells none from another. By chance it is 1 / E.
     """
-    correlation = _correlation(first, second)
+    correlation = _correlation(first - first.mean(axis=0), second - second.mean(axis=0))
     truth = np.arange(len(first))
     hits = [correlation.argmax(axis=axis) == truth for axis in (0, 1)]
     return float(np.mean(hits))

@@ -118,11 +118,14 @@ class Targets:
     def from_mapping(cls, mapping: Mapping[str, Any], name: str) -> Self:
         """Read a mapping laid out like the files in ``configs/targets``.
 
+        With ``extends`` it changes and adds to the shipped targets of that name.
+
         Raises:
             UnknownName: A key or measure does not exist.
             InvalidInput: A value is out of range.
         """
-        _only("table of targets", mapping, ("targets", "search", "protocol"))
+        _only("table of targets", mapping, ("extends", "targets", "search", "protocol"))
+        mapping = _extended(mapping)
         targets = {}
         for measure, table in mapping.get("targets", {}).items():
             _only("measure", {measure: table}, MEASURES)
@@ -165,6 +168,14 @@ def load(source: str | Path, system: str = "", variant: str | None = None) -> Ta
     if not found:
         raise unknown_name("variant with targets", variant, known)
     return Targets.from_mapping(config.load("targets", found[0]), found[0])
+
+
+def _extended(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The tables of a mapping and, where it says nothing, those of what it extends."""
+    if "extends" not in mapping:
+        return mapping
+    base = _extended(config.load("targets", mapping["extends"]))
+    return {name: base.get(name, {}) | mapping.get(name, {}) for name in ("targets", "search", "protocol")}
 
 
 def _only(what: str, table: Mapping[str, Any], allowed: Any) -> None:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from livn_gym import processors
 from livn_gym.measures import require_mrestimator
 from livn_gym.parameters import tuned
 from livn_gym.system import System, names
 from livn_gym.tuning.bench import Bench, Cultures, Values, graph
+from livn_gym.tuning.kept import Kept
 from livn_gym.tuning.measurement import MEASURES
 from livn_gym.tuning.protocol import Observation, Progress, Protocol
 from livn_gym.tuning.targets import Target, Targets, Verdict, load
 
 TRAINING_SEED, HELD_OUT_SEED = 1000, 5000
 """First seeds of noise: the search looks at the former only."""
+
+PART_CELLS = 20_000
+"""Where measures are kept, cultures of so many cells are run and kept at a time, or one a processor."""
 
 HELD_OUT_GRAPHS = (201, 202, 203, 204)
 """Seeds of graphs that no search looks at."""
@@ -154,6 +160,7 @@ def validate(
     protocol: Protocol | None = None,
     progress: Progress | None = None,
     keep: Callable[[Observation], object] | None = None,
+    folder: str | Path | None = None,
     **options: Any,
 ) -> Report:
     """Run the protocol and compare every measure with its target.
@@ -166,12 +173,14 @@ def validate(
         sets: Cultures to look at; default ``validation_sets``.
         protocol: Default the targets' own.
         progress: Is told the simulated time, ms.
-        keep: Is shown the first graph's observation in every set.
+        keep: Is shown the observation of every stimulated graph that is run.
+        folder: Measures are kept there as they are found, and cultures that it has are not run again.
         **options: Further arguments of ``Env``; the profile ``"fast"`` where they say nothing.
 
     Raises:
         UnknownName: No such system or variant.
-        InvalidInput: The parameters are not the system's.
+        InvalidInput: The parameters are not the system's, or the folder holds measures of something else.
+        CorruptData: A file in the folder cannot be read.
         BackendUnavailable: mrestimator is not installed, or the backend is not.
     """
     require_mrestimator()
@@ -180,11 +189,27 @@ def validate(
     chosen = dict(params) if params is not None else tuned(own, variant)
     options = {"profile": "fast"} | options
     sets = tuple(sets if sets is not None else validation_sets(own))
-    values, setting = [], {}
+    protocol = protocol or targets.protocol
+    kept, most = None, max(len(cultures.seeds) for cultures in sets)
+    if folder is not None:
+        plain = {name: value for name, value in options.items() if value is not None}
+        kept = Kept(folder, {"system": own.name, "params": chosen, "protocol": asdict(protocol), "options": plain})
+        most = max(PART_CELLS // own.num_neurons, len(processors.usable()))
+    values: list[list[Values]] = []
+    setting: dict[str, str | float] = {}
     for cultures in sets:
-        with Bench(system, cultures, protocol or targets.protocol, **options) as bench:
-            values.append(bench.measure(chosen, progress=progress, keep=keep))
-            setting = bench.setting
+        values.append([])
+        for part in cultures.parts(most):
+            known = None if kept is None else kept.read(part)
+            if known is None:
+                with Bench(system, part, protocol, **options) as bench:
+                    known = bench.measure(chosen, progress=progress, keep=keep), bench.setting
+                if kept is not None:
+                    kept.write(part, *known)
+            elif progress is not None:
+                progress(part.duration_ms(protocol, own.num_channels))
+            values[-1] += known[0]
+            setting = known[1]
     title = own.name if variant is None else f"{own.name}, {variant}"
     return Report(title, targets, setting, sets, tuple(values))
 

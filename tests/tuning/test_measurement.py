@@ -1,6 +1,7 @@
 """Measures of cultures whose activity is made by hand or by dice."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from livn_gym.env import Env
 from livn_gym.recording import Recording
 from livn_gym.system import make
 from livn_gym.tuning import MEASURES, Observation, Protocol, measure, observe
-from livn_gym.tuning.measurement import identified
+from livn_gym.tuning.measurement import burst_trials, evoked_maps_hz, identified
 
 
 def poisson_trains(rate_hz, seconds, cells, generator):
@@ -90,5 +91,40 @@ def test_maps_are_told_apart_only_where_they_differ():
     noise = 0.2 * generator.normal(size=(2, 5, 40))
     assert identified(maps + noise[0], maps + noise[1]) == 1.0
     assert identified(maps, np.roll(maps, 1, axis=0)) == 0.0
+    shared = 20.0 * generator.normal(size=(2, 1, 40))
+    assert identified(maps + noise[0] + shared[0], maps + noise[1] + shared[1]) == 1.0
     same = np.repeat(maps[:1], 5, axis=0)
     assert identified(same + 0.5 * generator.normal(size=(5, 40)), same) < 0.7
+
+
+def counts(seed, shape=(2, 6, 4, 50), mean=0.5):
+    return np.random.default_rng(seed).poisson(mean, size=shape)
+
+
+def test_trials_with_a_burst_are_outliers_of_their_electrode():
+    """Whatever an electrode evokes itself, and in a culture that nearly always bursts none is."""
+    evoked = counts(1)
+    evoked[:, :, 2] += 2  # this electrode answers with 100 spikes more
+    assert not burst_trials(evoked).any()
+    evoked[0, 3, 1] += 1
+    evoked[1, 0, 2] += 2
+    expected = np.zeros((2, 6, 4), dtype=bool)
+    expected[0, 3, 1] = expected[1, 0, 2] = True
+    assert np.array_equal(burst_trials(evoked), expected)
+    answers = counts(2)
+    answers[:, ::2] += 4
+    assert not burst_trials(answers).any()
+    assert not burst_trials(np.zeros((1, 2, 3, 10), dtype=int)).any()
+
+
+def test_maps_leave_bursts_out_unless_there_is_nothing_else(env, short):
+    seen = observe(env, short)
+    calm = counts(3, (1, 4, 3, 100))
+    burst = calm.copy()
+    burst[0, 1, 0] += 5
+    maps, among = (evoked_maps_hz(replace(seen, evoked=each)) for each in (calm, burst))
+    assert np.array_equal(maps[1:], among[1:])
+    without = evoked_maps_hz(replace(seen, evoked=np.delete(calm, 1, axis=1)))
+    assert np.allclose(among[0], without[0])
+    only = evoked_maps_hz(replace(seen, evoked=burst), slice(1, 2))
+    assert only[0].mean() > 40.0  # five spikes in 100 ms, and no other trial to go by

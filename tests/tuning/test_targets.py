@@ -1,6 +1,7 @@
 """Targets: bands, misses, objectives, and the files that are shipped."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -88,7 +89,13 @@ def test_shipped_targets_name_what_there_is(name):
 
 @pytest.mark.parametrize(
     ("system", "variant", "name"),
-    [("EI2", None, "culture"), ("EI1", None, "EI1"), ("unheard of", None, "culture"), ("EI2", "bursting", "bursting")],
+    [
+        ("EI2", None, "culture"),
+        ("EI1", None, "EI1"),
+        ("unheard of", None, "culture"),
+        ("EI2", "bursting", "bursting"),
+        ("EI4", None, "EI4"),
+    ],
 )
 def test_targets_are_found_by_system_or_variant(system, variant, name):
     assert load("", system, variant).name == name
@@ -122,3 +129,17 @@ def test_a_file_of_ones_own(tmp_path):
     targets = load(path)
     assert (targets.name, targets.protocol.rest_ms, targets.protocol.levels_uA) == ("mine", 5000, (0, 5))
     assert targets.groups == ["rest"]
+
+
+def test_targets_can_extend_others(tmp_path):
+    culture, large = load("", "EI2"), load("", "EI4")
+    assert large.targets == culture.targets and large.search == culture.search
+    assert large.protocol == replace(culture.protocol, map_electrodes=8, map_trials=16)
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "bursting"\n[targets]\nrate_hz = { low = 9.0 }\n')
+    mine, bursting = load(path), load("", "EI2", "bursting")
+    assert mine.targets == bursting.targets | {"rate_hz": Target("rest", 9.0)}
+    assert mine.protocol == bursting.protocol
+    path.write_text('extends = "nothing"\n')
+    with pytest.raises(UnknownName, match="nothing"):
+        load(path)

@@ -2,10 +2,11 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
-from livn_gym.errors import InvalidInput, UnknownName
+from livn_gym.errors import CorruptData, InvalidInput, UnknownName
 from livn_gym.parameters import tuned
 from livn_gym.system import make
 from livn_gym.tuning import Cultures, Report, Target, Targets, page, validate, validation_sets
@@ -130,3 +131,50 @@ def test_what_cannot_be_validated_is_refused(short):
         Cultures("few", (None,), (1,), stimulated=2)
     with pytest.raises(UnknownName, match="weight-none"):
         validate("EI1", params=tuned(make("EI1")) | {"weight-none": 1.0})
+    with pytest.raises(InvalidInput, match="stimulated"):
+        Cultures("few", (None,), (1,), stimulated=-1)
+
+
+def test_parts_keep_what_is_stimulated_together():
+    whole = Cultures("x", (None, 7), (1, 2, 3, 4, 5), stimulated=2)
+    parts = [(part.graphs, part.seeds, part.full) for part in whole.parts(2)]
+    own = [((None,), (1, 2), 2), ((None,), (3, 4), 0), ((None,), (5,), 0)]
+    assert parts == own + [((7,), seeds, full) for _, seeds, full in own]
+    assert [part.seeds for part in Cultures("y", (None,), (1, 2, 3)).parts(1)] == [(1, 2, 3)]
+
+
+def test_a_validation_goes_on_where_it_was(poisson, short, tmp_path):
+    sets = [Cultures("one", (None, 5), (1, 2, 3), stimulated=1)]
+    seen = []
+
+    def run():
+        seen.clear()
+        return validate("EI1", sets=sets, protocol=short, keep=seen.append, folder=tmp_path)
+
+    whole = validate("EI1", sets=sets, protocol=short)
+    first = run()
+    assert len(seen) == 2
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == sorted(f"{place}-{seed}.json" for place in ("own", "5") for seed in (1, 2, 3))
+    again = run()
+    assert seen == []
+    (tmp_path / "5-1.json").unlink()
+    (tmp_path / "own-3.json").unlink()
+    mended = run()
+    assert len(seen) == 1
+    for report in (first, again, mended):
+        assert report.as_dict() == whole.as_dict()
+
+
+def test_measures_of_something_else_are_refused(poisson, short, tmp_path):
+    options = {"sets": [Cultures("one", (None,), (1,))], "folder": tmp_path}
+    validate("EI1", protocol=short, **options)
+    with pytest.raises(InvalidInput, match="other protocol"):
+        validate("EI1", protocol=replace(short, rest_ms=1000.0), **options)
+    with pytest.raises(InvalidInput, match="other options, params"):
+        validate(
+            "EI1", protocol=short, profile="exact", params=tuned(make("EI1")) | {"noise-EXC-std_e": 0.5}, **options
+        )
+    (tmp_path / "own-1.json").write_text("[]")
+    with pytest.raises(CorruptData, match="own-1"):
+        validate("EI1", protocol=short, **options)
