@@ -75,6 +75,10 @@ def main() -> None:
             text = json.dumps(report.as_dict(), indent=1) + "\n"
             (arguments.json / f"{name}.json").write_text(text, encoding="utf-8")
         if arguments.figures:
+            if not kept:
+                raise SystemExit(
+                    f"{name}: a page shows a culture that was run; remove a stimulated one from the folder."
+                )
             path = arguments.figures / f"culture-{name}.png"
             shown = kept[min(len(sets), len(kept), 2) - 1]  # of held-out seeds, unless the folder had them
             with replacing(path) as part:

@@ -29,14 +29,17 @@ class Kept:
 
     def write(self, part: Cultures, values: list[Values], setting: Setting) -> None:
         """Keep a part's measures, one file each."""
+        stimulated = list(part.seeds) if part.full else []
         for culture in values:
             plain = {name: x if math.isfinite(x) else None for name, x in culture.items()}
-            content = {"about": self.about, "setting": setting, "stimulated": part.full > 0, "measures": plain}
+            content = {"about": self.about, "setting": setting, "stimulated": stimulated, "measures": plain}
             with replacing(self._path(culture["graph"], culture["seed"])) as path:
                 path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     def read(self, part: Cultures) -> tuple[list[Values], Setting] | None:
         """All measures of a part and the simulation's setting; None if a culture is missing.
+
+        One that was stimulated with others than the part's counts as missing: what they share would be another's.
 
         Raises:
             InvalidInput: A file was made with something else.
@@ -51,15 +54,15 @@ class Kept:
                     return None
                 try:
                     content = json.loads(path.read_text(encoding="utf-8"))
-                    about, stimulated, plain = (content[key] for key in ("about", "stimulated", "measures"))
-                    setting = content["setting"]
+                    about, setting = dict(content["about"]), dict(content["setting"])
+                    stimulated, plain = content["stimulated"], content["measures"]
                     values = {name: math.nan if x is None else float(x) for name, x in plain.items()}
                 except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
                     raise CorruptData(f"{path} holds no measures of a culture ({error!r}).") from error
                 if about != self.about:
                     other = sorted(key for key, value in self.about.items() if about.get(key) != value)
                     raise InvalidInput(f"{path} was measured with other {', '.join(other)}; take another folder.")
-                if stimulated != (part.full > 0):
+                if stimulated != (list(part.seeds) if part.full else []):
                     return None
                 found.append(values)
         return found, setting

@@ -164,6 +164,8 @@ def test_a_validation_goes_on_where_it_was(poisson, short, tmp_path):
     assert len(seen) == 1
     for report in (first, again, mended):
         assert report.as_dict() == whole.as_dict()
+    sets = [replace(sets[0], stimulated=2)]  # whose cultures share their maps' measures
+    assert run().as_dict() == validate("EI1", sets=sets, protocol=short).as_dict()
 
 
 def test_measures_of_something_else_are_refused(poisson, short, tmp_path):
