@@ -9,7 +9,6 @@ of processes needs some 150 MB for each environment, hence its own limit.
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,8 @@ from functools import partial
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
+
+from livn_gym import processors
 
 SETTLE_MS = 200.0
 """Resets are not what is measured."""
@@ -54,7 +55,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--async-max", type=int, default=16)
     given = parser.parse_args()
-    print(f"{given.env}, {len(os.sched_getaffinity(0))} processors, median of {given.repeats}\n")
+    print(f"{given.env}, {len(processors.usable())} processors, median of {given.repeats}\n")
     print("| environments | make_vec | SyncVectorEnv | AsyncVectorEnv | make_vec / Sync | make_vec / Async |")
     print("| --- | --- | --- | --- | --- | --- |")
     for size in given.sizes:
