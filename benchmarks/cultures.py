@@ -1,12 +1,11 @@
 """The tables and pages of docs/cultures.md: every shipped culture under the standard protocol.
 
     python benchmarks/cultures.py [--figures docs/images] [--json FOLDER] [--folder FOLDER] [--seeds 20]
-        [--stimulated 5] [--short] [NAME ...]
+        [--stimulated 5] [--record] [NAME ...]
 
-A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4, which takes hours and is looked at
-with ``--stimulated 1``. Tables are printed as Markdown. With ``--folder`` the measures of every culture are kept below
-it, and an interrupted run goes on. ``--short`` is for large systems: rest, standard stimulation of one culture a graph,
-the levels 0 and 15 uA, no maps; held-out graphs only.
+A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4, which takes hours and wants
+``--stimulated 2``. Tables are printed as Markdown. With ``--folder`` the measures of every culture are kept below it,
+and an interrupted run goes on. ``--record`` writes what was reached into the set's file in configs/params.
 """
 
 from __future__ import annotations
@@ -15,15 +14,13 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from livn_gym import tuning
 from livn_gym.atomic import replacing
 from livn_gym.system import make
 
-UNSEEN = ("monotony", "saturation", "near_by_far", "maps_identified")
-"""What two levels and no maps cannot tell; ``--short`` leaves it out of the table."""
+PARAMS = Path(__file__).parents[1] / "configs" / "params"
 
 NAMES = ["EI1", "EI2", "EI2-bursting", "EI2-asynchronous", "EI3"]
 
@@ -38,17 +35,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--stimulated", type=int, default=5)
     parser.add_argument("--profile", default="fast")
-    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--record", action="store_true")
     arguments = parser.parse_args()
     for name in arguments.names:
         system, _, variant = name.partition("-")
         targets = tuning.load("", system, variant or None)
         sets = tuning.validation_sets(make(system), arguments.seeds, arguments.stimulated)
-        protocol = targets.protocol
-        if arguments.short:
-            protocol = replace(protocol, levels_uA=(0.0, protocol.max_uA), map_trials=0)
-            sets = tuple(replace(s, stimulated=1) for s in sets[-1:])
-            targets = replace(targets, targets={k: t for k, t in targets.targets.items() if k not in UNSEEN})
         kept: list[tuning.Observation] = []
         started = time.perf_counter()
         report = tuning.validate(
@@ -56,16 +48,12 @@ def main() -> None:
             variant or None,
             targets=targets,
             sets=sets,
-            protocol=protocol,
             keep=kept.append if arguments.figures else None,
             folder=arguments.folder and arguments.folder / name,
             profile=arguments.profile,
         )
-        if arguments.short:
-            seen = tuple([{k: x for k, x in v.items() if k not in UNSEEN} for v in values] for values in report.values)
-            report = replace(report, values=seen)
         seconds = time.perf_counter() - started
-        simulated = sum(s.duration_ms(protocol, make(system).num_channels) for s in sets) / 1e3
+        simulated = sum(s.duration_ms(targets.protocol, make(system).num_channels) for s in sets) / 1e3
         setting = ", ".join(str(value) for value in report.setting.values())
         run = "in parts" if arguments.folder else f"in {seconds:.0f} s"
         print(f"\n### {report.title}\n\n{setting}; {simulated:,.0f} s of cultures {run}\n")
@@ -74,6 +62,8 @@ def main() -> None:
         if arguments.json:
             text = json.dumps(report.as_dict(), indent=1) + "\n"
             (arguments.json / f"{name}.json").write_text(text, encoding="utf-8")
+        if arguments.record:
+            tuning.record(PARAMS / f"{name}.toml", report)
         if arguments.figures:
             if not kept:
                 raise SystemExit(

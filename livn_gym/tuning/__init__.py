@@ -4,7 +4,7 @@ from livn_gym.tuning.bench import Bench, Cultures
 from livn_gym.tuning.measurement import MEASURES, Measure, measure
 from livn_gym.tuning.page import page
 from livn_gym.tuning.protocol import Observation, Protocol, observe
-from livn_gym.tuning.result import write_params
+from livn_gym.tuning.result import record, write_params
 from livn_gym.tuning.study import Tuned, tune
 from livn_gym.tuning.targets import Target, Targets, load
 from livn_gym.tuning.validation import Report, validate, validation_sets
@@ -24,6 +24,7 @@ __all__ = [
     "measure",
     "observe",
     "page",
+    "record",
     "tune",
     "validate",
     "validation_sets",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
+import tomllib
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -10,7 +12,9 @@ from typing import Any
 
 import livn_gym
 from livn_gym.atomic import replacing
+from livn_gym.parameters import read_params
 from livn_gym.tuning.targets import Targets
+from livn_gym.tuning.validation import Report
 
 DIGITS = 4
 """Significant digits of parameters: the search's noise is far coarser."""
@@ -41,6 +45,39 @@ def write_params(path: str | Path, params: Mapping[str, float], provenance: Mapp
             lines += ["", f"[provenance.{key}]", *(f"{name} = {_toml(x)}" for name, x in value.items())]
     with replacing(path) as part:
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def record(path: str | Path, report: Report) -> None:
+    """Write into a file of parameters what they reached in a validation: on which cultures, with which engine.
+
+    ``reached`` is that of the last set, in ``validation_sets`` the held-out graphs. What the file says of how the
+    parameters were found stays.
+
+    Args:
+        path: Of the parameters that were validated.
+        report: Of them.
+
+    Raises:
+        InvalidInput: The file holds no parameters.
+    """
+    path, params = Path(path), read_params(path)
+    text = path.read_text(encoding="utf-8")
+    about = tomllib.loads(text).get("provenance", {})
+    about |= {f"engine_{key}": value for key, value in report.setting.items()}
+    for cultures in report.sets:
+        name = cultures.name.replace(" ", "_").replace("-", "_")
+        about[f"{name}_graphs"] = ["own" if graph is None else graph for graph in cultures.graphs]
+        about[f"{name}_noise_seeds"] = list(cultures.seeds)
+    last = len(report.sets) - 1
+    reached = {name: report.spread(name, last).value for name in report.targets.targets}
+    about |= {
+        "stimulated_of_a_graph": report.sets[last].full,
+        "validated": date.today().isoformat(),
+        "reached_on": report.sets[last].name,
+        "missed": report.missed,
+        "reached": {name: rounded(value) for name, value in reached.items() if math.isfinite(value)},
+    }
+    write_params(path, params, about, text.splitlines()[0].lstrip("# "))
 
 
 def rounded(value: float) -> float:

@@ -134,7 +134,7 @@ def test_a_file_of_ones_own(tmp_path):
 def test_targets_can_extend_others(tmp_path):
     culture, large = load("", "EI2"), load("", "EI4")
     assert large.targets == culture.targets and large.search == culture.search
-    assert large.protocol == replace(culture.protocol, map_electrodes=8, map_trials=16)
+    assert large.protocol == replace(culture.protocol, map_electrodes=8, map_trials=8)
     path = tmp_path / "mine.toml"
     path.write_text('extends = "bursting"\n[targets]\nrate_hz = { low = 9.0 }\n')
     mine, bursting = load(path), load("", "EI2", "bursting")

@@ -2,14 +2,15 @@
 
 import json
 import math
+import tomllib
 from dataclasses import replace
 
 import pytest
 
 from livn_gym.errors import CorruptData, InvalidInput, UnknownName
-from livn_gym.parameters import tuned
+from livn_gym.parameters import read_params, tuned
 from livn_gym.system import make
-from livn_gym.tuning import Cultures, Report, Target, Targets, page, validate, validation_sets
+from livn_gym.tuning import Cultures, Report, Target, Targets, page, record, validate, validation_sets, write_params
 from livn_gym.tuning.validation import spread
 
 NAN = float("nan")
@@ -55,6 +56,23 @@ def test_the_table_shows_bands_spreads_and_verdicts():
     assert lines[0] == "| measure | target | training (1 x 2) | held-out (2 x 1) | verdict |"
     assert lines[2] == "| spontaneous rate (Hz) | 2 ... 5 | 3 ± 1 | 4.5 ± 1.5 [3, 6] | ok |"
     assert lines[-1] == "| CV of intervals | >= 1 | - | - | MISSED |"
+
+
+def test_a_file_of_parameters_tells_what_they_reached(tmp_path):
+    path, params = tmp_path / "EI2.toml", tuned(make("EI2"))
+    write_params(path, params, {"found_by": "hand", "reached": {"isi_cv": 1.0}}, "EI2: a test.")
+    found = report(*RATES, rate_hz=Target("g", low=2.0, high=4.0), isi_cv=Target("g", low=1.0))
+    for _ in range(2):  # a second time it takes the place of the first
+        record(path, found)
+    assert path.read_text().startswith("# EI2: a test.\n# Weights")
+    assert read_params(path) == pytest.approx(params)
+    about = tomllib.loads(path.read_text())["provenance"]
+    assert (about["found_by"], about["engine_backend"], about["missed"]) == ("hand", "native", ["rate_hz", "isi_cv"])
+    assert (about["training_graphs"], about["held_out_graphs"]) == (["own"], [7, 8])
+    assert (about["training_noise_seeds"], about["held_out_noise_seeds"]) == ([1, 2], [1])
+    assert (about["reached_on"], about["reached"]) == ("held-out", {"rate_hz": 4.5})  # of isi_cv nothing is known
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        record(tmp_path / "absent.toml", found)
 
 
 def test_sets_share_no_seed_and_no_graph_with_the_search():
