@@ -220,9 +220,11 @@ def _verdicts(axes: Any, report: Report | None) -> None:
     for k, name in enumerate(lines, start=1):
         target, verdict = report.targets.targets[name], report.verdict(name) or ""
         value = report.spread(name, last).value
+        own = target.verdict(value)
+        words = own if own == verdict else f"{own}, elsewhere {verdict}"
         y = 1.0 - k * 0.045
         colour = {"ok": "black", "off": "#9a6a00", "MISSED": "#b00000"}[verdict]
         axes.text(0.0, y, MEASURES[name].label, fontsize=7.5, va="top", color=colour)
-        text = f"{value:.3g} {MEASURES[name].unit}".rstrip() + f"; {target.band}: {verdict}"
+        text = f"{value:.3g} {MEASURES[name].unit}".rstrip() + f"; {target.band}: {words}"
         axes.text(1.0, y - 0.018, text, fontsize=7.5, va="top", ha="right", color=colour)
     axes.set(xlim=(0, 1), ylim=(0, 1))
