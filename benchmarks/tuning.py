@@ -65,11 +65,12 @@ def main() -> None:
     print(f"\nchosen: trial {found.number} of {found.trials}; this run {seconds:.0f} s with the confirmation\n")
     for key in targets.search:
         print(f"{key} = {found.params[key]:.4g}")
-    sets = tuning.validation_sets(make(SYSTEM), arguments.seeds)
-    report = tuning.validate(SYSTEM, params=found.params, targets=targets, sets=sets)
     if arguments.out:
         about = provenance(SYSTEM, None, targets, trials=found.trials, trial=found.number, search_seed=arguments.seed)
         write_params(arguments.out, found.params, about, f"{SYSTEM}: found from scratch by benchmarks/tuning.py.")
+    sets = tuning.validation_sets(make(SYSTEM), arguments.seeds)
+    report = tuning.validate(SYSTEM, params=found.params, targets=targets, sets=sets)
+    if arguments.out:
         tuning.record(arguments.out, report)
     print(f"\n{report.markdown()}\n\nmissed: {', '.join(report.missed) or 'none'}")
 
