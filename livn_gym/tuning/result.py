@@ -51,7 +51,7 @@ def record(path: str | Path, report: Report) -> None:
     """Write into a file of parameters what they reached in a validation: on which cultures, with which engine.
 
     ``reached`` is that of the last set, in ``validation_sets`` the held-out graphs. What the file says of how the
-    parameters were found stays.
+    parameters were found stays; of comments, only one on the first line does.
 
     Args:
         path: Of the parameters that were validated.
@@ -77,7 +77,8 @@ def record(path: str | Path, report: Report) -> None:
         "missed": report.missed,
         "reached": {name: rounded(value) for name, value in reached.items() if math.isfinite(value)},
     }
-    write_params(path, params, about, text.splitlines()[0].lstrip("# "))
+    first = text.splitlines()[0]
+    write_params(path, params, about, first.lstrip("# ") if first.startswith("#") else f"{report.title}: parameters.")
 
 
 def rounded(value: float) -> float:

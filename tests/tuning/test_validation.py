@@ -66,6 +66,9 @@ def test_a_file_of_parameters_tells_what_they_reached(tmp_path):
         record(path, found)
     assert path.read_text().startswith("# EI2: a test.\n# Weights")
     assert read_params(path) == pytest.approx(params)
+    path.write_text(path.read_text().partition("\n\n")[2])  # as one without comments
+    record(path, found)
+    assert path.read_text().startswith("# EI2: parameters.\n# Weights")
     about = tomllib.loads(path.read_text())["provenance"]
     assert (about["found_by"], about["engine_backend"], about["missed"]) == ("hand", "native", ["rate_hz", "isi_cv"])
     assert (about["training_graphs"], about["held_out_graphs"]) == (["own"], [7, 8])
