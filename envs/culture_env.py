@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.env import Env
+from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.array_map import check_available
 from livn_gym.envs.loop import ClosedLoop, make_loop
 from livn_gym.envs.rendering import Renderer
 from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
 from livn_gym.envs.tasks import Measurement
-from livn_gym.errors import ClosedError, unknown_name
+from livn_gym.errors import ClosedEnvironment, unknown_name
+from livn_gym.numerics import checked_seed
 
 
 class CultureEnv(gym.Env):
@@ -36,7 +38,8 @@ class CultureEnv(gym.Env):
 
     ## Action Space
     `Box(-1, 1, (C,), float32)`, one number a channel. Pulses are biphasic, cathodic first, 0.2 ms a phase, at
-    20 Hz. An action with the wrong shape, NaN, or a value outside the box raises `InvalidInput`.
+    20 Hz. An action with the wrong shape, NaN, or a value outside the box raises `InvalidInput`; a value that rounding
+    moved past a bound, by no more than 16 float32 steps, is clipped to it.
 
     | num       | action                            | min | max | at -1 | at 1 | unit       |
     | --------- | --------------------------------- | --- | --- | ----- | ---- | ---------- |
@@ -80,7 +83,7 @@ class CultureEnv(gym.Env):
     that.
 
     ## Arguments
-    By keyword in `gym.make("livn/EI2-v0", ...)`; an unknown one raises `UnknownName`.
+    By keyword in `gym.make("livn/EI2-v0", ...)`; an unknown one raises `UnknownOption`, which is a `TypeError`.
 
     | name          | default             | meaning                                                  | unit |
     | ------------- | ------------------- | -------------------------------------------------------- | ---- |
@@ -97,7 +100,7 @@ class CultureEnv(gym.Env):
     | `graph_seed`  | `None`              | another culture of these numbers, or `"resample"`        | -    |
     | `encoding`    | `"pulse_amplitude"` | name of an encoding, or an `Encoding`                    | -    |
     | `decoding`    | `"channel_rates"`   | name of a decoding, or a `Decoding` of the step's length | -    |
-    | `conditions`  | `()`                | faults, delays, drift, ablations: `docs/wrappers.md`     | -    |
+    | `conditions`  | `None`              | faults, delays, drift, ablations: `docs/wrappers.md`     | -    |
     | `render_mode` | `None`              | `"rgb_array"` or `"human"`; both need the extra `viz`    | -    |
 
     ## References
@@ -152,12 +155,14 @@ class CultureEnv(gym.Env):
             The first observation ``[2 C + 1]`` and info.
 
         Raises:
+            InvalidInput: The seed is not an integer from 0 to 2**64 - 1.
             UnknownName: Options were given.
-            ClosedError: The environment is closed.
+            ClosedEnvironment: The environment is closed.
         """
         self._check_open()
         for name in options or {}:
             raise unknown_name("option of reset", name, ())
+        seed = None if seed is None else checked_seed(seed)
         super().reset(seed=seed)
         observation, (info,) = self._loop.reset([self.np_random], [seed])
         self._started = True
@@ -182,10 +187,10 @@ class CultureEnv(gym.Env):
 
         Raises:
             InvalidInput: The action has the wrong shape, is not finite or outside the box; nothing ran.
-            ClosedError: The environment is closed.
+            ClosedEnvironment: The environment is closed.
         """
         self._check_started("step")
-        observation, reward, terminated, (info,) = self._loop.step(np.asarray(action)[None])
+        observation, reward, terminated, (info,) = self._loop.step(as_numbers(action)[None])
         if self._renderer is not None:
             self._renderer.add(self._loop.history[0][-1], info.get("target_hz"))
             self._render_human()
@@ -253,7 +258,7 @@ class CultureEnv(gym.Env):
 
     def _check_open(self) -> None:
         if self._closed:
-            raise ClosedError("This environment is closed; make a new one.")
+            raise ClosedEnvironment("This environment is closed; make a new one.")
 
     def _check_started(self, what: str) -> None:
         self._check_open()

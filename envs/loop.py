@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +21,10 @@ from livn_gym.encoding import Encoding
 from livn_gym.env import Env
 from livn_gym.envs import conditions as known_conditions
 from livn_gym.envs import tasks
+from livn_gym.envs.actions import checked_actions
 from livn_gym.envs.conditions import Chosen, Condition, Conditioned
 from livn_gym.envs.tasks import Measurement, Task
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput, unknown_option
 from livn_gym.models import Model
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import whole_steps
@@ -256,23 +258,12 @@ class ClosedLoop:
         return np.atleast_2d(stimulus.charge_nC())
 
     def checked(self, actions: NDArray, count: int) -> NDArray:
-        """Actions of so many cultures as an array.
+        """Actions of so many cultures as an array within the space; see ``checked_actions``.
 
         Raises:
             InvalidInput: They have the wrong shape, are not finite or lie outside the space.
         """
-        space = self.action_space
-        given = np.asarray(actions)
-        if given.shape != (count, *space.shape):
-            raise InvalidInput(f"An action must have the shape {space.shape}, got {given.shape[1:]}.")
-        if not np.issubdtype(given.dtype, np.number) or not np.isfinite(given).all():
-            raise InvalidInput("An action must be finite numbers; got NaN, infinity or something else.")
-        if (given < space.low).any() or (given > space.high).any():
-            raise InvalidInput(
-                f"An action must lie in {space.low.min():g} ... {space.high.max():g}, "
-                f"got values from {given.min():g} to {given.max():g}."
-            )
-        return given
+        return checked_actions(self.action_space, actions, count)
 
     def _observations(self, chosen: list[int]) -> NDArray[np.float32]:
         rows = []
@@ -307,7 +298,7 @@ def make_loop(
     profile: str = "fast",
     dt: float | None = None,
     graph_seed: int | None = None,
-    conditions: Chosen | Sequence[Chosen] = (),
+    conditions: Chosen | Sequence[Chosen] | None = None,
     **options: Any,
 ) -> ClosedLoop:
     """A closed loop from names, as every environment makes its own.
@@ -322,19 +313,20 @@ def make_loop(
         dt: Time step of the simulation, ms; None takes the profile's.
         graph_seed: Another culture generated from the system's numbers; None is the predefined one.
         conditions: What stands between the loop and the cultures, see ``livn_gym.envs.conditions``: a name, a mapping
-            with a ``name`` and options, or a sequence of these.
+            with a ``name`` and options, or a list of these; None is nothing.
         **options: The task's options by keyword, ``step_ms``, ``settle_ms``, ``encoding`` and ``decoding`` among them;
             None means the default. An encoding or decoding is a name, a mapping with a name and its options, or an
             object.
 
     Raises:
-        UnknownName: There is no system, task, option, encoding, decoding or backend of that name.
+        UnknownOption: There is no option of that name.
+        UnknownName: There is no system, task, encoding, decoding or backend of that name.
         InvalidInput: A value is out of range.
     """
     defaults = tasks.defaults(task, system)
     for name in options:
         if name not in defaults:
-            raise unknown_name("option", name, [*defaults, *_EVERYWHERE])
+            raise unknown_option("The environment", name, [*defaults, *_EVERYWHERE])
     chosen = defaults | {name: value for name, value in options.items() if value is not None}
     step_ms, settle_ms, encoding, decoding = (
         chosen.pop(name) for name in ("step_ms", "settle_ms", "encoding", "decoding")
@@ -352,7 +344,8 @@ def make_loop(
     try:
         return ClosedLoop(
             env,
-            [tasks.create(task, env, **chosen) for _ in range(num_cultures)],
+            # An object among the options, as an environment inside, is one culture's own.
+            [tasks.create(task, env, **(copy.deepcopy(chosen) if b else chosen)) for b in range(num_cultures)],
             encoding if isinstance(encoding, Encoding) else _made(encodings.make, encoding),
             decoding if isinstance(decoding, Decoding) else _made(decodings.make, decoding, duration=step_ms),
             step_ms=step_ms,
@@ -371,7 +364,11 @@ def _made(make: Callable[..., Any], chosen: str | Mapping[str, Any], **options: 
     if not isinstance(chosen, Mapping) or "name" not in chosen:
         raise InvalidInput(f"Expected a name, a mapping with a 'name', or an object, got {chosen!r}.")
     own = dict(chosen)
-    return make(own.pop("name"), **options, **own)
+    name = own.pop("name")
+    for option in own:
+        if not isinstance(option, str) or option in options:
+            raise InvalidInput(f"{option!r} is no option of {name!r} here; the environment sets {[*options]} itself.")
+    return make(name, **options, **own)
 
 
 def _bounded_box(kind: str, owner: object, space: spaces.Space) -> spaces.Box:

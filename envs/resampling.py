@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -108,7 +109,7 @@ class ResampledLoop:
         self._loop.close()
 
     def _made(self) -> ClosedLoop:
-        return make_loop(*self._what, 1, graph_seed=self.graph_seed, **self._options)
+        return make_loop(*self._what, 1, graph_seed=self.graph_seed, **copy.deepcopy(self._options))
 
     def _replace(self, graph_seed: int | None) -> None:
         self._loop.close()

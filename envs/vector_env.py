@@ -8,14 +8,16 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.group import Graph, Group, make_group
 from livn_gym.envs.loop import Info
 from livn_gym.envs.resampling import RESAMPLE
-from livn_gym.errors import ClosedError, InvalidInput, unknown_name
+from livn_gym.errors import ClosedEnvironment, InvalidInput, unknown_name
 from livn_gym.numerics import checked_seeds
 from livn_gym.units import whole_number
 
@@ -35,7 +37,8 @@ class CultureVectorEnv(VectorEnv):
         num_envs: Number of cultures.
         system: Name of a predefined system.
         task: Name of a task.
-        max_episode_steps: Steps after which an episode is truncated; None is never.
+        max_episode_steps: Steps after which an episode is truncated, as of ``gym.make``: -1 is never, and None the
+            id's own limit where ``gym.make_vec`` makes the environment (otherwise never).
         autoreset_mode: ``"NextStep"`` (the step after an end ignores the action and returns the reset's
             observation), ``"SameStep"`` (the ending step returns it, and ``info`` holds ``final_obs`` and
             ``final_info``) or ``"Disabled"`` (``reset(options={"reset_mask": mask})``).
@@ -70,10 +73,10 @@ class CultureVectorEnv(VectorEnv):
         if render_mode is not None:
             raise InvalidInput("A vector environment has no render mode: render a single one, gym.make(...).")
         self.num_envs = whole_number("num_envs", num_envs)
-        self.max_episode_steps = (
-            None if max_episode_steps is None else whole_number("max_episode_steps", max_episode_steps)
-        )
+        self._limit_is_the_ids = max_episode_steps is None
+        self.max_episode_steps = _limit(max_episode_steps)
         self.autoreset_mode = _mode(autoreset_mode)
+        self._spec: EnvSpec | None = None
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.render_mode = None
         if on_worker_failure not in _ON_FAILURE:
@@ -90,6 +93,18 @@ class CultureVectorEnv(VectorEnv):
         self._ended = np.zeros(self.num_envs, dtype=np.bool_)
         self._started = np.zeros(self.num_envs, dtype=np.bool_)
 
+    @property
+    def spec(self) -> EnvSpec | None:
+        """How ``gym.make_vec`` made this environment; None if it was made by hand."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        # Gymnasium sets it after making the environment, which cannot know its id's limit before.
+        self._spec = spec
+        if self._limit_is_the_ids and spec is not None:
+            self.max_episode_steps = spec.max_episode_steps
+
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
@@ -105,7 +120,7 @@ class CultureVectorEnv(VectorEnv):
         Raises:
             InvalidInput: Seeds or mask do not fit.
             UnknownName: There is no such option.
-            ClosedError: The environment is closed.
+            ClosedEnvironment: The environment is closed.
         """
         self._check_open()
         given = dict(options or {})
@@ -129,12 +144,12 @@ class CultureVectorEnv(VectorEnv):
 
         Raises:
             InvalidInput: An action has the wrong shape, is not finite or outside the space; nothing ran.
-            ClosedError: The environment is closed.
+            ClosedEnvironment: The environment is closed.
         """
         self._check_open()
         if not self._started.all():
             raise gym.error.ResetNeeded("Call reset() before step().")
-        given = np.asarray(actions)
+        given = as_numbers(actions)
         if given.shape != self.action_space.shape:
             raise InvalidInput(f"Actions must have the shape {self.action_space.shape}, got {given.shape}.")
         if self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any():
@@ -225,7 +240,16 @@ class CultureVectorEnv(VectorEnv):
 
     def _check_open(self) -> None:
         if self.closed:
-            raise ClosedError("This environment is closed; make a new one.")
+            raise ClosedEnvironment("This environment is closed; make a new one.")
+
+
+def _limit(given: int | None) -> int | None:
+    if given is None or (given == -1 and not isinstance(given, bool)):
+        return None
+    try:
+        return whole_number("max_episode_steps", given)
+    except InvalidInput as error:
+        raise InvalidInput(f"{error} -1 means no limit.") from None
 
 
 def _mode(given: str | AutoresetMode) -> AutoresetMode:

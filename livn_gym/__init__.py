@@ -26,10 +26,12 @@ def make(name: str, variant: str | None = None, *, graph_seed: int | None = None
 
     Raises:
         UnknownName: There is no such system or variant.
+        UnknownOption: ``Env`` has no argument of that name.
     """
-    from livn_gym import system
+    from livn_gym import registry, system
     from livn_gym.env import Env
 
+    registry.check_options("make", Env, {"system": name, **options})
     env = Env(system.make(name, graph_seed), **options).init()
     try:
         return env.apply_model_defaults(variant)

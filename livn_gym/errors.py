@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from gymnasium.error import ClosedEnvironmentError
+
 
 class LivnError(Exception):
     """Base of every error that livn_gym raises on purpose."""
@@ -22,8 +24,16 @@ class UnknownName(InvalidInput, KeyError):
         return str(self.args[0])
 
 
+class UnknownOption(UnknownName, TypeError):
+    """A keyword argument does not exist; a ``TypeError`` as well, as of every Python function and of Gymnasium."""
+
+
 class ClosedError(LivnError, RuntimeError):
     """An operation was asked of an environment that is closed or not initialised."""
+
+
+class ClosedEnvironment(ClosedError, ClosedEnvironmentError):
+    """A Gymnasium environment was used after ``close``; Gymnasium's ``ClosedEnvironmentError`` as well."""
 
 
 class NotRecorded(LivnError, RuntimeError):
@@ -65,8 +75,29 @@ def unknown_name(kind: str, given: object, allowed: Iterable[object]) -> Unknown
     Returns:
         An ``UnknownName`` whose message lists the valid names and the nearest one.
     """
+    return UnknownName(f"Unknown {kind} {given!r}.{_valid(given, allowed)}")
+
+
+def unknown_option(owner: str, given: object, allowed: Iterable[object]) -> UnknownOption:
+    """Build the error for a keyword argument that ``owner`` does not have.
+
+    The message begins as Python's own, by which libraries recognise it: TorchRL's ``GymEnv`` calls every environment
+    with a ``frameskip`` and takes the answer "unexpected keyword argument 'frameskip'" for a no.
+
+    Args:
+        owner: What was called.
+        given: The keyword that was given.
+        allowed: Every valid keyword.
+
+    Returns:
+        An ``UnknownOption`` whose message lists the valid keywords and the nearest one.
+    """
+    return UnknownOption(f"{owner} got an unexpected keyword argument {str(given)!r}.{_valid(given, allowed)}")
+
+
+def _valid(given: object, allowed: Iterable[object]) -> str:
     names = [str(name) for name in allowed]
     nearest = get_close_matches(str(given), names, n=1, cutoff=0.5)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     listed = ", ".join(repr(name) for name in names) if names else "none"
-    return UnknownName(f"Unknown {kind} {given!r}.{hint} Valid: {listed}.")
+    return f"{hint} Valid: {listed}."

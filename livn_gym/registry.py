@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
 
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput, unknown_name, unknown_option
 
 T = TypeVar("T")
+
+_NOT_OPTIONS = ("env", "system")
+"""Arguments that the caller adds, which a message must not offer."""
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -73,9 +76,30 @@ def create(package: str, base: type[T], spec: object, options: Mapping[str, Any]
         cls = spec
     else:
         raise InvalidInput(f"{base.__name__} must be given as a name, a class or an object, got {spec!r}.")
-    signature = inspect.signature(cls)
+    check_options(cls.__name__, cls, options)
+    return cls(**options)
+
+
+def check_options(owner: str, function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Check that a function takes these keyword arguments.
+
+    Args:
+        owner: Name of the function for the message.
+        function: What will be called.
+        options: Its arguments by keyword.
+
+    Raises:
+        UnknownOption: One of them does not exist.
+        InvalidInput: One is missing.
+    """
+    signature = inspect.signature(function)
+    parameters = signature.parameters.values()
+    known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+        for name in options:
+            if name not in known:
+                raise unknown_option(owner, name, [option for option in known if option not in _NOT_OPTIONS])
     try:
         signature.bind(**options)
     except TypeError as error:
-        raise InvalidInput(f"{cls.__name__}{signature}: {error}.") from error
-    return cls(**options)
+        raise InvalidInput(f"{owner}{signature}: {error}.") from error

@@ -73,7 +73,9 @@ def test_create_says_what_is_wrong():
 
     with pytest.raises(UnknownName, match="Unknown encoding 'pulse_amplitud'. Did you mean 'pulse_amplitude'"):
         make("pulse_amplitud")
-    with pytest.raises(InvalidInput, match="PulseAmplitude.*max_amplitude_uA.*unexpected keyword argument 'rate'"):
+    with pytest.raises(
+        InvalidInput, match="PulseAmplitude got an unexpected keyword argument 'rate'.*max_amplitude_uA"
+    ):
         make("pulse_amplitude", rate=3)
     with pytest.raises(InvalidInput, match="ChannelCurrent.*missing a required argument: 'duration_ms'"):
         make("channel_current")

@@ -23,22 +23,29 @@ def names() -> list[str]:
     return list(registry.find(__name__, Condition))  # type: ignore[type-abstract]
 
 
-def create(env: Env, chosen: Chosen | Sequence[Chosen]) -> list[Condition]:
+def create(env: Env, chosen: Chosen | Sequence[Chosen] | None) -> list[Condition]:
     """The conditions of one culture, in the order in which they act.
 
     Args:
         env: The cultures.
-        chosen: A name, a mapping with a ``name`` and options, or a sequence of these.
+        chosen: A name, a mapping with a ``name`` and options, or a list or tuple of these; None is no condition.
 
     Raises:
         UnknownName: There is no condition of that name.
-        InvalidInput: The options do not fit, or something else was given.
+        UnknownOption: A condition has no option of that name.
+        InvalidInput: An option does not fit, or something else was given.
     """
+    if chosen is None:
+        return []
+    if not isinstance(chosen, str | Mapping | list | tuple):
+        raise InvalidInput(f"conditions must be a name, a mapping with a 'name', or a list of these, got {chosen!r}.")
     made = []
-    for one in [chosen] if isinstance(chosen, str | Mapping) else list(chosen):
+    for one in [chosen] if isinstance(chosen, str | Mapping) else chosen:
         own = {"name": one} if isinstance(one, str) else dict(one) if isinstance(one, Mapping) else {}
         if "name" not in own:
             raise InvalidInput(f"A condition is a name or a mapping with a 'name', got {one!r}.")
+        if "env" in own or not all(isinstance(option, str) for option in own):
+            raise InvalidInput(f"A condition's options are its keyword arguments after env, got {one!r}.")
         made.append(registry.create(__name__, Condition, own.pop("name"), {"env": env, **own}))  # type: ignore[type-abstract]
     return made
 

@@ -91,6 +91,8 @@ def _made(inner: str | Mapping[str, Any]) -> gym.Env:
         return gym.make(**{"disable_env_checker": True, **options})
     except gym.error.UnregisteredEnv as error:
         raise unknown_name("inner environment", options["id"], gym.registry) from error
+    except TypeError as error:
+        raise InvalidInput(f"The inner environment {options['id']!r} does not take these options: {error}") from error
 
 
 @lru_cache(maxsize=64)

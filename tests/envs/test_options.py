@@ -1,0 +1,101 @@
+"""Keyword arguments of environments: unknown ones, conditions in every form, objects that cultures must not share."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import livn_gym
+from livn_gym import decoding, encoding
+from livn_gym.envs.loop import make_loop
+from livn_gym.errors import InvalidInput, LivnError, UnknownOption
+
+pytestmark = pytest.mark.usefixtures("fake")
+
+EI1 = "livn/EI1-v0"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: gym.make(EI1, frameskip=4),
+        lambda: gym.make(EI1, graph_seed="resample", frameskip=4),
+        lambda: gym.make_vec(EI1, num_envs=2, frameskip=4),
+        lambda: gym.make_vec(EI1, num_envs=2, graph_seed="per_env", frameskip=4),
+        lambda: gym.make_vec(EI1, num_envs=2, vectorization_mode="sync", frameskip=4),
+        lambda: make_loop("EI1", "rate_tracking", 1, frameskip=4),
+        lambda: encoding.make("pulse_amplitude", frameskip=4),
+        lambda: decoding.make("channel_rates", duration=200.0, frameskip=4),
+        lambda: gym.make(EI1, encoding={"name": "pulse_amplitude", "frameskip": 4}),
+        lambda: gym.make(EI1, decoding={"name": "channel_rates", "frameskip": 4}),
+        lambda: gym.make(EI1, conditions={"name": "latency", "frameskip": 4}),
+        lambda: livn_gym.make("EI1", frameskip=4),
+    ],
+)
+def test_an_unknown_keyword_is_pythons_type_error_and_ours(call):
+    """TorchRL recognises an environment without frame skip by these words."""
+    with pytest.raises(TypeError, match="unexpected keyword argument 'frameskip'") as caught:
+        call()
+    assert isinstance(caught.value, UnknownOption | LivnError)
+    assert "Valid: " in str(caught.value)
+
+
+def test_the_nearest_keyword_is_offered_and_what_the_environment_sets_is_not():
+    with pytest.raises(UnknownOption, match="Did you mean 'target_hz'") as caught:
+        gym.make(EI1, target=8.0)
+    assert "'settle_ms'" in str(caught.value)
+    with pytest.raises(UnknownOption, match="Did you mean 'latency_ms'") as caught:
+        gym.make(EI1, conditions={"name": "latency", "latency": 3.0})
+    assert "'env'" not in str(caught.value)
+
+
+@pytest.mark.parametrize("none", [None, [], ()])
+def test_no_conditions(none):
+    for make in (gym.make, gym.make_vec):
+        env = make(EI1, conditions=none, settle_ms=200.0)
+        env.reset(seed=0)
+        env.close()
+
+
+@pytest.mark.parametrize("form", ["latency", {"name": "latency"}, ["latency"], ("latency",), [{"name": "latency"}]])
+def test_conditions_in_every_form_reach_every_culture(form):
+    loop = make_loop("EI1", "rate_tracking", 3, conditions=form)
+    assert [[type(c).__name__ for c in own] for own in loop.conditioned.conditions] == [["Latency"]] * 3
+    loop.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        3,
+        [None],
+        [3],
+        {"latency_ms": 4.0},
+        {"name": "latency", "env": None},
+        {"name": "latency", 3: 4.0},
+        (name for name in ["latency"]),
+        {"latency"},
+    ],
+)
+def test_conditions_of_another_kind_are_refused(wrong):
+    with pytest.raises(InvalidInput):
+        gym.make_vec(EI1, num_envs=2, conditions=wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"name": "channel_rates", "duration": 100.0}, {"name": "channel_rates", 3: 4}])
+def test_what_the_loop_sets_is_no_option_of_a_decoding(wrong):
+    with pytest.raises(InvalidInput):
+        gym.make(EI1, decoding=wrong)
+
+
+def test_cultures_do_not_share_an_environment_given_as_an_object():
+    loop = make_loop("EI2", "cart_pole", 2, inner=gym.make("CartPole-v1"), scales=[1.0] * 4, settle_ms=200.0)
+    first, second = (task.inner.env for task in loop.tasks)
+    assert first is not second
+    loop.reset([np.random.default_rng(b) for b in range(2)], [0, 1])
+    assert not np.array_equal(first.unwrapped.state, second.unwrapped.state)
+    loop.close()
+
+
+def test_an_unknown_option_of_an_inner_environment_is_refused():
+    with pytest.raises(InvalidInput, match="pole"):
+        gym.make("livn/EI2-CartPole-v0", inner={"id": "CartPole-v1", "pole": 3})
