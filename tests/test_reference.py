@@ -109,7 +109,6 @@ class Communicator:
         return 0
 
 
-@pytest.mark.slow
 def test_the_page_from_top_to_bottom(monkeypatch):
     np.random.seed(0)  # the page draws from the global generator
     page, envs = {}, []

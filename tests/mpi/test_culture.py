@@ -42,8 +42,7 @@ def same(first, second):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("ranks", [2, *(pytest.param(ranks, marks=pytest.mark.slow) for ranks in (1, 3))])
 @pytest.mark.parametrize("backend", ["native", "neuron"])
 def test_any_number_of_ranks_gives_the_same(backend, ranks, alone, tmp_path):
     """Stimuli of every kind, noise, depression, traces, restarts; on the native engine batches, float32, snapshots."""

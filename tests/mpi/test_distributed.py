@@ -91,8 +91,7 @@ ANSWERS = """
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("ranks", [2, 3, 4])
+@pytest.mark.parametrize("ranks", [2, *(pytest.param(ranks, marks=pytest.mark.slow) for ranks in (3, 4))])
 def test_answers_are_those_of_one_env(ranks, folder, tmp_path):
     run = play(tmp_path, folder, ANSWERS, ranks).good()
     assert sorted(run.out.split("\n"))[1:] == ["ended False"] * (ranks - 1) + ["ended True"]

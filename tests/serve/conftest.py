@@ -1,16 +1,9 @@
 import pytest
-from fakes import use_poisson_backend
 
 from livn_gym.serve.session import LiveSession
 from livn_gym.serve.shelf import Shelf
 
 SHORT = {"settle_ms": 400.0, "max_episode_steps": 12}
-
-
-@pytest.fixture
-def fake(monkeypatch):
-    """Environments of this test run on the Poisson fake unless they name a backend."""
-    use_poisson_backend(monkeypatch)
 
 
 @pytest.fixture

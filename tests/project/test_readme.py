@@ -11,7 +11,7 @@ from livn_gym.cli import app
 from livn_gym.envs.registration import register_all
 from livn_gym.system import predefined_config
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
