@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from livn_gym.env import Env
 from livn_gym.envs.actions import as_numbers
+from livn_gym.envs.arguments import reset_options
 from livn_gym.envs.array_map import check_available
 from livn_gym.envs.loop import ClosedLoop, make_loop
-from livn_gym.envs.rendering import Renderer
+from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import ClosedEnvironment, unknown_name
@@ -136,9 +137,9 @@ class CultureEnv(gym.Env):
         self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}
         self.action_space = self._loop.action_space
         self.observation_space = self._loop.observation_space
-        self._renderer: Renderer | None = None
+        self._renderer: LoopRenderer | None = None
         if render_mode is not None:
-            self._renderer = self._new_renderer()
+            self._renderer = LoopRenderer(self._loop, 0, render_mode == "human")
         self._started = False
         self._closed = False
 
@@ -160,19 +161,13 @@ class CultureEnv(gym.Env):
             ClosedEnvironment: The environment is closed.
         """
         self._check_open()
-        for name in options or {}:
-            raise unknown_name("option of reset", name, ())
+        reset_options(options, ())
         seed = None if seed is None else checked_seed(seed)
         super().reset(seed=seed)
         observation, (info,) = self._loop.reset([self.np_random], [seed])
         self._started = True
         if self._renderer is not None:
-            if isinstance(self._loop, ResampledLoop):  # its cells lie elsewhere
-                self._renderer.close()
-                self._renderer = self._new_renderer()
-            self._renderer.clear()
-            for measurement in self._loop.history[0]:
-                self._renderer.add(measurement, info.get("target_hz"))
+            self._renderer.began(info)
             self._render_human()
         return observation[0], info
 
@@ -192,7 +187,7 @@ class CultureEnv(gym.Env):
         self._check_started("step")
         observation, reward, terminated, (info,) = self._loop.step(as_numbers(action)[None])
         if self._renderer is not None:
-            self._renderer.add(self._loop.history[0][-1], info.get("target_hz"))
+            self._renderer.stepped(info)
             self._render_human()
         return observation[0], float(reward[0]), bool(terminated[0]), bool(self._loop.truncated()[0]), info
 
@@ -248,9 +243,6 @@ class CultureEnv(gym.Env):
     def num_features(self) -> int:
         """F, how many entries of the observation one decoded recording takes: it begins with two of them, or none."""
         return self._loop.num_features
-
-    def _new_renderer(self) -> Renderer:
-        return Renderer(self._loop.env.system, self._loop.highest_charge_nC, self.render_mode == "human")
 
     def _render_human(self) -> None:
         if self.render_mode == "human" and self._renderer is not None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from livn_gym import processors
 from livn_gym.envs.loop import ClosedLoop, Info, make_loop
 from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
+from livn_gym.errors import InvalidInput
 
 Indices = NDArray[np.int64]
 
@@ -65,6 +66,12 @@ class Group(Protocol):
     def set_state(self, states: Sequence[Any]) -> None:
         """Go on from the states of an equal group."""
 
+    def generators(self) -> tuple[np.random.Generator, ...]:
+        """The generator of every environment's task, in ascending order."""
+
+    def seeds(self) -> tuple[int, ...]:
+        """Where every generator started; -1 where that is not known."""
+
     def close(self) -> None:
         """Free the cultures; may be called twice."""
 
@@ -88,6 +95,7 @@ class LoopGroup:
         self.loops: list[AnyLoop] = []
         self._places: list[Indices] = []
         self._generators: dict[int, np.random.Generator] = {}
+        self._seeds: dict[int, int] = {}
         self._pool: ThreadPoolExecutor | None = None
         self.adopt(graphs)
         self.step_ms = self.loops[0].step_ms
@@ -111,17 +119,13 @@ class LoopGroup:
         except BaseException:
             self.close()
             raise
-        # Many graphs are many engines of few cultures, one thread each; one graph's engine has threads of its own.
-        workers = min(len(self.loops), len(processors.usable()))
-        if workers > 1 and self._pool is None:
-            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="livn_gym")
+        self._open_pool()
 
     def reset(self, places: Indices, seeds: Sequence[int | None]) -> Results:
         """Begin an episode in some environments; a seed of None goes on with the next trial."""
         given = dict(zip(places.tolist(), seeds, strict=True))
         for i, seed in given.items():
-            if seed is not None or i not in self._generators:
-                self._generators[i] = seeding.np_random(seed)[0]
+            self._seed(i, seed)
 
         def one(loop: AnyLoop, chosen: list[int], inside: list[int]) -> Any:
             observations, infos = loop.reset([self._generators[i] for i in chosen], [given[i] for i in chosen], inside)
@@ -153,18 +157,59 @@ class LoopGroup:
             for b, i in enumerate(places.tolist()):
                 own = {name: values[b] for name, values in whole.items() if name != "culture"}
                 own["culture"] = None if culture is None else culture.part([b])
-                found[i] = {"loop": own, "generator": self._generators.get(i)}
+                found[i] = {"loop": own, "generator": self._generators.get(i), "seed": self._seeds.get(i)}
         return [found[i] for i in sorted(found)]
 
     def set_state(self, states: Sequence[Any]) -> None:
         """Go on from the states of an equal group."""
         by_place = dict(zip(np.sort(np.concatenate(self._places)).tolist(), states, strict=True))
         self._generators = {i: s["generator"] for i, s in by_place.items() if s["generator"] is not None}
+        self._seeds = {i: by_place[i]["seed"] for i in self._generators}
         for loop, places in zip(self.loops, self._places, strict=True):
             parts = [by_place[i]["loop"] for i in places.tolist()]
             whole = {name: [part[name] for part in parts] for name in parts[0]}
             snapshots = whole["culture"]
             loop.set_state(whole | {"culture": None if None in snapshots else type(snapshots[0]).joined(snapshots)})
+
+    def generators(self) -> tuple[np.random.Generator, ...]:
+        """The generator of every environment's task, in ascending order; it starts anywhere before a first reset."""
+        return tuple(self._seed(i, None) for i in self._indices())
+
+    def seeds(self) -> tuple[int, ...]:
+        """Where every generator started."""
+        self.generators()
+        return tuple(self._seeds[i] for i in self._indices())
+
+    def place(self, index: int) -> tuple[AnyLoop, int]:
+        """The loop that an environment is in, and its index there."""
+        for loop, places in zip(self.loops, self._places, strict=True):
+            if index in places:
+                return loop, int(np.searchsorted(places, index))
+        raise InvalidInput(f"There is no environment {index} here.")
+
+    def _indices(self) -> list[int]:
+        return np.sort(np.concatenate(self._places)).tolist()
+
+    def _seed(self, index: int, seed: int | None) -> np.random.Generator:
+        """The generator of an environment, started anew if a seed is given or there is none yet."""
+        if seed is not None or index not in self._generators:
+            self._generators[index], self._seeds[index] = seeding.np_random(seed)
+        return self._generators[index]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the threads, for copies and pickles."""
+        return vars(self) | {"_pool": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy has threads of its own."""
+        vars(self).update(state)
+        self._open_pool()
+
+    def _open_pool(self) -> None:
+        # Many graphs are many engines of few cultures, one thread each; one graph's engine has threads of its own.
+        workers = min(len(self.loops), len(processors.usable()))
+        if workers > 1 and self._pool is None:
+            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="livn_gym")
 
     def close(self) -> None:
         """Free the cultures; may be called twice."""

@@ -41,6 +41,10 @@ class Renderer:
         self._targets: deque[float] = deque()
         self._picture: _Picture | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the figure, which a copy draws anew."""
+        return vars(self) | {"_picture": None}
+
     def clear(self) -> None:
         """Forget what was added: a new episode begins."""
         self._steps.clear()

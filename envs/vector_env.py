@@ -14,11 +14,13 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from livn_gym.envs.actions import as_numbers
-from livn_gym.envs.group import Graph, Group, make_group
+from livn_gym.envs.arguments import autoreset, episode_limit, graph_seeds, reset_mask, reset_options, reset_seeds
+from livn_gym.envs.array_map import check_available
+from livn_gym.envs.group import Group, LoopGroup, make_group
 from livn_gym.envs.loop import Info
-from livn_gym.envs.resampling import RESAMPLE
-from livn_gym.errors import ClosedEnvironment, InvalidInput, unknown_name
-from livn_gym.numerics import checked_seeds
+from livn_gym.envs.loop_rendering import LoopRenderer
+from livn_gym.envs.sub_environments import NAMES, SubEnvironment
+from livn_gym.errors import ClosedEnvironment, InvalidInput, UnsupportedModel, unknown_attribute, unknown_name
 from livn_gym.units import whole_number
 
 _STATE = ("_observations", "_steps", "_ended", "_started")
@@ -42,7 +44,7 @@ class CultureVectorEnv(VectorEnv):
         autoreset_mode: ``"NextStep"`` (the step after an end ignores the action and returns the reset's
             observation), ``"SameStep"`` (the ending step returns it, and ``info`` holds ``final_obs`` and
             ``final_info``) or ``"Disabled"`` (``reset(options={"reset_mask": mask})``).
-        render_mode: None; single environments render.
+        render_mode: ``"rgb_array"`` gives the pictures of all environments; windows are for single environments.
         graph_seed: One seed for all cultures' graph, a list with one for each, ``"per_env"`` for 0, 1, 2, ..., or
             ``"resample"`` for a new graph in every episode of every environment, which is built at its reset; None is
             the predefined system.
@@ -55,7 +57,11 @@ class CultureVectorEnv(VectorEnv):
         UnknownName: A name does not exist.
     """
 
-    metadata: dict[str, Any] = {"render_modes": [], "autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: dict[str, Any] = {
+        "render_modes": ["rgb_array"],
+        "render_fps": 5,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
 
     def __init__(
         self,
@@ -70,20 +76,25 @@ class CultureVectorEnv(VectorEnv):
         on_worker_failure: str = "raise",
         **options: Any,
     ) -> None:
+        if render_mode == "human":
+            raise InvalidInput('A vector environment opens no window; render_mode="human" is for a single one.')
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise unknown_name("render_mode", render_mode, self.metadata["render_modes"])
         if render_mode is not None:
-            raise InvalidInput("A vector environment has no render mode: render a single one, gym.make(...).")
+            check_available()
         self.num_envs = whole_number("num_envs", num_envs)
         self._limit_is_the_ids = max_episode_steps is None
-        self.max_episode_steps = _limit(max_episode_steps)
-        self.autoreset_mode = _mode(autoreset_mode)
+        self.max_episode_steps = episode_limit(max_episode_steps)
+        self.autoreset_mode = autoreset(autoreset_mode)
         self._spec: EnvSpec | None = None
-        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
-        self.render_mode = None
+        self.render_mode = render_mode
         if on_worker_failure not in _ON_FAILURE:
             raise unknown_name("on_worker_failure", on_worker_failure, _ON_FAILURE)
-        graphs = dict(enumerate(_graphs(graph_seed, self.num_envs)))
+        graphs = dict(enumerate(graph_seeds(graph_seed, self.num_envs)))
         self._group: Group = make_group(system, task, graphs, options, on_worker_failure == "truncate")
         self.step_ms = self._group.step_ms
+        own = {"render_fps": 1000.0 / self.step_ms, "autoreset_mode": self.autoreset_mode}
+        self.metadata = {**type(self).metadata, **own}
         self.single_action_space = self._group.action_space
         self.single_observation_space = self._group.observation_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -92,6 +103,24 @@ class CultureVectorEnv(VectorEnv):
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._ended = np.zeros(self.num_envs, dtype=np.bool_)
         self._started = np.zeros(self.num_envs, dtype=np.bool_)
+        self._renderers: list[LoopRenderer] = []
+        if render_mode is not None:
+            group = self._local("rendering")
+            self._renderers = [LoopRenderer(*group.place(i), window=False) for i in range(self.num_envs)]
+
+    @property  # type: ignore[misc]
+    def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
+        """The generator of every environment's task, as of ``SyncVectorEnv``.
+
+        Raises:
+            UnsupportedModel: The environments are simulated by other processes.
+        """
+        return self._group.generators()
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
+        """Where the generator of every environment started, -1 where that is not known; as of ``SyncVectorEnv``."""
+        return self._group.seeds()
 
     @property
     def spec(self) -> EnvSpec | None:
@@ -123,12 +152,12 @@ class CultureVectorEnv(VectorEnv):
             ClosedEnvironment: The environment is closed.
         """
         self._check_open()
-        given = dict(options or {})
-        mask = _mask(given.pop("reset_mask"), self.num_envs) if "reset_mask" in given else np.ones(self.num_envs, bool)
-        for name in given:
-            raise unknown_name("option of reset", name, ("reset_mask",))
-        seeds = _seeds(seed, self.num_envs)
+        mask = np.ones(self.num_envs, dtype=np.bool_)
+        if "reset_mask" in reset_options(options, ("reset_mask",)):
+            mask = reset_mask((options or {})["reset_mask"], self.num_envs)
+        seeds = reset_seeds(seed, self.num_envs)
         infos = self._reset(mask, seeds)
+        self._draw(infos)
         return self._observations.copy(), self._batched(infos)
 
     def step(
@@ -182,9 +211,53 @@ class CultureVectorEnv(VectorEnv):
             last = self._batched({i: infos[i] for i in np.flatnonzero(ended & ~lost).tolist()})
             final = {"final_obs": final_obs, "_final_obs": ended, "final_info": last, "_final_info": ended.copy()}
             infos |= self._reset(ended, [None] * self.num_envs)
+        self._draw(infos)
         if lost.any():
             final |= {"worker_failed": lost, "_worker_failed": lost.copy()}
         return self._observations.copy(), rewards, terminations, truncations, self._batched(infos) | final
+
+    def render(self) -> tuple[Any, ...]:
+        """The latest step of every environment as a picture ``[640, 960, 3]``, or None without a render mode.
+
+        Raises:
+            ResetNeeded: There was none yet.
+            ClosedEnvironment: The environment is closed.
+        """
+        self._check_open()
+        if not self._started.all():
+            raise gym.error.ResetNeeded("Call reset() before render().")
+        if not self._renderers:
+            gym.logger.warn('render() needs a render_mode: gym.make_vec(..., render_mode="rgb_array").')
+            return (None,) * self.num_envs
+        return tuple(renderer.frame() for renderer in self._renderers)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """What each environment gives for an attribute, as ``SyncVectorEnv.call``.
+
+        The attributes are those of ``SubEnvironment``: environments that are simulated together have no ``step`` of
+        their own.
+
+        Raises:
+            UnknownAttribute: There is no such attribute.
+            UnsupportedModel: The environments are simulated by other processes.
+        """
+        if name not in NAMES:
+            raise unknown_attribute(type(self).__name__, name, NAMES)
+        group = self._local(f"{name!r} of every environment")
+        values = [getattr(SubEnvironment(group, i, self.metadata), name) for i in range(self.num_envs)]
+        return tuple(value(*args, **kwargs) if callable(value) else value for value in values)
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of each environment; see ``call``."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Refuse: environments that are simulated together have no attributes that could be set.
+
+        Raises:
+            UnknownAttribute: Always.
+        """
+        raise unknown_attribute(type(self).__name__, name, ())
 
     def state(self) -> bytes:
         """What the next step depends on: cultures, tasks, generators, counters; for ``set_state``.
@@ -217,6 +290,18 @@ class CultureVectorEnv(VectorEnv):
         if hasattr(self, "_group"):  # also after a constructor that raised
             self._group.close()
 
+    def _local(self, what: str) -> LoopGroup:
+        if not isinstance(self._group, LoopGroup):
+            raise UnsupportedModel(f"{what} needs environments in this process; these are simulated by other ones.")
+        return self._group
+
+    def _draw(self, infos: dict[int, Info]) -> None:
+        for i, renderer in enumerate(self._renderers):
+            if i in infos and self._steps[i] == 0:
+                renderer.began(infos[i])
+            elif i in infos:
+                renderer.stepped(infos[i])
+
     def _reset(self, mask: NDArray[np.bool_], seeds: Sequence[int | None]) -> dict[int, Info]:
         places = np.flatnonzero(mask)
         results = self._group.reset(places, [seeds[i] for i in places.tolist()])
@@ -241,49 +326,3 @@ class CultureVectorEnv(VectorEnv):
     def _check_open(self) -> None:
         if self.closed:
             raise ClosedEnvironment("This environment is closed; make a new one.")
-
-
-def _limit(given: int | None) -> int | None:
-    if given is None or (given == -1 and not isinstance(given, bool)):
-        return None
-    try:
-        return whole_number("max_episode_steps", given)
-    except InvalidInput as error:
-        raise InvalidInput(f"{error} -1 means no limit.") from None
-
-
-def _mode(given: str | AutoresetMode) -> AutoresetMode:
-    if isinstance(given, AutoresetMode):
-        return given
-    known = {mode.value: mode for mode in AutoresetMode}
-    if given not in known:
-        raise unknown_name("autoreset_mode", given, known)
-    return known[given]
-
-
-def _graphs(given: int | Sequence[int] | str | None, count: int) -> list[Graph]:
-    if given is None or (isinstance(given, str) and given == RESAMPLE):
-        return [given] * count
-    if isinstance(given, str):
-        if given != "per_env":
-            raise unknown_name("graph_seed", given, ("per_env", RESAMPLE))
-        return list(range(count))
-    if isinstance(given, Sequence | np.ndarray):
-        return list(checked_seeds(given, count))
-    return list(checked_seeds([given] * count, count))
-
-
-def _mask(given: object, count: int) -> NDArray[np.bool_]:
-    if not isinstance(given, np.ndarray) or given.shape != (count,) or given.dtype != np.bool_ or not given.any():
-        raise InvalidInput(f"reset_mask must be a boolean array [{count}] with at least one True, got {given!r}.")
-    return given
-
-
-def _seeds(seed: int | Sequence[int | None] | None, count: int) -> list[int | None]:
-    if seed is None:
-        return [None] * count
-    if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
-        if len(seed) != count:
-            raise InvalidInput(f"reset needs one seed for each of {count} environments, got {len(seed)}.")
-        return [None if value is None else checked_seeds(value, 1)[0] for value in seed]
-    return list(checked_seeds(seed, count))

@@ -28,6 +28,10 @@ class UnknownOption(UnknownName, TypeError):
     """A keyword argument does not exist; a ``TypeError`` as well, as of every Python function and of Gymnasium."""
 
 
+class UnknownAttribute(UnknownName, AttributeError):
+    """An attribute does not exist; an ``AttributeError`` as well."""
+
+
 class ClosedError(LivnError, RuntimeError):
     """An operation was asked of an environment that is closed or not initialised."""
 
@@ -93,6 +97,17 @@ def unknown_option(owner: str, given: object, allowed: Iterable[object]) -> Unkn
         An ``UnknownOption`` whose message lists the valid keywords and the nearest one.
     """
     return UnknownOption(f"{owner} got an unexpected keyword argument {str(given)!r}.{_valid(given, allowed)}")
+
+
+def unknown_attribute(owner: str, given: object, allowed: Iterable[object]) -> UnknownAttribute:
+    """Build the error for an attribute that the environments of ``owner`` do not have.
+
+    Args:
+        owner: The vector environment.
+        given: The attribute's name.
+        allowed: Every valid name.
+    """
+    return UnknownAttribute(f"The environments of {owner} have no attribute {given!r}.{_valid(given, allowed)}")
 
 
 def _valid(given: object, allowed: Iterable[object]) -> str:

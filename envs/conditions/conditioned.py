@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,13 @@ class Conditioned:
     def __init__(self, env: Env, conditions: Sequence[Sequence[Condition]]) -> None:
         self.env = env
         self.conditions = conditions
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A condition's own state leaves out the cultures, which a copy or a pickle of the whole gets back here."""
+        vars(self).update(state)
+        for own in self.conditions:
+            for condition in own:
+                condition.env = self.env
 
     def reset(self, np_random: Sequence[np.random.Generator], cultures: Sequence[int]) -> None:
         """Begin an episode in some cultures, ``[n]`` each."""

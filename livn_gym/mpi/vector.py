@@ -12,7 +12,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 
 from livn_gym.envs.group import Graph, Indices, Results
-from livn_gym.errors import ClosedError, InvalidInput, WorkerError
+from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, WorkerError
 from livn_gym.mpi.member import DONE, FAILED, FIXED, Head, Member, Op
 
 
@@ -236,6 +236,26 @@ class TeamGroup:
             )
         except MPI.Exception as error:
             raise WorkerError("A rank died while a state was set.") from error
+
+    def generators(self) -> tuple[np.random.Generator, ...]:
+        """Refuse: they are on the ranks.
+
+        Raises:
+            UnsupportedModel: Always.
+        """
+        raise UnsupportedModel("The generators are on the ranks that simulate the environments.")
+
+    def seeds(self) -> tuple[int, ...]:
+        """Where every generator started; -1 where no seed was given yet."""
+        return tuple(-1 if seed is None else seed for seed in self._seeds)
+
+    def __reduce__(self) -> Any:
+        """Refuse: a copy would share the ranks.
+
+        Raises:
+            UnsupportedModel: Always.
+        """
+        raise UnsupportedModel("An environment over MPI ranks cannot be copied or pickled; use state and set_state.")
 
     def close(self) -> None:
         """Free the cultures on all ranks; may be called twice."""

@@ -1,0 +1,57 @@
+"""Pictures of one culture of a closed loop, from episode to episode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.envs.loop import ClosedLoop, Info
+from livn_gym.envs.rendering import Renderer
+from livn_gym.envs.resampling import ResampledLoop
+
+
+class LoopRenderer:
+    """Draws what one culture of a loop does; told of every reset and step.
+
+    Args:
+        loop: The loop.
+        culture: Index of the culture in the loop.
+        window: Draw in a window rather than off screen.
+    """
+
+    def __init__(self, loop: ClosedLoop | ResampledLoop, culture: int, window: bool) -> None:
+        self._loop = loop
+        self._culture = culture
+        self._window = window
+        self._renderer = self._made()
+
+    def began(self, info: Info) -> None:
+        """An episode began; its settling is the beginning of the picture."""
+        if self._loop.env.system is not self._system:  # a resampled graph has its cells elsewhere
+            self._renderer.close()
+            self._renderer = self._made()
+        self._renderer.clear()
+        for measurement in self._loop.history[self._culture]:
+            self._renderer.add(measurement, info.get("target_hz"))
+
+    def stepped(self, info: Info) -> None:
+        """A step ended."""
+        self._renderer.add(self._loop.history[self._culture][-1], info.get("target_hz"))
+
+    def frame(self) -> NDArray[np.uint8]:
+        """The picture, ``[640, 960, 3]``."""
+        return self._renderer.frame()
+
+    def show(self) -> None:
+        """Draw in the window."""
+        self._renderer.show()
+
+    def close(self) -> None:
+        """Close the window, if any; may be called twice."""
+        self._renderer.close()
+
+    def _made(self) -> Renderer:
+        self._system: Any = self._loop.env.system
+        return Renderer(self._system, self._loop.highest_charge_nC, self._window)
