@@ -2,69 +2,110 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
+import socket
+import stat
+import threading
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from livn_gym.errors import InvalidInput
+from livn_gym.errors import LivnError, StorageError
+from livn_gym.ownership import why_untrusted
 
 SEAL = "SHA256SUMS"
 """Names every file of a finished folder with its checksum, as ``sha256sum --check`` reads it."""
 
+_REMEDY = "Set the environment variable LIVN_GYM_CACHE to another folder."
+_ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError)
+"""What reading a seal or a file raises where it is not there or is something else."""
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""What ``flock`` says on file systems that have no locks."""
+
+_STALE_S = 24 * 3600.0
+"""Unfinished folders of this age are removed even where no lock can tell whether somebody still works on them."""
+
+_PATIENCE_S = 2.0
+"""After so long a wait for another process the user is told."""
+
+_log = logging.getLogger(__name__)
+
 
 def cache_root() -> Path:
-    """The cache folder: the environment variable LIVN_GYM_CACHE, or the user's (platformdirs)."""
-    override = os.environ.get("LIVN_GYM_CACHE")
-    if override:
-        return Path(override).expanduser().absolute()
-    import platformdirs  # only where it is asked
+    """The cache folder: the environment variable LIVN_GYM_CACHE, or the user's (platformdirs).
 
-    return Path(platformdirs.user_cache_dir("livn_gym", appauthor=False))
+    Raises:
+        StorageError: The user's home folder, or the current one that the variable is relative to, is unknown.
+    """
+    place = os.environ.get("LIVN_GYM_CACHE")
+    try:
+        if not place:
+            import platformdirs  # only where it is asked
+
+            place = platformdirs.user_cache_dir("livn_gym", appauthor=False)
+        return Path(place).expanduser().absolute()
+    except (RuntimeError, OSError) as error:  # no home folder, or the current one has been removed
+        raise StorageError(f"There is no place for the cache folder {place or ''}: {error}. {_REMEDY}") from error
 
 
-def cached_folder(entry: str, build: Callable[[Path], None]) -> Path:
+def cached_folder(entry: str, build: Callable[[Path], None], *, accept: Callable[[Path], bool] | None = None) -> Path:
     """A folder of the cache, built if it is absent or damaged.
 
-    Processes that ask for the same entry at once wait for one of them to build it. A folder appears under its
-    name only when it is complete, so a failed or killed build leaves nothing that could be taken for one.
+    Processes that ask for the same entry at once wait for one of them to build it; where the file system has no locks,
+    each builds it and the first counts. A folder appears under its name only when it is complete, so a failed or
+    killed build leaves nothing that could be taken for one. What is in the cache may be executed, so folders and files
+    that other users can write are refused.
 
     Args:
         entry: Path below the cache folder.
         build: Fills the empty folder that it is given; what it raises is passed on.
+        accept: Looks at an intact folder; one that it refuses is built anew.
 
     Raises:
-        InvalidInput: The cache folder cannot be written.
+        StorageError: The cache folder cannot be read or written, is full, or others can write to it.
     """
     folder = cache_root() / entry
-    if is_intact(folder):
+    if _usable(folder, entry, accept):
         return folder
-    with _locked(folder):
-        if is_intact(folder):  # another process was first
+    with _locked(folder) as exclusive:
+        if _usable(folder, entry, accept):  # another process was first
             return folder
-        part = folder.with_name(f".{folder.name}.part")
-        _remove(part)  # left by a process that was killed
-        part.mkdir()
         try:
-            build(part)
-            _seal(part)
-            _remove(folder)
-            part.rename(folder)
-        finally:
-            _remove(part)
+            _clear(folder, exclusive)
+            _build(folder, entry, build, accept)
+        except LivnError:
+            raise
+        except OSError as error:
+            raise StorageError(f"The cache folder {folder} could not be written: {error}. {_REMEDY}") from error
     return folder
 
 
 def is_intact(folder: Path) -> bool:
-    """Whether a folder was finished and none of its files has changed or gone since."""
+    """Whether a folder was finished and none of its files has changed, gone or come since.
+
+    Files that were added count if they are not hidden, as those of file systems are.
+
+    Raises:
+        StorageError: The folder cannot be read, which does not say that it is damaged.
+    """
     try:
         lines = (folder / SEAL).read_text(encoding="utf-8").splitlines()
-        return bool(lines) and all(file_sha256(folder / line[66:]) == line[:64] for line in lines)
-    except (OSError, UnicodeDecodeError):
+        sealed = {line[66:]: line[:64] for line in lines}
+        found = set(_files(folder))
+        added = [name for name in found - set(sealed) if not Path(name).name.startswith(".")]
+        return bool(sealed) and not added and all(file_sha256(folder / name) == sealed[name] for name in sealed)
+    except _ABSENT:
         return False
+    except OSError as error:
+        raise StorageError(f"The cache folder {folder} cannot be read: {error}. {_REMEDY}") from error
 
 
 def file_sha256(path: Path) -> str:
@@ -73,10 +114,98 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _usable(folder: Path, entry: str, accept: Callable[[Path], bool] | None) -> bool:
+    _check_owners(folder, entry)
+    return is_intact(folder) and (accept is None or accept(folder))
+
+
+def _check_owners(folder: Path, entry: str) -> None:
+    """Raise if others can write to the cache folder, to the entry or to anything on the way or in it."""
+    root = cache_root()
+    paths = [root]
+    paths += [root.joinpath(*Path(entry).parts[: k + 1]) for k in range(len(Path(entry).parts))]
+    try:
+        if folder.is_dir():
+            paths += [path for path in folder.rglob("*") if path.exists()]
+        for path in paths:
+            reason = why_untrusted(path) if path.exists() else None
+            if reason is not None:
+                raise StorageError(
+                    f"{path} in the cache folder {reason}, so others could make this program execute their code. "
+                    f"Make it your own (chown, chmod go-w), or set LIVN_GYM_CACHE to a folder of your own."
+                )
+    except FileNotFoundError:
+        pass  # replaced meanwhile; whoever uses it looks at its checksums next
+    except StorageError:
+        raise
+    except OSError as error:
+        raise StorageError(f"The cache folder {folder} cannot be read: {error}. {_REMEDY}") from error
+
+
+def _build(folder: Path, entry: str, build: Callable[[Path], None], accept: Callable[[Path], bool] | None) -> None:
+    part = folder.with_name(f".{folder.name}.{_host()}.{uuid.uuid4().hex[:8]}.part")
+    aside = part.with_suffix(".old.part")
+    try:
+        part.mkdir(mode=0o755)
+        mode = stat.S_IMODE(part.stat().st_mode)
+        part.chmod(0o700)  # whatever the umask, nobody else reaches what is being made
+        build(part)
+        _seal(part)
+        part.chmod(mode)
+        if _usable(folder, entry, accept):  # without a lock: another was faster
+            return
+        try:
+            folder.rename(aside)
+        except FileNotFoundError:
+            pass  # nothing was there
+        try:
+            part.rename(folder)
+        except OSError:
+            if not _usable(folder, entry, accept):
+                raise
+    finally:
+        _remove(part)
+        _remove(aside)
+
+
 def _seal(folder: Path) -> None:
-    names = sorted(path.name for path in folder.iterdir() if path.is_file())
+    """Write the checksums of all files, and take the right to write from everyone else."""
+    names = sorted(_files(folder))
+    for path in folder.rglob("*"):
+        if not path.is_symlink() and path.stat().st_mode & 0o022:
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~0o022)
     lines = [f"{file_sha256(folder / name)}  {name}\n" for name in names]
-    (folder / SEAL).write_text("".join(lines), encoding="utf-8")
+    seal = folder / SEAL
+    seal.write_text("".join(lines), encoding="utf-8")
+    seal.chmod(stat.S_IMODE(seal.stat().st_mode) & ~0o022)
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """Names of all files in a folder and below, the seal's left out."""
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if name != SEAL and path.is_file():
+            yield name
+
+
+def _clear(folder: Path, exclusive: bool) -> None:
+    """Remove what killed processes left: of this machine if nobody else can be at work, of others after a day."""
+    for part in folder.parent.glob(f".{_escaped(folder.name)}.*.part"):
+        own = part.name.startswith(f".{folder.name}.{_host()}.")
+        try:
+            old = time.time() - part.stat().st_mtime > _STALE_S
+        except FileNotFoundError:
+            continue
+        if old or (own and exclusive):
+            _remove(part)
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{sign}]" if sign in "*?[" else sign for sign in name)
+
+
+def _host() -> str:
+    return hashlib.sha256(socket.gethostname().encode("utf-8", "replace")).hexdigest()[:8]
 
 
 def _remove(path: Path) -> None:
@@ -86,17 +215,43 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _make_folders(path: Path) -> None:
+    """Make a folder and those above it, which others cannot write whatever the umask."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            folder.mkdir(mode=0o755, exist_ok=True)
+
+
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the entry's lock; the system frees it even when the process is killed."""
-    lock = folder.with_name(f".{folder.name}.lock")
+def _locked(folder: Path) -> Iterator[bool]:
+    """Hold the entry's lock; the system frees it even when the process is killed.
+
+    Gives False where the file system has no locks.
+    """
+    path = folder.with_name(f".{folder.name}.lock")
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
+        _make_folders(path.parent)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644), "r+b")
     except OSError as error:
-        raise InvalidInput(
-            f"The cache folder {cache_root()} cannot be written ({error}); set LIVN_GYM_CACHE to another."
-        ) from error
+        state = "is damaged" if folder.exists() else "is not there yet"
+        raise StorageError(f"{folder} {state}, and the cache folder cannot be written: {error}. {_REMEDY}") from error
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield _lock(file.fileno(), folder)
+
+
+def _lock(descriptor: int, folder: Path) -> bool:
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            notice = threading.Timer(_PATIENCE_S, _log.warning, ("livn_gym: another process makes %s; waiting", folder))
+            notice.start()
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            finally:
+                notice.cancel()
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise StorageError(f"{folder} cannot be locked: {error}. {_REMEDY}") from error
+        return False
+    return True

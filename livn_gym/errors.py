@@ -64,6 +64,10 @@ class CorruptData(LivnError, OSError):
     """A file or download is damaged, truncated or not what its checksum says."""
 
 
+class StorageError(LivnError, OSError):
+    """A file or folder cannot be read, written or trusted (permissions, a full disk, an owner); nothing is damaged."""
+
+
 class NonConforming(LivnError, AssertionError):
     """An environment does not do what every environment of the suite does; see ``livn_gym.testing``."""
 

@@ -84,7 +84,7 @@ def step_blocks_{tag}(S, P, group, step, steps, bucket, where, what, found):
 '''
 
 _RUN = '''
-@njit(cache=True, nogil=True, **OPTIONS)
+@njit(nogil=True, **OPTIONS)
 def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, queue, window, num_steps, dt):
     """Advance a group of cultures; returns the spikes under way, those that happened, those not yet taken up."""
     bucket, where, what, found, order = workspace(group, window)
@@ -104,7 +104,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, 
 
 
 _RUN_SHARE = '''
-@njit(cache=True, nogil=True, **OPTIONS)
+@njit(nogil=True, **OPTIONS)
 def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, queue, heard, num_steps, before, step,
         stop, dt):
     """Take in what all ranks' cells did from ``before`` to ``step``, then advance own cells to ``stop``.
