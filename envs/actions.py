@@ -31,6 +31,19 @@ def as_numbers(actions: Any) -> NDArray:
         raise InvalidInput(f"An action must be an array of numbers, got {type(actions).__name__}: {error}") from error
 
 
+def finite_numbers(actions: Any) -> NDArray:
+    """What was given as actions, as an array of finite real numbers.
+
+    Raises:
+        InvalidInput: It is something else.
+    """
+    given = as_numbers(actions)
+    numeric = np.issubdtype(given.dtype, np.floating) or np.issubdtype(given.dtype, np.integer)
+    if not numeric or not np.isfinite(given).all():
+        raise InvalidInput("An action must be finite numbers; got NaN, infinity or something else.")
+    return given
+
+
 def checked_actions(space: spaces.Box, actions: Any, count: int) -> NDArray:
     """Actions within a space.
 
@@ -50,9 +63,7 @@ def checked_actions(space: spaces.Box, actions: Any, count: int) -> NDArray:
     given = as_numbers(actions)
     if given.shape != (count, *space.shape):
         raise InvalidInput(f"An action must have the shape {space.shape}, got {given.shape[1:]}.")
-    numeric = np.issubdtype(given.dtype, np.floating) or np.issubdtype(given.dtype, np.integer)
-    if not numeric or not np.isfinite(given).all():
-        raise InvalidInput("An action must be finite numbers; got NaN, infinity or something else.")
+    finite_numbers(given)
     low, high = space.low, space.high
     if ((given >= low) & (given <= high)).all():
         return given

@@ -140,6 +140,12 @@ class CultureEnv(gym.Env):
         self._renderer: LoopRenderer | None = None
         if render_mode is not None:
             self._renderer = LoopRenderer(self._loop, 0, render_mode == "human")
+        self.observation_layout = self._loop.layout
+        """What each entry of the observation is, for wrappers."""
+        self.action_channels = self._loop.action_channels
+        """The channel that each number of an action is for, ``[A]``; -1 where it is for no single one."""
+        self.episode_charge_nC = 0.0
+        """Absolute charge of all channels since the first observation of the episode, nC."""
         self._started = False
         self._closed = False
 
@@ -166,6 +172,7 @@ class CultureEnv(gym.Env):
         super().reset(seed=seed)
         observation, (info,) = self._loop.reset([self.np_random], [seed])
         self._started = True
+        self.episode_charge_nC = 0.0
         if self._renderer is not None:
             self._renderer.began(info)
             self._render_human()
@@ -186,6 +193,7 @@ class CultureEnv(gym.Env):
         """
         self._check_started("step")
         observation, reward, terminated, (info,) = self._loop.step(as_numbers(action)[None])
+        self.episode_charge_nC += info["charge_nC"]
         if self._renderer is not None:
             self._renderer.stepped(info)
             self._render_human()

@@ -23,6 +23,7 @@ from livn_gym.envs import conditions as known_conditions
 from livn_gym.envs import tasks
 from livn_gym.envs.actions import checked_actions
 from livn_gym.envs.conditions import Chosen, Condition, Conditioned
+from livn_gym.envs.layout import ObservationLayout
 from livn_gym.envs.tasks import Measurement, Task
 from livn_gym.errors import InvalidInput, unknown_option
 from livn_gym.models import Model
@@ -102,6 +103,13 @@ class ClosedLoop:
         """Every culture's last second, oldest first, settling included; never empty after a reset."""
         self.num_features = features.shape[0] if self.tasks[0].sees_culture else 0
         """How many entries of the observation one decoded recording takes: it begins with two of them, or none."""
+        self.layout = self._layout()
+        """What each entry of the observation is."""
+        plain = all(
+            getattr(type(tasks[0]), name) is getattr(Task, name) for name in ("action_space", "command")
+        ) and self.action_space.shape == (env.io.num_channels,)
+        self.action_channels = np.arange(env.io.num_channels) if plain else np.full(self.action_space.shape or (), -1)
+        """The channel that each number of an action is for, ``[A]``; -1 where it is for no single one."""
         self._features_shape = features.shape
         self._seeded = [False] * self.num_cultures
 
@@ -200,6 +208,16 @@ class ClosedLoop:
         self.env.close()
         for task in self.tasks:
             task.close()
+
+    def _layout(self) -> ObservationLayout:
+        channels, features = self.env.io.num_channels, self.num_features
+        own = np.arange(features) if self.decoding.per_channel else np.full(features, -1)
+        task = (self.observation_space.shape or (0,))[0] - 2 * features
+        return ObservationLayout(
+            np.repeat([True, False], [2 * features, task]),
+            np.concatenate([own, own, np.full(task, -1)]),
+            np.arange(channels),
+        )
 
     def _demonstrate(self, chosen: list[int]) -> None:
         """Show each task what its culture does under the task's own command, if it asks for that."""

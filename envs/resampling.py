@@ -48,6 +48,8 @@ class ResampledLoop:
         self.observation_space: spaces.Box = self._loop.observation_space
         self.step_ms = self._loop.step_ms
         self.num_features = self._loop.num_features
+        self.layout = self._loop.layout
+        self.action_channels = self._loop.action_channels
 
     @property
     def env(self) -> Env:

@@ -1,11 +1,23 @@
-"""What the wrappers ask of the environment inside."""
+"""What the wrappers ask of the environment inside, and what they know of the wrappers in between.
+
+Wrappers may stand in any order. Each asks for the layout of the observation that it is given: ours carry one, those of
+Gymnasium whose effect on the entries is known change it here, and behind any other that changes observations there is
+none. A wrapper that needs a layout then refuses when it is made. A wrapper of your own may have an attribute
+``observation_layout`` (an ``ObservationLayout``); one that leaves observations and their space alone needs none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gymnasium as gym
+import numpy as np
 from gymnasium import spaces
+from gymnasium import wrappers as gymnasiums
+from numpy.typing import NDArray
 
 from livn_gym.envs.culture_env import CultureEnv
+from livn_gym.envs.layout import ObservationLayout
 from livn_gym.errors import InvalidInput
 
 
@@ -13,21 +25,124 @@ def inside(env: gym.Env) -> CultureEnv:
     """The ``CultureEnv`` in an environment.
 
     Raises:
-        InvalidInput: There is another one inside.
+        InvalidInput: There is another one inside, or it is no environment.
     """
-    culture = env.unwrapped
+    culture = env.unwrapped if isinstance(env, gym.Env) else env
     if not isinstance(culture, CultureEnv):
-        raise InvalidInput(f"This wrapper is for a livn_gym environment, got {culture!r}.")
+        raise InvalidInput(f"This wrapper is for a single livn_gym environment, got {culture!r}.")
     return culture
 
 
-def boxes(env: gym.Env) -> tuple[spaces.Box, spaces.Box]:
-    """Action and observation space, both one-dimensional.
+def flat_observation(env: gym.Env) -> spaces.Box:
+    """The observation space, a one-dimensional box.
 
     Raises:
-        InvalidInput: One of them is something else, as another wrapper may have made it.
+        InvalidInput: It is something else, as another wrapper may have made it.
     """
-    acts, seen = env.action_space, env.observation_space
-    if not isinstance(acts, spaces.Box) or not isinstance(seen, spaces.Box) or len(acts.shape) + len(seen.shape) != 2:
-        raise InvalidInput(f"This wrapper needs one-dimensional boxes, the environment has {acts} and {seen}.")
-    return acts, seen
+    space = env.observation_space
+    if not isinstance(space, spaces.Box) or len(space.shape) != 1:
+        raise InvalidInput(f"This wrapper needs one-dimensional boxes of observations, the environment has {space}.")
+    return space
+
+
+def float_type(space: spaces.Box) -> np.dtype:
+    """The type of floats that holds the space's numbers and float32."""
+    return np.result_type(space.dtype or np.float32, np.float32)
+
+
+def flat_layout(env: gym.Env, wrapper: str) -> ObservationLayout:
+    """The layout of a one-dimensional observation.
+
+    Raises:
+        InvalidInput: The observation has another shape, or a wrapper in between has changed it in an unknown way.
+    """
+    flat_observation(env)
+    layout = observation_layout(env)
+    if layout is None:
+        raise InvalidInput(
+            f"{wrapper} cannot tell what the entries of the observation are after {_unknown(env)}; "
+            f"put {wrapper} inside it."
+        )
+    return layout
+
+
+def observation_layout(env: gym.Env) -> ObservationLayout | None:
+    """What the entries of the observation are; None where a wrapper has changed them in an unknown way."""
+    if "observation_layout" in vars(env) or hasattr(type(env), "observation_layout"):
+        return env.observation_layout  # type: ignore[attr-defined]
+    if not isinstance(env, gym.Wrapper):
+        return None
+    before = observation_layout(env.env)
+    if before is None:
+        return None
+    if type(env) in _KNOWN:
+        after = _KNOWN[type(env)](env, before)
+    else:
+        after = None if _changes_observations(env) else before
+    return after if after is not None and after.recorded.shape == env.observation_space.shape else None
+
+
+def action_channels(env: gym.Env) -> NDArray[np.int64] | None:
+    """The channel that each number of an action is for, -1 where it is for no single one.
+
+    The lowest action is no pulse. None where a wrapper has changed actions in an unknown way.
+    """
+    if "action_channels" in vars(env) or hasattr(type(env), "action_channels"):
+        return env.action_channels  # type: ignore[attr-defined]
+    if not isinstance(env, gym.Wrapper):
+        return None
+    known = type(env) in (gymnasiums.RescaleAction, gymnasiums.ClipAction, gymnasiums.StickyAction)
+    same = env.action_space == env.env.action_space and not (isinstance(env, gym.ActionWrapper) or _converts(env))
+    return action_channels(env.env) if known or same else None
+
+
+def _changes_observations(env: gym.Wrapper) -> bool:
+    converts = isinstance(env, gym.ObservationWrapper) or _converts(env)
+    return converts or env.observation_space is not env.env.observation_space
+
+
+def _converts(env: gym.Wrapper) -> bool:
+    """Whether arrays become another library's; Gymnasium's class cannot be imported without optional packages."""
+    return any(base.__name__ == "ArrayConversion" for base in type(env).__mro__)
+
+
+def _unknown(env: gym.Env) -> str:
+    """Name of the wrapper that changed the observation in an unknown way."""
+    name = type(env).__name__
+    while isinstance(env, gym.Wrapper) and observation_layout(env) is None:
+        name, env = type(env).__name__, env.env
+    return name
+
+
+def _stacked(env: gym.Env, before: ObservationLayout) -> ObservationLayout:
+    return before.reshaped(lambda entries: np.stack([entries] * env.observation_space.shape[0])).past()  # type: ignore[index]
+
+
+def _timed(env: gym.Env, before: ObservationLayout) -> ObservationLayout | None:
+    return before.reshaped(np.ravel).with_task_entry() if isinstance(env.observation_space, spaces.Box) else None
+
+
+def _as_it_is(env: gym.Env, before: ObservationLayout) -> ObservationLayout:
+    return before
+
+
+def _past(env: gym.Env, before: ObservationLayout) -> ObservationLayout:
+    return before.past()
+
+
+def _in_the_new_shape(env: gym.Env, before: ObservationLayout) -> ObservationLayout:
+    return before.reshaped(lambda entries: entries.reshape(env.observation_space.shape or ()))
+
+
+_KNOWN: dict[type, Callable[[gym.Env, ObservationLayout], ObservationLayout | None]] = {
+    gymnasiums.NormalizeObservation: _as_it_is,
+    gymnasiums.RescaleObservation: _as_it_is,
+    gymnasiums.DtypeObservation: _as_it_is,
+    gymnasiums.DelayObservation: _past,
+    gymnasiums.MaxAndSkipObservation: _past,
+    gymnasiums.FrameStackObservation: _stacked,
+    gymnasiums.FlattenObservation: _in_the_new_shape,
+    gymnasiums.ReshapeObservation: _in_the_new_shape,
+    gymnasiums.TimeAwareObservation: _timed,
+}
+"""How Gymnasium's wrappers move the entries of an observation."""

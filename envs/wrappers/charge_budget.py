@@ -9,8 +9,8 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from livn_gym.envs.wrappers.base import boxes, inside
-from livn_gym.errors import unknown_name
+from livn_gym.envs.wrappers.base import action_channels, flat_observation, float_type, inside, observation_layout
+from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite
 
 WhenSpent = Literal["end", "silence"]
@@ -19,9 +19,10 @@ WhenSpent = Literal["end", "silence"]
 class ChargeBudget(gym.Wrapper, gym.utils.RecordConstructorArgs):
     """Ends the episode, or silences the electrodes, once a budget of charge is spent.
 
-    The share that is left, 0 ... 1, is appended to the observation, and the charge that is left stands in ``info`` as
-    ``charge_left_nC``. The step that spends the last of it may spend more. Where rewards are negative an early end is
-    a gain: take ``"silence"`` there.
+    The share that is left, 0 ... 1, is appended to the observation, and the charge that is left is in ``info`` as
+    ``charge_left_nC``. The step that spends the last of it may spend more. Charge is what the culture got in the
+    episode, also in steps that a wrapper in between skips or repeats. Where rewards are negative an early end is a
+    gain: take ``"silence"`` there.
 
     Args:
         env: The environment.
@@ -30,39 +31,47 @@ class ChargeBudget(gym.Wrapper, gym.utils.RecordConstructorArgs):
             is no pulse in most tasks.
 
     Raises:
-        InvalidInput: The budget is not positive, or the spaces are no one-dimensional boxes.
+        InvalidInput: The budget is not positive, the observation is no one-dimensional box, or actions, which shall be
+            silenced, were changed in an unknown way by a wrapper in between.
         UnknownName: Something else shall happen.
     """
 
     def __init__(self, env: gym.Env, budget_nC: float, when_spent: WhenSpent = "end") -> None:
-        gym.utils.RecordConstructorArgs.__init__(self, budget_nC=budget_nC, when_spent=when_spent)
-        gym.Wrapper.__init__(self, env)
+        self._inside = inside(env)
+        self.budget_nC = finite("budget_nC", budget_nC, above=0.0)
         if when_spent not in get_args(WhenSpent):
             raise unknown_name("when_spent", when_spent, get_args(WhenSpent))
-        inside(env)
-        acts, seen = boxes(env)
-        self.budget_nC = finite("budget_nC", budget_nC, above=0.0)
         self.when_spent = when_spent
-        self._silence = acts.low.copy()
-        self.observation_space = spaces.Box(
-            np.append(seen.low, 0.0).astype(np.float32), np.append(seen.high, 1.0).astype(np.float32), dtype=np.float32
-        )
-        self._left_nC = self.budget_nC
+        gym.utils.RecordConstructorArgs.__init__(self, budget_nC=self.budget_nC, when_spent=when_spent)
+        gym.Wrapper.__init__(self, env)
+        seen, layout = flat_observation(env), observation_layout(env)
+        self.observation_layout = None if layout is None else layout.with_task_entry()
+        self.action_channels = action_channels(env)
+        if when_spent == "silence":
+            if self.action_channels is None or not isinstance(env.action_space, spaces.Box):
+                raise InvalidInput(f"ChargeBudget cannot tell which action of {env.action_space} is no pulse.")
+            self._silence = env.action_space.low.copy()
+        self._dtype = float_type(seen)
+        low, high = np.append(seen.low, 0.0).astype(self._dtype), np.append(seen.high, 1.0).astype(self._dtype)
+        self.observation_space = spaces.Box(low, high, dtype=self._dtype)  # type: ignore[arg-type]
+
+    @property
+    def left_nC(self) -> float:
+        """Charge that is left in this episode, nC."""
+        return max(0.0, self.budget_nC - self._inside.episode_charge_nC)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[NDArray, dict]:
         """Begin an episode with the whole budget."""
         observation, info = self.env.reset(seed=seed, options=options)
-        self._left_nC = self.budget_nC
-        return self._seen(observation), info | {"charge_left_nC": self._left_nC}
+        return self._seen(observation), info | {"charge_left_nC": self.left_nC}
 
     def step(self, action: Any) -> tuple[NDArray, Any, bool, bool, dict]:
         """Step, and count."""
-        chosen = action if self._left_nC > 0.0 else self._silence
-        observation, reward, terminated, truncated, info = self.env.step(chosen)
-        self._left_nC = max(0.0, self._left_nC - info["charge_nC"])
-        ended = self.when_spent == "end" and self._left_nC <= 0.0
-        info = info | {"charge_left_nC": self._left_nC}
+        silenced = self.when_spent == "silence" and self.left_nC <= 0.0
+        observation, reward, terminated, truncated, info = self.env.step(self._silence if silenced else action)
+        ended = self.when_spent == "end" and self.left_nC <= 0.0
+        info = info | {"charge_left_nC": self.left_nC}
         return self._seen(observation), reward, bool(terminated or ended), truncated, info
 
-    def _seen(self, observation: NDArray) -> NDArray[np.float32]:
-        return np.append(observation, self._left_nC / self.budget_nC).astype(np.float32)
+    def _seen(self, observation: NDArray) -> NDArray:
+        return np.append(observation, self.left_nC / self.budget_nC).astype(self._dtype)

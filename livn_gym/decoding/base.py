@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from gymnasium import spaces
@@ -23,6 +23,9 @@ class Decoding(ABC):
     Args:
         duration: Length of the run that is decoded, ms.
     """
+
+    per_channel: ClassVar[bool] = False
+    """Whether the result is one number per channel of the interface, in their order."""
 
     def __init__(self, duration: float) -> None:
         self.duration = finite("Decoding duration (ms)", duration, above=0.0)

@@ -91,6 +91,8 @@ class ChannelRates(RateDecoding):
     that not even a seizure leaves it. Without spikes: zeros.
     """
 
+    per_channel = True
+
     def __init__(self, duration: float) -> None:
         super().__init__(duration)
         self._heard: tuple[object, object, NDArray[np.int64], NDArray[np.int64]] | None = None
