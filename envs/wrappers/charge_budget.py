@@ -53,7 +53,7 @@ class ChargeBudget(gym.Wrapper, gym.utils.RecordConstructorArgs):
             self._silence = env.action_space.low.copy()
         self._dtype = float_type(seen)
         low, high = np.append(seen.low, 0.0).astype(self._dtype), np.append(seen.high, 1.0).astype(self._dtype)
-        self.observation_space = spaces.Box(low, high, dtype=self._dtype)  # type: ignore[arg-type]
+        self.observation_space = spaces.Box(low, high, dtype=self._dtype)
 
     @property
     def left_nC(self) -> float:

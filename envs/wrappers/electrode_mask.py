@@ -75,7 +75,7 @@ class ElectrodeMask(gym.Wrapper, gym.utils.RecordConstructorArgs):
         self._silence = space.low.copy()
         self.action_channels = channels[self._controlled]
         low, high = space.low[self._controlled], space.high[self._controlled]
-        self.action_space = spaces.Box(low, high, dtype=space.dtype)  # type: ignore[arg-type]
+        self.action_space = spaces.Box(low, high, dtype=space.dtype)
 
     def _mask_observations(self, hear: list[int]) -> None:
         layout, space = flat_layout(self.env, "ElectrodeMask"), self.env.observation_space
@@ -86,7 +86,7 @@ class ElectrodeMask(gym.Wrapper, gym.utils.RecordConstructorArgs):
         kept = np.flatnonzero(~layout.recorded | np.isin(layout.channel, heard))
         self._kept = kept
         self.observation_layout = type(layout)(layout.recorded[kept], layout.channel[kept], heard, layout.current)
-        self.observation_space = spaces.Box(space.low[kept], space.high[kept], dtype=space.dtype)  # type: ignore[arg-type]
+        self.observation_space = spaces.Box(space.low[kept], space.high[kept], dtype=space.dtype)
 
     def _seen(self, observation: Any) -> Any:
         return observation if self._kept is None else observation[self._kept]

@@ -52,7 +52,7 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
         self.observation_space = spaces.Box(
             np.concatenate([np.zeros(counts), seen.low[self._rest]]).astype(self._dtype),
             np.concatenate([np.full(counts, most), seen.high[self._rest]]).astype(self._dtype),
-            dtype=self._dtype,  # type: ignore[arg-type]
+            dtype=self._dtype,
         )
 
     def observation(self, observation: NDArray) -> NDArray:
