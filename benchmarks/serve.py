@@ -77,8 +77,9 @@ def shown(session: LiveSession, seconds: float) -> float:
 @contextmanager
 def client(server: LiveServer) -> Iterator[None]:
     """A process that reads all that it gets."""
-    address = f"ws://127.0.0.1:{server.port}/socket"
-    with subprocess.Popen([sys.executable, "-c", CLIENT, address], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", CLIENT, server.socket_url], stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         try:

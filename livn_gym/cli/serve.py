@@ -28,6 +28,18 @@ def serve(
             "--origin", help="http://NAME:PORT of a page that may connect, too; again for more.", show_default=False
         ),
     ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LIVN_GYM_TOKEN",
+            help="Token that the page's address must hold. Default: a random one. Other users of the machine can read "
+            "the arguments of a command, but not its environment.",
+            show_default=False,
+        ),
+    ] = None,
+    no_token: Annotated[
+        bool, typer.Option("--no-token", help="Let in every user and program that reaches the address.")
+    ] = False,
     speed: Annotated[float, typer.Option(help="Simulated in units of real time; 0 is as fast as it goes.")] = 1.0,
     paused: Annotated[bool, typer.Option("--paused", help="Begin paused.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the first episode.")] = 0,
@@ -45,10 +57,15 @@ def serve(
 
     if speed and not SPEEDS[0] <= speed <= SPEEDS[1]:
         raise InvalidInput(f"--speed must lie in {SPEEDS[0]:g} ... {SPEEDS[1]:g}, or be 0, got {speed:g}.")
+    if no_token and token is not None:
+        raise InvalidInput("--no-token and --token (or LIVN_GYM_TOKEN) exclude each other.")
+    if token == "":
+        raise InvalidInput("--token is empty; --no-token lets in everybody.")
     env_id, options = environment_of([agent], env_id, option)
     agents, name = shelf(agent, seed)
     session = LiveSession(env_id, agents, name, seed=seed, speed=speed or None, paused=paused, options=options)
-    server = LiveServer(session, host, port, origins=origin or [])  # a port that is taken ends it before anything runs
+    # A port that is taken ends it before anything runs.
+    server = LiveServer(session, host, port, origins=origin or [], token="" if no_token else token)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         with session, server:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import http
 import logging
 import re
+import secrets
 import socket
 import threading
 from collections.abc import Sequence
 from importlib import resources
 from typing import Any, Self
+from urllib.parse import parse_qs
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -36,6 +39,9 @@ _PAGE = {
     "/draw.js": ("draw.js", "text/javascript; charset=utf-8"),
 }
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:"
+_NO_TOKEN = (
+    "The address must hold the token: open the whole address that livn-gym serve has printed at its last start.\n"
+)
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _log = logging.getLogger("livn_gym")
 
@@ -45,28 +51,42 @@ class LiveServer:
 
     A WebSocket is accepted from pages of this server alone (the browser's ``Origin``), and from programs that send
     no ``Origin``, as no browser does. Requests that name another ``Host`` are refused, so that no foreign name which
-    is made to point here (DNS rebinding) can pass for this server.
+    is made to point here (DNS rebinding) can pass for this server. The loopback address is open to every user of the
+    machine, so the page and the WebSocket ask for a token, ``?token=``, which ``url`` and ``socket_url`` hold.
 
     Args:
         session: What is shown, entered already.
         host: Address to listen on; others than the loopback let everyone who reaches them act on the culture.
         port: 0 takes a free one.
         origins: Further origins to accept, ``http://name:port``, as for a proxy.
+        token: At least 16 letters, digits, ``.``, ``_``, ``~`` and ``-``. Default a random one; with an empty one
+            everybody who reaches the address is let in.
 
     Raises:
         BackendUnavailable: The address cannot be listened on.
-        InvalidInput: An origin has another form.
+        InvalidInput: An origin or the token has another form.
 
     Attributes:
         port: What is listened on.
-        url: Of the page.
+        token: What is asked for; empty for nothing.
+        url: Address of the page, with the token.
+        socket_url: Address of the WebSocket, with the token.
         failure: What ended the thread, if anything did.
     """
 
     def __init__(
-        self, session: LiveSession, host: str = "127.0.0.1", port: int = 8765, *, origins: Sequence[str] = ()
+        self,
+        session: LiveSession,
+        host: str = "127.0.0.1",
+        port: int = 8765,
+        *,
+        origins: Sequence[str] = (),
+        token: str | None = None,
     ) -> None:
         self.session = session
+        self.token = secrets.token_urlsafe(24) if token is None else token
+        if self.token and not re.fullmatch(r"[A-Za-z0-9._~-]{16,256}", self.token):
+            raise InvalidInput("A token has 16 to 256 letters, digits, '.', '_', '~' and '-'.")
         for origin in origins:
             if not re.fullmatch(r"https?://[^/\s]+", origin):
                 raise InvalidInput(f"An origin has the form http://name:port, got {origin!r}.")
@@ -77,7 +97,9 @@ class LiveServer:
             raise BackendUnavailable(f"Cannot listen on {host} port {port}: {error.strerror or error}.") from error
         self.port: int = self._socket.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self.port}/"
+        query = f"?token={self.token}" if self.token else ""
+        self.url = f"http://{shown}:{self.port}/{query}"
+        self.socket_url = f"ws://{shown}:{self.port}{SOCKET_PATH}{query}"
         place = "" if self.port == 80 else f":{self.port}"  # browsers leave out the usual port
         own = [f"http://{name}{place}" for name in dict.fromkeys((*_LOOPBACK, shown))]
         self._origins = list(dict.fromkeys((*own, *origins)))
@@ -134,7 +156,9 @@ class LiveServer:
         if [host.lower() for host in request.headers.get_all("Host")] not in [[host] for host in self._hosts]:
             text = f"This server goes by {', '.join(self._hosts)} alone; livn-gym serve --origin adds names.\n"
             return _response(http.HTTPStatus.FORBIDDEN, text.encode())
-        path = request.path.partition("?")[0]
+        path, _, query = request.path.partition("?")
+        if path in ("/", SOCKET_PATH) and not self._admits(query):
+            return _response(http.HTTPStatus.FORBIDDEN, _NO_TOKEN.encode())
         if path == SOCKET_PATH:
             if self._clients < MAX_CLIENTS:
                 return None
@@ -142,6 +166,15 @@ class LiveServer:
         if path in self._files:
             return _response(http.HTTPStatus.OK, *self._files[path])
         return _response(http.HTTPStatus.NOT_FOUND, b"There is nothing here.\n")
+
+    def _admits(self, query: str) -> bool:
+        """Whether an address holds the token; its style and scripts are no secret and need none."""
+        if not self.token:
+            return True
+        given = parse_qs(query, errors="surrogateescape").get("token", [])
+        return len(given) == 1 and hmac.compare_digest(
+            given[0].encode("utf-8", "surrogateescape"), self.token.encode("ascii")
+        )
 
     async def _talk(self, connection: ServerConnection) -> None:
         """Serve one browser until it leaves."""
@@ -215,6 +248,7 @@ def _response(status: http.HTTPStatus, body: bytes, kind: str = "text/plain; cha
             "Content-Security-Policy": _POLICY,
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
+            "Referrer-Policy": "no-referrer",
             "Connection": "close",
         }
     )

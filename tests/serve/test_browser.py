@@ -43,7 +43,7 @@ def electrode(browser, channel):
     # The page's own module says where it draws; the scene is asked for again on a connection of the test's own.
     script = f"""(async () => {{
       const draw = await import('/draw.js');
-      const socket = new WebSocket(`ws://${{location.host}}/socket`);
+      const socket = new WebSocket(`ws://${{location.host}}/socket${{location.search}}`);
       const scene = await new Promise(done => socket.onmessage = event => {{
         if (typeof event.data === 'string' && JSON.parse(event.data).type === 'scene') done(JSON.parse(event.data));
       }});
@@ -212,7 +212,7 @@ def test_an_error_in_the_loop_is_told_and_the_page_goes_on(page):
     with pytest.raises(ValueError, match="0 ... 15"):
         page.server.session.submit(messages.Stimulate((16,), 1.0, 1)).result(30)
     page.evaluate(
-        "new Promise(done => { const s = new WebSocket(`ws://${location.host}/socket`);"
+        "new Promise(done => { const s = new WebSocket(`ws://${location.host}/socket${location.search}`);"
         " s.onopen = () => s.send('no json'); s.onmessage = e => { if (typeof e.data === 'string'"
         " && JSON.parse(e.data).type === 'error') { s.close(); done(e.data); } }; })"
     )
@@ -236,8 +236,27 @@ def test_when_the_program_ends_the_page_says_so(session):
         assert "No connection" in browser.text("#veil-text")
         assert browser.evaluate("document.querySelector('#pause').disabled") is True
         shown(browser, "gone")
-        with LiveServer(session, port=server.port):  # and it comes back by itself
+        with LiveServer(session, port=server.port, token=server.token):  # and it comes back by itself
             browser.wait_for("document.querySelector('#veil').hidden")
-        assert all("ERR_CONNECTION_REFUSED" in complaint for complaint in browser.complaints), json.dumps(
+        browser.wait_for("!document.querySelector('#veil').hidden")
+        with LiveServer(session, port=server.port):  # another token, of which this page knows nothing
+            browser.wait_for("document.querySelector('#veil-text').innerText.includes('started anew')")
+            shown(browser, "anew")
+        refused = ("ERR_CONNECTION_REFUSED", "403")
+        assert all(any(sign in complaint for sign in refused) for complaint in browser.complaints), json.dumps(
             browser.complaints
         )
+
+
+def test_without_the_token_a_browser_gets_nothing(session):
+    with LiveServer(session, port=0) as server, Browser() as browser:
+        browser.open(server.url.partition("?")[0])
+        browser.wait_for("document.body.innerText.includes('token')")
+        assert browser.evaluate("document.scripts.length") == 0
+        shown(browser, "refused")
+        # Nor does a script that runs on a page of this server, as its files are for everyone.
+        state = browser.evaluate(
+            "new Promise(done => { const s = new WebSocket(`ws://${location.host}/socket`);"
+            " s.onopen = () => done('open'); s.onerror = () => done('refused'); })"
+        )
+        assert state == "refused" and server._clients == 0

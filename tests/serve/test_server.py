@@ -37,7 +37,7 @@ def server(session):
 
 
 def client(server, **options):
-    return connect(f"ws://127.0.0.1:{server.port}/socket", max_size=None, compression=None, **options)
+    return connect(server.socket_url, max_size=None, compression=None, **options)
 
 
 def ask(socket, message):
@@ -58,6 +58,11 @@ def frame(socket, wanted=lambda header: True):
 
 
 def get(server, path, **headers):
+    """A page as a browser with the token asks for it."""
+    return get_as_is(server, f"{path}?token={server.token}", **headers)
+
+
+def get_as_is(server, path, **headers):
     connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
@@ -177,8 +182,51 @@ def test_further_origins_can_be_named(session):
 
 
 def test_it_listens_on_the_loopback_alone(server):
-    assert server.url == f"http://127.0.0.1:{server.port}/"
+    assert server.url == f"http://127.0.0.1:{server.port}/?token={server.token}"
     assert server._socket.getsockname()[0] == "127.0.0.1"
+
+
+def without_token(server):
+    """Queries that do not hold it."""
+    changed = server.token[:-1] + ("a" if server.token[-1] != "a" else "b")
+    yield from ("", "?", "?token=", f"?token={changed}", f"?token={server.token[:-1]}", f"?token={server.token}x")
+    yield from (
+        f"?Token={server.token}",
+        f"?token={changed}&token={server.token}",
+        "?token=%ff%00",
+        "?token=" + "x" * 4000,
+    )
+    yield f"?token={server.token}&token={server.token}"
+
+
+def test_who_has_no_token_gets_neither_the_page_nor_the_culture(server):
+    for query in without_token(server):
+        for path in ("/", "/socket"):
+            status, _, body = get_as_is(server, path + query)
+            assert status == 403 and b"token" in body and server.token.encode() not in body
+        with pytest.raises(InvalidStatus) as caught, connect(f"ws://127.0.0.1:{server.port}/socket{query}"):
+            pass
+        assert caught.value.response.status_code == 403
+    with client(server) as page:
+        assert ask(page, {"type": "pause"})["type"] == "done"
+
+
+def test_every_server_has_a_token_of_its_own_that_cannot_be_guessed(session):
+    tokens = {LiveServer(session, port=0).token for _ in range(20)}
+    assert len(tokens) == 20 and all(len(token) >= 22 for token in tokens)  # 128 bits in base 64
+
+
+def test_a_token_can_be_chosen_or_left_out(session):
+    with LiveServer(session, port=0, token="a-token.of_my~own") as server:
+        assert server.url.endswith("/?token=a-token.of_my~own")
+        assert get(server, "/")[0] == 200 and get_as_is(server, "/")[0] == 403
+    with LiveServer(session, port=0, token="") as server:
+        assert server.url.endswith(f"{server.port}/") and get_as_is(server, "/")[0] == 200
+        with client(server, origin=f"http://127.0.0.1:{server.port}") as page:
+            assert ask(page, {"type": "pause"})["type"] == "done"
+    for wrong in ("short", "with a space in it ", "ünicodeünicodeünicode", "x" * 300, "a&b=c" * 5):
+        with pytest.raises(InvalidInput, match="16 to 256"):
+            LiveServer(session, port=0, token=wrong)
 
 
 def test_a_browser_that_does_not_read_holds_nobody_up(server):
@@ -281,6 +329,9 @@ def test_the_command_line_refuses_what_cannot_be_shown(fake, monkeypatch, tmp_pa
         (["livn/EI9-v0"], 2, "environment"),
         (["--agent", "nobody"], 2, "nobody"),
         (["--speed", "1000"], 2, "--speed"),
+        (["--token", "short"], 2, "token"),
+        (["--token", ""], 2, "--no-token"),
+        (["--token", "x" * 20, "--no-token"], 2, "exclude each other"),
         (["--host", "203.0.113.7"], 1, "Cannot listen on 203.0.113.7"),  # reserved for documentation: never ours
     ):
         result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["serve", *arguments, "--port", "0"])
@@ -296,8 +347,8 @@ def test_the_command_serves_until_it_is_stopped(ending, tmp_path):
     started["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **started) as process:
         try:
-            port = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())[1]
-            with connect(f"ws://127.0.0.1:{port}/socket", max_size=None) as page:
+            port, query = re.search(r"http://127\.0\.0\.1:(\d+)/(\S*)", process.stdout.readline()).groups()
+            with connect(f"ws://127.0.0.1:{port}/socket{query}", max_size=None) as page:
                 assert frame(page, lambda header: header["step"] >= 1)["id"] == "livn/EI1-v0"
             process.send_signal(ending)
             out, err = process.communicate(timeout=60)

@@ -26,7 +26,8 @@ function send(message) {
 }
 
 function connect() {
-  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket`);
+  // The address holds the token that livn-gym serve has printed; the WebSocket asks for it as well.
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket${location.search}`);
   socket.binaryType = "arraybuffer";
   socket.onopen = () => { missed = 0; ending = ""; };
   socket.onmessage = event => {
@@ -43,8 +44,15 @@ function connect() {
     badge("stopped", "no connection");
     veil(`${ending || "No connection to the culture. Is livn-gym serve still running?"} Trying again ...`);
     controls(false);
-    setTimeout(connect, Math.min(5000, 500 * missed));
+    setTimeout(again, Math.min(5000, 500 * missed));
   };
+}
+
+// A server that was started anew has another token, so that this address is of no more use.
+async function again() {
+  const answer = await fetch(location.href, { cache: "no-store" }).catch(() => null);
+  if (answer && answer.status === 403) veil("livn-gym serve was started anew. Open the address that it has printed.");
+  else connect();
 }
 
 function takeScene(message) {
