@@ -6,6 +6,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from livn_gym.env import Env
@@ -15,6 +16,7 @@ from livn_gym.envs.array_map import check_available
 from livn_gym.envs.loop import ClosedLoop, make_loop
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
+from livn_gym.envs.specs import in_json
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import ClosedEnvironment, unknown_name
 from livn_gym.numerics import checked_seed
@@ -94,13 +96,13 @@ class CultureEnv(gym.Env):
     | `charge_cost` | 0.05                | reward lost by a step at the highest charge              | -    |
     | `step_ms`     | 200                 | length of a control step; divides 1000                   | ms   |
     | `settle_ms`   | 2000                | unstimulated time before the first observation           | ms   |
-    | `model`       | `None`              | the cells, a `Model`; None is the default one            | -    |
+    | `model`       | `None`              | the cells: name, mapping or `Model`; None is the default | -    |
     | `backend`     | `None`              | simulator; None takes `LIVN_BACKEND`, else `"native"`    | -    |
     | `profile`     | `"fast"`            | setting of the simulation; or `"exact"`, see `Env`       | -    |
     | `dt`          | `None`              | time step of the simulation; None is the profile's       | ms   |
     | `graph_seed`  | `None`              | another culture of these numbers, or `"resample"`        | -    |
-    | `encoding`    | `"pulse_amplitude"` | name of an encoding, or an `Encoding`                    | -    |
-    | `decoding`    | `"channel_rates"`   | name of a decoding, or a `Decoding` of the step's length | -    |
+    | `encoding`    | `"pulse_amplitude"` | an encoding: name, mapping or `Encoding`                 | -    |
+    | `decoding`    | `"channel_rates"`   | a decoding: name, mapping or `Decoding` of the step      | -    |
     | `conditions`  | `None`              | faults, delays, drift, ablations: `docs/wrappers.md`     | -    |
     | `render_mode` | `None`              | `"rgb_array"` or `"human"`; both need the extra `viz`    | -    |
 
@@ -123,6 +125,7 @@ class CultureEnv(gym.Env):
     ) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise unknown_name("render_mode", render_mode, self.metadata["render_modes"])
+        self._spec: EnvSpec | None = None
         self.render_mode = render_mode
         if render_mode is not None:
             check_available()
@@ -148,6 +151,15 @@ class CultureEnv(gym.Env):
         """Absolute charge of all channels since the first observation of the episode, nC."""
         self._started = False
         self._closed = False
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """How ``gym.make`` made this environment, in a form that JSON can hold; None if it was made by hand."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = in_json(spec)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

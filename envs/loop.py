@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 import livn_gym
 from livn_gym import decoding as decodings
 from livn_gym import encoding as encodings
+from livn_gym import registry
 from livn_gym.decoding import Decoding
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
@@ -311,7 +312,7 @@ def make_loop(
     task: str,
     num_cultures: int,
     *,
-    model: Model | None = None,
+    model: Model | str | Mapping[str, Any] | None = None,
     backend: str | None = None,
     profile: str = "fast",
     dt: float | None = None,
@@ -325,7 +326,8 @@ def make_loop(
         system: Name of a predefined system.
         task: Name of a task.
         num_cultures: B.
-        model: The cells' dynamics; None for the default.
+        model: The cells' dynamics, a name as ``"izhikevich_model"``, a mapping with a ``name`` and options, or a
+            ``Model``; None for the default.
         backend: Name of a simulator; None for the default.
         profile: The simulation's setting, ``"fast"`` or ``"exact"`` (see ``Env``).
         dt: Time step of the simulation, ms; None takes the profile's.
@@ -353,7 +355,7 @@ def make_loop(
         system,
         variant=chosen.pop("variant", None),
         graph_seed=graph_seed,
-        model=model,
+        model=model if model is None or isinstance(model, Model) else _made(_model, model),
         backend=backend,
         profile=profile,
         dt=dt,
@@ -387,6 +389,10 @@ def _made(make: Callable[..., Any], chosen: str | Mapping[str, Any], **options: 
         if not isinstance(option, str) or option in options:
             raise InvalidInput(f"{option!r} is no option of {name!r} here; the environment sets {[*options]} itself.")
     return make(name, **options, **own)
+
+
+def _model(name: str, **options: Any) -> Model:
+    return registry.create("livn_gym.models", Model, name, options)  # type: ignore[type-abstract]
 
 
 def _bounded_box(kind: str, owner: object, space: spaces.Space) -> spaces.Box:

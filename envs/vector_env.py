@@ -19,6 +19,7 @@ from livn_gym.envs.array_map import check_available
 from livn_gym.envs.group import Group, LoopGroup, make_group
 from livn_gym.envs.loop import Info
 from livn_gym.envs.loop_rendering import LoopRenderer
+from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
 from livn_gym.errors import ClosedEnvironment, InvalidInput, UnsupportedModel, unknown_attribute, unknown_name
 from livn_gym.units import whole_number
@@ -130,7 +131,7 @@ class CultureVectorEnv(VectorEnv):
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
         # Gymnasium sets it after making the environment, which cannot know its id's limit before.
-        self._spec = spec
+        self._spec = in_json(spec)
         if self._limit_is_the_ids and spec is not None:
             self.max_episode_steps = spec.max_episode_steps
 
