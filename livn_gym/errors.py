@@ -61,7 +61,22 @@ class UnsupportedModel(LivnError, NotImplementedError):
 
 
 class CorruptData(LivnError, OSError):
-    """A file or download is damaged, truncated or not what its checksum says."""
+    """A file or download is damaged, truncated or not what its checksum says.
+
+    Files that cannot be reached are ``StorageError``, files of another kind ``InvalidInput``.
+    """
+
+
+class DownloadFailed(LivnError, OSError):
+    """A download did not finish: no connection, an error of the server, too slow or too large."""
+
+
+class LivnWarning(UserWarning):
+    """Base of every warning that livn_gym gives."""
+
+
+class ElectrodeWarning(LivnWarning):
+    """Electrodes record no cell, as when their positions are in another unit."""
 
 
 class StorageError(LivnError, OSError):

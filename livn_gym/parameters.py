@@ -100,6 +100,35 @@ def tuned(system: System, variant: str | None = None) -> dict[str, float]:
     return params
 
 
+def by_key(parameters: Parameters) -> dict[str, float]:
+    """Weights, noise and depression by the keys that ``ParameterSet.updated`` takes."""
+    flat = {f"weight-{name}": float(value) for name, value in parameters.weights.items()}
+    tables: tuple[tuple[str, Mapping[str, Any], tuple[str, ...]], ...] = (
+        ("noise", parameters.noise, Noise.KEYS),
+        ("depression", parameters.depression, Depression.KEYS),
+    )
+    for kind, table, keys in tables:
+        for population, values in table.items():
+            flat |= {f"{kind}-{population}-{key}": float(getattr(values, key)) for key in keys}
+    return flat
+
+
+def set_name(system: System, parameters: Parameters) -> str:
+    """Name of the shipped set, ``<system>[-<variant>]`` or ``generic``, that a system's parameters equal; or empty."""
+    flat = by_key(parameters)
+    for variant in (None, *variants(system.name)):
+        shipped = ParameterSet(system)
+        try:
+            shipped = shipped.updated(tuned(system, variant))
+        except InvalidInput:  # a system of a shipped set's name that lacks some of its projections
+            continue
+        if by_key(shipped.frozen()) == flat:
+            if variant is not None:
+                return f"{system.name}-{variant}"
+            return system.name if system.name in config.names("params") else "generic"
+    return ""
+
+
 def variants(name: str) -> list[str]:
     """Names of the variants that are shipped for a system."""
     return [known.partition("-")[2] for known in config.names("params") if known.startswith(f"{name}-")]

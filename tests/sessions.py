@@ -47,5 +47,9 @@ def made(**changes):
         "created": "2024-05-06T07:08:09+00:00",
         "version": "0.1.0",
         "stimulus": stimulus(),
+        "model": "ReducedCalciumSomaDendrite",
+        "parameter_set": "EI2-bursting",
+        "parameters": {"weight-EXC_EXC-hillock-AMPA-weight": 0.5, "noise-EXC-std_e": 2.5},
+        "potential": np.stack([np.cos(T / 5.0), np.sin(T / 7.0)]) * 1e-3,
     }
     return Session(**given | changes)

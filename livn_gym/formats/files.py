@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
 from livn_gym.atomic import replacing
-from livn_gym.errors import BackendUnavailable, InvalidInput, unknown_name
-from livn_gym.formats.session import TRACES, Session
+from livn_gym.errors import BackendUnavailable, CorruptData, InvalidInput, unknown_name
+from livn_gym.formats.session import Session
+from livn_gym.reading import regular_file
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def write(session: Session, path: str | Path, to: str, *, replace: bool = False)
         raise InvalidInput(f"A file in the format {to} must end in {known.suffix}, got {str(path)!r}.")
     if not path.parent.is_dir():
         raise InvalidInput(f"There is no folder {str(path.parent)!r}.")
-    if path.is_dir() or (path.exists() and not replace):
+    if path.is_dir() or (os.path.lexists(path) and not replace):
         raise InvalidInput(f"{path} exists already.")
     with replacing(path) as part:
         import_module(known.module).write(session, part)
@@ -73,19 +75,24 @@ def read(path: str | Path, name: str) -> Session:
     Raises:
         UnknownName: There is no such format.
         BackendUnavailable: A package is missing; the message names the extra.
-        InvalidInput: There is no such file.
-        CorruptData: It is damaged, or was not written by livn_gym.
+        InvalidInput: There is no such file, it cannot be read (``StorageError``), it is larger than
+            ``livn_gym.reading`` allows, or another program wrote it: such files hold no cells and electrodes that
+            ``Session`` needs, and are read with the format's own library.
+        CorruptData: It is damaged.
     """
     known = _format(name)
-    if not Path(path).is_file():
-        raise InvalidInput(f"There is no file {path}.")
-    return import_module(known.module).read(Path(path))
+    file = regular_file(path)
+    try:
+        return import_module(known.module).read(file)
+    except (CorruptData, InvalidInput) as error:
+        if str(path) in str(error):
+            raise
+        raise type(error)(f"{path}: {error}") from error
 
 
 def left_out(session: Session, to: str) -> list[str]:
     """Names of the traces that a session has and a format does not keep."""
-    kept = _format(to).traces
-    return [name for name in TRACES if not kept and getattr(session.recording, name) is not None]
+    return [] if _format(to).traces else session.traces
 
 
 def _format(name: str) -> Format:

@@ -1,6 +1,7 @@
 """Neo: a block with one segment of spike trains, traces and the stimulus; on disk in NIX.
 
-Trains carry ``gid``, ``population`` and ``channels`` as annotations. The metadata stands as JSON in the block's
+Times are in seconds, since Neo's raw reader, and with it SpikeInterface, take a file's numbers for seconds whatever
+their unit. Trains have ``gid``, ``population`` and ``channels`` as annotations. The metadata is JSON in the block's
 annotation ``livn_gym``, arrays that Neo has no place for in ``livn_gym_arrays``.
 """
 
@@ -11,9 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from livn_gym.errors import CorruptData
+from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.formats.parts import at_steps
 from livn_gym.formats.session import TRACES, Session
+from livn_gym.hdf5 import Hdf5, check_structure, seal
+from livn_gym.reading import damage, parse_json
 
 if TYPE_CHECKING:
     from neo import AnalogSignal, Block
@@ -52,10 +57,10 @@ def to_neo(session: Session) -> Block:
     for population in session.populations:
         for cell in population.gids.tolist():
             train = SpikeTrain(
-                t_ms[order[first[cell] : first[cell + 1]]],
-                units="ms",
+                t_ms[order[first[cell] : first[cell + 1]]] / 1000.0,
+                units="s",
                 t_start=0.0,
-                t_stop=recording.duration_ms,
+                t_stop=recording.duration_ms / 1000.0,
                 name=f"{population.name} {cell}",
                 gid=cell,
                 population=population.name,
@@ -66,7 +71,12 @@ def to_neo(session: Session) -> Block:
         trace = getattr(recording, name)
         gids = recording.voltage_gid if name == "voltage" else recording.current_gid
         if trace is not None and gids is not None:
-            segment.analogsignals.append(_signal(name, unit, trace[0].T, gids, recording.sample_dt_ms))
+            segment.analogsignals.append(_signal(name, unit, trace[0].T, recording.sample_dt_ms, gid=gids))
+    if session.potential is not None:
+        channels = np.arange(len(session.electrodes_um))
+        places = dict(zip(("x_um", "y_um", "z_um"), session.electrodes_um.T, strict=True))
+        signal = _signal("potential", "mV", session.potential.T, recording.sample_dt_ms, channel=channels, **places)
+        segment.analogsignals.append(signal)
     _add_stimulus(segment, session)
     for child in (*segment.spiketrains, *segment.analogsignals, *segment.irregularlysampledsignals):
         child.segment = segment
@@ -78,20 +88,31 @@ def from_neo(block: Block) -> Session:
     """The session of a block from ``to_neo``.
 
     Raises:
-        CorruptData: It was not made by livn_gym, or a part is missing.
+        InvalidInput: It was not made by livn_gym.
+        CorruptData: A part is missing or damaged.
     """
+    if not {"livn_gym", "livn_gym_arrays"} <= block.annotations.keys():
+        raise InvalidInput("The Neo block was not made by livn_gym: it has no annotation 'livn_gym'.")
     try:
-        metadata, arrays = (json.loads(block.annotations[name]) for name in ("livn_gym", "livn_gym_arrays"))
+        metadata, arrays = (
+            parse_json(block.annotations[name], "the Neo block") for name in ("livn_gym", "livn_gym_arrays")
+        )
         (segment,) = block.segments
-        trains = {int(train.annotations["gid"]): train.rescale("ms").magnitude for train in segment.spiketrains}
+        trains = {
+            int(train.annotations["gid"]): at_steps(train.rescale("ms").magnitude, metadata["dt_ms"])
+            for train in segment.spiketrains
+        }
         for signal in segment.analogsignals:
+            if signal.name == "potential":
+                arrays["potential"] = np.ascontiguousarray(signal.rescale("mV").magnitude.T)
+                continue
             arrays[signal.name] = np.ascontiguousarray(signal.rescale(TRACES[signal.name]).magnitude.T)[None]
             which = "voltage_gid" if signal.name == "voltage" else "current_gid"
             arrays[which] = np.asarray(signal.array_annotations["gid"], dtype=np.int64)
         gid = np.repeat(list(trains), [len(times) for times in trains.values()])
         t_ms = np.concatenate([np.zeros(0), *trains.values()])
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CorruptData(f"The Neo block is none of livn_gym's: {type(error).__name__}: {error}.") from error
+        raise CorruptData(f"The Neo block is damaged: {type(error).__name__}: {error}.") from error
     return Session.from_parts(metadata, gid, t_ms, {name: np.array(values) for name, values in arrays.items()})
 
 
@@ -101,38 +122,41 @@ def write(session: Session, path: Path) -> None:
 
     with NixIO(str(path), mode="ow") as io:
         io.write_block(to_neo(session))
+    seal(path)
 
 
 def read(path: Path) -> Session:
     """Read what ``write`` wrote.
 
     Raises:
-        CorruptData: It is damaged, or was not written by livn_gym.
+        InvalidInput: It is another program's.
+        CorruptData: It is damaged.
     """
     from neo.io import NixIO
-    from nixio.exceptions import InvalidFile
 
-    try:
-        with NixIO(str(path), mode="ro") as io:
-            blocks = io.read_all_blocks()
-    except (InvalidFile, OSError, KeyError, ValueError, RuntimeError) as error:
-        raise CorruptData(f"{path} is no NIX file: {type(error).__name__}: {error}.") from error
+    check_structure(path)
+    with Hdf5(path) as file:
+        if file.attribute("format") not in ("nix", b"nix"):
+            raise InvalidInput(f"{path} is an HDF5 file, but no NIX file.")
+    with damage(path, "is a damaged NIX file"), NixIO(str(path), mode="ro") as io:
+        blocks = io.read_all_blocks()
     if len(blocks) != 1:
-        raise CorruptData(f"{path} must hold one block, found {len(blocks)}.")
+        raise InvalidInput(f"{path} was not written by livn_gym: it holds {len(blocks)} blocks instead of one.")
     return from_neo(blocks[0])
 
 
-def _signal(name: str, unit: str, values: Any, gids: Any, sample_dt_ms: float) -> AnalogSignal:
+def _signal(name: str, unit: str, values: Any, sample_dt_ms: float, **columns: NDArray) -> AnalogSignal:
+    """A signal with an annotation for each of its columns."""
     import quantities
     from neo import AnalogSignal
 
     return AnalogSignal(
         values,
         units=unit,
-        sampling_period=sample_dt_ms * quantities.ms,
-        t_start=0.0 * quantities.ms,
+        sampling_period=sample_dt_ms / 1000.0 * quantities.s,
+        t_start=0.0 * quantities.s,
         name=name,
-        array_annotations={"gid": np.asarray(gids)},
+        array_annotations={key: np.asarray(column) for key, column in columns.items()},
     )
 
 
@@ -146,7 +170,7 @@ def _add_stimulus(segment: Any, session: Session) -> None:
         return
     times, values = session.held()
     signal = IrregularlySampledSignal(
-        times * quantities.ms,
+        times / 1000.0 * quantities.s,
         values * quantities.Quantity(1.0, _QUANTITY[stimulus.mode]),
         name="stimulus",
         description=f"Mode {stimulus.mode}; a value holds until the next time.",

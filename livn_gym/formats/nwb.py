@@ -16,12 +16,16 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.errors import CorruptData
+from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.formats.parts import at_steps
 from livn_gym.formats.session import TRACES, Session
+from livn_gym.hdf5 import Hdf5, check_structure, seal
+from livn_gym.reading import damage, parse_json
 
 if TYPE_CHECKING:
     from pynwb import NWBFile
 
+PROCESSED = "ecephys"
 STIMULUS = "stimulus_"
 """Followed by the column."""
 SPECIES = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
@@ -53,7 +57,6 @@ def to_nwb(session: Session) -> NWBFile:
         session_start_time=datetime.fromisoformat(session.created),
         experiment_description=f"Simulation by livn_gym {session.version} with the {session.backend} backend, "
         f"seed {session.seed}, time step {session.recording.dt_ms:g} ms.",
-        keywords=["simulation", "neural culture", "multi-electrode array"],
         was_generated_by=[["livn_gym", session.version]],
         notes=metadata,
         subject=Subject(
@@ -75,10 +78,13 @@ def from_nwb(file: NWBFile) -> Session:
     """The session of a file from ``to_nwb``.
 
     Raises:
-        CorruptData: It was not made by livn_gym, or a part is missing.
+        InvalidInput: It was not made by livn_gym.
+        CorruptData: A part is missing or damaged.
     """
+    if '"livn_gym"' not in (file.notes or ""):
+        raise InvalidInput("The NWB file was not made by livn_gym: pynwb reads such files, formats.read does not.")
     try:
-        metadata = json.loads(file.notes)
+        metadata = parse_json(file.notes, "the NWB file's notes")
         arrays: dict[str, Any] = {"electrodes_um": np.zeros((0, 3)), "heard": np.zeros((0, 2))}
         if file.electrodes is not None:
             arrays["electrodes_um"] = np.column_stack([file.electrodes[f"rel_{axis}"][:] for axis in "xyz"])
@@ -95,10 +101,13 @@ def from_nwb(file: NWBFile) -> Session:
                 series = file.acquisition[name]
                 arrays[name] = np.asarray(series.data[:]).T[None]
                 which = "voltage_gid" if name == "voltage" else "current_gid"
-                arrays[which] = np.array(json.loads(series.comments)["gids"], dtype=np.int64)
+                arrays[which] = _gids(series.comments)
+        if PROCESSED in file.processing:
+            arrays["potential"] = np.asarray(file.processing[PROCESSED]["potential"].data[:]).T
+        t_ms = at_steps(seconds * 1000.0, float(metadata["dt_ms"]))
     except (KeyError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise CorruptData(f"The NWB file is none of livn_gym's: {type(error).__name__}: {error}.") from error
-    return Session.from_parts(metadata, gid, seconds * 1000.0, arrays)
+        raise CorruptData(f"The NWB file is damaged: {type(error).__name__}: {error}.") from error
+    return Session.from_parts(metadata, gid, t_ms, arrays)
 
 
 def write(session: Session, path: Path) -> None:
@@ -107,23 +116,30 @@ def write(session: Session, path: Path) -> None:
 
     with NWBHDF5IO(path, "w") as io:
         io.write(to_nwb(session))
+    seal(path)
 
 
 def read(path: Path) -> Session:
     """Read what ``write`` wrote.
 
     Raises:
-        CorruptData: It is damaged, or was not written by livn_gym.
+        InvalidInput: It is another program's.
+        CorruptData: It is damaged.
     """
     from pynwb import NWBHDF5IO
 
-    try:
-        with NWBHDF5IO(path, "r") as io:
-            return from_nwb(io.read())
-    except CorruptData:
-        raise
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CorruptData(f"{path} is no NWB file of livn_gym: {type(error).__name__}: {error}.") from error
+    check_structure(path)
+    with Hdf5(path) as file:
+        if file.attribute("nwb_version") is None:
+            raise InvalidInput(f"{path} is an HDF5 file, but no NWB file.")
+    with damage(path, "is a damaged NWB file"), NWBHDF5IO(path, "r") as io:
+        return from_nwb(io.read())
+
+
+def _gids(comments: str) -> NDArray[np.int64]:
+    """The cells that the comments of a series of traces name."""
+    _, _, listed = comments.rpartition(":")  # format 1 had {"gids": [...]}, which Neo takes for its own
+    return np.array(parse_json(listed.rstrip("}"), "the NWB file's comments"), dtype=np.int64)
 
 
 def _ragged(units: Any, name: str) -> tuple[NDArray[np.int64], NDArray]:
@@ -209,6 +225,7 @@ def _stimulus_arrays(file: NWBFile, dt_ms: float) -> dict[str, NDArray]:
 
 def _add_traces(file: NWBFile, session: Session) -> None:
     from pynwb import TimeSeries
+    from pynwb.ecephys import ElectricalSeries
 
     recording = session.recording
     for name, ours in TRACES.items():
@@ -226,6 +243,21 @@ def _add_traces(file: NWBFile, session: Session) -> None:
                 conversion=conversion,
                 starting_time=0.0,
                 rate=1000.0 / recording.sample_dt_ms,
-                comments=json.dumps({"gids": gids.tolist()}),
+                comments=f"gids: {json.dumps(gids.tolist())}",  # not JSON as a whole: Neo would take that for its own
+            )
+        )
+    if session.potential is not None:
+        # Neo refuses every file with an ElectricalSeries among the acquisitions, and this one is computed
+        file.create_processing_module(PROCESSED, "What is computed of the recording.").add(
+            ElectricalSeries(
+                name="potential",
+                description="Extracellular potential at the electrodes, from the recorded cells' membrane currents.",
+                data=session.potential.T,
+                electrodes=file.create_electrode_table_region(
+                    region=list(range(len(session.electrodes_um))), description="Every electrode of the array."
+                ),
+                conversion=1e-3,
+                starting_time=0.0,
+                rate=1000.0 / recording.sample_dt_ms,
             )
         )

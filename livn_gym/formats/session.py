@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,21 +16,30 @@ from numpy.typing import NDArray
 from livn_gym.atomic import replacing
 from livn_gym.backends import PROFILES, Profile
 from livn_gym.errors import CorruptData, InvalidInput
-from livn_gym.pulses import Pulses, Schedule
+from livn_gym.formats.parts import check_origin, check_traces, stimulus_of
+from livn_gym.parameters import by_key, set_name
+from livn_gym.pulses import Schedule
+from livn_gym.reading import parse_json, read_npz
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import Population
+from livn_gym.units import finite, whole_number
 
 if TYPE_CHECKING:
     from livn_gym.env import Env
 
-FORMAT = 1
-"""Version of what is written; raised whenever it changes."""
+FORMAT = 2
+"""Version of what is written; raised whenever it changes. Version 1 had no model, parameters and potential."""
 
 TRACES = {"voltage": "mV", "current_soma": "nA", "current_dendrite": "nA"}
-UNITS = {"time": "ms", "position": "um", **TRACES}
+UNITS = {"time": "ms", "position": "um", **TRACES, "potential": "mV", "weight": "nS"}
 _ORIGIN = ("system", "system_sha256", "seed", "trial", "backend", "scheme", "precision", "created")
+_SINCE_2: dict[str, Any] = {"model": "", "parameter_set": "", "parameters": {}, "plasticity": ""}
+_MAX_COLUMNS = 2**16
+"""Columns of a stimulus that is read, where there are fewer cells and electrodes."""
 _NUMBERS = ("t0_ms", "duration_ms", "dt_ms", "sample_dt_ms")
+_BAD_CONTENT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError, RecursionError)
+"""What Python and NumPy raise on values of other kinds, shapes and sizes than expected."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +62,13 @@ class Session:
         created: When, ISO 8601 with a time zone.
         version: Of livn_gym.
         stimulus: What the culture got, from the recording's start on; None for nothing.
+        model: Name of the model's class.
+        parameter_set: Name of the shipped parameters that the culture had at the end of the recording, such as
+            ``"EI2-bursting"``; empty where it had others.
+        parameters: Weights, noise and depression by key, as ``Env.set_params`` takes them.
+        plasticity: The rules by which synapses changed; empty where none did.
+        potential: Extracellular potential at the electrodes, mV ``[C, T]``, sampled as the traces; None where
+            membrane currents were not recorded.
 
     Raises:
         InvalidInput: There are several cultures, no spikes, weights, or parts that do not fit together.
@@ -74,6 +89,11 @@ class Session:
     created: str
     version: str
     stimulus: Stimulus | None = None
+    model: str = ""
+    parameter_set: str = ""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    plasticity: str = ""
+    potential: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -92,6 +112,14 @@ class Session:
         ):
             if getattr(self, name).shape != (rows, width):
                 raise InvalidInput(f"{name} must be [{rows}, {width}], got {getattr(self, name).shape}.")
+        if len(self.heard) and (
+            self.heard.min() < 0
+            or self.heard[:, 0].max() >= len(self.electrodes_um)
+            or self.heard[:, 1].max() >= self.num_neurons
+        ):
+            raise InvalidInput("heard must hold rows (channel, gid) of electrodes and cells that there are.")
+        check_origin(self.seed, self.trial, self.created)
+        check_traces(recording, self.potential, self.num_neurons, len(self.electrodes_um))
         if stimulus is not None:
             if stimulus.num_cultures is not None or stimulus.gain is not None:
                 raise InvalidInput("A session's stimulus is one culture's, as it was given: take stimulus[b].")
@@ -99,16 +127,37 @@ class Session:
                 raise InvalidInput("The stimulus is longer than the recording.")
 
     @classmethod
-    def of(cls, env: Env, recording: Recording, stimulus: Stimulus | None = None, *, culture: int = 0) -> Self:
+    def of(
+        cls,
+        env: Env,
+        recording: Recording,
+        stimulus: Stimulus | None = None,
+        *,
+        culture: int | None = None,
+        potential: bool = True,
+    ) -> Self:
         """The session of a recording that an environment has just made.
 
         Args:
             env: The environment.
             recording: Of one culture: with several ``recording[culture]``.
             stimulus: What it got during the recording, as it was given to ``env.run``.
-            culture: Which of the environment's cultures it is.
+            culture: Which of the environment's cultures it is; needed where there are several.
+            potential: Compute the potential at the electrodes where membrane currents were recorded; cells that
+                were not recorded add nothing to it.
+
+        Raises:
+            InvalidInput: The recording is of several cultures, or there is no such culture.
         """
-        if not 0 <= culture < env.num_cultures:
+        if recording.num_cultures != 1:
+            raise InvalidInput(f"A session is one culture's, got {recording.num_cultures}: give recording[b].")
+        if culture is None:
+            if env.num_cultures > 1:
+                raise InvalidInput(
+                    f"The environment has {env.num_cultures} cultures: say whose recording it is, culture=b."
+                )
+            culture = 0
+        if whole_number("culture", culture, minimum=0) >= env.num_cultures:
             raise InvalidInput(f"culture must lie in 0 ... {env.num_cultures - 1}, got {culture}.")
         system = env.system
         electrodes = getattr(env.io, "electrode_coordinates", None)
@@ -128,7 +177,17 @@ class Session:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             version=version("livn_gym"),
             stimulus=stimulus,
+            model=type(env.model).__name__,
+            parameter_set=set_name(system, env.parameters),
+            parameters=by_key(env.parameters),
+            plasticity="" if env.parameters.plasticity is None else repr(env.parameters.plasticity),
+            potential=_potential(env, recording) if potential else None,
         )
+
+    @property
+    def variant(self) -> str | None:
+        """Name of the variant of the shipped parameters, such as ``"bursting"``; None where it was none."""
+        return self.parameter_set.partition("-")[2] or None
 
     @property
     def num_neurons(self) -> int:
@@ -182,6 +241,9 @@ class Session:
             "precision": self.precision,
             **{name: getattr(recording, name) for name in _NUMBERS},
             "current_compartment": recording.current_compartment,
+            **{name: getattr(self, name) for name in _SINCE_2},
+            "parameters": dict(self.parameters),
+            "variant": self.variant,
             "stimulus": stimulus
             and {
                 "mode": stimulus.mode,
@@ -208,7 +270,14 @@ class Session:
                 array = getattr(self.recording, name)
                 if array is not None:
                     found[name] = array
+            if self.potential is not None:
+                found["potential"] = self.potential
         return found
+
+    @property
+    def traces(self) -> list[str]:
+        """Names of the traces that there are: of ``TRACES``, and ``"potential"``."""
+        return [name for name in self.arrays() if name in TRACES or name == "potential"]
 
     @classmethod
     def from_parts(
@@ -224,31 +293,41 @@ class Session:
             CorruptData: Something is missing or of another kind.
             InvalidInput: The metadata is of a newer version.
         """
-        if metadata.get("format", 0) > FORMAT:
-            raise InvalidInput(f"The recording is of format {metadata['format']}, this livn_gym reads up to {FORMAT}.")
+        if not isinstance(metadata, Mapping):
+            raise CorruptData(f"The recording is damaged: its metadata is a {type(metadata).__name__}.")
+        number = metadata.get("format")
+        if isinstance(number, int) and number > FORMAT:
+            raise InvalidInput(f"The recording is of format {number}, this livn_gym reads up to {FORMAT}.")
         try:
+            whole_number("format", number)
             populations, start = [], 0
             for name, count in metadata["populations"].items():
                 populations.append(Population(name, start, count))
                 start += count
-            known = {field.name for field in fields(Recording)}
-            values: dict[str, Any] = {name: float(metadata[name]) for name in _NUMBERS}
+            known = {column.name for column in fields(Recording)}
+            values: dict[str, Any] = {name: finite(name, metadata[name]) for name in _NUMBERS}
+            for name in _NUMBERS[1:]:
+                finite(name, values[name], above=0.0)
             values |= {name: np.asarray(array) for name, array in arrays.items() if name in known}
             recording = Recording(
                 **values, num_cultures=1, current_compartment=metadata["current_compartment"]
             ).with_spikes(np.asarray(gid, dtype=np.int64), np.asarray(t_ms, dtype=np.float64))
-            return cls(
+            session = cls(
                 recording=recording,
                 populations=tuple(populations),
                 positions_um=np.asarray(arrays["positions_um"], dtype=np.float64).reshape(-1, 3),
                 electrodes_um=np.asarray(arrays["electrodes_um"], dtype=np.float64).reshape(-1, 3),
                 heard=np.asarray(arrays["heard"], dtype=np.int64).reshape(-1, 2),
                 version=metadata["livn_gym"],
-                stimulus=_stimulus(metadata["stimulus"], arrays, recording.dt_ms),
+                potential=np.asarray(arrays["potential"]) if "potential" in arrays else None,
                 **{name: metadata[name] for name in _ORIGIN},
+                **{name: metadata.get(name, default) for name, default in _SINCE_2.items()},
             )
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            widest = max(session.num_neurons, len(session.electrodes_um), _MAX_COLUMNS)
+            session = replace(session, stimulus=stimulus_of(metadata["stimulus"], arrays, recording.dt_ms, widest))
+        except _BAD_CONTENT as error:
             raise CorruptData(f"The recording is damaged: {type(error).__name__}: {error}.") from error
+        return session
 
     def save(self, path: str | Path) -> None:
         """Write everything into an ``.npz``, which NumPy reads: ``gid``, ``t_ms``, ``seed`` and further arrays."""
@@ -271,52 +350,28 @@ class Session:
         """Read what ``save`` wrote.
 
         Raises:
-            InvalidInput: There is no such file.
-            CorruptData: It is damaged, or no recording.
+            InvalidInput: There is no such file, it is no recording, or it cannot be read (``StorageError``).
+            CorruptData: It is damaged.
         """
-        if not Path(path).is_file():
-            raise InvalidInput(f"There is no file {path}.")
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
-            metadata = json.loads(str(arrays.pop("metadata")))
-            gid, t_ms = arrays.pop("gid"), arrays.pop("t_ms")
-        except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
-            raise CorruptData(f"{path} is no recording of livn_gym: {type(error).__name__}: {error}.") from error
+        arrays = read_npz(path, "is no recording of livn_gym, or damaged")
+        if not {"metadata", "gid", "t_ms"} <= arrays.keys():
+            raise InvalidInput(f"{path} is no recording of livn_gym: it lacks metadata, gid or t_ms.")
+        metadata = parse_json(str(arrays.pop("metadata")), path, "has no JSON as its metadata")
+        gid, t_ms = arrays.pop("gid"), arrays.pop("t_ms")
         for name in ("seed", *_NUMBERS):  # they stand in the metadata too
             arrays.pop(name, None)
-        return cls.from_parts(metadata, gid, t_ms, arrays)
+        try:
+            return cls.from_parts(metadata, gid, t_ms, arrays)
+        except CorruptData as error:
+            raise CorruptData(f"{path}: {error}") from error
 
 
 def _numbers(profile: Profile) -> tuple[float, str, str]:
     return profile.dt_ms, profile.scheme, profile.precision
 
 
-def _stimulus(told: Mapping[str, Any] | None, arrays: Mapping[str, NDArray], dt_ms: float) -> Stimulus | None:
-    """The stimulus whose changes these are: every value but 0 is a phase until the column's next change."""
-    if told is None:
+def _potential(env: Env, recording: Recording) -> NDArray[np.float64] | None:
+    """The potential at the electrodes, mV ``[C, T]``, where membrane currents were recorded."""
+    if recording.current_soma is None or recording.current_dendrite is None or not env.io.num_channels:
         return None
-    step, column = (np.asarray(arrays[f"stimulus_{name}"], dtype=np.int64) for name in ("step", "column"))
-    value = np.asarray(arrays["stimulus_value"], dtype=np.float64)
-    order = np.lexsort((step, column))
-    step, column, value = step[order], column[order], value[order]
-    phase = np.flatnonzero(value)
-    if len(phase) and (phase[-1] + 1 == len(value) or (column[phase + 1] != column[phase]).any()):
-        raise ValueError("a column of the stimulus never ends")
-    zero = np.zeros(len(phase))
-    end = step[phase + 1] if len(phase) else step
-    pulses = Pulses(
-        culture=zero.astype(np.int64),
-        column=column[phase],
-        onset_ms=np.multiply(step[phase], dt_ms, dtype=np.float64),
-        offset_ms=zero,
-        width_ms=np.multiply(end - step[phase], dt_ms, dtype=np.float64),
-        value=value[phase],
-    )
-    return Stimulus.from_pulses(
-        pulses,
-        num_columns=int(told["columns"]),
-        duration_ms=float(told["duration_ms"]),
-        mode=told["mode"],
-        reversal_mV=float(told["reversal_mV"]),
-    )
+    return env.io.potential_recording(env.geometry, recording)

@@ -11,8 +11,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from livn_gym.errors import CorruptData
+from livn_gym.errors import InvalidInput
 from livn_gym.formats.session import Session
+from livn_gym.hdf5 import Hdf5, check_structure, seal
+from livn_gym.reading import damage
 
 _MAGIC = np.uint32(0x0A7A)
 _SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype=np.uint8)
@@ -35,23 +37,27 @@ def write(session: Session, path: Path) -> None:
         extra["metadata"] = json.dumps(session.metadata())  # longer than an attribute may be
         for name, array in session.arrays(traces=False).items():
             extra[name] = array
+    seal(path)
 
 
 def read(path: Path) -> Session:
     """Read what ``write`` wrote.
 
     Raises:
-        CorruptData: It is damaged, or was not written by livn_gym.
+        InvalidInput: It is another program's.
+        CorruptData: It is damaged.
     """
+    check_structure(path)
     gid, t_ms, start = [np.zeros(0, np.int64)], [np.zeros(0)], 0
-    try:
-        with h5py.File(path, "r") as file:
-            extra = {name: item[()] for name, item in file["livn_gym"].items()}
-            metadata = json.loads(extra.pop("metadata"))
-            for name, count in metadata["populations"].items():
-                gid.append(file[f"spikes/{name}/node_ids"][()].astype(np.int64) + start)
-                t_ms.append(file[f"spikes/{name}/timestamps"][()])
-                start += count
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CorruptData(f"{path} holds no spikes of livn_gym: {type(error).__name__}: {error}.") from error
+    with Hdf5(path) as file, damage(path):
+        if not file.holds("livn_gym/metadata"):
+            raise InvalidInput(f"{path} holds no spikes of livn_gym: it has no group 'livn_gym'.")
+        metadata = file.json("livn_gym/metadata")
+        extra = {
+            name: file.array(f"livn_gym/{name}", ndim=None) for name in file.names("livn_gym") if name != "metadata"
+        }
+        for name, count in metadata["populations"].items():
+            gid.append(file.index(f"spikes/{name}/node_ids") + start)
+            t_ms.append(file.finite(f"spikes/{name}/timestamps"))
+            start += count
     return Session.from_parts(metadata, np.concatenate(gid), np.concatenate(t_ms), extra)

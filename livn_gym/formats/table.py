@@ -5,17 +5,23 @@ The rest stands as JSON in the table's metadata, under ``livn_gym`` and ``livn_g
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from livn_gym.errors import CorruptData
+from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.formats.session import Session
+from livn_gym.reading import content_limit, damage, parse_json
 
 if TYPE_CHECKING:
     import pyarrow
+
+_ROW_BYTES = 16
+"""Of ``gid`` and ``t_ms`` in memory."""
 
 
 def to_table(session: Session) -> pyarrow.Table:
@@ -27,41 +33,63 @@ def to_table(session: Session) -> pyarrow.Table:
     population = pa.DictionaryArray.from_arrays(pa.array(session.population_of(gid), pa.int32()), names)
     table = pa.table({"gid": gid, "population": population, "t_ms": t_ms})
     arrays = {name: array.tolist() for name, array in session.arrays(traces=False).items()}
-    metadata = {"livn_gym": json.dumps(session.metadata()), "livn_gym_arrays": json.dumps(arrays)}
-    return table.replace_schema_metadata(metadata)
+    texts = {"livn_gym": json.dumps(session.metadata()), "livn_gym_arrays": json.dumps(arrays)}
+    return table.replace_schema_metadata(texts | {"livn_gym_sha256": _digest(texts.values())})
 
 
 def from_table(table: pyarrow.Table) -> Session:
     """The session of a table from ``to_table``.
 
     Raises:
+        InvalidInput: It was not made by livn_gym.
         CorruptData: Columns or metadata are missing or damaged.
     """
+    found = table.schema.metadata or {}
+    if not {b"livn_gym", b"livn_gym_arrays"} <= found.keys():
+        raise InvalidInput("The table holds no spikes of livn_gym: its schema has no metadata 'livn_gym'.")
     try:
-        metadata, arrays = (json.loads(table.schema.metadata[name]) for name in (b"livn_gym", b"livn_gym_arrays"))
+        texts = [found[name].decode() for name in (b"livn_gym", b"livn_gym_arrays")]
+        if found.get(b"livn_gym_sha256", b"").decode() not in ("", _digest(texts)):
+            raise ValueError("its metadata has another SHA-256 than when it was written")
+        metadata, arrays = (parse_json(text, "the table's metadata") for text in texts)
         gid, t_ms = (table.column(name).to_numpy() for name in ("gid", "t_ms"))
-    except (KeyError, ValueError, TypeError) as error:
-        raise CorruptData(f"The table holds no spikes of livn_gym: {type(error).__name__}: {error}.") from error
-    return Session.from_parts(metadata, gid, t_ms, {name: np.array(values) for name, values in arrays.items()})
+        if gid.dtype.kind not in "iu" or t_ms.dtype.kind != "f":
+            raise TypeError(f"gid and t_ms are {gid.dtype} and {t_ms.dtype}")
+        named = {name: np.array(values) for name, values in arrays.items()}
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise CorruptData(f"The table is damaged: {type(error).__name__}: {error}.") from error
+    return Session.from_parts(metadata, gid, t_ms, named)
+
+
+def _digest(texts: Iterable[str]) -> str:
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
 def write(session: Session, path: Path) -> None:
     """Write the spikes."""
     from pyarrow import parquet
 
-    parquet.write_table(to_table(session), path)
+    parquet.write_table(to_table(session), path, write_page_checksum=True)
 
 
 def read(path: Path) -> Session:
     """Read what ``write`` wrote.
 
     Raises:
-        CorruptData: It is damaged, or was not written by livn_gym.
+        InvalidInput: It is another program's.
+        CorruptData: It is damaged.
     """
-    from pyarrow import ArrowException, parquet
+    from pyarrow import parquet
 
-    try:
-        table = parquet.read_table(path)
-    except (ArrowException, OSError) as error:
-        raise CorruptData(f"{path} is no Parquet file: {error}.") from error
+    limit = content_limit(path.stat().st_size)
+    with damage(path, "is damaged or no Parquet file"):
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            groups = [file.metadata.row_group(k).total_byte_size for k in range(file.metadata.num_row_groups)]
+            # a column of equal values takes no room in the file: what it becomes in memory counts as well
+            size = max(sum(groups), _ROW_BYTES * file.metadata.num_rows)
+            if size > limit or min(groups, default=0) < 0:
+                raise CorruptData(f"{path} has {size:,} bytes inflated; at most {limit:,} can be read.")
+            if not {"gid", "t_ms"} <= set(file.schema_arrow.names):
+                raise InvalidInput(f"{path} holds no spikes of livn_gym: it lacks the columns gid and t_ms.")
+            table = file.read(columns=["gid", "t_ms"])
     return from_table(table)

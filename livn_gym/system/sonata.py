@@ -10,9 +10,9 @@ Reference:
 
 from __future__ import annotations
 
+import hashlib
 import json
-import shutil
-import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,17 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.atomic import new_folder
 from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.hdf5 import Hdf5
+from livn_gym.reading import damage, read_json
 from livn_gym.system.system import Population, Projection, SynapseKinetics, System
 
 CONFIG = "circuit_config.json"
 _NODES, _EDGES, _ELECTRODES = "nodes.h5", "edges.h5", "electrodes.json"
-FORMAT = 1
+FORMAT = 2
 """Version of the files; raised whenever what is written changes."""
+_SECTION_SHA256 = "section_sha256"
 
 _MAGIC = np.uint32(0x0A7A)
 _CONTACT_RADIUS_UM = 15.0
@@ -44,22 +48,12 @@ def write(system: System, folder: str | Path) -> Path:
         The folder.
 
     Raises:
-        InvalidInput: The folder has content, or cannot be made.
+        InvalidInput: The folder has content.
+        StorageError: The folder cannot be made.
     """
     folder = Path(folder)
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InvalidInput(f"{folder} has content already; give a new or an empty folder.")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise InvalidInput(f"{folder} cannot be made: {error}.") from error
-    try:
+    with new_folder(folder) as part:
         write_files(system, part)
-        part.chmod(0o755)  # a temporary folder is made for its owner only
-        part.rename(folder)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return folder
 
 
@@ -103,10 +97,7 @@ def read(folder: str | Path) -> System:
         InvalidInput: The SONATA circuit was not written by livn_gym.
     """
     folder = Path(folder)
-    try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CorruptData(f"{folder / CONFIG} cannot be read: {error}.") from error
+    config = _inside(read_json, folder / CONFIG)
     extras = config.get("livn_gym") if isinstance(config, dict) else None
     if not isinstance(extras, dict):
         raise InvalidInput(
@@ -114,18 +105,21 @@ def read(folder: str | Path) -> System:
             "read, since others do not say which receptors a connection has."
         )
     if extras.get("format") != FORMAT:
-        raise InvalidInput(f"{folder} is of format {extras.get('format')!r}, this version reads {FORMAT}.")
-    try:
-        system = _read(folder, extras)
-    except (
-        OSError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        RuntimeError,
-    ) as error:  # h5py's and json's
-        raise CorruptData(f"{folder} holds a damaged SONATA circuit: {type(error).__name__}: {error}.") from error
+        raise InvalidInput(
+            f"{folder} is of format {extras.get('format')!r}, this version reads {FORMAT}: generate it again "
+            "(livn-gym generate)."
+        )
+    stated = extras.pop(_SECTION_SHA256, None)
+    if stated != _section_sha256(extras):
+        raise CorruptData(
+            f"{folder / CONFIG}: the section 'livn_gym' was changed or is damaged: it has the SHA-256 "
+            f"{_section_sha256(extras)}, and states {stated}."
+        )
+    with damage(folder, "holds a damaged SONATA circuit"):
+        try:
+            system = _read(folder, extras)
+        except InvalidInput as error:  # of System: what the files say is out of range
+            raise CorruptData(f"{folder} is no valid system: {error}") from error
     if system.sha256() != extras.get("sha256"):
         raise CorruptData(
             f"{folder} is damaged: its arrays have the SHA-256 {system.sha256()}, {CONFIG} states "
@@ -134,12 +128,24 @@ def read(folder: str | Path) -> System:
     return system
 
 
+def _inside(read: Callable[[Path], Any], path: Path) -> Any:
+    """What ``read`` gives for a file of a folder, without which the folder is damaged."""
+    if not path.exists():
+        raise CorruptData(f"{path} is missing.")
+    return read(path)
+
+
+def _section_sha256(extras: dict[str, Any]) -> str:
+    """SHA-256 of the section ``livn_gym``, whatever its layout and the order of its keys."""
+    return hashlib.sha256(json.dumps(extras, sort_keys=True).encode()).hexdigest()
+
+
 def _edge_name(pre: str, post: str) -> str:
     return f"{pre}__{post}__chemical"
 
 
 def _extras(system: System) -> dict[str, Any]:
-    return {
+    extras: dict[str, Any] = {
         "format": FORMAT,
         "name": system.name,
         "sha256": system.sha256(),
@@ -156,6 +162,8 @@ def _extras(system: System) -> dict[str, Any]:
         "output_radius_um": system.output_radius_um,
         "input_radius_um": system.input_radius_um,
     }
+    extras = json.loads(json.dumps(extras))  # as it is read, so that the checksum is of the same
+    return extras | {_SECTION_SHA256: _section_sha256(extras)}
 
 
 def _open_new(path: Path) -> h5py.File:
@@ -214,7 +222,8 @@ def _write_index(group: h5py.Group, node_ids: NDArray[np.int64], count: int) -> 
     """For each node the runs of consecutive edges that it has at this end.
 
     Row n of ``node_id_to_ranges`` is the part ``[first, last)`` of ``range_to_edge_id``, whose rows are edge
-    ids ``[first, last)``.
+    ids ``[first, last)``. The format's text has that name and ``node_id_to_range``: libsonata reads the first, BMTK
+    the second.
     """
     starts = np.flatnonzero(np.diff(node_ids, prepend=-1))
     stops = np.append(starts[1:], len(node_ids)) if len(starts) else starts
@@ -223,6 +232,7 @@ def _write_index(group: h5py.Group, node_ids: NDArray[np.int64], count: int) -> 
     group["range_to_edge_id"] = np.column_stack([starts, stops])[order].astype(np.uint64)
     bounds = np.searchsorted(owner[order], np.arange(count + 1))
     group["node_id_to_ranges"] = np.column_stack([bounds[:-1], bounds[1:]]).astype(np.uint64)
+    group["node_id_to_range"] = group["node_id_to_ranges"]  # a second link to the same data
 
 
 def _write_electrodes(system: System, folder: Path) -> None:
@@ -242,29 +252,23 @@ def _write_electrodes(system: System, folder: Path) -> None:
 
 
 def _read(folder: Path, extras: dict[str, Any]) -> System:
-    populations = tuple(
-        Population(name, entry["first_gid"], entry["count"]) for name, entry in extras["populations"].items()
-    )
-    with h5py.File(folder / _NODES, "r") as file:
-        groups = [file[f"nodes/{population.name}/0"] for population in populations]
-        positions, dendrites = (
-            np.concatenate([np.column_stack([group[name][()] for name in names]) for group in groups])
-            for names in (("x", "y", "z"), ("dendrite_x", "dendrite_y"))
-        )
+    entries = sorted(extras["populations"].items(), key=lambda item: item[1]["first_gid"])
+    populations = tuple(Population(name, entry["first_gid"], entry["count"]) for name, entry in entries)
+    with _inside(Hdf5, folder / _NODES) as file:
+        columns = {
+            name: np.concatenate([file.finite(f"nodes/{population.name}/0/{name}") for population in populations])
+            for name in ("x", "y", "z", "dendrite_x", "dendrite_y")
+        }
     start = {population.name: population.start for population in populations}
-    with h5py.File(folder / _EDGES, "r") as file:
+    with _inside(Hdf5, folder / _EDGES) as file:
         projections = tuple(_read_edges(file, entry, start) for entry in extras["projections"])
-    electrodes = np.zeros((0, 3))
-    if (folder / _ELECTRODES).exists():
-        probes = json.loads((folder / _ELECTRODES).read_text(encoding="utf-8"))["probes"]
-        electrodes = np.array(probes[0]["contact_positions"], dtype=np.float64)
     return System(
         name=extras["name"],
         populations=populations,
-        positions=positions,
-        dendrites=dendrites,
+        positions=np.column_stack([columns[axis] for axis in "xyz"]),
+        dendrites=np.column_stack([columns[f"dendrite_{axis}"] for axis in "xy"]),
         projections=projections,
-        electrodes=electrodes,
+        electrodes=_read_electrodes(folder / _ELECTRODES),
         bounding_box=np.array(extras["bounding_box_um"], dtype=np.float64),
         kinetics={
             (entry["pre"], entry["post"], entry["receptor"]): SynapseKinetics(**entry["values"])
@@ -275,17 +279,27 @@ def _read(folder: Path, extras: dict[str, Any]) -> System:
     )
 
 
-def _read_edges(file: h5py.File, entry: dict[str, Any], start: dict[str, int]) -> Projection:
+def _read_electrodes(path: Path) -> NDArray[np.float64]:
+    """Electrode positions of a probeinterface JSON, um ``[C, 3]``; none where there is no such file."""
+    if not path.exists():
+        return np.zeros((0, 3))
+    probe = read_json(path)["probes"][0]
+    if probe["si_units"] != "um":
+        raise CorruptData(f"{path} must be in um, got {probe['si_units']!r}.")
+    return np.array(probe["contact_positions"], dtype=np.float64)
+
+
+def _read_edges(file: Hdf5, entry: dict[str, Any], start: dict[str, int]) -> Projection:
     pre, post = entry["pre"], entry["post"]
-    group = file["edges"][_edge_name(pre, post)]
+    place = f"edges/{_edge_name(pre, post)}"
     return Projection(
         pre=pre,
         post=post,
         section=entry["section"],
         receptors=tuple(entry["receptors"]),
-        pre_gid=group["source_node_id"][()].astype(np.int64) + start[pre],
-        post_gid=group["target_node_id"][()].astype(np.int64) + start[post],
-        distance_um=group["0/distance"][()],
-        delay_ms=group["0/delay"][()],
-        scale=group["0/scale"][()],
+        pre_gid=file.index(f"{place}/source_node_id") + start[pre],
+        post_gid=file.index(f"{place}/target_node_id") + start[post],
+        distance_um=file.finite(f"{place}/0/distance"),
+        delay_ms=file.finite(f"{place}/0/delay"),
+        scale=file.finite(f"{place}/0/scale"),
     )

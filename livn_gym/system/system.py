@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.units import finite, whole_number
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+"""Populations are parts of keys such as ``EXC_INH-soma-AMPA-weight``."""
+_KEY_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,13 @@ class Population:
     name: str
     start: int
     count: int
+
+    def __post_init__(self) -> None:
+        """Check the name and the numbers."""
+        if not isinstance(self.name, str) or not _WORD.fullmatch(self.name):
+            raise InvalidInput(f"A population's name is letters and digits, starting with a letter; got {self.name!r}.")
+        whole_number(f"first gid of {self.name}", self.start, minimum=0)
+        whole_number(f"number of {self.name} cells", self.count, minimum=1)
 
     @property
     def stop(self) -> int:
@@ -60,13 +73,24 @@ class Projection:
 
     def __post_init__(self) -> None:
         """Check that the arrays belong together, and make them read-only."""
+        receptors = self.receptors
+        if not isinstance(receptors, tuple) or not receptors or len(set(receptors)) != len(receptors):
+            raise InvalidInput(f"{self.pre}->{self.post} needs a tuple of distinct receptors, got {receptors!r}.")
+        for word in (self.section, *receptors):
+            if not isinstance(word, str) or not _KEY_WORD.fullmatch(word):
+                raise InvalidInput(f"Section and receptors of {self.pre}->{self.post} are words, got {word!r}.")
         for name in ("pre_gid", "post_gid", "distance_um", "delay_ms", "scale"):
             array = getattr(self, name)
+            kinds = "iu" if name.endswith("gid") else "fiu"
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in kinds:
+                raise InvalidInput(f"{name} of {self.pre}->{self.post} must be an array of numbers, got {array!r:.80}.")
             if array.shape != self.pre_gid.shape or array.ndim != 1 or not np.isfinite(array).all():
                 raise InvalidInput(f"{name} of {self.pre}->{self.post} must hold one finite value for each synapse.")
             array.flags.writeable = False
         if len(self) and self.delay_ms.min() <= 0.0:
             raise InvalidInput(f"Delays of {self.pre}->{self.post} must be positive.")
+        if len(self) and (self.distance_um.min() < 0.0 or self.scale.min() < 0.0):
+            raise InvalidInput(f"Distances and strengths of {self.pre}->{self.post} must not be negative.")
 
     def __len__(self) -> int:
         """Number of synapses."""
@@ -92,12 +116,23 @@ class Projection:
 
 @dataclass(frozen=True)
 class SynapseKinetics:
-    """Kinetics of one receptor that a system's own files prescribe in place of the model's."""
+    """Kinetics of one receptor that a system's own files prescribe in place of the model's.
+
+    Raises:
+        InvalidInput: A number is not finite, not positive or, the unit, negative, or decay is not slower than rise.
+    """
 
     reversal_mV: float
     tau_rise_ms: float
     tau_decay_ms: float
     unit_nS: float
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        finite("reversal_mV", self.reversal_mV)
+        finite("tau_rise_ms", self.tau_rise_ms, above=0.0)
+        finite("tau_decay_ms", self.tau_decay_ms, above=self.tau_rise_ms)
+        finite("unit_nS", self.unit_nS, minimum=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,9 +165,15 @@ class System:
 
     def __post_init__(self) -> None:
         """Check that the parts fit together, and make the arrays read-only."""
+        if not isinstance(self.name, str) or not self.name:
+            raise InvalidInput(f"A system's name must be a string that is not empty, got {self.name!r}.")
+        if not isinstance(self.populations, tuple) or not self.populations:
+            raise InvalidInput(f"A system needs a tuple of one or more populations, got {self.populations!r}.")
+        if len(set(self.population_names)) != len(self.populations):
+            raise InvalidInput(f"Populations need distinct names, got {list(self.population_names)}.")
         stop = 0
         for population in self.populations:
-            if population.start != stop or population.count < 1:
+            if population.start != stop:
                 raise InvalidInput(f"Populations must be non-empty and contiguous from gid 0, got {population}.")
             stop = population.stop
         for name, array, width in (
@@ -140,18 +181,37 @@ class System:
             ("dendrites", self.dendrites, 2),
             ("electrodes", self.electrodes, 3),
         ):
-            rows = len(array) if name == "electrodes" else stop
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+                raise InvalidInput(f"{name} must be an array of numbers, got {array!r:.80}.")
+            rows = len(array) if name == "electrodes" and array.ndim else stop
             if array.shape != (rows, width) or not np.isfinite(array).all():
                 raise InvalidInput(f"{name} must be finite with shape [{rows}, {width}], got {array.shape}.")
             array.flags.writeable = False
         if self.bounding_box.shape != (2, 3) or not np.isfinite(self.bounding_box).all():
             raise InvalidInput(f"bounding_box must be finite with shape [2, 3], got {self.bounding_box.shape}.")
         self.bounding_box.flags.writeable = False
+        check_distinct(self.electrodes)
+        for radius in ("output_radius_um", "input_radius_um"):
+            if getattr(self, radius) is not None:
+                finite(radius, getattr(self, radius), above=0.0)
+        pairs = [(projection.pre, projection.post) for projection in self.projections]
+        if len(set(pairs)) != len(pairs):
+            raise InvalidInput(f"A pair of populations has one projection, got {pairs}.")
         for projection in self.projections:
             for gid, name in ((projection.pre_gid, projection.pre), (projection.post_gid, projection.post)):
                 population = self.population(name)
                 if len(gid) and (gid.min() < population.start or gid.max() >= population.stop):
                     raise InvalidInput(f"A gid of projection {projection.pre}->{projection.post} is not in {name}.")
+        self._check_kinetics()
+
+    def _check_kinetics(self) -> None:
+        """Raise unless every kinetics belongs to a receptor of a projection."""
+        known = {(p.pre, p.post, receptor) for p in self.projections for receptor in p.receptors}
+        for key, kinetics in self.kinetics.items():
+            if key not in known:
+                raise unknown_name("receptor of kinetics", key, sorted(known))
+            if not isinstance(kinetics, SynapseKinetics):
+                raise InvalidInput(f"Kinetics of {key} must be SynapseKinetics, got {kinetics!r}.")
 
     @classmethod
     def from_directory(cls, path: str | Path) -> System:
@@ -241,7 +301,10 @@ class System:
         }
 
     def sha256(self) -> str:
-        """SHA-256 of every array, taken as whole thousandths so that it is equal on every machine."""
+        """SHA-256 of all that changes a result, arrays as whole thousandths so that it is equal on every machine.
+
+        The name is not in it, by which parameters are looked up; kinetics and radii are where there are any.
+        """
         digest = hashlib.sha256()
 
         def add(label: str, array: NDArray, unit: float) -> None:
@@ -260,4 +323,25 @@ class System:
             add("post", p.post_gid, 1.0)
             for label, array in (("distance", p.distance_um), ("delay", p.delay_ms), ("scale", p.scale)):
                 add(label, array, 1e-3)
+        if self.kinetics or self.output_radius_um is not None or self.input_radius_um is not None:
+            kinetics = sorted((key, tuple(map(float, astuple(values)))) for key, values in self.kinetics.items())
+            radii = [None if r is None else float(r) for r in (self.output_radius_um, self.input_radius_um)]
+            digest.update(repr((kinetics, radii)).encode())
         return digest.hexdigest()
+
+
+def check_distinct(electrodes_um: NDArray) -> None:
+    """Raise if two electrodes lie in one place: both would record the same cells.
+
+    Args:
+        electrodes_um: um ``[C, 3]``.
+
+    Raises:
+        InvalidInput: Two electrodes are equal to a thousandth of a micrometre.
+    """
+    places, first, count = np.unique(
+        np.rint(electrodes_um * 1e3) + 0.0, axis=0, return_index=True, return_counts=True
+    )  # + 0.0 makes -0.0 the same place as 0.0
+    if len(places) != len(electrodes_um):
+        x, y, z = electrodes_um[first[np.argmax(count)]].tolist()
+        raise InvalidInput(f"Two electrodes lie in the same place, ({x:g}, {y:g}, {z:g}) um.")

@@ -50,6 +50,49 @@ def test_the_session_of_an_environment(monkeypatch):
             Session.of(env, recording)
         with pytest.raises(InvalidInput, match="0 ... 1, got 2"):
             Session.of(env, recording[0], culture=2)
+        with pytest.raises(InvalidInput, match="culture=b"):  # the seed would be culture 0's
+            Session.of(env, recording[1])
+
+
+def test_a_session_names_model_variant_and_parameters(monkeypatch, tmp_path):
+    use_poisson_backend(monkeypatch)
+    with Env(make("EI2"), seed=5).init() as env:
+        env.apply_model_defaults("bursting").record_spikes()
+        session = Session.of(env, env.run(50.0))
+        assert (session.model, session.variant) == ("ReducedCalciumSomaDendrite", "bursting")
+        assert session.parameter_set == "EI2-bursting"
+        assert (
+            session.parameters["weight-EXC_INH-hillock-AMPA-weight"]
+            == env.parameters.weights["EXC_INH-hillock-AMPA-weight"]
+        )
+        assert session.parameters["noise-INH-std_e"] == env.parameters.noise["INH"].std_e
+        session.save(tmp_path / "a.npz")
+        assert Session.load(tmp_path / "a.npz").metadata() == session.metadata()
+        with Env(make("EI2"), seed=5).init() as other:  # the parameters make the same culture
+            other.set_params(session.parameters)
+            assert other.parameters == env.parameters
+        env.set_noise({"std_e": 0.125})
+        changed = Session.of(env, env.run(50.0))
+        assert (changed.parameter_set, changed.variant) == ("", None)
+        assert changed.parameters["noise-EXC-std_e"] == 0.125
+
+
+def test_the_potential_is_that_of_the_array():
+    with Env(make("EI1"), seed=5, profile="fast").init() as env:
+        env.apply_model_defaults().record_spikes().record_membrane_current(sample_ms=0.5)
+        recording = env.run(20.0)
+        session = Session.of(env, recording)
+        assert np.array_equal(session.potential, env.io.potential_recording(env.geometry, recording))
+        assert session.potential.shape == (1, 40) and np.ptp(session.potential) > 0
+        assert Session.of(env, recording, potential=False).potential is None
+
+
+def test_a_session_of_the_first_format_is_read():
+    session = made()
+    new = ("model", "parameter_set", "parameters", "plasticity", "variant")
+    told = {name: value for name, value in session.metadata().items() if name not in new} | {"format": 1}
+    again = Session.from_parts(told, *session.recording.spikes[1:], session.arrays(traces=False))
+    assert (again.model, again.parameters, again.seed) == ("", {}, 7)
 
 
 def test_the_stimulus_keeps_its_changes_and_charge():
@@ -108,6 +151,14 @@ def test_held_values_by_hand():
         ({"heard": np.zeros((2, 3))}, InvalidInput, r"heard must be \[2, 2\]"),
         ({"stimulus": Stimulus(np.zeros((2, 60, 1)), 0.5)}, InvalidInput, "one culture's"),
         ({"stimulus": Stimulus(np.zeros((60, 1)), 1.0)}, InvalidInput, "longer"),
+        ({"heard": np.array([[2, 0]])}, InvalidInput, "heard"),
+        ({"heard": np.array([[0, 3]])}, InvalidInput, "heard"),
+        ({"potential": np.zeros((1, 100))}, InvalidInput, r"potential must be \[2, T\]"),
+        ({"potential": np.zeros((2, 99))}, InvalidInput, "same samples"),
+        ({"seed": -1}, InvalidInput, "seed"),
+        ({"trial": 1.5}, InvalidInput, "trial"),
+        ({"created": "yesterday"}, InvalidInput, "ISO 8601"),
+        ({"created": "2024-05-06T07:08:09"}, InvalidInput, "zone"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(change, error, words):
@@ -126,8 +177,30 @@ def test_damaged_files_are_found(tmp_path):
         with pytest.raises(CorruptData, match="a.npz is no recording of livn_gym"):
             Session.load(path)
     np.savez(path, gid=np.zeros(1), t_ms=np.zeros(1))  # as it was before there was metadata
-    with pytest.raises(CorruptData, match="metadata"):
+    with pytest.raises(InvalidInput, match="metadata"):  # it may be a sound file of another kind
         Session.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"populations": {"EXC": 10**15}},
+        {"populations": {"EXC": -1}},
+        {"populations": ["EXC"]},
+        {"duration_ms": float("nan")},
+        {"duration_ms": "long"},
+        {"dt_ms": 0.0},
+        {"sample_dt_ms": float("inf")},
+        {"seed": "7"},
+        {"format": "1"},
+        {"stimulus": {"mode": "electrode", "columns": 10**15, "duration_ms": 50.0, "reversal_mV": 0.0}},
+        {"stimulus": 5},
+    ],
+)
+def test_absurd_metadata_is_damage(change):
+    session = made()
+    with pytest.raises(CorruptData):
+        Session.from_parts(session.metadata() | change, *session.recording.spikes[1:], session.arrays())
 
 
 @pytest.mark.parametrize("missing", ["populations", "dt_ms", "stimulus", "seed", "current_compartment"])

@@ -41,7 +41,7 @@ def test_the_second_call_reads_the_cache(monkeypatch):
 
 def test_another_config_or_format_is_another_entry(monkeypatch):
     folder = predefined("EI1")
-    monkeypatch.setattr(registry.sonata, "FORMAT", 2)
+    monkeypatch.setattr(registry.sonata, "FORMAT", registry.sonata.FORMAT + 1)
     assert predefined("EI1") != folder
 
 

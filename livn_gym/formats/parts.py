@@ -1,0 +1,103 @@
+"""Checks of what a session is made of, and what reading it from a file needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.errors import InvalidInput
+from livn_gym.numerics import checked_seed
+from livn_gym.pulses import Pulses
+from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
+from livn_gym.units import whole_number
+
+
+def check_origin(seed: object, trial: object, created: object) -> None:
+    """Raise unless seed, trial and time of creation are such.
+
+    Raises:
+        InvalidInput: One is not.
+    """
+    checked_seed(seed)
+    whole_number("trial", trial, minimum=0)
+    try:
+        zone = datetime.fromisoformat(created).tzinfo  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"created must be a time in ISO 8601, got {created!r}.") from error
+    if zone is None:
+        raise InvalidInput(f"created must be a time with its zone, got {created!r}.")
+
+
+def check_traces(recording: Recording, potential: NDArray | None, neurons: int, channels: int) -> None:
+    """Raise unless every trace has a row for each of its cells or channels, and all have the same samples.
+
+    Raises:
+        InvalidInput: They have not.
+    """
+    samples = set()
+    for name, gids in (
+        ("voltage", recording.voltage_gid),
+        ("current_soma", recording.current_gid),
+        ("current_dendrite", recording.current_gid),
+    ):
+        trace = getattr(recording, name)
+        if trace is None:
+            continue
+        if gids is None or gids.ndim != 1 or gids.dtype.kind not in "iu":
+            raise InvalidInput(f"{name} needs the gids of its rows, whole numbers [n].")
+        if trace.ndim != 3 or trace.shape[:2] != (1, len(gids)):
+            raise InvalidInput(f"{name} must be [1, {len(gids)}, T], got {list(trace.shape)}.")
+        if len(gids) and not 0 <= gids.min() <= gids.max() < neurons:
+            raise InvalidInput(f"{name} must be of the cells 0 ... {neurons - 1}, got {gids.max()}.")
+        samples.add(trace.shape[2])
+    if potential is not None:
+        if potential.ndim != 2 or len(potential) != channels:
+            raise InvalidInput(f"potential must be [{channels}, T], got {list(potential.shape)}.")
+        samples.add(potential.shape[1])
+    if len(samples) > 1:
+        raise InvalidInput(f"Traces must have the same samples, got {sorted(samples)}.")
+
+
+def at_steps(t_ms: NDArray[np.float64], dt_ms: float) -> NDArray[np.float64]:
+    """Times that were converted to seconds and back, without the rounding: a spike comes at a whole step."""
+    on_step = np.rint(t_ms / dt_ms) * dt_ms
+    return np.where(np.abs(on_step - t_ms) <= 1e-12 * np.maximum(on_step, 1.0), on_step, t_ms)
+
+
+def stimulus_of(
+    stated: Mapping[str, Any] | None, arrays: Mapping[str, NDArray], dt_ms: float, widest: int
+) -> Stimulus | None:
+    """The stimulus whose changes these are: every value but 0 is a phase until the column's next change."""
+    if stated is None:
+        return None
+    if not 0 < whole_number("columns", stated["columns"]) <= widest:
+        raise ValueError(f"a stimulus of {stated['columns']} columns")
+    step, column = (np.asarray(arrays[f"stimulus_{name}"], dtype=np.int64) for name in ("step", "column"))
+    value = np.asarray(arrays["stimulus_value"], dtype=np.float64)
+    order = np.lexsort((step, column))
+    step, column, value = step[order], column[order], value[order]
+    phase = np.flatnonzero(value)
+    if len(phase) and (phase[-1] + 1 == len(value) or (column[phase + 1] != column[phase]).any()):
+        raise ValueError("a column of the stimulus never ends")
+    zero = np.zeros(len(phase))
+    end = step[phase + 1] if len(phase) else step
+    pulses = Pulses(
+        culture=zero.astype(np.int64),
+        column=column[phase],
+        onset_ms=np.multiply(step[phase], dt_ms, dtype=np.float64),
+        offset_ms=zero,
+        width_ms=np.multiply(end - step[phase], dt_ms, dtype=np.float64),
+        value=value[phase],
+    )
+    return Stimulus.from_pulses(
+        pulses,
+        num_columns=int(stated["columns"]),
+        duration_ms=float(stated["duration_ms"]),
+        mode=stated["mode"],
+        reversal_mV=float(stated["reversal_mV"]),
+    )

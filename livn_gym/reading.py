@@ -1,0 +1,202 @@
+"""Read files whoever wrote them: regular files of bounded size, with errors that name the file.
+
+Nothing is taken on trust: a file may be a pipe that never ends, a kilobyte that inflates to terabytes, or one with
+flipped bits. Sizes are compared with these bounds before anything is read, and whatever a library raises on bad
+content becomes ``CorruptData``.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.errors import CorruptData, InvalidInput, LivnError, StorageError
+
+MAX_TEXT_BYTES = 256 * 2**20
+"""Size of a JSON or TOML file, and of JSON within another file."""
+
+MAX_DATA_BYTES = 64 * 2**30
+"""Size of a file, and of what it holds once it is inflated; never more than half of the machine's memory."""
+
+MAX_INFLATION = 200
+"""How many times larger than the file its content may be, from ``INFLATION_FLOOR_BYTES`` on."""
+
+INFLATION_FLOOR_BYTES = 256 * 2**20
+
+_ACCESS = {
+    getattr(errno, name)
+    for name in "EACCES EPERM ELOOP ENAMETOOLONG ENOSPC EDQUOT EROFS EMFILE ENFILE EIO ESTALE EFBIG".split()
+}
+"""Reasons of the system that say nothing about a file's content."""
+
+
+def max_bytes() -> int:
+    """The number of bytes that may be read into memory at once."""
+    return min(MAX_DATA_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+
+
+def content_limit(file_bytes: int) -> int:
+    """The number of bytes that the content of a file of some size may have, inflated."""
+    return min(max_bytes(), max(INFLATION_FLOOR_BYTES, MAX_INFLATION * file_bytes))
+
+
+def regular_file(path: str | os.PathLike[str], *, limit: int | None = None) -> Path:
+    """``path``, if it is a readable file of bounded size.
+
+    Args:
+        path: What was given.
+        limit: Largest size, bytes; default ``max_bytes()``.
+
+    Raises:
+        InvalidInput: There is no such file, it is a folder, pipe or device, or it is too large.
+        StorageError: It cannot be read: no permission, a cycle of links.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidInput(f"A file is named by a string or a path, got {path!r}.")
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # before it is opened: opening a pipe waits for its other end
+            raise InvalidInput(f"{os.fspath(path)} is {_kind(status.st_mode)}, not a file.")
+        with open(path, "rb"):
+            pass
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InvalidInput(f"There is no file {os.fspath(path)}.") from error
+    except OSError as error:
+        raise StorageError(f"{os.fspath(path)} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        if isinstance(error, LivnError):
+            raise
+        raise InvalidInput(f"{os.fspath(path)!r} is no path: {error}.") from error
+    allowed = max_bytes() if limit is None else limit
+    if status.st_size > allowed:
+        raise InvalidInput(f"{os.fspath(path)} has {status.st_size:,} bytes; at most {allowed:,} can be read.")
+    return Path(path)
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
+    return next((name for test, name in kinds.items() if test(mode)), "a device")
+
+
+@contextmanager
+def damage(path: str | os.PathLike[str], what: str = "is damaged") -> Iterator[None]:
+    """Report what a library raises on a file's content as ``CorruptData``, and reasons of the system as such.
+
+    Args:
+        path: The file.
+        what: Said of it, before the library's own message.
+
+    Raises:
+        CorruptData: The block raised something that is no ``LivnError``.
+        StorageError: The system refused to read the file.
+    """
+    try:
+        yield
+    except LivnError:
+        raise
+    except Exception as error:  # libraries raise whatever comes to pass on bytes that they did not expect
+        if isinstance(error, OSError) and error.errno in _ACCESS:
+            raise StorageError(f"{path} cannot be read: {error}.") from error
+        message = str(error) or "no message"
+        raise CorruptData(f"{path} {what}: {type(error).__name__}: {message[:500]}.") from error
+
+
+def parse_json(text: str | bytes, path: str | os.PathLike[str], what: str = "is no JSON") -> Any:
+    """The value of a JSON text that was found in a file.
+
+    Raises:
+        CorruptData: It is none, is nested too deeply, or is longer than ``MAX_TEXT_BYTES``.
+    """
+    with damage(path, what):
+        if len(text) > MAX_TEXT_BYTES:
+            raise ValueError(f"{len(text):,} bytes, at most {MAX_TEXT_BYTES:,} are allowed")
+        return json.loads(text)
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The value of a JSON file in UTF-8.
+
+    Raises:
+        InvalidInput: There is no such file; see ``regular_file``.
+        CorruptData: It is no JSON.
+    """
+    return parse_json(_text(path, "is no JSON"), path)
+
+
+def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The table of a TOML file.
+
+    Raises:
+        InvalidInput: There is no such file; see ``regular_file``.
+        CorruptData: It is no TOML.
+    """
+    text = _text(path, "is no TOML")
+    with damage(path, "is no TOML"):
+        return tomllib.loads(text)
+
+
+def _text(path: str | os.PathLike[str], what: str) -> str:
+    file = regular_file(path, limit=MAX_TEXT_BYTES)
+    with damage(path, what):
+        return file.read_text(encoding="utf-8")
+
+
+def read_npz(path: str | os.PathLike[str], what: str = "is no .npz file") -> dict[str, NDArray]:
+    """Every array of an ``.npz`` file, by name; objects are refused.
+
+    Args:
+        path: The file.
+        what: Said of a damaged one.
+
+    Raises:
+        InvalidInput: There is no such file; see ``regular_file``.
+        CorruptData: It is damaged, no ``.npz``, or inflates to more than ``content_limit``.
+    """
+    file = regular_file(path)
+    arrays: dict[str, NDArray] = {}
+    with damage(path, what), zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        limit = content_limit(file.stat().st_size)
+        if sum(member.file_size for member in members) > limit:
+            raise ValueError(f"it inflates to more than {limit:,} bytes")
+        for member in members:
+            if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{member.filename!r} is compressed by method {member.compress_type}")
+            with archive.open(member) as stream:
+                arrays[member.filename.removesuffix(".npy")] = _npy(stream, member)
+                if stream.read(1):
+                    raise ValueError(f"{member.filename!r} is longer than its array")
+    return arrays
+
+
+def _npy(stream: Any, member: zipfile.ZipInfo) -> NDArray:
+    """The array of a member, once its shape is known to fit the member's size."""
+    form = np.lib.format
+    start = stream.read(form.MAGIC_LEN)
+    version = tuple(start[-2:])
+    if start[:-2] != form.MAGIC_PREFIX or version not in ((1, 0), (2, 0)):
+        raise ValueError(f"{member.filename!r} is no array")
+    header = form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0
+    shape, fortran, dtype = header(stream)
+    count = 1
+    for length in shape:
+        count *= length
+    if dtype.hasobject or any(length < 0 for length in shape):
+        raise ValueError(f"{member.filename!r} holds objects")
+    if count * dtype.itemsize > member.file_size:
+        raise ValueError(f"{member.filename!r} says that it has {count:,} values in {member.file_size:,} bytes")
+    data = stream.read(count * dtype.itemsize)
+    if len(data) != count * dtype.itemsize:
+        raise ValueError(f"{member.filename!r} ends early")
+    return np.ndarray(shape, dtype, buffer=bytearray(data), order="F" if fortran else "C")
