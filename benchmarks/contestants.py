@@ -25,6 +25,7 @@ from livn_gym.backends import CultureSpec, Profile
 from livn_gym.backends.native import NativeBackend
 from livn_gym.cache import cache_root, cached_folder
 from livn_gym.models import ReducedCalciumSomaDendrite
+from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet, tuned
 from livn_gym.recording import RecordingRequest
 from livn_gym.system import make
@@ -65,7 +66,8 @@ class Native:
             system, ReducedCalciumSomaDendrite(), setting.dt_ms, setting.scheme, cultures, setting.precision
         )
         self.backend, self.dt_ms = NativeBackend(threads), setting.dt_ms
-        self.backend.build(spec, ParameterSet(system).updated(tuned(system)).frozen(), list(range(cultures)))
+        streams = [NoiseStream(seed) for seed in range(cultures)]
+        self.backend.build(spec, ParameterSet(system).updated(tuned(system)).frozen(), streams)
         self.request, self.nothing = RecordingRequest(spikes=system.gids()), [None] * cultures
         self.run(100.0)
 

@@ -12,6 +12,7 @@ from livn_gym import make
 from livn_gym.backends import CultureSpec
 from livn_gym.backends.native import NativeBackend
 from livn_gym.models import AdaptiveExponential, AdaptiveExponentialModel, Izhikevich, IzhikevichModel
+from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet
 from livn_gym.recording import RecordingRequest
 from livn_gym.stimulus import Stimulus
@@ -77,7 +78,7 @@ def simulated(cell: ResetCell, nA: float, duration_ms: float, dt_ms: float, sche
     backend = NativeBackend()
     spec = CultureSpec(system, model, dt_ms, scheme, 1)  # type: ignore[arg-type]
     try:
-        backend.build(spec, ParameterSet(system).frozen(), [0])
+        backend.build(spec, ParameterSet(system).frozen(), [NoiseStream(0)])
         stimulus = Stimulus(np.array([[nA]]), duration_ms)
         return backend.run(round(duration_ms / dt_ms), [stimulus], RecordingRequest(system.gids()))[0].spikes[2]
     finally:

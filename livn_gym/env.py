@@ -22,7 +22,7 @@ from livn_gym.encoding import Encoding
 from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel
 from livn_gym.io import IO, MEA
 from livn_gym.models import Geometry, Model, ReducedCalciumSomaDendrite
-from livn_gym.numerics import checked_seed, checked_seeds, stream_key
+from livn_gym.numerics import NoiseStream, checked_seed, checked_seeds
 from livn_gym.parameters import ParameterSet
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.snapshot import Snapshot
@@ -125,7 +125,7 @@ class Env(Configurable):
             spec = CultureSpec(self.system, self.model, *numbers, ranks=self._ranks)
             started = time.perf_counter()
             try:
-                backend.build(spec, self._parameters.frozen(), [self._key(b) for b in range(self.num_cultures)])
+                backend.build(spec, self._parameters.frozen(), [self._stream(b) for b in range(self.num_cultures)])
             except BaseException:
                 backend.close()
                 raise
@@ -266,7 +266,7 @@ class Env(Configurable):
             else:
                 self.seeds[b], self.trials[b] = new, 0
             self._steps[b] = 0
-        backend.reset({b: self._key(b) for b in chosen})
+        backend.reset({b: self._stream(b) for b in chosen})
 
     # Snapshots
 
@@ -341,6 +341,7 @@ class Env(Configurable):
             "scheme": self.scheme,
             "precision": self.precision,
             "backend": self.backend_name,
+            "noise": "Philox4x32-10",
             "rank": "0 of 1" if self._ranks is None else f"{self._ranks.rank} of {self._ranks.size}",
         }
 
@@ -348,8 +349,8 @@ class Env(Configurable):
         """What all ranks that share the cultures do, and what fails on all when it fails on one."""
         return nullcontext() if self._ranks is None else self._ranks.together(purpose)
 
-    def _key(self, culture: int) -> int:
-        return stream_key(self.seeds[culture], self.trials[culture])
+    def _stream(self, culture: int) -> NoiseStream:
+        return NoiseStream(self.seeds[culture], self.trials[culture])
 
     def _check_ready(self) -> Backend:
         self._check_open()

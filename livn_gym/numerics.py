@@ -5,13 +5,17 @@ from one processor to the next. Everything here uses integer arithmetic and ``+ 
 in a fixed order, so that results are equal to the bit on any IEEE machine. The same formulas stand in C in
 the NEURON mechanism ``ou_conductance.mod``, so that both draw the same noise.
 
+Background noise comes from Philox4x32-10, keyed by all 64 bits of a seed. Generated graphs keep Philox2x32-10, from
+which the checksums of the predefined systems were taken.
+
 Reference:
-    Salmon, Moraes, Dror & Shaw, Parallel random numbers: as easy as 1, 2, 3, SC '11 (Philox2x32-10).
+    Salmon, Moraes, Dror & Shaw, Parallel random numbers: as easy as 1, 2, 3, SC '11 (Philox4x32-10, Philox2x32-10).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +24,9 @@ from livn_gym.errors import InvalidInput
 
 _MULTIPLIER = np.uint64(0xD256D193)
 _WEYL = np.uint64(0x9E3779B9)
+_MULTIPLIERS4 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_WEYL4 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
+_ONE = np.uint64(1)
 _LOW = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -77,22 +84,100 @@ def philox2x32(
     return x0, x1
 
 
+def philox4x32(
+    counter0: ArrayLike, counter1: ArrayLike, counter2: ArrayLike, counter3: ArrayLike, key0: ArrayLike, key1: ArrayLike
+) -> tuple[NDArray[np.uint64], ...]:
+    """Philox4x32-10: four 32-bit words from a 128-bit counter and a 64-bit key.
+
+    Args:
+        counter0: Lowest counter word(s); all words are taken modulo 2**32, and all six arguments broadcast.
+        counter1: Second counter word(s).
+        counter2: Third counter word(s).
+        counter3: Highest counter word(s).
+        key0: Low key word(s).
+        key1: High key word(s).
+
+    Returns:
+        Four uint64 arrays holding values below 2**32.
+    """
+    words = (counter0, counter1, counter2, counter3, key0, key1)
+    x0, x1, x2, x3, k0, k1 = (np.asarray(word, dtype=np.uint64) & _LOW for word in words)
+    for _ in range(10):
+        first, second = _MULTIPLIERS4[0] * x0, _MULTIPLIERS4[1] * x2
+        x0, x1 = (second >> _SHIFT) ^ x1 ^ k0, second & _LOW
+        x2, x3 = (first >> _SHIFT) ^ x3 ^ k1, first & _LOW
+        k0, k1 = (k0 + _WEYL4[0]) & _LOW, (k1 + _WEYL4[1]) & _LOW
+    return x0, x1, x2, x3
+
+
+@dataclass(frozen=True)
+class NoiseStream:
+    """The stream of random numbers that is one culture's background noise in one trial.
+
+    Attributes:
+        seed: Philox's key, below 2**64.
+        trial: Number of the trial, a word of Philox's counter, below 2**32.
+
+    Raises:
+        InvalidInput: A number is not an integer in its range.
+    """
+
+    seed: int
+    trial: int = 0
+
+    def __post_init__(self) -> None:
+        """Check both numbers."""
+        checked_seed(self.seed)
+        if isinstance(self.trial, bool) or not isinstance(self.trial, int | np.integer) or not 0 <= self.trial < 2**32:
+            raise InvalidInput(f"A trial must be an integer from 0 to 2**32 - 1, got {self.trial!r}.")
+
+    @property
+    def words(self) -> tuple[int, int, int]:
+        """Low and high word of the seed, and the trial."""
+        return int(self.seed) & 0xFFFFFFFF, int(self.seed) >> 32, int(self.trial)
+
+
+def noise(step: ArrayLike, cell: ArrayLike, stream: NoiseStream) -> tuple[NDArray, NDArray]:
+    """Standard normal numbers that drive a cell's background conductances at a time step.
+
+    The words of one counter serve an even step and the odd step after it, two words each. The counter is
+    ``step // 2`` (low and high word), the cell, and the trial.
+
+    Args:
+        step: Time steps since the trial's start, below 2**64.
+        cell: gids, below 2**32; they broadcast with the steps.
+        stream: The culture's noise.
+
+    Returns:
+        The numbers of the excitatory and of the inhibitory conductance.
+    """
+    step = np.asarray(step, dtype=np.uint64)
+    low, high, trial = stream.words
+    words = philox4x32(step >> _ONE, step >> np.uint64(33), cell, trial, low, high)
+    odd = (step & _ONE).astype(bool)
+    return _box_muller(np.where(odd, words[2], words[0]), np.where(odd, words[3], words[1]))
+
+
 def stream_key(seed: int, stream: int) -> int:
-    """The 32-bit Philox key of a seed (below 2**64) and a stream number, e.g. a trial (below 2**32)."""
+    """The 32-bit Philox2x32 key of one of a graph's streams, from its seed (below 2**64) and the stream's number."""
     return int(philox2x32(seed & 0xFFFFFFFF, seed >> 32, stream)[0])
 
 
 def uniform(counter0: ArrayLike, counter1: ArrayLike, key: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Two uniform numbers in (0, 1), on the grid (n + 0.5) / 2**32."""
+    """Two uniform numbers in (0, 1), on the grid (n + 0.5) / 2**32, from the words of Philox2x32-10."""
     x0, x1 = philox2x32(counter0, counter1, key)
     return (x0.astype(np.float64) + 0.5) * 2.0**-32, (x1.astype(np.float64) + 0.5) * 2.0**-32
 
 
 def normal(counter0: ArrayLike, counter1: ArrayLike, key: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Two independent standard normal numbers (Box & Muller, Ann Math Stat 29:610, 1958)."""
-    x0, x1 = philox2x32(counter0, counter1, key)
-    radius = np.sqrt(-2.0 * log((x0.astype(np.float64) + 0.5) * 2.0**-32))
-    cosine, sine = direction(x1)
+    """Two independent standard normal numbers from the words of Philox2x32-10."""
+    return _box_muller(*philox2x32(counter0, counter1, key))
+
+
+def _box_muller(radial: NDArray[np.uint64], angular: NDArray[np.uint64]) -> tuple[NDArray, NDArray]:
+    """Two independent standard normal numbers from two words (Box & Muller, Ann Math Stat 29:610, 1958)."""
+    radius = np.sqrt(-2.0 * log((radial.astype(np.float64) + 0.5) * 2.0**-32))
+    cosine, sine = direction(angular)
     return radius * cosine, radius * sine
 
 

@@ -58,6 +58,12 @@ class Snapshot:
         Raises:
             InvalidInput: It differs; the message says in what.
         """
+        missing = sorted(setting.keys() ^ self.setting.keys())
+        if missing:
+            raise InvalidInput(
+                f"The snapshot was saved by another version of livn_gym: it differs in whether it says {missing}. "
+                "Save it again with this version."
+            )
         for name, value in self.setting.items():
             if setting[name] != value:
                 raise InvalidInput(

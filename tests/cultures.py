@@ -7,6 +7,7 @@ import numpy as np
 from livn_gym import backends
 from livn_gym.backends import CultureSpec
 from livn_gym.models import ReducedCalciumSomaDendrite
+from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet
 from livn_gym.recording import RecordingRequest
 from livn_gym.system import Population, Projection, System
@@ -61,16 +62,16 @@ class Lab:
         backend=None,
         model=None,
         params=None,
-        keys=(1,),
+        seeds=(1,),
         dt=0.025,
         scheme="backward_euler",
         precision="float64",
     ):
-        self.system, self.dt, self.num_cultures = culture, dt, len(keys)
+        self.system, self.dt, self.num_cultures = culture, dt, len(seeds)
         self.parameters = ParameterSet(culture).updated(params or {})
         self.backend = backends.create(backend)
-        spec = CultureSpec(culture, model or ReducedCalciumSomaDendrite(), dt, scheme, len(keys), precision)
-        self.backend.build(spec, self.parameters.frozen(), list(keys))
+        spec = CultureSpec(culture, model or ReducedCalciumSomaDendrite(), dt, scheme, len(seeds), precision)
+        self.backend.build(spec, self.parameters.frozen(), [NoiseStream(seed) for seed in seeds])
 
     def run(self, duration_ms, stimulus=None, *, sample_steps=1, traces=True):
         """Run every culture with the same stimulus; a list of recordings."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from livn_gym import backends
 from livn_gym.backends import Backend, Capabilities, CultureSpec, Parameters
-from livn_gym.numerics import uniform
+from livn_gym.numerics import NoiseStream, stream_key, uniform
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
 
@@ -20,15 +20,15 @@ class PoissonBackend(Backend):
 
     Charge raises the rate of all cells alike, by 0.12 Hz for a nC a second on every channel, for as long as
     the run lasts. Time goes in bins of 5 ms, in which a cell fires at most once. Everything follows from a
-    culture's key, the cell and the bin, as in a real backend.
+    culture's noise stream, the cell and the bin, as in a real backend.
     """
 
     capabilities = Capabilities("fake", snapshots=False, mpi=False)
 
-    def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
+    def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
         self.spec = spec
-        self.keys = list(keys)
-        self.bins = [0] * len(keys)
+        self.keys = [stream_key(stream.seed, stream.trial) for stream in streams]
+        self.bins = [0] * len(streams)
 
     def run(
         self,
@@ -54,9 +54,9 @@ class PoissonBackend(Backend):
             parts.append(Recording(0.0, duration_ms, self.spec.dt_ms, self.spec.dt_ms, 1, *spikes))
         return parts
 
-    def reset(self, keys: Mapping[int, int]) -> None:
-        for b, key in keys.items():
-            self.keys[b], self.bins[b] = key, 0
+    def reset(self, streams: Mapping[int, NoiseStream]) -> None:
+        for b, stream in streams.items():
+            self.keys[b], self.bins[b] = stream_key(stream.seed, stream.trial), 0
 
     def set_parameters(self, parameters: Parameters) -> None:
         self.parameters = parameters

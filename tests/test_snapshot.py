@@ -1,6 +1,7 @@
 """Cultures saved and put back, and runs of some cultures of a batch."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -142,3 +143,14 @@ def test_some_cultures_run_and_the_others_stay(backend):
     with pytest.raises(InvalidInput, match="2 are to run"):
         env.run(10.0, Stimulus(np.zeros((3, 1, 3)), 10.0), cultures=[0, 2])
     env.close()
+
+
+def test_a_snapshot_of_an_older_version_is_refused():
+    """One whose noise was drawn otherwise would go on with other numbers than it began with."""
+    with culture() as env:
+        state = env.save_state()
+        older = {name: value for name, value in state.setting.items() if name != "noise"}
+        for setting in (older, older | {"noise": "Philox2x32-10"}, state.setting | {"more": 1}):
+            with pytest.raises(InvalidInput, match="snapshot"):
+                env.load_state(replace(state, setting=setting))
+        env.load_state(state)

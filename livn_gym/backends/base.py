@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from livn_gym.backends.ranks import Ranks
 from livn_gym.errors import unknown_name
 from livn_gym.models import Depression, Model, Noise
+from livn_gym.numerics import NoiseStream
 from livn_gym.plasticity import Plasticity
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
@@ -140,18 +141,18 @@ class Capabilities:
 
 
 class Backend(ABC):
-    """A simulator of B independent cultures; a trajectory depends on its key and on the spec's numbers alone."""
+    """A simulator of B independent cultures; a trajectory depends on its noise and on the spec's numbers alone."""
 
     capabilities: Capabilities
 
     @abstractmethod
-    def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
+    def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
         """Make the cultures and put them at time 0.
 
         Args:
             spec: What to build.
             parameters: Initial parameters.
-            keys: Philox key of each culture's noise, ``[B]``.
+            streams: Stream of each culture's noise, ``[B]``, drawn as ``livn_gym.numerics.noise`` does.
 
         Raises:
             UnsupportedModel: The backend has no implementation of the model.
@@ -176,8 +177,8 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def reset(self, keys: Mapping[int, int]) -> None:
-        """Put some cultures back to time 0, each with a new Philox key; exactly as newly built."""
+    def reset(self, streams: Mapping[int, NoiseStream]) -> None:
+        """Put some cultures back to time 0, each with a new stream of noise; exactly as newly built."""
 
     @abstractmethod
     def set_parameters(self, parameters: Parameters) -> None:

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from cultures import Lab, equal, system
 
-from livn_gym import numerics, processors
+from livn_gym import processors
 from livn_gym.backends import CultureSpec
 from livn_gym.backends.native import NativeBackend
-from livn_gym.backends.native.arithmetic import exp32, exp64, normal32, normal64, philox
+from livn_gym.backends.native.arithmetic import exp32, exp64
 from livn_gym.backends.native.layout import layouts
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput, UnsupportedModel
 from livn_gym.models import Cell, ReducedCalciumSomaDendrite
+from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet, tuned
 from livn_gym.recording import RecordingRequest
 from livn_gym.stimulus import Stimulus
@@ -128,11 +129,11 @@ def test_rates_over_10_s_agree_with_neuron():
     assert abs(native.mean() - neuron.mean()) < 3 * error
 
 
-def build(culture, keys, params=None, precision="float64", threads=None):
+def build(culture, seeds, params=None, precision="float64", threads=None):
     backend = NativeBackend(threads)
     parameters = ParameterSet(culture).updated(params or tuned(culture)).frozen()
-    spec = CultureSpec(culture, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", len(keys), precision)
-    backend.build(spec, parameters, keys)
+    spec = CultureSpec(culture, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", len(seeds), precision)
+    backend.build(spec, parameters, [NoiseStream(seed) for seed in seeds])
     return backend
 
 
@@ -141,11 +142,11 @@ def everything(culture, sample_steps=40):
     return RecordingRequest(gids, gids, gids, sample_steps)
 
 
-def run_ei2(keys, **options):
+def run_ei2(seeds, **options):
     culture = make("EI2")
-    backend = build(culture, keys, **options)
+    backend = build(culture, seeds, **options)
     try:
-        return backend.run(4000, [None] * len(keys), everything(culture))
+        return backend.run(4000, [None] * len(seeds), everything(culture))
     finally:
         backend.close()
 
@@ -154,10 +155,10 @@ def run_ei2(keys, **options):
 def test_neither_batch_nor_threads_nor_position_matter(precision):
     alone = run_ei2([7], threads=1, precision=precision)[0]
     assert len(alone.spike_t) > 10
-    for keys, threads in (([1, 7, 3, 7], 1), ([7, 2, 3], 3), ([4, 5, 7], 2)):
-        results = run_ei2(keys, threads=threads, precision=precision)
-        assert all(equal(results[b], alone) for b, key in enumerate(keys) if key == 7)
-        assert not equal(results[keys.index(3 if 3 in keys else 4)], alone)
+    for seeds, threads in (([1, 7, 3, 7], 1), ([7, 2, 3], 3), ([4, 5, 7], 2)):
+        results = run_ei2(seeds, threads=threads, precision=precision)
+        assert all(equal(results[b], alone) for b, seed in enumerate(seeds) if seed == 7)
+        assert not equal(results[seeds.index(3 if 3 in seeds else 4)], alone)
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -187,7 +188,7 @@ def test_a_reset_culture_is_new_and_the_others_go_on(steps):
     pulses = Stimulus.pulse_train(np.full(100, 0.2), duration_ms=20, mode="current")
     for each in (backend, undisturbed):
         each.run(steps, [pulses] * 3, request)
-    backend.reset({1: 9})
+    backend.reset({1: NoiseStream(9)})
     after, expected = (each.run(2000, [None] * 3, request) for each in (backend, undisturbed))
     new = build(culture, [9], threads=1)
     assert equal(after[1], new.run(2000, [None], request)[0])
@@ -257,25 +258,6 @@ def test_every_culture_of_a_model_shares_its_kernels():
         spec = CultureSpec(culture, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", 1)
         shapes.append({layout.name: (layout.size, tuple(layout.slots)) for layout in layouts(spec)})
     assert all(shape == shapes[0] for shape in shapes)
-
-
-def test_draws_are_those_of_numerics():
-    """To the bit in float64; in float32 to what its logarithm can resolve."""
-
-    @numba.njit
-    def fill(counts, cells, keys, double, single):
-        for i in range(len(counts)):
-            word0, word1 = philox(counts[i], cells[i], keys[i])
-            double[0, i], double[1, i] = normal64(word0, word1)
-            single[0, i], single[1, i] = normal32(word0, word1)
-
-    n = np.arange(20_000, dtype=np.uint64)
-    counts, cells, keys = n * np.uint64(1000003) % np.uint64(2**32), n % np.uint64(100), (n * n) % np.uint64(2**32)
-    counts[0], keys[0] = 2**32 - 1, 2**32 - 1
-    double, single = np.empty((2, len(n))), np.empty((2, len(n)), np.float32)
-    fill(counts, cells, keys, double, single)
-    assert np.array_equal(double, np.array(numerics.normal(counts, cells, keys)))
-    assert np.abs(double - single).max() < 1e-4
 
 
 @pytest.mark.parametrize(("exp", "dtype", "span", "units"), [(exp64, np.float64, 690, 2), (exp32, np.float32, 86, 2)])

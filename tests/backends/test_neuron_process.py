@@ -56,18 +56,19 @@ def gone(pid, seconds=10.0):
 
 
 def test_noise_is_the_philox_stream_of_numerics():
-    """The mechanism's process y after n steps, against the same recursion on livn_gym.numerics.normal."""
+    """The mechanism's process y after n steps, against the same recursion on livn_gym.numerics.noise."""
     code = """
         from cultures import system
         from livn_gym.backends import CultureSpec
         from livn_gym.backends.neuron.compile import mechanism_library
         from livn_gym.backends.neuron.culture import Culture
         from livn_gym.models import ReducedCalciumSomaDendrite
+        from livn_gym.numerics import NoiseStream
         from livn_gym.parameters import ParameterSet
         s = system(2, 1)
         c = Culture(CultureSpec(s, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", 1), mechanism_library())
         c.set_parameters(ParameterSet(s).updated({"noise-std_e": 1.0, "noise-tau_e": 5.0, "noise-tau_i": 8.0}).frozen())
-        c.reset(4000000007)
+        c.reset(NoiseStream(2**63 + 4000000007, 3))
         for step in range(200):
             c.h.fadvance()
         for population, sign, noise in c._noise:
@@ -79,7 +80,7 @@ def test_noise_is_the_philox_stream_of_numerics():
     rows = [line.split() for line in out.splitlines() if "0x" in line]
     assert len(rows) == 6
     for cell, receptor, tau, y in rows:
-        draws = numerics.normal(np.arange(200), int(cell), 4000000007)[int(receptor)]
+        draws = numerics.noise(np.arange(200), int(cell), numerics.NoiseStream(2**63 + 4000000007, 3))[int(receptor)]
         keep = np.exp(-0.025 / float(tau))
         expected = 0.0
         for draw in draws:
@@ -113,7 +114,7 @@ def test_a_killed_worker_is_an_error_and_not_a_hang():
 
 
 def test_close_leaves_nothing_behind():
-    lab = Lab(system(), keys=(1, 2))
+    lab = Lab(system(), seeds=(1, 2))
     pids = [worker._process.pid for worker in lab.backend._workers]
     lab.backend.close()
     lab.backend.close()

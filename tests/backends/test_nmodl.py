@@ -33,6 +33,7 @@ def test_made_mechanisms_are_those_by_hand(dt, scheme, tmp_path):
         from livn_gym.backends.neuron.compile import mechanism_library
         from livn_gym.backends.neuron.culture import Culture
         from livn_gym.models import ReducedCalciumSomaDendrite
+        from livn_gym.numerics import NoiseStream
         from livn_gym.parameters import ParameterSet
         from livn_gym.recording import RecordingRequest
         from livn_gym.stimulus import Stimulus
@@ -43,7 +44,7 @@ def test_made_mechanisms_are_those_by_hand(dt, scheme, tmp_path):
         spec = CultureSpec(culture, model, {dt}, "{scheme}", 1)
         run = Culture(spec, mechanism_library(mechanisms.sources(model.cells.values(), {dt})))
         run.set_parameters(ParameterSet(culture).updated(weights | {{"noise-std_e": 0.3}}).frozen())
-        run.reset(1)
+        run.reset(NoiseStream(1))
         gids = culture.gids()
         stimulus = Stimulus(np.array([[0.2, 0.06]]), 100.0)
         recording = run.run(round(100 / {dt}), stimulus, RecordingRequest(gids, gids, gids, 1))

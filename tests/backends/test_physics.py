@@ -5,6 +5,7 @@ import pytest
 from cultures import Lab, equal, system
 
 from livn_gym.models import BoothRinzelKiehn, PinskyRinzel, ReducedCalciumSomaDendrite
+from livn_gym.numerics import NoiseStream
 from livn_gym.stimulus import Stimulus
 
 NOISE = {"noise-std_e": 0.6, "noise-std_i": 0.05, "noise-g_e0": 0.02, "noise-tau_e": 30.0}
@@ -49,7 +50,7 @@ def test_rate_grows_with_current(column, currents):
     rates = []
     with Lab(system(1, 1)) as lab:
         for current in currents:
-            lab.backend.reset({0: 1})
+            lab.backend.reset({0: NoiseStream(1)})
             nA = np.zeros((1, 2))
             nA[0, column] = current
             recording = lab.run(1000.0, Stimulus(nA, 1000.0), traces=False)[0]
@@ -95,9 +96,9 @@ def test_current_density_and_conductance_are_the_currents_they_stand_for():
     cell = ReducedCalciumSomaDendrite().cell("EXC")
     with Lab(system()) as lab:
         by_density = lab.run(50.0, step(20.0, duration_ms=50.0, mode="current_density"))[0]
-        lab.backend.reset({0: 1})
+        lab.backend.reset({0: NoiseStream(1)})
         by_current = lab.run(50.0, step(cell.density_to_nA(20.0), duration_ms=50.0))[0]
-        lab.backend.reset({0: 1})
+        lab.backend.reset({0: NoiseStream(1)})
         conductance = Stimulus(np.full((1, 1), 0.05), 400.0, "conductance", reversal_mV=-50.0)
         clamped = lab.run(400.0, conductance)[0]
     assert np.allclose(by_density.voltage, by_current.voltage, rtol=0, atol=1e-9)
@@ -193,9 +194,9 @@ def test_a_reset_is_exact(dt, scheme):
         stimulus = step(0.1, 4, 200.0)
         first = lab.run(200.0, stimulus)[0]
         lab.run(100.0, stimulus)
-        lab.backend.reset({0: 1})
+        lab.backend.reset({0: NoiseStream(1)})
         again = lab.run(200.0, stimulus)[0]
-        lab.backend.reset({0: 2})
+        lab.backend.reset({0: NoiseStream(2)})
         other = lab.run(200.0, stimulus)[0]
     assert len(first.spike_t) > 10
     assert equal(first, again)
@@ -208,7 +209,7 @@ def test_split_runs_are_one_run():
     nA = np.full((100, 4), 0.08)
     with Lab(culture, params=NOISE | weights) as lab:
         whole = lab.run(100.0, Stimulus(nA, 1.0))[0]
-        lab.backend.reset({0: 1})
+        lab.backend.reset({0: NoiseStream(1)})
         parts = [lab.run(length, Stimulus(nA[:rows], 1.0))[0] for length, rows in ((13.0, 13), (62.0, 62), (25.0, 25))]
     starts = (0.0, 13.0, 75.0)
     assert np.array_equal(whole.spike_gid, np.concatenate([p.spike_gid for p in parts]))
@@ -231,18 +232,18 @@ def test_the_order_of_edges_does_not_matter():
     results = []
     for chosen in (edges, shuffled):
         with Lab(system(4, 2, chosen), params=NOISE | weights | {"depression-EXC-U": 0.2}) as lab:
-            results.append(lab.run(300.0)[0])
+            results.append(lab.run(500.0)[0])
     assert len(results[0].spike_t) > 20
     assert equal(*results)
 
 
 def test_batch_members_depend_on_their_key_alone():
-    with Lab(system(2, 1), params=NOISE, keys=(5, 6)) as lab:
+    with Lab(system(2, 1), params=NOISE, seeds=(5, 6)) as lab:
         both = lab.run(200.0)
-        lab.backend.reset({1: 5})
-        lab.backend.reset({0: 7})
+        lab.backend.reset({1: NoiseStream(5)})
+        lab.backend.reset({0: NoiseStream(7)})
         later = lab.run(200.0)
-    with Lab(system(2, 1), params=NOISE, keys=(6,)) as lab:
+    with Lab(system(2, 1), params=NOISE, seeds=(6,)) as lab:
         alone = lab.run(200.0)[0]
     assert equal(both[1], alone)
     assert equal(later[1], both[0])
@@ -253,7 +254,7 @@ def test_several_backends_live_side_by_side():
     with Lab(system(2, 1), params=NOISE) as first, Lab(system(1, 1), params=NOISE) as second:
         a = [first.run(50.0)[0]]
         second.run(50.0)
-        second.backend.reset({0: 9})
+        second.backend.reset({0: NoiseStream(9)})
         a.append(first.run(50.0)[0])
     with Lab(system(2, 1), params=NOISE) as alone:
         b = [alone.run(50.0)[0], alone.run(50.0)[0]]

@@ -9,6 +9,7 @@ from cultures import Lab, equal, system
 from livn_gym import make
 from livn_gym.env import Env
 from livn_gym.models import AdaptiveExponential, AdaptiveExponentialModel, Izhikevich, IzhikevichModel
+from livn_gym.numerics import NoiseStream
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import make as predefined
 
@@ -146,9 +147,9 @@ def test_a_reset_culture_is_new_and_parts_are_the_whole(backend, model, dt, sche
     with Lab(culture, backend=backend, params=params, dt=dt, scheme=scheme, model=model) as lab:
         first = lab.run(120.0, Stimulus(nA, 1.0))[0]
         lab.run(10.0)
-        lab.backend.reset({0: 1})
+        lab.backend.reset({0: NoiseStream(1)})
         again = lab.run(120.0, Stimulus(nA, 1.0))[0]
-        lab.backend.reset({0: 1})
+        lab.backend.reset({0: NoiseStream(1)})
         cut = round(first.spike_t[5] / dt) + 1
         parts = []
         for steps in (cut, 1, round(120.0 / dt) - cut - 1):
@@ -227,8 +228,8 @@ def test_a_cell_held_far_below_its_rest_does_not_swing(model, dt, scheme):
 def test_neither_batch_nor_precision_change_a_cell(model, precision):
     """In float32 a regularly firing cell stays within 0.1 ms of float64 for 500 ms."""
 
-    def run(keys, precision):
-        with Lab(system(1, 1), backend="native", model=model, keys=keys, precision=precision) as lab:
+    def run(seeds, precision):
+        with Lab(system(1, 1), backend="native", model=model, seeds=seeds, precision=precision) as lab:
             return lab.run(500.0, Stimulus(np.array([[0.15, 0.03]]), 500.0))
 
     among, alone, exact = run((1, 2, 3), precision)[1], run((2,), precision)[0], run((2,), "float64")[0]

@@ -1,6 +1,6 @@
 """exp and the noise's normal numbers, in float64 and float32, as straight lines that a compiler vectorises.
 
-The float64 normal numbers are those of ``livn_gym.numerics.normal``, operation for operation. Multiply-adds are fused
+The float64 normal numbers are those of ``livn_gym.numerics.noise``, operation for operation. Multiply-adds are fused
 where it is written, never by the compiler's choice, so that a number does not depend on the processor.
 """
 
@@ -19,7 +19,9 @@ INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no
 inlined = njit(forceinline=True, **INNER)
 
 _U = np.uint64
-_LOW, _MULTIPLIER, _WEYL = _U(0xFFFFFFFF), _U(0xD256D193), _U(0x9E3779B9)
+_LOW = _U(0xFFFFFFFF)
+_MULTIPLIER0, _MULTIPLIER1 = _U(0xD2511F53), _U(0xCD9E8D57)
+_WEYL0, _WEYL1 = _U(0x9E3779B9), _U(0xBB67AE85)
 _S23, _S30, _S32, _S52 = np.uint32(23), _U(30), _U(32), _U(52)
 _ANGLE = _U(0x3FFFFFFF)
 _ONE, _TWO = _U(1), _U(2)
@@ -81,14 +83,19 @@ def exp32(x):
 
 
 @inlined
-def philox(count, cell, key):
-    """Philox2x32-10 as in ``livn_gym.numerics.philox2x32``; words below 2**32 as uint64."""
-    x0, x1, k = count, cell, key
+def philox(step, cell, trial, seed_low, seed_high):
+    """The words of ``livn_gym.numerics.noise`` for an even step and the odd one after it, below 2**32 as uint64.
+
+    Upper halves hold what they may until the end: a product takes the lower halves only.
+    """
+    pair = step >> _ONE
+    x0, x1, x2, x3, k0, k1 = pair, pair >> _S32, cell, trial, seed_low, seed_high
     for _ in range(10):
-        product = _MULTIPLIER * x0
-        x0, x1 = (product >> _S32) ^ k ^ x1, product & _LOW
-        k = (k + _WEYL) & _LOW
-    return x0, x1
+        first, second = _MULTIPLIER0 * (x0 & _LOW), _MULTIPLIER1 * (x2 & _LOW)
+        x0, x1 = (second >> _S32) ^ x1 ^ k0, second
+        x2, x3 = (first >> _S32) ^ x3 ^ k1, first
+        k0, k1 = k0 + _WEYL0, k1 + _WEYL1
+    return x0 & _LOW, x1 & _LOW, x2 & _LOW, x3 & _LOW
 
 
 @inlined

@@ -19,6 +19,7 @@ from livn_gym.backends.native.program import program
 from livn_gym.backends.native.stimuli import Drives
 from livn_gym.errors import InvalidInput
 from livn_gym.models import Noise
+from livn_gym.numerics import NoiseStream
 from livn_gym.plasticity import Plasticity
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
@@ -32,7 +33,7 @@ GROUP_CELLS = 1024
 
 
 class NativeBackend(Backend, Snapshots, Learning):
-    """Runs B cultures in one process; a trajectory depends on key, dt, scheme and precision alone.
+    """Runs B cultures in one process; a trajectory depends on its noise stream, dt, scheme and precision alone.
 
     Args:
         threads: How many threads share the cultures; default one a processor that this process may use.
@@ -56,14 +57,14 @@ class NativeBackend(Backend, Snapshots, Learning):
         """B."""
         return sum(group.count for group in self._groups)
 
-    def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
+    def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
         """Lay the cultures out and compile the kernels, if this machine has not yet."""
         self._spec, self._layouts = spec, layouts(spec)
         self._synapses, self._drives = Synapses(spec, self._layouts), Drives(spec, self._layouts)
         self.set_parameters(parameters)
-        self._groups = self._grouped(keys)
+        self._groups = self._grouped(streams)
         names = [list(layout.parameters(spec, Noise())) for layout in self._layouts]
-        (example,) = self._grouped([0])
+        (example,) = self._grouped([NoiseStream(0)])
         self._program = program(
             source(self._layouts, names, _BITS[spec.precision], shared=spec.ranks is not None),
             lambda run: self._advance(example, run, 0, self._drives.drive([None]), RecordingRequest()),
@@ -82,16 +83,16 @@ class NativeBackend(Backend, Snapshots, Learning):
         if cultures is None:
             return self._run(self._groups, num_steps, stimuli, request)
         # Those that stay must not be stepped, so the others go into groups of their own for this run.
-        groups = self._grouped([0] * len(cultures))
+        groups = self._grouped([NoiseStream(0)] * len(cultures))
         self._load(groups, dict(enumerate(self.save(cultures))))
         recordings = self._run(groups, num_steps, stimuli, request)
         states = [state for group in groups for state in group.save(range(group.count))]
         self.load(dict(zip(cultures, states, strict=True)))
         return recordings
 
-    def reset(self, keys: Mapping[int, int]) -> None:
+    def reset(self, streams: Mapping[int, NoiseStream]) -> None:
         """Put some cultures back to time 0."""
-        for group, chosen in self._shares(self._groups, keys):
+        for group, chosen in self._shares(self._groups, streams):
             group.reset(chosen)
 
     def save(self, cultures: Sequence[int]) -> list[CultureState]:
@@ -142,14 +143,14 @@ class NativeBackend(Backend, Snapshots, Learning):
             self._pool.shutdown()
             self._pool = None
 
-    def _grouped(self, keys: Sequence[int]) -> list[Cultures]:
+    def _grouped(self, streams: Sequence[NoiseStream]) -> list[Cultures]:
         """Cultures at time 0, in groups for all threads."""
-        spec, share = self._spec, -(-len(keys) // self.threads)
+        spec, share = self._spec, -(-len(streams) // self.threads)
         each = max(1, min(share, GROUP_CELLS // spec.system.num_neurons))
         if spec.ranks is not None:
-            each = len(keys)  # groups would meet the other ranks' in any order
+            each = len(streams)  # groups would meet the other ranks' in any order
         fixed = (np.dtype(spec.precision), spec.system.num_neurons, spec.ranks)
-        groups = [Cultures(self._layouts, list(keys[b : b + each]), *fixed) for b in range(0, len(keys), each)]
+        groups = [Cultures(self._layouts, list(streams[b : b + each]), *fixed) for b in range(0, len(streams), each)]
         for group in groups:
             group.set_weight(self._network.weight)
             if self._plasticity is not None:

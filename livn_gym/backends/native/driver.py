@@ -131,6 +131,16 @@ def workspace(group, window):
 
 
 @compiled
+def shared_parity(time):
+    """Whether the cultures' times are even (0) or odd (1); -1 where they differ."""
+    parity = time[0] & 1
+    for c in range(1, len(time)):
+        if time[c] & 1 != parity:
+            return np.int64(-1)
+    return parity
+
+
+@compiled
 def begin(drive):
     """Go to the start of every stimulus."""
     for c in range(len(drive.kind)):

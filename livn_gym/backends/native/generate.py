@@ -19,9 +19,6 @@ from typing import Any
 from livn_gym.backends.native import layout as place
 from livn_gym.backends.native.layout import Layout, W
 
-_REGISTER_BITS = 512
-"""The widest SIMD register: as many lanes go through a step's loops at a time."""
-
 _LEAST_US = 1e-30
 """What is left of a synapse below this is 0: far too little for any sum to notice, and subnormal numbers, which a decay
 reaches in float32 some 30 ms after a spike, take some processors over a hundred cycles each."""
@@ -34,13 +31,13 @@ from numba import njit
 from livn_gym.backends.native.arithmetic import INNER, philox
 from livn_gym.backends.native.arithmetic import exp{bits} as exp
 from livn_gym.backends.native.arithmetic import normal{bits} as normal
-from livn_gym.backends.native.driver import begin, deliver, finish, spread, window_end, workspace
-from livn_gym.backends.native.intrinsics import fma, load, store, to_bits, whole_registers
+from livn_gym.backends.native.driver import begin, deliver, finish, shared_parity, spread, window_end, workspace
+from livn_gym.backends.native.intrinsics import fma, from_bits, load, store, to_bits, whole_registers
 
 T = np.float{bits}
 FLAG = np.int{bits}
 WORD = np.uint64
-LOW = np.uint64(0xFFFFFFFF)
+BITS = np.uint{bits}
 OPTIONS = {{"error_model": "numpy", "fastmath": {{"arcp"}}}}
 INNER_OPTIONS = INNER | OPTIONS
 '''
@@ -53,6 +50,7 @@ def step_blocks_{tag}(S, P, group, step, steps, bucket, where, what, found):
     {parameters}
     num_cells = group.cells[{tag}]
     num_spikes = found.count[0]
+    parity = shared_parity(group.time)
     for block in range((num_cells + {W} - 1) // {W}):
         base = group.base[{tag}] + block * {size}
         for k in range(steps):
@@ -61,16 +59,21 @@ def step_blocks_{tag}(S, P, group, step, steps, bucket, where, what, found):
                 S[where[event]] += T(what[event])
             crossed = FLAG(0)
             now = WORD(step + k)
-            for part in range(base, base + {W}, {lanes}):
-                for lane in range({lanes}):
-                    i = part + lane
-                    {solve}
-                for lane in range({lanes}):
-                    i = part + lane
-                    {draw}
-                for lane in range({lanes}):
-                    i = part + lane
-                    {advance}
+            drawn = k > 0 and parity >= 0 and (parity + step + k) & 1 == 1
+            for lane in range({W}):
+                i = base + lane
+                {solve}
+            if drawn:
+                for lane in range({W}):
+                    i = base + lane
+                    {noise_drawn}
+            else:
+                for lane in range({W}):
+                    i = base + lane
+                    {noise}
+            for lane in range({W}):
+                i = base + lane
+                {advance}
             if crossed > FLAG(0):
                 for lane in range({W}):
                     cell = block * {W} + lane
@@ -149,12 +152,12 @@ def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits
             name=layout.name,
             size=layout.size,
             W=W,
-            lanes=_REGISTER_BITS // bits,
             v_old=place.V_OLD * W,
             parameters=_lines((f"p_{name} = T(P[{k}])" for k, name in enumerate(names)), 1),
-            solve=_lines(solve, 5),
-            draw=_lines(_DRAW, 5),
-            advance=_lines(advance, 5),
+            solve=_lines(solve, 4),
+            noise=_lines(_NOISE, 5),
+            noise_drawn=_lines(_NOISE_DRAWN, 5),
+            advance=_lines(advance, 4),
         )
         parts += [*functions.texts, kernel]
         calls.append(f"step_blocks_{tag}(S, parameters[{tag}], group, step, steps, bucket, where, what, found)")
@@ -170,13 +173,29 @@ def _put(variable: int, value: str) -> str:
     return f"store(S, i + {variable * W}, {value})"
 
 
-_DRAW = [
-    f"count = (WORD(to_bits({_get(place.STEP)})) + now) & LOW",
-    f"word0, word1 = philox(count, WORD(to_bits({_get(place.GID)})), WORD(to_bits({_get(place.KEY)})))",
-    "draw_e, draw_i = normal(word0, word1)",
+def _word(variable: int) -> str:
+    return f"WORD(to_bits({_get(variable)}))"
+
+
+_UPDATE = [
+    "draw_e, draw_i = normal(radius, angle)",
     _put(place.Y_E, f"p_noise_keep_e * {_get(place.Y_E)} + p_noise_spread_e * draw_e"),
     _put(place.Y_I, f"p_noise_keep_i * {_get(place.Y_I)} + p_noise_spread_i * draw_i"),
 ]
+
+_NOISE = [
+    f"at = ({_word(place.STEP_HIGH)} << WORD(32)) + {_word(place.STEP)} + now",
+    f"words = philox(at, {', '.join(_word(v) for v in (place.GID, place.TRIAL, place.SEED_LOW, place.SEED_HIGH))})",
+    "odd = at & WORD(1) == WORD(1)",
+    "radius, angle = words[2] if odd else words[0], words[3] if odd else words[1]",
+    _put(place.ODD_RADIUS, "from_bits(BITS(words[2]))"),
+    _put(place.ODD_ANGLE, "from_bits(BITS(words[3]))"),
+    *_UPDATE,
+]
+"""At an even step, at the first of a window, and where cultures of a group are at odd and even steps."""
+
+_NOISE_DRAWN = [f"radius, angle = {_word(place.ODD_RADIUS)}, {_word(place.ODD_ANGLE)}", *_UPDATE]
+"""At an odd step, after an even one of the same window."""
 
 
 # Three loops over the lanes and not one: what follows a solve does not wait for it, and a processor looks a few

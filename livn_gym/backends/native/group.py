@@ -12,9 +12,23 @@ from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec, Parameters
 from livn_gym.backends.native.driver import Flight, Group, Network
-from livn_gym.backends.native.layout import GID, KEY, NUM_COMMON, STEP, V_D, V_OLD, V_S, Layout, W
+from livn_gym.backends.native.layout import (
+    GID,
+    NUM_COMMON,
+    SEED_HIGH,
+    SEED_LOW,
+    STEP,
+    STEP_HIGH,
+    TRIAL,
+    V_D,
+    V_OLD,
+    V_S,
+    Layout,
+    W,
+)
 from livn_gym.backends.native.plasticity import Rules, Spikes, first_weights, nothing_learnt, rules
 from livn_gym.backends.ranks import Ranks
+from livn_gym.numerics import NoiseStream
 from livn_gym.units import NS_TO_US
 
 MOST_STEPS = 64
@@ -121,16 +135,16 @@ class Cultures:
 
     Args:
         layouts: The populations.
-        keys: The cultures' Philox keys.
+        streams: The cultures' noise.
         dtype: float64 or float32.
         size: N, of which the layouts may have a part.
         ranks: Those that have the other cells.
     """
 
     def __init__(
-        self, layouts: list[Layout], keys: list[int], dtype: Any, size: int, ranks: Ranks | None = None
+        self, layouts: list[Layout], streams: list[NoiseStream], dtype: Any, size: int, ranks: Ranks | None = None
     ) -> None:
-        self.layouts, self.count, self.ranks = layouts, len(keys), ranks
+        self.layouts, self.count, self.ranks = layouts, len(streams), ranks
         cells = [layout.count * self.count for layout in layouts]
         blocks = [-(-number // W) for number in cells]
         sizes = [number * layout.size for number, layout in zip(blocks, layouts, strict=True)]
@@ -145,9 +159,7 @@ class Cultures:
             cell = np.arange(cells[k]).reshape(self.count, layout.count)
             address[:, gids] = base[k] + cell // W * layout.size + cell % W
             block[:, gids] = bucket[k] + cell // W
-            blocks_k = self._blocks(k, base)
-            blocks_k[:] = self._initial(layout)[:, None]
-            blocks_k.view(self._words)[:, STEP] = 0
+            self._blocks(k, base)[:] = self._initial(layout)[:, None]
         self.group = Group(
             size,
             int(bucket[-1]),
@@ -172,7 +184,7 @@ class Cultures:
         self.learnt = nothing_learnt()
         self.weight = np.zeros(0)
         """The synapses' weights before anything is learnt, uS ``[S]``."""
-        self.reset(dict(enumerate(keys)))
+        self.reset(dict(enumerate(streams)))
 
     @property
     def _words(self) -> type:
@@ -188,19 +200,20 @@ class Cultures:
         values[layout.first_state :] = layout.native.initial(layout.cell)
         return values
 
-    def reset(self, keys: dict[int, int]) -> None:
-        """Put some cultures back to time 0, each with a new Philox key."""
+    def reset(self, streams: dict[int, NoiseStream]) -> None:
+        """Put some cultures back to time 0, each with a new stream of noise."""
         group = self.group
         words: NDArray[Any] = self.state.view(self._words)
-        chosen = np.array(list(keys), dtype=np.int64)
+        chosen = np.array(list(streams), dtype=np.int64)
+        numbers = np.array([stream.words for stream in streams.values()], dtype=np.uint64).T
         for layout in self.layouts:
             gids = np.arange(layout.start, layout.start + layout.count)
             address = group.address.reshape(self.count, -1)[chosen][:, gids]
             for variable, value in enumerate(self._initial(layout)):
                 self.state[address + variable * W] = value
-            words[address + STEP * W] = 0
             words[address + GID * W] = gids
-            words[address + KEY * W] = np.array(list(keys.values()), dtype=np.uint64)[:, None]
+            for variable, values in zip((SEED_LOW, SEED_HIGH, TRIAL), numbers, strict=True):
+                words[address + variable * W] = values[:, None]
         group.x.reshape(self.count, -1)[chosen] = 1.0
         group.last.reshape(self.count, -1)[chosen] = 0
         group.time[chosen] = 0
@@ -273,7 +286,9 @@ class Cultures:
         waiting = [[array[: self.queue.count[0]] for array in self.queue[:-1]]]
         for c, state in states.items():
             for layout, values in zip(self.layouts, state.variables, strict=True):
-                self.state[self._places(layout, c)] = values
+                places = self._places(layout, c)
+                self.state[places] = values
+                self._set_step(places, state.time)
             cells = slice(c * size, (c + 1) * size)
             group.x[cells], group.last[cells], group.time[c] = state.x, state.last, state.time
             gid, *others = state.flight
@@ -301,6 +316,19 @@ class Cultures:
         first = c * self.group.size + layout.start
         return self.group.address[first : first + layout.count] + np.arange(0, layout.size, W)[:, None]
 
+    def _set_step(self, places: NDArray[np.int64], step: int) -> None:
+        """Write the step with which a culture's cells draw their noise; ``places`` is ``[variables, cells]``."""
+        words: NDArray[Any] = self.state.view(self._words)
+        words[places[STEP]], words[places[STEP_HIGH]] = step & 0xFFFFFFFF, step >> 32
+
+    def _advance_step(self, num_steps: int) -> None:
+        """Count the steps with which all cells draw their noise, in two words of 32 bits."""
+        for k in range(len(self.layouts)):
+            words: NDArray[Any] = self._blocks(k, self._base).view(self._words)
+            step = words[:, STEP].astype(np.uint64) + np.uint64(num_steps)
+            words[:, STEP] = step & np.uint64(0xFFFFFFFF)
+            words[:, STEP_HIGH] += (step >> np.uint64(32)).astype(self._words)
+
     def _forget(self, chosen: NDArray[np.int64]) -> None:
         """Drop the spikes of some cultures that are under way."""
         size = self.group.size
@@ -323,8 +351,7 @@ class Cultures:
             self.flight, spikes, self.queue = program(*fixed, self.flight, spikes, self.queue, *time)
         else:
             spikes = self._exchange(partial(program, *fixed), self.ranks, spikes, window, num_steps, dt)
-        for k in range(len(self.layouts)):
-            self._blocks(k, self._base).view(self._words)[:, STEP] += self._words(num_steps)
+        self._advance_step(num_steps)
         count = int(spikes.count[0])
         cell, step = spikes.cell[:count], spikes.step[:count]
         now = step < num_steps

@@ -18,9 +18,13 @@ from livn_gym.units import NS_TO_US
 W = 16
 """Lanes, i.e. cells, of a block: a multiple of every processor's SIMD width in both precisions."""
 
-# The variables that every cell has, in this order. uS, mV, nA; KEY, GID and STEP hold integers as bits.
-V_S, V_D, V_OLD, AMP_S, AMP_D, G_IN, J_IN, Y_E, Y_I, KEY, GID, STEP = range(12)
-NUM_COMMON = 12
+# The variables that every cell has, in this order: mV, nA, uS, and the noise's processes of unit variance.
+V_S, V_D, V_OLD, AMP_S, AMP_D, G_IN, J_IN, Y_E, Y_I = range(9)
+# What the noise is drawn with, 32-bit words as bits: the seed, trial, cell and, at the beginning of a run, the step.
+SEED_LOW, SEED_HIGH, TRIAL, GID, STEP, STEP_HIGH = range(9, 15)
+# The words of an odd step, drawn with those of the even step before it in the same window.
+ODD_RADIUS, ODD_ANGLE = 15, 16
+NUM_COMMON = 17
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from livn_gym.backends.neuron.compile import mechanism_library
 from livn_gym.backends.neuron.mechanisms import sources
 from livn_gym.backends.neuron.worker import receive, send
 from livn_gym.errors import BackendError
+from livn_gym.numerics import NoiseStream
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
 
@@ -37,19 +38,19 @@ class NeuronBackend(Backend, Learning):
         self._workers: list[_Worker | Share] = []
         self._shared = False
 
-    def build(self, spec: CultureSpec, parameters: Parameters, keys: Sequence[int]) -> None:
+    def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
         """Start the workers and build a culture in each; compiles the mechanisms on first use."""
         cells = [spec.model.cell(population.name) for population in spec.system.populations]
         library = mechanism_library(sources(cells, spec.dt_ms))
         if spec.ranks is None:
-            self._workers = [_Worker() for _ in keys]
+            self._workers = [_Worker() for _ in streams]
         else:
             from livn_gym.backends.neuron.rank import Share  # needs mpi4py
 
             self._workers, self._shared = [Share(spec)], True
-        self._all("build", [(spec, library) for _ in keys])
-        self._all("set_parameters", [(parameters,) for _ in keys])
-        self._all("reset", [(key,) for key in keys])
+        self._all("build", [(spec, library) for _ in streams])
+        self._all("set_parameters", [(parameters,) for _ in streams])
+        self._all("reset", [(stream,) for stream in streams])
 
     def run(
         self,
@@ -64,9 +65,9 @@ class NeuronBackend(Backend, Learning):
             {b: ("run", (num_steps, stimulus, request)) for b, stimulus in zip(chosen, stimuli, strict=True)}
         )
 
-    def reset(self, keys: Mapping[int, int]) -> None:
+    def reset(self, streams: Mapping[int, NoiseStream]) -> None:
         """Put some cultures back to time 0."""
-        self._some({b: ("reset", (key,)) for b, key in keys.items()})
+        self._some({b: ("reset", (stream,)) for b, stream in streams.items()})
 
     def set_parameters(self, parameters: Parameters) -> None:
         """Replace weights, noise and depression in every culture."""

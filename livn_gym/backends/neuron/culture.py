@@ -16,6 +16,7 @@ from livn_gym.backends.neuron.synapses import Synapses
 from livn_gym.errors import BackendError
 from livn_gym.models import Cell
 from livn_gym.models.base import Compartment
+from livn_gym.numerics import NoiseStream
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Schedule, Stimulus
 from livn_gym.units import NS_TO_US
@@ -151,10 +152,10 @@ class Culture:
             noise.tau = getattr(values, f"tau_{sign}")
             noise.e = getattr(values, f"E_{sign}")
 
-    def reset(self, key: int) -> None:
-        """Go back to time 0 with this noise key, exactly as newly built."""
+    def reset(self, stream: NoiseStream) -> None:
+        """Go back to time 0 with this stream of noise, exactly as newly built."""
         for _, _, noise in self._noise:
-            noise.key = key
+            noise.seed_low, noise.seed_high, noise.trial = stream.words
         for soma, dendrite, v in zip(self._somata, self._dendrites, self._v_init, strict=True):
             soma.v = dendrite.v = v
         self.synapses.reset()

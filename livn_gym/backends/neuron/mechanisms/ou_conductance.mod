@@ -2,16 +2,17 @@ TITLE Background conductance: an Ornstein-Uhlenbeck process clipped at 0
 
 COMMENT
 Destexhe, Rudolph, Fellous & Sejnowski, Neuroscience 107:13-24, 2001; the exact update of a unit process y,
-g = max(0, g0 + std y). The normal numbers are those of livn_gym.numerics.normal: Philox2x32-10 (Salmon et al.,
-SC '11) with the counter (step, cell) and the culture's key; Box-Muller's cosine is the excitatory process of a
-cell, its sine the inhibitory one. The formulas use + - * / and sqrt only, in the same order as there.
+g = max(0, g0 + std y). The normal numbers are those of livn_gym.numerics.noise: Philox4x32-10 (Salmon et al.,
+SC '11) with the seed as key and the counter (step / 2, cell, trial). Two of its four words serve an even step, two the
+odd step after it; Box-Muller's cosine is the excitatory process of a cell, its sine the inhibitory one. The formulas
+use + - * / and sqrt only, in the same order as there.
 ENDCOMMENT
 
 NEURON {
     THREADSAFE
     POINT_PROCESS OUConductance
     NONSPECIFIC_CURRENT i
-    RANGE g0, std, tau, e, key, cell, receptor, count, y, g
+    RANGE g0, std, tau, e, seed_low, seed_high, trial, cell, receptor, count, y, g, odd_radius, odd_angle
 }
 
 PARAMETER {
@@ -19,7 +20,9 @@ PARAMETER {
     std = 0 (microsiemens)
     tau = 2.7 (ms)
     e = 0 (millivolt)
-    key = 0
+    seed_low = 0
+    seed_high = 0
+    trial = 0
     cell = 0
     receptor = 0
 }
@@ -30,6 +33,8 @@ ASSIGNED {
     g (microsiemens)
     y
     count
+    odd_radius
+    odd_angle
     dt (ms)
     keep_tau (ms)
     keep
@@ -61,13 +66,26 @@ PROCEDURE advance() {
 
 FUNCTION draw() {
 VERBATIM
-    uint64_t product;
-    uint32_t x0 = (uint32_t) count, x1 = (uint32_t) cell, k = (uint32_t) key;
-    for (int round = 0; round < 10; round++) {
-        product = 0xD256D193ULL * x0;
-        x0 = (uint32_t) (product >> 32) ^ k ^ x1;
-        x1 = (uint32_t) product;
-        k += 0x9E3779B9U;
+    uint32_t x0, x1;
+    const uint64_t step = (uint64_t) count;
+    if (step & 1U) {
+        x0 = (uint32_t) odd_radius;
+        x1 = (uint32_t) odd_angle;
+    } else {
+        uint32_t x2 = (uint32_t) cell, x3 = (uint32_t) trial, k0 = (uint32_t) seed_low, k1 = (uint32_t) seed_high;
+        x0 = (uint32_t) (step >> 1);
+        x1 = (uint32_t) (step >> 33);
+        for (int round = 0; round < 10; round++) {
+            const uint64_t first = 0xD2511F53ULL * x0, second = 0xCD9E8D57ULL * x2;
+            x0 = (uint32_t) (second >> 32) ^ x1 ^ k0;
+            x1 = (uint32_t) second;
+            x2 = (uint32_t) (first >> 32) ^ x3 ^ k1;
+            x3 = (uint32_t) first;
+            k0 += 0x9E3779B9U;
+            k1 += 0xBB67AE85U;
+        }
+        odd_radius = x2;
+        odd_angle = x3;
     }
     /* logarithm of (x0 + 0.5) / 2^32 */
     int exponent;
