@@ -104,7 +104,8 @@ class CultureEnv(gym.Env):
     | `encoding`    | `"pulse_amplitude"` | an encoding: name, mapping or `Encoding`                 | -    |
     | `decoding`    | `"channel_rates"`   | a decoding: name, mapping or `Decoding` of the step      | -    |
     | `conditions`  | `None`              | faults, delays, drift, ablations: `docs/wrappers.md`     | -    |
-    | `render_mode` | `None`              | `"rgb_array"` or `"human"`; both need the extra `viz`    | -    |
+    | `render_mode` | `None`              | `"rgb_array"` or `"human"` (a window, or a notebook's    | -    |
+    |               |                     | cell); both need the extra `viz`                         |      |
 
     ## References
     Booth, Rinzel & Kiehn, J Neurophysiol 78:3371 (1997) and Pinsky & Rinzel, J Comput Neurosci 1:39 (1994):
@@ -212,7 +213,7 @@ class CultureEnv(gym.Env):
         return observation[0], float(reward[0]), bool(terminated[0]), bool(self._loop.truncated()[0]), info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The latest step as a picture ``[640, 960, 3]``, or in a window, which steps refresh themselves."""
+        """The latest step as a picture ``[640, 960, 3]``; or in a window or cell, which steps refresh themselves."""
         self._check_started("render")
         if self._renderer is None:
             gym.logger.warn('render() needs a render_mode: gym.make(..., render_mode="rgb_array").')

@@ -6,22 +6,19 @@ their own, without pyplot's global state; a window goes through pyplot and the u
 
 from __future__ import annotations
 
-import logging
 from collections import deque
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.envs.array_map import CHARGE_MAP, COLOURS, RASTER_CELLS, draw_array
+from livn_gym.envs.screens import OffScreen, Screen, human_screen
 from livn_gym.envs.tasks import Measurement
 from livn_gym.system import System
 
-SIZE_INCHES, DPI = (9.6, 6.4), 100
 RASTER_MS, TRACE_MS = 2000.0, 20000.0
 CHARGE_LABEL = "electrode: charge (% of most)"
-_log = logging.getLogger("livn_gym")
 
 
 class Renderer:
@@ -65,61 +62,29 @@ class Renderer:
         return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
     def show(self) -> None:
-        """Draw in the window and let it answer to the mouse; a window that was closed stays closed."""
-        picture = self._updated()
-        canvas = picture.figure.canvas
-        if not picture.interactive:
-            canvas.draw()
-        elif import_module("matplotlib.pyplot").fignum_exists(picture.figure.number):
-            canvas.draw_idle()
-            canvas.start_event_loop(0.001)
+        """Draw in the window or the notebook's cell."""
+        self._updated().screen.refresh()
 
     def close(self) -> None:
         """Close the window, if any; may be called twice."""
-        if self._picture is not None and self._picture.interactive:
-            import_module("matplotlib.pyplot").close(self._picture.figure)
+        if self._picture is not None:
+            self._picture.screen.close()
         self._picture = None
 
     def _updated(self) -> _Picture:
         if self._picture is None:
-            figure, interactive = _window_figure() if self._window else (_off_screen_figure(), False)
-            self._picture = _Picture(figure, interactive, self._system, self._highest_nC)
+            screen = human_screen() if self._window else OffScreen()
+            self._picture = _Picture(screen, self._system, self._highest_nC)
         self._picture.update(list(self._steps), np.array(self._targets))
         return self._picture
-
-
-def _off_screen_figure() -> Any:
-    figure = import_module("matplotlib.figure").Figure(figsize=SIZE_INCHES, dpi=DPI)
-    import_module("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
-    return figure
-
-
-def _window_figure() -> tuple[Any, bool]:
-    """A figure in a window, and True; off screen, with a word about it, where there is no display."""
-    plt = import_module("matplotlib.pyplot")
-    backends = import_module("matplotlib.backends")
-    silent = backends.backend_registry.list_builtin(backends.BackendFilter.NON_INTERACTIVE)
-    try:
-        figure = plt.figure(figsize=SIZE_INCHES, dpi=DPI)
-    except ImportError as error:
-        reason = str(error)
-    else:
-        if plt.get_backend().lower() not in silent:
-            figure.canvas.manager.set_window_title("livn_gym")
-            figure.show()
-            return figure, True
-        plt.close(figure)
-        reason = f"matplotlib's backend is {plt.get_backend()}"
-    _log.warning('No window can be opened (%s); render_mode="rgb_array" gives pictures instead.', reason)
-    return _off_screen_figure(), False
 
 
 class _Picture:
     """The figure and those of its parts that change from step to step."""
 
-    def __init__(self, figure: Any, interactive: bool, system: System, highest_nC: NDArray) -> None:
-        self.figure = figure
-        self.interactive = interactive
+    def __init__(self, screen: Screen, system: System, highest_nC: NDArray) -> None:
+        self.screen = screen
+        self.figure = figure = screen.figure
         self._system = system
         self._highest_nC = highest_nC
         grid = figure.add_gridspec(

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from livn_gym.envs.culture_env import CultureEnv
 from livn_gym.envs.rendering import Renderer, _spikes
 from livn_gym.envs.tasks import Measurement
-from livn_gym.errors import BackendUnavailable
+from livn_gym.errors import BackendUnavailable, UnknownName
 from livn_gym.recording import Recording
 
 pytestmark = pytest.mark.usefixtures("fake")
@@ -179,7 +179,7 @@ def test_human_mode_without_a_display_says_so_once(caplog):
     assert plt.get_fignums() == []
 
 
-def test_a_backend_that_cannot_start_is_no_crash(monkeypatch, caplog):
+def test_a_backend_that_cannot_start_is_no_crash(window, monkeypatch, caplog):
     def refuse(*args, **kwargs):
         raise ImportError("Cannot load backend 'TkAgg', as 'headless' is currently running")
 
@@ -189,6 +189,94 @@ def test_a_backend_that_cannot_start_is_no_crash(monkeypatch, caplog):
         env.reset(seed=0)
         env.close()
     assert "headless" in caplog.text
+
+
+class Shell:
+    """What IPython's shell in a notebook says of itself."""
+
+    kernel = object()
+    execution_count = 1
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """A notebook's IPython; a list of what it showed."""
+    shown = []
+
+    class Handle:
+        def update(self, picture):
+            shown.append(("update", picture))
+
+    def display(picture, display_id=False):
+        assert display_id is True
+        shown.append(("display", picture))
+        return Handle()
+
+    shell = Shell()
+    ipython, module = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    ipython.get_ipython, ipython.version_info, module.display = (lambda: shell), (9, 0), display
+    module.Image = lambda data, format: np.frombuffer(data, np.uint8)
+    before = plt.get_backend()
+    plt.switch_backend("agg")
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    shown.append(shell)
+    yield shown
+    monkeypatch.undo()
+    plt.switch_backend(before)
+
+
+def test_a_notebook_shows_every_step_in_the_cell_that_runs(notebook, caplog):
+    shell = notebook.pop()
+    env = gym.make("livn/EI1-v0", render_mode="human", settle_ms=200.0)
+    env.reset(seed=0)
+    env.step(env.action_space.sample())
+    assert [what for what, _ in notebook] == ["display", "update"]
+    shell.execution_count = 2
+    env.step(env.action_space.sample())
+    env.step(env.action_space.sample())
+    assert [what for what, _ in notebook[2:]] == ["display", "update"]
+    pictures = [picture.tobytes() for _, picture in notebook]
+    assert len(set(pictures)) == 4 and all(picture.startswith(b"\x89PNG") for picture in pictures)
+    assert "No window" not in caplog.text
+    env.close()
+
+
+def test_ipython_in_a_terminal_is_no_notebook(notebook, caplog):
+    notebook.pop().kernel = None
+    with caplog.at_level(logging.WARNING, logger="livn_gym"):
+        env = gym.make("livn/EI1-v0", render_mode="human", settle_ms=200.0)
+        env.reset(seed=0)
+    assert not notebook and "No window" in caplog.text
+    env.close()
+
+
+@pytest.mark.parametrize("wrap", [gym.wrappers.HumanRendering, None])
+def test_lists_of_frames_and_gymnasiums_windows(wrap, tmp_path):
+    """RenderCollection is what ``rgb_array_list`` stands for; HumanRendering takes the pictures of rgb_array."""
+    if wrap is None:
+        env = gym.make("livn/EI1-v0", render_mode="rgb_array_list", settle_ms=200.0)
+        env.reset(seed=0)
+        env.step(env.action_space.sample())
+        assert [frame.shape for frame in env.render()] == [(640, 960, 3)] * 2
+    else:
+        env = wrap(gym.make("livn/EI1-v0", render_mode="rgb_array", settle_ms=200.0))
+        assert env.render_mode == "human"
+    env.close()
+
+
+@pytest.mark.parametrize("mode", ["ansi", "rgb", "depth_array", 3, True])
+def test_other_render_modes_are_refused_with_the_list(mode):
+    with pytest.raises(UnknownName, match="human.*rgb_array"):
+        CultureEnv("EI1", render_mode=mode)
+
+
+def test_a_picture_before_a_reset_is_asked_for_too_early():
+    for make in (gym.make, gym.make_vec):
+        env = make("livn/EI1-v0", render_mode="rgb_array")
+        with pytest.raises(gym.error.ResetNeeded):
+            env.render()
+        env.close()
 
 
 def test_rendering_without_matplotlib_names_the_extra(monkeypatch):

@@ -1,0 +1,133 @@
+"""Where ``render_mode="human"`` shows its figure: a window, a notebook, or nowhere.
+
+matplotlib is imported on first use.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import sys
+from abc import ABC, abstractmethod
+from importlib import import_module
+from typing import Any
+
+SIZE_INCHES, DPI = (9.6, 6.4), 100
+_log = logging.getLogger("livn_gym")
+
+
+class Screen(ABC):
+    """A figure and the place where it is shown.
+
+    Attributes:
+        figure: A matplotlib figure.
+    """
+
+    figure: Any
+
+    @abstractmethod
+    def refresh(self) -> None:
+        """Show the figure as it is now."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the window, if any; may be called twice."""
+
+
+class OffScreen(Screen):
+    """A figure that is drawn into memory, without pyplot's global state."""
+
+    def __init__(self) -> None:
+        self.figure = import_module("matplotlib.figure").Figure(figsize=SIZE_INCHES, dpi=DPI)
+        import_module("matplotlib.backends.backend_agg").FigureCanvasAgg(self.figure)
+
+    def refresh(self) -> None:
+        """Draw it."""
+        self.figure.canvas.draw()
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+class Notebook(OffScreen):
+    """The output of the cell that runs, where a later picture replaces an earlier one; another cell begins anew.
+
+    Args:
+        shell: IPython's.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__()
+        self._shell = shell
+        self._cell: object = None
+        self._handle: Any = None
+
+    def refresh(self) -> None:
+        """Show the picture in the cell."""
+        display = import_module("IPython.display")
+        data = io.BytesIO()
+        self.figure.canvas.print_png(data)
+        picture = display.Image(data=data.getvalue(), format="png")
+        if self._handle is None or self._cell != self._shell.execution_count:
+            self._cell = self._shell.execution_count
+            self._handle = display.display(picture, display_id=True)
+        else:
+            self._handle.update(picture)
+
+
+class Window(Screen):
+    """A window of the user's matplotlib backend, which answers to the mouse; one that was closed stays closed.
+
+    Args:
+        figure: Of pyplot.
+    """
+
+    def __init__(self, figure: Any) -> None:
+        self.figure = figure
+        if figure.canvas.manager is not None:
+            figure.canvas.manager.set_window_title("livn_gym")
+        figure.show()
+
+    def refresh(self) -> None:
+        """Draw it, and let it answer."""
+        if import_module("matplotlib.pyplot").fignum_exists(self.figure.number):
+            self.figure.canvas.draw_idle()
+            self.figure.canvas.start_event_loop(0.001)
+
+    def close(self) -> None:
+        """Close the window."""
+        import_module("matplotlib.pyplot").close(self.figure)
+
+
+def human_screen() -> Screen:
+    """A window where matplotlib can open one, else the notebook's cell, else off screen with a warning."""
+    window, reason = _window()
+    if window is not None:
+        return window
+    shell = _notebook_shell()
+    if shell is not None:
+        return Notebook(shell)
+    _log.warning('No window can be opened (%s); render_mode="rgb_array" gives pictures instead.', reason)
+    return OffScreen()
+
+
+def _window() -> tuple[Window | None, str]:
+    """A window of pyplot, or None and the reason why it cannot be opened."""
+    plt = import_module("matplotlib.pyplot")
+    backends = import_module("matplotlib.backends")
+    silent = backends.backend_registry.list_builtin(backends.BackendFilter.NON_INTERACTIVE)
+    try:
+        # The notebook's inline backend shows a figure once, at the end of a cell; matplotlib does not list it.
+        name = plt.get_backend()
+        if name.lower() in silent or "inline" in name.lower():
+            return None, f"matplotlib's backend is {name}"
+        return Window(plt.figure(figsize=SIZE_INCHES, dpi=DPI)), ""
+    except Exception as error:  # each toolkit has its own, as TclError where no display answers
+        return None, f"{type(error).__name__}: {error}"
+
+
+def _notebook_shell() -> Any:
+    """The shell of the notebook that this runs in; None in a terminal or a script."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell if shell is not None and getattr(shell, "kernel", None) is not None else None
