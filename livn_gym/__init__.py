@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
+from livn_gym.checks import checked
 from livn_gym.envs.registration import register_all
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ __version__ = _version("livn_gym")
 register_all()
 
 
+@checked
 def make(name: str, variant: str | None = None, *, graph_seed: int | None = None, **options: Any) -> Env:
     """A culture of a predefined system with its tuned parameters, ready to run; records nothing until told.
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from livn_gym.backends import Backend, Learning, Parameters
 from livn_gym.backends.ranks import Ranks
+from livn_gym.checks import checked
 from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown_name
 from livn_gym.models import Model
 from livn_gym.parameters import ParameterSet, tuned
@@ -23,6 +24,7 @@ from livn_gym.units import whole_steps
 Populations = str | Sequence[str] | None
 
 
+@checked
 class Configurable:
     """The part of an ``Env`` that holds its configuration; every method returns the environment itself."""
 

@@ -15,6 +15,7 @@ import numpy as np
 from livn_gym import backends
 from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Snapshots
 from livn_gym.backends.ranks import Ranks
+from livn_gym.checks import checked
 from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding
 from livn_gym.decoding.gather import merge
@@ -33,6 +34,7 @@ from livn_gym.units import whole_number, whole_steps
 _log = logging.getLogger(__name__)
 
 
+@checked
 class Env(Configurable):
     """One or several cultures of the same system.
 

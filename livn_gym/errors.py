@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from reprlib import Repr
 
 from gymnasium.error import ClosedEnvironmentError
 
@@ -87,6 +88,38 @@ class NonConforming(LivnError, AssertionError):
     """An environment does not do what every environment of the suite does; see ``livn_gym.testing``."""
 
 
+_REPR = Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 80
+
+
+def shown(value: object) -> str:
+    """``repr`` of what was given, for a message: at most some 80 characters, and never an error itself."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**40:
+        return f"an integer of {value.bit_length()} bits"  # Python refuses to write very long integers
+    try:
+        return _REPR.repr(value)
+    except Exception as error:  # noqa: BLE001 - the repr of somebody else's object
+        return f"an object of type {type(value).__name__} ({type(error).__name__} in its repr)"
+
+
+def _likely(given: str, names: list[str]) -> list[str]:
+    """The names to suggest from: of weight keys those of the given projection, never those of the opposite one.
+
+    EXC_INH and INH_EXC are near as strings and far in meaning.
+    """
+    projection = _projection(given)
+    pre, line, post = projection.partition("_")
+    if not line or pre == post:
+        return names
+    same = [name for name in names if _projection(name) == projection]
+    return same or [name for name in names if _projection(name) != f"{post}_{pre}"]
+
+
+def _projection(name: str) -> str:
+    """``PRE_POST`` of a weight key."""
+    return name.removeprefix("weight-").partition("-")[0].upper()
+
+
 def unknown_name(kind: str, given: object, allowed: Iterable[object]) -> UnknownName:
     """Build the error for a name that is not among the allowed ones.
 
@@ -98,7 +131,7 @@ def unknown_name(kind: str, given: object, allowed: Iterable[object]) -> Unknown
     Returns:
         An ``UnknownName`` whose message lists the valid names and the nearest one.
     """
-    return UnknownName(f"Unknown {kind} {given!r}.{_valid(given, allowed)}")
+    return UnknownName(f"Unknown {kind} {shown(given)}.{_valid(given, allowed)}")
 
 
 def unknown_option(owner: str, given: object, allowed: Iterable[object]) -> UnknownOption:
@@ -126,12 +159,12 @@ def unknown_attribute(owner: str, given: object, allowed: Iterable[object]) -> U
         given: The attribute's name.
         allowed: Every valid name.
     """
-    return UnknownAttribute(f"The environments of {owner} have no attribute {given!r}.{_valid(given, allowed)}")
+    return UnknownAttribute(f"The environments of {owner} have no attribute {shown(given)}.{_valid(given, allowed)}")
 
 
 def _valid(given: object, allowed: Iterable[object]) -> str:
     names = [str(name) for name in allowed]
-    nearest = get_close_matches(str(given), names, n=1, cutoff=0.5)
+    nearest = get_close_matches(given, _likely(given, names), n=1, cutoff=0.5) if isinstance(given, str) else []
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     listed = ", ".join(repr(name) for name in names) if names else "none"
     return f"{hint} Valid: {listed}."

@@ -11,6 +11,7 @@ from typing import Any
 
 from livn_gym import config
 from livn_gym.backends.base import Parameters
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.models import Depression, Noise
 from livn_gym.plasticity import Plasticity
@@ -77,6 +78,7 @@ class ParameterSet:
         return other
 
 
+@checked
 def tuned(system: System, variant: str | None = None) -> dict[str, float]:
     """The shipped parameters of a system by its name; the generic ones for any other.
 
@@ -129,6 +131,7 @@ def set_name(system: System, parameters: Parameters) -> str:
     return ""
 
 
+@checked
 def variants(name: str) -> list[str]:
     """Names of the variants that are shipped for a system."""
     return [known.partition("-")[2] for known in config.names("params") if known.startswith(f"{name}-")]
@@ -143,6 +146,7 @@ def from_table(table: Mapping[str, Any]) -> dict[str, float]:
     return params
 
 
+@checked
 def read_params(path: str | Path) -> dict[str, float]:
     """Parameters by key from a TOML file in the layout of ``configs/params``.
 

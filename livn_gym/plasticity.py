@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from livn_gym.errors import unknown_name
+from livn_gym.checks import checked
+from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.units import finite
 
 Bounds = Literal["hard", "soft"]
@@ -61,6 +62,7 @@ class Rule(ABC):
         """What a backend needs."""
 
 
+@checked
 @dataclass(frozen=True)
 class STDP(Rule):
     """Spike-timing-dependent plasticity of excitatory synapses, by pairs of spikes.
@@ -102,6 +104,7 @@ class STDP(Rule):
         return Numbers(up, down, 0.0, self.tau_plus, self.tau_minus, self.w_max, float(self.bounds == "soft"))
 
 
+@checked
 @dataclass(frozen=True)
 class InhibitorySTDP(Rule):
     """Symmetric plasticity of inhibitory synapses, which holds the postsynaptic rate at a target.
@@ -172,6 +175,8 @@ class Plasticity:
             }
         else:
             chosen = {config.projection: config} if isinstance(config, Rule) else config
+            if not isinstance(chosen, Mapping):
+                raise InvalidInput(f"A rule, or rules by projection, are needed, got {shown(config)}.")
         rules = {}
         for name, rule in chosen.items():
             if not isinstance(rule, Rule):

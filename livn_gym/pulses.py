@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from livn_gym.checks import checked, number_array
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite
 
@@ -128,6 +129,7 @@ class Pulses:
         return schedule
 
 
+@checked
 @dataclass(frozen=True)
 class PulseShape:
     """The phases of one pulse; the charges of a biphasic pulse's two phases cancel.
@@ -198,10 +200,7 @@ def numbers(what: str, values: ArrayLike) -> NDArray[np.float64]:
     Raises:
         InvalidInput: It holds something else, or its rows differ in length.
     """
-    try:
-        return np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{what} must be an array of numbers: {error}.") from error
+    return np.array(number_array(what, values, only_finite=False), dtype=np.float64)
 
 
 def _steps(name: str, times_ms: NDArray, dt_ms: float) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, TypeVar
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput, unknown_name, unknown_option
 
 T = TypeVar("T")
@@ -19,11 +20,13 @@ _NOT_OPTIONS = ("env", "system")
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
+@checked
 def snake_case(name: str) -> str:
     """``"PulseAmplitude"`` as ``"pulse_amplitude"``, ``"LFPBandPowers"`` as ``"lfp_band_powers"``."""
     return _WORD_START.sub("_", name).lower()
 
 
+@checked
 def find(package: str, base: type[T]) -> dict[str, type[T]]:
     """Every public concrete subclass of ``base`` that a module of ``package`` defines, by snake-case name.
 
@@ -49,6 +52,7 @@ def find(package: str, base: type[T]) -> dict[str, type[T]]:
     return dict(sorted(found.items()))
 
 
+@checked
 def create(package: str, base: type[T], spec: object, options: Mapping[str, Any]) -> T:
     """Make the implementation that ``spec`` names.
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.pulses import Pulses, PulseShape, Schedule, Shape, numbers
 from livn_gym.units import finite, whole_steps
@@ -24,6 +25,7 @@ soma, so that positive depolarises the soma. ``electrode``: uA, one column a cha
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 
+@checked
 class Stimulus:
     """A stimulus of one or several cultures; immutable.
 

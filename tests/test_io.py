@@ -390,7 +390,7 @@ def test_grids_lie_within_their_area_centred_and_even(area, rows, columns):
         ("large", (2, 2), None, "bounding box, got 'large'"),
         ((400, np.nan), (2, 2), None, "positive size"),
         ((400, 400), (0, 2), None, "two positive integers"),
-        ((400, 400), (2.0, 2), None, "two positive integers"),
+        ((400, 400), (2.0, 2), None, "integer"),
         ((400, 400), (2,), None, "two positive integers"),
         ((400, 400), (5, 2), 101, "5 x 2 electrodes at 101 um do not fit into 400 x 400 um"),
         ((400, 400), (2, 2), 0, "pitch .um. must be greater than 0"),

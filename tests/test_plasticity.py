@@ -292,9 +292,11 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(ClosedError):
         env.get_weights()
     env.init()
-    for config, message in (({"EXC_INH": STDP()}, "EXC_EXC"), (InhibitorySTDP(), "EXC_EXC"), ({"EXC_EXC": 3}, "STDP")):
+    for config, message in (({"EXC_INH": STDP()}, "EXC_EXC"), (InhibitorySTDP(), "EXC_EXC")):
         with pytest.raises(UnknownName, match=message):
             env.enable_plasticity(config)
+    with pytest.raises(InvalidInput, match="Rule"):
+        env.enable_plasticity({"EXC_EXC": 3})
     with pytest.raises(UnknownName, match="EXC_EXC"):
         env.get_weights("EXC_IHN")
     with pytest.raises(InvalidInput, match="dendritic_delay_ms"):

@@ -13,13 +13,13 @@ from livn_gym.errors import InvalidInput, LivnError, UnknownName, unknown_name
 from livn_gym.units import finite, finite_range, whole_steps
 
 
-@pytest.mark.parametrize("value", [3, 3.0, np.float32(3), np.int64(3), Fraction(3)])
+@pytest.mark.parametrize("value", [3, 3.0, np.float32(3), np.int64(3), np.array(3.0), Fraction(3)])
 def test_finite_takes_every_real_number_as_a_float(value):
     assert finite("x", value) == 3.0
     assert type(finite("x", value)) is float
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "3", None, True, 3j, [3], np.array(3.0)])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "3", None, True, 3j, [3], 10**400, np.array(True)])
 def test_finite_refuses_all_else_and_names_it(value):
     with pytest.raises(InvalidInput, match="weight must be a finite number, got"):
         finite("weight", value)

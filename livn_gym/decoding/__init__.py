@@ -3,6 +3,7 @@
 from typing import Any
 
 from livn_gym import registry
+from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding, SpikeDecoding
 from livn_gym.decoding.channels import ChannelRecording
 from livn_gym.decoding.compose import Combine, Pipe, Slice
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 
+@checked
 def make(decoding: str | type[Decoding] | Decoding, **options: Any) -> Decoding:
     """Make a decoding by name: ``make("mean_firing_rate", duration=1000)``; an object is returned as it is.
 

@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.recording import Recording
 from livn_gym.units import finite
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from livn_gym.env import Env
 
 
+@checked
 class Decoding(ABC):
     """Turns the six arrays of a run into a result.
 
@@ -73,6 +75,7 @@ class Decoding(ABC):
             )
 
 
+@checked
 class SpikeDecoding(Decoding):
     """A decoding that needs nothing but spikes; subclasses write ``decode``."""
 
@@ -117,6 +120,7 @@ class SpikeDecoding(Decoding):
         return gid, times
 
 
+@checked
 def as_recording(
     env: Env,
     duration_ms: float,

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.decoding.base import SpikeDecoding
 
 if TYPE_CHECKING:
     from livn_gym.env import Env
 
 
+@checked
 class ChannelRecording(SpikeDecoding):
     """Channel (int64) and time (ms, float64) of every spike that an electrode hears, ``[S']`` each.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding, as_recording
 from livn_gym.errors import InvalidInput
 from livn_gym.recording import Recording
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from livn_gym.env import Env
 
 
+@checked
 class Slice(Decoding):
     """Decode the part ``[start, stop)`` of a run; without a decoding, the result is that part's recording.
 
@@ -112,6 +114,7 @@ class Pipe(Decoding):
         return last.observation_space(env) if isinstance(last, Decoding) else super().observation_space(env)
 
 
+@checked
 class Combine(Decoding):
     """Several decodings of the same run: a dict of their results by name.
 
@@ -149,6 +152,7 @@ class Combine(Decoding):
         return spaces.Dict({name: decoding.observation_space(env) for name, decoding in self.decodings.items()})
 
 
+@checked
 def same_duration(what: str, duration_ms: float, decoding: Decoding) -> None:
     """Raise ``InvalidInput`` unless a decoding is for runs of that length."""
     if abs(decoding.duration - duration_ms) > 1e-6:

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding, as_recording
 from livn_gym.decoding.compose import same_duration
 from livn_gym.errors import InvalidInput
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from livn_gym.env import Env
 
 
+@checked
 class GatherAndMerge(Decoding):
     """Merge what every rank recorded of its own cells, and decode the whole on the root.
 
@@ -80,6 +82,7 @@ class GatherAndMerge(Decoding):
         return None if parts is None else merge(parts)
 
 
+@checked
 def merge(parts: Sequence[Recording]) -> Recording:
     """One recording from those of several ranks, each of different cells of the same cultures and run.
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym import measures
+from livn_gym.checks import checked
 from livn_gym.decoding.base import SpikeDecoding
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from livn_gym.env import Env
 
 
+@checked
 class BurstDetection(SpikeDecoding):
     """Network bursts: times in which the culture as a whole fires fast and many of its cells take part.
 
@@ -88,6 +90,7 @@ class BurstDetection(SpikeDecoding):
         return measures.more_than_chance(number, mean, spikes) if self.relative else number
 
 
+@checked
 class Synchrony(SpikeDecoding):
     """``{"correlation": float, "chi": float}``: how much cells fire together.
 
@@ -111,6 +114,7 @@ class Synchrony(SpikeDecoding):
         return {"correlation": correlation, "chi": chi}
 
 
+@checked
 class AvalancheAnalysis(SpikeDecoding):
     """Avalanches and the branching ratio of the culture's pooled activity.
 

@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.decoding.base import SpikeDecoding
 from livn_gym.recording import Recording
 from livn_gym.units import finite
@@ -20,6 +21,7 @@ MAX_RATE_HZ = 1000.0
 """No cell fires faster: a spike and its refractory time take more than 1 ms. Bound of the spaces."""
 
 
+@checked
 class RateDecoding(SpikeDecoding):
     """A decoding of the cells' rates; subclasses write ``from_rates`` for all cultures at once."""
 
@@ -51,6 +53,7 @@ class RateDecoding(SpikeDecoding):
         return counts.astype(np.float64) * (1000.0 / self.duration)
 
 
+@checked
 class MeanFiringRate(RateDecoding):
     """``{"rate_hz": float, "rates_hz": [N]}``: the mean rate over cells, and each cell's.
 
@@ -84,6 +87,7 @@ class MeanFiringRate(RateDecoding):
         return {"rate_hz": rates_hz.mean(axis=1), "rates_hz": rates_hz}
 
 
+@checked
 class ChannelRates(RateDecoding):
     """Spikes per second that each electrode hears, summed over its cells: float32 ``[C]`` or ``[B, C]``.
 
@@ -124,6 +128,7 @@ class ChannelRates(RateDecoding):
         return {**self.__dict__, "_heard": None}
 
 
+@checked
 class PopulationRates(RateDecoding):
     """Mean rate of each population's cells, Hz, in the order of the system's populations.
 
@@ -141,6 +146,7 @@ class PopulationRates(RateDecoding):
         return spaces.Box(0.0, MAX_RATE_HZ, (len(env.system.populations),), np.float32)
 
 
+@checked
 class ActiveFraction(RateDecoding):
     """Share of all cells that fire faster than a rate, by default at all; float64, of B cultures ``[B]``.
 

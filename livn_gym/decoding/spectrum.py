@@ -10,6 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym import measures
+from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding, SpikeDecoding, as_recording
 from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.recording import Recording
@@ -31,6 +32,7 @@ MAX_POWER_MV2 = 1e4
 """Bound of the space of band powers: no electrode swings by more than 100 mV."""
 
 
+@checked
 class SpectralSlope(SpikeDecoding):
     """Exponent of the 1/f spectrum of the culture's spike count; a float.
 
@@ -55,6 +57,7 @@ class SpectralSlope(SpikeDecoding):
         return measures.spectral_slope(counts, self.bin_ms, segment_ms=self.segment_ms)
 
 
+@checked
 class LFPBandPower(Decoding):
     """Power of every electrode's potential in frequency bands, mV2: float32 ``[C, K]`` or ``[B, C, K]``.
 

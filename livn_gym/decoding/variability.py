@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym import measures
+from livn_gym.checks import checked
 from livn_gym.decoding.base import SpikeDecoding
 from livn_gym.errors import InvalidInput
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from livn_gym.env import Env
 
 
+@checked
 class Stability(SpikeDecoding):
     """Does a run's second half resemble the first: ``{"drift": float, "pattern_correlation": float}``.
 
@@ -38,6 +40,7 @@ class Stability(SpikeDecoding):
         }
 
 
+@checked
 class ISICV(SpikeDecoding):
     """Irregularity of cells: ``{"cv": float, "cvs": [N]}``, the mean over cells and each cell's.
 
@@ -61,6 +64,7 @@ class ISICV(SpikeDecoding):
         return {"cv": _mean(cvs), "cvs": cvs}
 
 
+@checked
 class FanoFactor(SpikeDecoding):
     """Variance by mean of spike counts: ``{"population": float, "cell": float, "cells": [N]}``.
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from livn_gym import registry
+from livn_gym.checks import checked
 from livn_gym.encoding.base import Encoding
 from livn_gym.encoding.channel_current import ChannelCurrent
 from livn_gym.encoding.limits import MAX_CHARGE_NC, MAX_RATE_HZ
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 
+@checked
 def make(encoding: str | type[Encoding] | Encoding, **options: Any) -> Encoding:
     """Make an encoding by name: ``make("pulse_amplitude", rate_hz=10)``; an object is returned as it is.
 

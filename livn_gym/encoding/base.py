@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from gymnasium import spaces
 
+from livn_gym.checks import checked
 from livn_gym.stimulus import Stimulus
 
 if TYPE_CHECKING:
     from livn_gym.env import Env
 
 
+@checked
 class Encoding(ABC):
     """Turns inputs into a stimulus of a given duration; stateless between calls unless it says otherwise."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from gymnasium import spaces
 
+from livn_gym.checks import checked
 from livn_gym.encoding.base import Encoding
 from livn_gym.encoding.limits import MAX_CHARGE_NC, channel_inputs, channels, safe_stimulus
 from livn_gym.errors import InvalidInput
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from livn_gym.env import Env
 
 
+@checked
 @final
 class ChannelCurrent(Encoding):
     """A waveform for every channel, uA ``[T, C]``, each row held for ``dt_ms``; negative is cathodic.

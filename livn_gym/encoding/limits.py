@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
 from livn_gym.pulses import Pulses, numbers
 from livn_gym.stimulus import Stimulus
@@ -24,6 +25,7 @@ MAX_RATE_HZ = 200.0
 _ROUNDING = 1.0 + 1e-9
 
 
+@checked
 def safe_pulse(amplitude_uA: float, phase_ms: float, rate_hz: float) -> None:
     """Check a pulse train against the limits.
 
@@ -40,6 +42,7 @@ def safe_pulse(amplitude_uA: float, phase_ms: float, rate_hz: float) -> None:
         raise InvalidInput(f"Pulses are safe up to {MAX_RATE_HZ:g} Hz a channel, got {rate_hz:g} Hz.")
 
 
+@checked
 def safe_stimulus(stimulus: Stimulus, max_charge_nC: float) -> None:
     """Check electrode commands (uA): every phase, and the net charge at any time, within ``max_charge_nC``.
 
@@ -84,6 +87,7 @@ def _phase_charges(stimulus: Stimulus) -> NDArray[np.float64]:
     return charges
 
 
+@checked
 def channel_inputs(env: Env, inputs: Any, shape: tuple[int, ...], limit: float) -> NDArray[np.float64]:
     """Inputs as numbers within ``[-limit, limit]`` of the shape that an encoding takes.
 
@@ -113,6 +117,7 @@ def channel_inputs(env: Env, inputs: Any, shape: tuple[int, ...], limit: float) 
     return values
 
 
+@checked
 def channels(env: Env) -> int:
     """C, at least 1.
 
@@ -124,6 +129,7 @@ def channels(env: Env) -> int:
     return env.io.num_channels
 
 
+@checked
 def whole_phase(env: Env, phase_ms: float) -> None:
     """Check that a phase is a whole number of the Env's time steps.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 from gymnasium import spaces
 
+from livn_gym.checks import checked
 from livn_gym.encoding.base import Encoding
 from livn_gym.encoding.limits import channel_inputs, channels, safe_pulse, whole_phase
 from livn_gym.errors import InvalidInput
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from livn_gym.env import Env
 
 
+@checked
 @final
 class PulseAmplitude(Encoding):
     """Regular charge-balanced pulses, cathodic first; -1 is no pulse and 1 the highest amplitude.

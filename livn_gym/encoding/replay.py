@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 
 from livn_gym.atomic import replacing
+from livn_gym.checks import checked
 from livn_gym.encoding.base import Encoding
 from livn_gym.encoding.limits import MAX_CHARGE_NC, safe_stimulus
 from livn_gym.errors import CorruptData, InvalidInput
@@ -25,6 +26,7 @@ FORMAT = 1
 _PULSES = tuple(Pulses.__dataclass_fields__)
 
 
+@checked
 @final
 class Replay(Encoding):
     """Applies the stimulus of an ``.npz`` file, from its beginning in every run.
@@ -71,6 +73,7 @@ class Replay(Encoding):
         return spaces.Discrete(1)
 
 
+@checked
 def save_stimulus(stimulus: Stimulus, path: str | Path) -> None:
     """Write a stimulus as an ``.npz`` file that ``load_stimulus`` and ``Replay`` read.
 
@@ -97,6 +100,7 @@ def save_stimulus(stimulus: Stimulus, path: str | Path) -> None:
         np.savez_compressed(file, **content)
 
 
+@checked
 def load_stimulus(path: str | Path) -> Stimulus:
     """Read a stimulus that ``save_stimulus`` wrote.
 

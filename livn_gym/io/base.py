@@ -8,12 +8,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from livn_gym.checks import checked
 from livn_gym.models import Geometry
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import System
 
 
+@checked
 class IO(ABC):
     """C channels between a culture's cells and the world."""
 

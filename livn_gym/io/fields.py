@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
+
 Electrode = Literal["disk", "point"]
 
 RESISTIVITY_OHM_M = 3.5
@@ -24,6 +26,7 @@ MIN_SOURCE_DISTANCE_UM = 7.5
 its area, which for a source at its centre is the potential at a / 2."""
 
 
+@checked
 def distances(points_um: NDArray, electrodes_um: NDArray) -> NDArray[np.float64]:
     """Distance of every point ``[N, D]`` from every electrode ``[C, D]``, um ``[N, C]``."""
     square = np.zeros((len(points_um), len(electrodes_um)))
@@ -33,6 +36,7 @@ def distances(points_um: NDArray, electrodes_um: NDArray) -> NDArray[np.float64]
     return np.sqrt(square)
 
 
+@checked
 def unit_potential(distance_um: NDArray, electrode: Electrode) -> NDArray[np.float64]:
     """Potential around an electrode that carries 1 uA, mV.
 
@@ -46,6 +50,7 @@ def unit_potential(distance_um: NDArray, electrode: Electrode) -> NDArray[np.flo
     return 1e3 * RESISTIVITY_OHM_M / (4.0 * math.pi) / effective_um
 
 
+@checked
 def source_potential(distance_um: NDArray) -> NDArray[np.float64]:
     """Potential made by a membrane current of 1 nA at some distance: ``I / (4 pi sigma r)``, mV."""
     # nA / (S/m * um) is a millivolt

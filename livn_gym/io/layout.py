@@ -10,12 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.atomic import replacing
-from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.checks import checked, number_array
+from livn_gym.errors import CorruptData, InvalidInput, shown
 from livn_gym.io.fields import DISK_RADIUS_UM, distances
-from livn_gym.units import finite
+from livn_gym.units import finite, whole_number
 
 if TYPE_CHECKING:
     from probeinterface import Probe
+
+MAX_ELECTRODES = 1_000_000
+"""Most electrodes of an array; the densest arrays have some 26,000."""
 
 _UM = {"um": 1.0, "mm": 1e3, "m": 1e6}
 
@@ -28,10 +32,7 @@ def coordinates(given: ArrayLike) -> NDArray[np.float64]:
     Raises:
         InvalidInput: Another shape, NaN, ids other than 0 ... C-1, or two electrodes in one place.
     """
-    try:
-        rows = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"electrode_coordinates must be an array of numbers: {error}.") from error
+    rows = np.array(number_array("electrode_coordinates", given, only_finite=False), dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] not in (2, 3, 4) or not len(rows):
         raise InvalidInput(
             "electrode_coordinates must be [C, 3] in um, [C, 2], or rows (id, x, y, z), "
@@ -52,6 +53,7 @@ def coordinates(given: ArrayLike) -> NDArray[np.float64]:
     return rows
 
 
+@checked
 def pitch(electrodes_um: NDArray) -> float | None:
     """Smallest distance between two electrodes, um; None where there are fewer than two."""
     if len(electrodes_um) < 2:
@@ -78,16 +80,19 @@ def grid(area: ArrayLike, shape: Sequence[int], pitch: float | None = None) -> N
         InvalidInput: No such area or shape, or the grid does not fit into the area.
     """
     try:
-        box = np.array(area, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(f"area must be (width, height) or a bounding box, got {area!r}.") from error
+        box = np.array(number_array("area", area, only_finite=False), dtype=np.float64)
+    except InvalidInput as error:
+        raise InvalidInput(f"area must be (width, height) or a bounding box, got {shown(area)}.") from error
     if box.shape == (2,):
         box = np.array([[0.0, 0.0], box])
     if box.shape not in ((2, 2), (2, 3)) or not np.isfinite(box).all() or (box[1, :2] <= box[0, :2]).any():
-        raise InvalidInput(f"area must be (width, height) or a bounding box of positive size, got {area!r}.")
-    if len(shape) != 2 or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in shape):
-        raise InvalidInput(f"shape must be two positive integers (rows, columns), got {shape!r}.")
-    rows, columns = shape
+        raise InvalidInput(f"area must be (width, height) or a bounding box of positive size, got {shown(area)}.")
+    try:
+        rows, columns = (whole_number("rows or columns", n) for n in shape)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"shape must be two positive integers (rows, columns), got {shown(shape)}.") from error
+    if rows * columns > MAX_ELECTRODES:
+        raise InvalidInput(f"An array has at most {MAX_ELECTRODES} electrodes, got {rows} x {columns}.")
     size, count = box[1, :2] - box[0, :2], np.array([columns, rows])
     step = size / count if pitch is None else np.full(2, finite("pitch (um)", pitch, above=0.0))
     if (step * (count - 1) > size).any():
@@ -101,6 +106,7 @@ def grid(area: ArrayLike, shape: Sequence[int], pitch: float | None = None) -> N
     return np.rint(np.column_stack([np.tile(x, rows), np.repeat(y, columns), z]) * 1e3) / 1e3
 
 
+@checked
 def to_probe(electrodes_um: NDArray) -> Probe:
     """A probeinterface probe whose device channels are 0 ... C-1."""
     from probeinterface import Probe  # slow to import
@@ -117,18 +123,25 @@ def to_probe(electrodes_um: NDArray) -> Probe:
     return probe
 
 
+@checked
 def from_probe(probe: Probe) -> NDArray[np.float64]:
     """Electrode positions, um ``[C, 3]``, ordered by device channel where the probe is wired.
 
     Contacts whose device channel is -1 are not connected and left out.
     """
-    position = np.asarray(probe.contact_positions, dtype=np.float64) * _UM[probe.si_units]
-    wiring = probe.device_channel_indices
+    try:
+        contacts, unit, wiring = probe.contact_positions, probe.si_units, probe.device_channel_indices
+    except AttributeError as error:
+        raise InvalidInput(f"probe must be a probeinterface Probe, got {shown(probe)}.") from error
+    if contacts is None or unit not in _UM:
+        raise InvalidInput(f"A probe needs contacts, in um, mm or m; got {shown(contacts)} in {shown(unit)}.")
+    position = np.asarray(contacts, dtype=np.float64) * _UM[unit]
     if wiring is not None:
         position = position[np.argsort(wiring, kind="stable")[np.count_nonzero(np.asarray(wiring) < 0) :]]
     return coordinates(position)
 
 
+@checked
 def write(electrodes_um: NDArray, path: str | Path) -> None:
     """Write a probeinterface JSON."""
     from probeinterface import write_probeinterface
@@ -137,6 +150,7 @@ def write(electrodes_um: NDArray, path: str | Path) -> None:
         write_probeinterface(part, to_probe(electrodes_um))
 
 
+@checked
 def read(path: str | Path) -> NDArray[np.float64]:
     """Read a probeinterface JSON that holds one probe.
 

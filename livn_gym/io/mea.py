@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from livn_gym.checks import checked, number_array
 from livn_gym.errors import ClosedError, InvalidInput, NotRecorded, unknown_name
 from livn_gym.io import layout
 from livn_gym.io.base import IO
@@ -28,6 +29,7 @@ LONE_OUTPUT_RADIUS_UM = 50.0
 """How far an electrode without neighbours hears."""
 
 
+@checked
 class MEA(IO):
     """Electrodes that stimulate through the extracellular field, and hear the spikes of cells nearby.
 
@@ -181,7 +183,7 @@ class MEA(IO):
         """
         if gids is None or times is None:
             raise NotRecorded("Spikes were not recorded: call record_spikes() before the run.")
-        cells, t = np.asarray(gids, dtype=np.int64), np.asarray(times, dtype=np.float64)
+        cells, t = number_array("gids", gids, kinds="iu"), number_array("times", times)
         count = len(geometry.soma_um)
         if cells.shape != t.shape or cells.ndim != 1:
             raise InvalidInput(f"Spikes need gids and times [S], got {cells.shape} and {t.shape}.")

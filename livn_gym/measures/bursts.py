@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
+
 
 @dataclass(frozen=True, eq=False)
 class NetworkBursts:
@@ -26,6 +28,7 @@ class NetworkBursts:
     cells: NDArray[np.int64]
 
 
+@checked
 def network_bursts(
     gid: NDArray, t: NDArray, *, min_spikes: int, window_ms: float, merge_ms: float, min_cells: float
 ) -> NetworkBursts:
@@ -72,6 +75,7 @@ def network_bursts(
     return NetworkBursts(t[first], t[last], last - first + 1, cells[kept])
 
 
+@checked
 def more_than_chance(min_spikes: int, mean: float, spikes: int) -> int:
     """The smallest number of spikes in a window, from ``min_spikes`` on, that is no matter of chance.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite
 
@@ -12,6 +13,7 @@ _EDGE = 1e-9
 """Spike times are multiples of a time step up to rounding; a spike this close below an edge lies on it."""
 
 
+@checked
 def num_bins(duration_ms: float, bin_ms: float) -> int:
     """Number of bins in a duration.
 
@@ -31,12 +33,14 @@ def bin_index(t: NDArray, bin_ms: float, count: int) -> NDArray[np.int64]:
     return np.minimum(np.floor(t / bin_ms + _EDGE).astype(np.int64), count - 1)
 
 
+@checked
 def population_counts(t: NDArray, duration_ms: float, bin_ms: float) -> NDArray[np.int64]:
     """Spikes of all cells together in every bin, ``[T]``."""
     count = num_bins(duration_ms, bin_ms)
     return np.bincount(bin_index(t, bin_ms, count), minlength=count)
 
 
+@checked
 def cell_counts(
     gid: NDArray, t: NDArray, duration_ms: float, bin_ms: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:

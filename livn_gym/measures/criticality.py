@@ -20,6 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.errors import BackendUnavailable
 
 Verdict = Literal["temporal correlation", "no temporal correlation"]
@@ -52,6 +53,7 @@ class Branching:
     r_1_chance: float
 
 
+@checked
 def avalanches(counts: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Avalanches: runs of bins with spikes between empty bins; those cut by the ends are left out.
 
@@ -70,6 +72,7 @@ def avalanches(counts: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return total[stop] - total[start], stop - start
 
 
+@checked
 def naive_branching_ratio(counts: NDArray) -> float:
     """Mean of a bin's count by the count of the bin before, over bins before that are not empty.
 
@@ -83,6 +86,7 @@ def naive_branching_ratio(counts: NDArray) -> float:
     return float(np.mean(after[active] / before[active])) if active.any() else float("nan")
 
 
+@checked
 def regression_slope(before: NDArray, after: NDArray) -> NDArray[np.float64]:
     """Least-squares slope of ``after`` on ``before`` along the last axis."""
     x = before - before.mean(axis=-1, keepdims=True)
@@ -90,6 +94,7 @@ def regression_slope(before: NDArray, after: NDArray) -> NDArray[np.float64]:
     return (x * y).sum(axis=-1) / (x * x).sum(axis=-1)
 
 
+@checked
 def branching(
     counts: NDArray, bin_ms: float, *, max_lag_ms: float = 500.0, shuffles: int = 200, seed: int = 0
 ) -> Branching:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from livn_gym.checks import checked, number_array
 from livn_gym.errors import InvalidInput
 
 
+@checked
 def welch(x: ArrayLike, sample_hz: float, segment: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """One-sided power spectral density: mean over half-overlapping Hann segments, each without its mean.
 
@@ -26,7 +28,7 @@ def welch(x: ArrayLike, sample_hz: float, segment: int) -> tuple[NDArray[np.floa
     Raises:
         InvalidInput: The signal is shorter than a segment.
     """
-    signal = np.asarray(x, dtype=np.float64)
+    signal = np.atleast_1d(number_array("x", x)).astype(np.float64)
     samples = signal.shape[-1]
     if not 2 <= segment <= samples:
         raise InvalidInput(f"A segment must have 2 ... {samples} samples, the signal's, got {segment}.")
@@ -42,6 +44,7 @@ def welch(x: ArrayLike, sample_hz: float, segment: int) -> tuple[NDArray[np.floa
     return np.fft.rfftfreq(segment, 1.0 / sample_hz).astype(np.float64), density
 
 
+@checked
 def band_power(frequency: NDArray, density: NDArray, low_hz: float, high_hz: float) -> NDArray[np.float64]:
     """Power in ``[low_hz, high_hz)``, the density's sum times the frequency step, ``[...]``.
 
@@ -57,6 +60,7 @@ def band_power(frequency: NDArray, density: NDArray, low_hz: float, high_hz: flo
     return density[..., inside].sum(axis=-1) * frequency[1]
 
 
+@checked
 def spectral_slope(
     counts: NDArray, bin_ms: float, *, low_hz: float = 1.0, high_hz: float = 50.0, segment_ms: float = 2000.0
 ) -> float:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.measures.counts import cell_counts, num_bins
 
 
+@checked
 def count_synchrony(gid: NDArray, t: NDArray, duration_ms: float, bin_ms: float) -> tuple[float, float]:
     """Two measures on spike counts in bins, over the cells whose count varies.
 

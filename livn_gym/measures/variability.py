@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked, checked_types
 from livn_gym.measures.counts import cell_counts, num_bins, population_counts
 
 
+@checked
 def intervals(gid: NDArray, t: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Interspike intervals of every cell.
 
@@ -24,6 +26,7 @@ def intervals(gid: NDArray, t: NDArray) -> tuple[NDArray[np.int64], NDArray[np.f
     return cells[1:][same], np.diff(times)[same]
 
 
+@checked_types
 def isi_cv(gid: NDArray, t: NDArray, num_cells: int, min_spikes: int) -> NDArray[np.float64]:
     """Coefficient of variation (standard deviation by mean, no bias correction) of each cell's intervals.
 
@@ -45,12 +48,14 @@ def isi_cv(gid: NDArray, t: NDArray, num_cells: int, min_spikes: int) -> NDArray
     return np.where(number + 1 >= min_spikes, cv, np.nan)
 
 
+@checked
 def population_fano_factor(t: NDArray, duration_ms: float, window_ms: float) -> float:
     """Variance by mean of the whole population's spike count in successive windows; NaN without spikes."""
     counts = population_counts(t, duration_ms, window_ms)
     return float(counts.var() / counts.mean()) if counts.any() else float("nan")
 
 
+@checked
 def cell_fano_factors(
     gid: NDArray, t: NDArray, num_cells: int, duration_ms: float, window_ms: float
 ) -> NDArray[np.float64]:

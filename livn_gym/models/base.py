@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym import config
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.models.step import CellStep
 from livn_gym.system import Projection, System
@@ -20,6 +21,7 @@ from livn_gym.units import UM2_TO_CM2, finite
 Compartment = Literal["soma", "dendrite"]
 
 
+@checked
 @dataclass(frozen=True)
 class Cell(ABC):
     """Parameters of a two-compartment cell; subclasses add a model's conductances and kinetics.
@@ -89,6 +91,7 @@ class Cell(ABC):
         return density * 1e3 * self.area_um2 * UM2_TO_CM2 * share
 
 
+@checked
 @dataclass(frozen=True)
 class Receptor:
     """Linear dual-exponential conductance of unit peak, with or without a magnesium block.
@@ -140,6 +143,8 @@ class Noise:
             finite(f"Noise {key} (nS)", getattr(self, key), minimum=0.0)
         for key in ("tau_e", "tau_i"):
             finite(f"Noise {key} (ms)", getattr(self, key), above=0.0)
+        for key in ("E_e", "E_i"):
+            finite(f"Noise {key} (mV)", getattr(self, key))
 
 
 @dataclass(frozen=True)
@@ -170,6 +175,7 @@ class Geometry:
     dendrite_um: NDArray[np.float64]
 
 
+@checked
 class Model(ABC):
     """The dynamics of a culture. Final classes hold parameters; a backend knows how to run them."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
 from livn_gym.system import livn_folder, sonata
 from livn_gym.system.system import System
 
 
+@checked
 def read(path: str | Path) -> System:
     """Read a SONATA folder, or one in livn's HDF5 layout.
 

@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym import numerics
-from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.checks import checked
+from livn_gym.errors import CorruptData, InvalidInput, shown
 from livn_gym.system.generator_config import Area, ElectrodeGrid, GeneratorConfig
 from livn_gym.system.system import Population, Projection, System
+from livn_gym.units import whole_number
 
 # Philox streams of a graph, far from the small numbers that trials of noise use under the same seed.
 _POSITIONS, _DENDRITES, _CONNECTIONS, _SCALES = (0x67726100 + i for i in range(4))
@@ -44,11 +46,9 @@ def generate(config: GeneratorConfig, seed: int | None = None) -> System:
         InvalidInput: The seed is out of range, or an in-degree cannot be reached within the cutoff.
         CorruptData: The config states a SHA-256 for its own seed and the arrays have another.
     """
-    if seed is None:
-        seed = config.seed
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
-        raise InvalidInput(f"A graph seed must be an integer from 0 to 2**64 - 1, got {seed!r}.")
-    seed = int(seed)
+    if not isinstance(config, GeneratorConfig):
+        raise InvalidInput(f"config must be a GeneratorConfig, got {shown(config)}.")
+    seed = config.seed if seed is None else whole_number("A graph seed", seed, minimum=0)
     count = config.populations[-1].stop
     milli = _positions(config.area, np.arange(count), seed)
     cosine, sine = numerics.direction(
@@ -79,6 +79,7 @@ def generate(config: GeneratorConfig, seed: int | None = None) -> System:
     return system
 
 
+@checked
 def electrode_grid(area: Area, grid: ElectrodeGrid) -> NDArray[np.float64]:
     """Positions of a grid of electrodes centred on an area, um ``[C, 3]``, row by row."""
     x = area.width_um / 2 + (np.arange(grid.columns) - (grid.columns - 1) / 2) * grid.pitch_um

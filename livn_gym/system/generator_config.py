@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.system.system import Population
 from livn_gym.units import finite
@@ -18,6 +19,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NOT_A_TABLE = "must be a table of keys and values"
 
 
+@checked
 @dataclass(frozen=True)
 class Area:
     """A flat area with its lower left corner at the origin; a disk fills its square.
@@ -44,6 +46,7 @@ class Area:
             raise InvalidInput(f"A disk has one diameter, got {self.width_um:g} and {self.height_um:g} um.")
 
 
+@checked
 @dataclass(frozen=True)
 class ElectrodeGrid:
     """Electrodes on a grid centred on the area, numbered row by row: channel = row * columns + column."""
@@ -59,6 +62,7 @@ class ElectrodeGrid:
         finite("electrodes pitch_um", self.pitch_um, above=0.0)
 
 
+@checked
 @dataclass(frozen=True)
 class SynapseSite:
     """What every synapse made by a population carries.
@@ -80,6 +84,7 @@ class SynapseSite:
             raise InvalidInput(f"A synapse needs one or more distinct receptors, got {list(self.receptors)}.")
 
 
+@checked
 @dataclass(frozen=True)
 class GeneratorConfig:
     """How to generate a culture; see ``configs/systems`` for the layout as TOML.

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.errors import CorruptData
 from livn_gym.system.system import Population, Projection, SynapseKinetics, System
 from livn_gym.units import NS_TO_US, finite
@@ -30,6 +31,7 @@ _SECTIONS = {"excitatory": "hillock", "inhibitory": "soma"}
 """The section words of weight keys, by synapse type, whatever the file calls the place."""
 
 
+@checked
 def read(folder: str | Path) -> System:
     """Read a folder; the system takes the folder's name.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from livn_gym import config
 from livn_gym.cache import cached_folder
+from livn_gym.checks import checked
 from livn_gym.errors import unknown_name
 from livn_gym.system import sonata
 from livn_gym.system.generator import generate
@@ -20,6 +21,7 @@ def names() -> list[str]:
     return config.names("systems")
 
 
+@checked
 def predefined(name: str) -> Path:
     """The folder of a predefined system in the user's cache, generated there on first use.
 
@@ -43,6 +45,7 @@ def predefined(name: str) -> Path:
     return cached_folder(f"predefined/{name}-{key}", lambda folder: sonata.write_files(generate(recipe), folder))
 
 
+@checked
 def predefined_config(name: str) -> GeneratorConfig:
     """The numbers from which a predefined system is generated.
 
@@ -54,6 +57,7 @@ def predefined_config(name: str) -> GeneratorConfig:
     return GeneratorConfig.from_mapping(config.load("systems", name), name)
 
 
+@checked
 def make(name: str, seed: int | None = None) -> System:
     """A predefined system, or another culture generated from the same numbers.
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.atomic import new_folder
+from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.hdf5 import Hdf5
 from livn_gym.reading import damage, read_json
@@ -37,6 +38,7 @@ _MAGIC = np.uint32(0x0A7A)
 _CONTACT_RADIUS_UM = 15.0
 
 
+@checked
 def write(system: System, folder: str | Path) -> Path:
     """Write a system into a new folder; it appears only when complete.
 
@@ -57,6 +59,7 @@ def write(system: System, folder: str | Path) -> Path:
     return folder
 
 
+@checked
 def write_files(system: System, folder: Path) -> None:
     """Write a system's files into an existing empty folder."""
     _write_nodes(system, folder)
@@ -89,6 +92,7 @@ def write_files(system: System, folder: Path) -> None:
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
+@checked
 def read(folder: str | Path) -> System:
     """Read a folder written by ``write``, and check it against the SHA-256 it states.
 

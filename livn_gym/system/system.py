@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked, checked_types
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite, whole_number
 
@@ -19,6 +20,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _KEY_WORD = re.compile(r"\w+")
 
 
+@checked
 @dataclass(frozen=True)
 class Population:
     """Cells of one kind; their gids are ``start, ..., start + count - 1``."""
@@ -45,6 +47,7 @@ class Population:
         return np.arange(self.start, self.stop, dtype=np.int64)
 
 
+@checked_types
 @dataclass(frozen=True, eq=False)
 class Projection:
     """The synapses from one population onto another, sorted by (post gid, pre gid).
@@ -114,6 +117,7 @@ class Projection:
         )
 
 
+@checked
 @dataclass(frozen=True)
 class SynapseKinetics:
     """Kinetics of one receptor that a system's own files prescribe in place of the model's.
@@ -135,6 +139,7 @@ class SynapseKinetics:
         finite("unit_nS", self.unit_nS, minimum=0.0)
 
 
+@checked_types
 @dataclass(frozen=True, eq=False)
 class System:
     """A culture's neural architecture and its electrodes; immutable.

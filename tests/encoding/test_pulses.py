@@ -73,7 +73,7 @@ class TestBoth:
             (np.zeros(2), r"must have the shape \(3,\), got \(2,\)"),
             (np.zeros((2, 3)), r"got \(2, 3\)"),
             (0.0, r"got \(\)"),
-            (None, r"got \(\)"),
+            (None, "numbers"),
             ([0, np.nan, 0], "hold NaN"),
             ([0, np.inf, 0], r"lie in \[-1, 1\], got inf"),
             ([0, -1.001, 0], r"lie in \[-1, 1\], got -1.001"),

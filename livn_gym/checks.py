@@ -1,0 +1,369 @@
+"""Checks of arguments by their annotations: the door of every public function and class.
+
+``@checked`` reads a signature once and refuses, before the body runs, what the annotations do not allow: a bool, text
+or a complex number for a number, NaN or infinity, 0.9 for an index, an object array for an array, a key that is no
+string. Ranges and shapes depend on an argument's meaning and are checked in the body. Numbers are real and finite;
+numpy's scalars and arrays without axes count as numbers. Sequences and arrays may be given as each other.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import inspect
+import types
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from livn_gym.errors import InvalidInput, LivnError, UnknownName, shown, unknown_name
+from livn_gym.units import finite, number, whole_number
+
+T = TypeVar("T")
+Check = Callable[[str, Any], Any]
+"""Takes an argument's name and what was given; returns what the body gets, or raises ``InvalidInput``."""
+
+_SPECIAL = ("__init__", "__call__", "__getitem__")
+_WITH_UNIT = {"duration": "duration (ms)", "dt": "dt (ms)"}
+"""Public names without their unit, and what messages call them."""
+_KINDS = {"b": "booleans", "iu": "integers", "iuf": "numbers", "biuf": "numbers"}
+
+
+def checked(target: T) -> T:
+    """Check the arguments of a function, or of all public methods that a class itself defines.
+
+    Args:
+        target: A function, or a class (for a dataclass: outside ``@dataclass``).
+
+    Returns:
+        The guarded function, or the class with guarded methods.
+    """
+    return _applied(target, True)
+
+
+def checked_types(target: T) -> T:
+    """As ``checked``, for functions that NaN and infinity may enter: they are missing values there."""
+    return _applied(target, False)
+
+
+def _applied(target: Any, only_finite: bool) -> Any:
+    if not isinstance(target, type):
+        return _guarded(target, only_finite)
+    for name, member in list(vars(target).items()):
+        if name.startswith("_") and name not in _SPECIAL:
+            continue
+        if isinstance(member, classmethod | staticmethod):
+            setattr(target, name, type(member)(_guarded(member.__func__, only_finite)))
+        elif inspect.isfunction(member):
+            setattr(target, name, _guarded(member, only_finite))
+    return target
+
+
+def _guarded(function: Callable, only_finite: bool) -> Callable:
+    plan: tuple[list[tuple[str, Check | None]], tuple[str, Check | None] | None, dict[str, Check]] | None = None
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        nonlocal plan
+        if plan is None:  # at the first call, when every name that an annotation uses is defined
+            plan = _plan(function, only_finite)
+        positional, rest, by_name = plan
+        changed: list[Any] | None = None
+        for k, value in enumerate(args):
+            slot = positional[k] if k < len(positional) else rest
+            if slot is None or slot[1] is None:
+                continue
+            result = slot[1](slot[0], value)
+            if result is not value:
+                changed = changed or list(args)
+                changed[k] = result
+        for name, value in kwargs.items():
+            check = by_name.get(name)
+            if check is not None:
+                kwargs[name] = check(_WITH_UNIT.get(name, name), value)
+        return function(*(args if changed is None else changed), **kwargs)
+
+    return guarded
+
+
+def _plan(function: Callable, only_finite: bool) -> Any:
+    names = _Names(getattr(function, "__globals__", {}))
+    positional: list[tuple[str, Check | None]] = []
+    rest: tuple[str, Check | None] | None = None
+    by_name: dict[str, Check] = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        annotation = parameter.annotation
+        if isinstance(annotation, str):
+            annotation = eval(annotation, {"__builtins__": {}}, names)  # noqa: S307 - the module's own source
+        check = None if annotation is parameter.empty else _check(annotation, only_finite)
+        if check is not None and parameter.default is not parameter.empty:
+            check = _or_default(check, parameter.default)
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            rest = (_WITH_UNIT.get(name, name), check)
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            positional.append((_WITH_UNIT.get(name, name), check))
+        if check is not None and parameter.kind in (parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            by_name[name] = check
+    return positional, rest, by_name
+
+
+def _or_default(check: Check, default: Any) -> Check:
+    return lambda name, value: value if value is default else check(name, value)
+
+
+class _Names(dict):
+    """A module's names; one that is imported for static tools alone stands for itself."""
+
+    def __missing__(self, name: str) -> Any:
+        return getattr(builtins, name, None) or _Unknown(name)
+
+
+class _Unknown:
+    """A type that is not there when the program runs."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __or__(self, other: Any) -> Any:
+        return _Either([self, other])
+
+    def __ror__(self, other: Any) -> Any:
+        return _Either([other, self])
+
+    def __getitem__(self, item: Any) -> _Unknown:
+        return self
+
+    def __getattr__(self, name: str) -> _Unknown:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+
+class _Either(_Unknown):
+    """A union with such a type."""
+
+    def __init__(self, members: list[Any]) -> None:
+        super().__init__("union")
+        self.members = members
+
+
+def _check(annotation: Any, only_finite: bool) -> Check | None:
+    """The check of an annotation, None where everything is allowed."""
+    if isinstance(annotation, _Either):
+        return _union(annotation.members, only_finite)
+    if isinstance(annotation, _Unknown):
+        return _environment if annotation.name == "Env" else None
+    if annotation is Any or annotation is Ellipsis:
+        return None
+    if annotation is None or annotation is type(None):
+        return _none
+    if annotation is ArrayLike:
+        return None  # the body converts it, by number_array
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return _union(args, only_finite)
+    if origin is Literal:
+        return functools.partial(_literal, allowed=args)
+    if origin is np.ndarray or annotation is np.ndarray:
+        return functools.partial(_array, kinds=_array_kinds(args), only_finite=only_finite)
+    if origin is type:
+        return functools.partial(_class, base=args[0] if isinstance(args[0], type) else object)
+    if origin is not None and isinstance(origin, type):
+        return _container(origin, args, only_finite)
+    if isinstance(annotation, type):
+        return _plain(annotation, only_finite)
+    return None
+
+
+def _plain(kind: type, only_finite: bool) -> Check | None:
+    if kind is object or getattr(kind, "_is_protocol", False):
+        return None
+    if kind is float:
+        return finite if only_finite else number
+    if kind is int:
+        return functools.partial(whole_number, minimum=None)
+    if kind is bool:
+        return _flag
+    if kind in (list, tuple, set, Sequence, Mapping, dict) or kind is Callable:
+        return _container(kind, (), only_finite)
+    return functools.partial(_instance, kind=kind)
+
+
+def _container(origin: type, args: tuple[Any, ...], only_finite: bool) -> Check | None:
+    if origin is Callable or issubclass(origin, Callable):  # type: ignore[arg-type]
+        return _callable
+    if issubclass(origin, Mapping):
+        key, item = (_check(arg, only_finite) for arg in args) if len(args) == 2 else (None, None)
+        return functools.partial(_mapping, key=key, item=item)
+    if issubclass(origin, tuple) and args and args[-1] is not Ellipsis:
+        return functools.partial(_row, checks=[_check(arg, only_finite) for arg in args])
+    if issubclass(origin, Iterator):
+        return None
+    if issubclass(origin, Collection | Iterable):
+        element = _check(args[0], only_finite) if args else None
+        return functools.partial(_sequence, origin=origin, element=element)
+    return functools.partial(_instance, kind=origin)
+
+
+def _union(members: Sequence[Any], only_finite: bool) -> Check | None:
+    checks = [_check(member, only_finite) for member in members]
+    if any(check is None for check in checks):
+        return None
+
+    def either(name: str, value: Any) -> Any:
+        if value is None and _none in checks:
+            return None
+        errors: list[LivnError] = []
+        for check in checks:
+            if check is _none:
+                continue
+            try:
+                return check(name, value)  # type: ignore[misc]
+            except LivnError as refused:
+                errors.append(refused)
+        for error in errors:
+            if isinstance(error, UnknownName) or len(errors) == 1:
+                raise error from None
+        raise InvalidInput(" Or: ".join(dict.fromkeys(str(error) for error in errors))) from None
+
+    return either
+
+
+# Single checks
+
+
+def _none(name: str, value: Any) -> Any:
+    if value is not None:
+        raise InvalidInput(f"{name} must be None, got {shown(value)}.")
+    return value
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise InvalidInput(f"{name} must be True or False, got {shown(value)}.")
+    return bool(value)
+
+
+def _instance(name: str, value: Any, *, kind: type) -> Any:
+    if not isinstance(value, kind):
+        what = "a string" if kind is str else f"of type {kind.__name__}"
+        raise InvalidInput(f"{name} must be {what}, got {shown(value)}.")
+    return value
+
+
+def _class(name: str, value: Any, *, base: type) -> Any:
+    if not inspect.isclass(value) or not issubclass(value, base):
+        raise InvalidInput(f"{name} must be a subclass of {base.__name__}, got {shown(value)}.")
+    return value
+
+
+def _environment(name: str, value: Any) -> Any:
+    # By what it has, since wrapped environments stand for one.
+    if not (hasattr(value, "system") or hasattr(value, "io")):
+        raise InvalidInput(f"{name} must be an Env, got {shown(value)}.")
+    return value
+
+
+def _literal(name: str, value: Any, *, allowed: tuple[Any, ...]) -> Any:
+    # A string that is none of the names is left to the body, which knows what they stand for.
+    if not any(type(option) is type(value) for option in allowed):
+        raise unknown_name(name, value, allowed)
+    return value
+
+
+def _callable(name: str, value: Any) -> Any:
+    if not callable(value):
+        raise InvalidInput(f"{name} must be callable, got {shown(value)}.")
+    return value
+
+
+def _mapping(name: str, value: Any, *, key: Check | None, item: Check | None) -> Any:
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{name} must be a mapping, got {shown(value)}.")
+    for k, v in value.items():
+        if key is not None:
+            key(f"A key of {name}", k)
+        if item is not None:
+            item(f"{name}[{shown(k)}]", v)
+    return value
+
+
+def _sequence(name: str, value: Any, *, origin: type, element: Check | None) -> Any:
+    if isinstance(value, np.ndarray) and value.ndim > 0 and origin is not set:
+        given: Any = value
+    elif isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Iterable):
+        raise InvalidInput(f"{name} must be a sequence, got {shown(value)}.")
+    elif issubclass(origin, Sequence) and not isinstance(value, Sequence):
+        raise InvalidInput(f"{name} must be a sequence, got {shown(value)}.")
+    elif isinstance(value, Iterator):
+        return value  # looking at it would use it up
+    else:
+        given = value
+    if element is not None and not isinstance(value, range):
+        for k, item in enumerate(given):
+            element(f"{name}[{k}]", item)
+    if origin in (list, tuple) and not isinstance(value, origin):
+        return origin(value)
+    return value
+
+
+def _row(name: str, value: Any, *, checks: list[Check | None]) -> Any:
+    if not isinstance(value, tuple | list | np.ndarray) or np.ndim(value) == 0 or len(value) != len(checks):
+        raise InvalidInput(f"{name} must be {len(checks)} values in a row, got {shown(value)}.")
+    for k, (check, item) in enumerate(zip(checks, value, strict=True)):
+        if check is not None:
+            check(f"{name}[{k}]", item)
+    return value
+
+
+def _array_kinds(args: tuple[Any, ...]) -> str:
+    scalar = get_args(args[1])[:1] if len(args) == 2 else ()
+    kind = scalar[0] if scalar and isinstance(scalar[0], type) else None
+    if kind is None:
+        return "biuf"
+    if issubclass(kind, np.bool_):
+        return "b"
+    return "iu" if issubclass(kind, np.integer) else "iuf"
+
+
+def _array(name: str, value: Any, *, kinds: str, only_finite: bool) -> Any:
+    if not isinstance(value, np.ndarray | Sequence | np.generic):
+        raise InvalidInput(f"{name} must be an array of {_KINDS[kinds]}, got {shown(value)}.")
+    return number_array(name, value, kinds=kinds, only_finite=only_finite)
+
+
+def number_array(name: str, value: Any, *, kinds: str = "iuf", only_finite: bool = True) -> np.ndarray:
+    """``value`` as an array of numbers.
+
+    Args:
+        name: The argument's name, for the message.
+        value: An array, or numbers in (nested) sequences.
+        kinds: Numpy's letters of the kinds that are allowed.
+        only_finite: NaN and infinity are refused.
+
+    Raises:
+        InvalidInput: It holds something else (bools, text, dates, complex numbers, objects), its rows differ in
+            length, or it is not finite.
+    """
+    if not isinstance(value, np.ndarray):
+        try:
+            result = np.asarray(value)
+        except (TypeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+            raise InvalidInput(f"{name} must be an array of {_KINDS[kinds]}, got {shown(value)}.") from error
+    else:
+        result = value
+    if result.size == 0 and result.dtype.kind in "biuf":
+        return result if result.dtype.kind in kinds else result.astype(np.int64 if kinds == "iu" else bool)
+    if result.dtype.kind == "f" and kinds == "iu" and np.array_equal(result, np.rint(result)):
+        if np.abs(result).max() < 2**63:
+            return result.astype(np.int64)
+    if result.dtype.kind not in kinds:
+        raise InvalidInput(f"{name} must be an array of {_KINDS[kinds]}, got {shown(value)}.")
+    if only_finite and result.dtype.kind == "f" and not np.isfinite(result).all():
+        raise InvalidInput(f"{name} must be finite; it holds NaN or infinity.")
+    return result
+
+
+__all__ = ["number_array", "checked", "checked_types"]
