@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from livn_gym.envs.group import Graph
 from livn_gym.envs.resampling import RESAMPLE
 from livn_gym.errors import InvalidInput, unknown_name
-from livn_gym.numerics import checked_seeds
+from livn_gym.numerics import checked_seed, checked_seeds
 from livn_gym.units import whole_number
 
 
@@ -58,9 +58,9 @@ def graph_seeds(given: int | Sequence[int] | str | None, count: int) -> list[Gra
         if given != "per_env":
             raise unknown_name("graph_seed", given, ("per_env", RESAMPLE))
         return list(range(count))
-    if isinstance(given, Sequence | np.ndarray):
+    if isinstance(given, Sequence | np.ndarray) and not isinstance(given, bytes):
         return list(checked_seeds(given, count))
-    return list(checked_seeds([given] * count, count))
+    return [checked_seed(given)] * count
 
 
 def reset_options(given: object, known: tuple[str, ...]) -> Mapping[str, Any]:
@@ -99,8 +99,8 @@ def reset_seeds(seed: int | Sequence[int | None] | None, count: int) -> list[int
     """
     if seed is None:
         return [None] * count
-    if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
+    if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str | bytes):
         if len(seed) != count:
             raise InvalidInput(f"reset needs one seed for each of {count} environments, got {len(seed)}.")
-        return [None if value is None else checked_seeds(value, 1)[0] for value in seed]
-    return list(checked_seeds(seed, count))
+        return [None if value is None else checked_seed(value) for value in seed]
+    return [checked_seed(checked_seed(seed) + i) for i in range(count)]

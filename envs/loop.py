@@ -86,7 +86,10 @@ class ClosedLoop:
         self.settle_ms = float(settle_ms)
         self.num_cultures = env.num_cultures
         commands = _bounded_box("Encoding", encoding, encoding.action_space(env))
-        features = _bounded_box("Decoding", decoding, decoding.observation_space(env))
+        try:
+            features = _bounded_box("Decoding", decoding, decoding.observation_space(env))
+        except NotImplementedError as error:
+            raise InvalidInput(f"{type(decoding).__name__} gives no observation: {error}") from error
         self.action_space = [_bounded_box("Task", task, task.action_space(commands)) for task in self.tasks][0]
         seen = [features, features] if tasks[0].sees_culture else []
         low, high = tasks[0].observation_bounds()
@@ -314,7 +317,7 @@ def make_loop(
     *,
     model: Model | str | Mapping[str, Any] | None = None,
     backend: str | None = None,
-    profile: str = "fast",
+    profile: str | None = None,
     dt: float | None = None,
     graph_seed: int | None = None,
     conditions: Chosen | Sequence[Chosen] | None = None,
@@ -329,7 +332,7 @@ def make_loop(
         model: The cells' dynamics, a name as ``"izhikevich_model"``, a mapping with a ``name`` and options, or a
             ``Model``; None for the default.
         backend: Name of a simulator; None for the default.
-        profile: The simulation's setting, ``"fast"`` or ``"exact"`` (see ``Env``).
+        profile: The simulation's setting, ``"fast"`` (also for None) or ``"exact"`` (see ``Env``).
         dt: Time step of the simulation, ms; None takes the profile's.
         graph_seed: Another culture generated from the system's numbers; None is the predefined one.
         conditions: What stands between the loop and the cultures, see ``livn_gym.envs.conditions``: a name, a mapping
@@ -357,7 +360,7 @@ def make_loop(
         graph_seed=graph_seed,
         model=model if model is None or isinstance(model, Model) else _made(_model, model),
         backend=backend,
-        profile=profile,
+        profile="fast" if profile is None else profile,
         dt=dt,
         num_cultures=num_cultures,
     )

@@ -280,7 +280,12 @@ class CultureVectorEnv(VectorEnv):
             InvalidInput: It was made with other arguments.
         """
         self._check_open()
-        saved = pickle.loads(state)
+        try:
+            saved = pickle.loads(state)
+        except Exception as error:  # a pickle that is none ends in whatever its bytes stand for
+            raise InvalidInput(f"This is no state of a vector environment: {error}") from error
+        if not isinstance(saved, dict) or not {"num_envs", "group", "own"} <= saved.keys():
+            raise InvalidInput("This is no state of a vector environment.")
         if saved["num_envs"] != self.num_envs:
             raise InvalidInput(f"The state is of {saved['num_envs']} environments, here are {self.num_envs}.")
         self._group.set_state(saved["group"])

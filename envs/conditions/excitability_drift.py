@@ -34,7 +34,7 @@ class ExcitabilityDrift(Condition):
 
     def __init__(self, env: Env, *, level: int = 1) -> None:
         super().__init__(env)
-        if level not in DEPTHS:
+        if isinstance(level, bool) or not isinstance(level, int | np.integer) or level not in DEPTHS:
             raise unknown_name("level", level, DEPTHS)
         self.depth = DEPTHS[level]
         self._middle = {f"noise-{name}-std_e": noise.std_e for name, noise in env.parameters.noise.items()}
