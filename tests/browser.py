@@ -17,11 +17,13 @@ from urllib.request import urlopen
 from websockets.sync.client import connect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+MACOS = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
 
 def executable() -> str | None:
     """Path of a Chromium; None where there is none."""
-    return os.environ.get("LIVN_GYM_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    named = os.environ.get("LIVN_GYM_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, NAMES)), None) or (str(MACOS) if MACOS.exists() else None)
 
 
 class Browser:
@@ -32,12 +34,14 @@ class Browser:
     """
 
     def __init__(self, width: int = 1360, height: int = 860) -> None:
+        program = executable()
+        assert program is not None, f"No Chromium: none of {NAMES} is on the path, LIVN_GYM_CHROMIUM names none."
         self.complaints: list[str] = []
         self._ids = itertools.count(1)
         self._stack = ExitStack()
         self._folder = Path(tempfile.mkdtemp(prefix="livn-browser-"))
         command = [
-            executable(),
+            program,
             "--headless=new",
             "--no-sandbox",  # containers have no user namespaces; it opens this project's page alone
             "--disable-gpu",
@@ -141,6 +145,7 @@ class Browser:
         """The page as PNG bytes, also written to a path."""
         png = base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
         if path is not None:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
             Path(path).write_bytes(png)
         return png
 

@@ -1,6 +1,9 @@
-"""What every test shares: one thread per worker, and slow tests that are deselected, with a printed count."""
+"""What is run: slow tests and those whose packages are missing are left out, and a closing line counts them."""
 
+import importlib.util
 import os
+import shutil
+from collections import Counter
 
 import pytest
 
@@ -8,7 +11,19 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-COUNT = pytest.StashKey[int]()
+NEEDS = {
+    "rl": ("torch", "stable_baselines3", "tensorboard"),
+    "docs": ("mkdocs", "material", "mkdocstrings"),
+    "rl_zoo3": ("rl_zoo3",),
+    "ffmpeg": ("imageio_ffmpeg",),
+    "chromium": (),
+}
+"""What ``@pytest.mark.needs(...)`` may name, and the modules that belong to it; none of it is in the extra ``test``."""
+
+EVERYTHING = bool(os.environ.get("LIVN_GYM_TEST_EVERYTHING"))
+"""CI sets this: what is missing makes tests fail then, instead of being left out."""
+
+LEFT_OUT = pytest.StashKey[Counter]()
 
 
 @pytest.fixture
@@ -19,6 +34,17 @@ def fake(monkeypatch):
     use_poisson_backend(monkeypatch)
 
 
+def missing(need):
+    """Whether something that a test needs is not installed."""
+    if need == "chromium":
+        from browser import executable
+
+        return executable() is None
+    if need == "ffmpeg" and shutil.which("ffmpeg"):
+        return False
+    return any(importlib.util.find_spec(module) is None for module in NEEDS[need])
+
+
 def pytest_addoption(parser):
     parser.addoption(
         "--slow", action="store_true", help="run the tests marked slow too, which are deselected otherwise"
@@ -26,7 +52,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.stash[COUNT] = 0
+    config.stash[LEFT_OUT] = Counter()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -40,17 +66,43 @@ def pytest_xdist_auto_num_workers(config):
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """A file that imports a missing package at its top is left out as a whole."""
+    report = yield
+    error = getattr(report.call.excinfo.value, "__cause__", None) if report.failed else None
+    if isinstance(error, ModuleNotFoundError) and not EVERYTHING:
+        for need, modules in NEEDS.items():
+            if error.name and error.name.partition(".")[0] in modules and missing(need):
+                collector.config.stash[LEFT_OUT][f"files that need {need}"] += 1
+                report.outcome, report.longrepr, report.result = "passed", None, []
+                break
+    return report
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Deselect slow tests, unless ``--slow``, ``-m`` or a test's own name (``file.py::test``) asks for them."""
-    if config.option.slow or config.option.markexpr:
-        return
+    """Deselect what cannot run here, and slow tests unless ``--slow``, ``-m`` or a test's own name asks for them."""
     named = [_path_and_name(config, argument) for argument in config.args if "::" in argument]
-    slow = [item for item in items if item.get_closest_marker("slow") and not _is_named(item, named)]
-    if slow:
-        items[:] = [item for item in items if item not in set(slow)]
-        config.hook.pytest_deselected(items=slow)
-        config.stash[COUNT] = len(slow)
+    every_speed = config.option.slow or config.option.markexpr
+    absent = {need for need in NEEDS if not EVERYTHING and missing(need)}
+    kept, left_out = [], []
+    for item in items:
+        needs = {need for marker in item.iter_markers("needs") for need in marker.args}
+        if unknown := needs - set(NEEDS):
+            raise pytest.UsageError(f"{item.nodeid} needs {sorted(unknown)}; known are {sorted(NEEDS)}")
+        if lacking := sorted(needs & absent):
+            reason = f"tests that need {lacking[0]}"
+        elif item.get_closest_marker("slow") and not every_speed and not _is_named(item, named):
+            reason = "slow tests (pytest --slow runs them)"
+        else:
+            kept.append(item)
+            continue
+        config.stash[LEFT_OUT][reason] += 1
+        left_out.append(item)
+    if left_out:
+        items[:] = kept
+        config.hook.pytest_deselected(items=left_out)
 
 
 def _path_and_name(config, argument):
@@ -66,16 +118,16 @@ def _is_named(item, named):
 def pytest_sessionfinish(session):
     output = getattr(session.config, "workeroutput", None)
     if output is not None:  # in a worker of pytest-xdist
-        output["slow_deselected"] = session.config.stash[COUNT]
+        output["left_out"] = dict(session.config.stash[LEFT_OUT])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node, error):
-    """Every worker collects all tests, so that one worker's count is everyone's."""
-    count = getattr(node, "workeroutput", {}).get("slow_deselected", 0)
-    node.config.stash[COUNT] = max(node.config.stash[COUNT], count)
+    """Every worker collects all tests, so that one worker's counts are everyone's."""
+    node.config.stash[LEFT_OUT] |= Counter(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    if count := config.stash[COUNT]:
-        terminalreporter.write_line(f"{count} slow tests were deselected; pytest --slow runs them too.")
+    counts = config.stash[LEFT_OUT]
+    if counts:
+        terminalreporter.write_line("Left out: " + ", ".join(f"{n} {what}" for what, n in sorted(counts.items())))

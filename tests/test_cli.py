@@ -26,6 +26,7 @@ from livn_gym.system import System, make
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "systems"
 RUNNING = ("demo", "train", "evaluate", "watch", "benchmark")
 COMMANDS = (*RUNNING, "tune", "validate", "list", "info", "simulate", "export", "generate", "warmup")
+RL = pytest.mark.needs("rl")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -164,6 +165,7 @@ def numbers(output, name):
     return [float(cell.replace(",", "")) for cell in row(output, name)[1:]]
 
 
+@RL
 def test_demo_trains_compares_and_saves_pictures(run, snapshots):
     code, out, err = run("demo", "--quick")
     assert code == 0
@@ -178,6 +180,7 @@ def test_demo_trains_compares_and_saves_pictures(run, snapshots):
     assert run("demo", "--quick")[1] == out  # what is trained is not trained again
 
 
+@RL
 def test_train_evaluate_and_watch(run, snapshots):
     short = ("-o", "settle_ms=200", "-o", "max_episode_steps=5", "-o", "target_hz=[8, 10]")
     code, out, _ = run("train", "--env", "livn/EI1-v0", "--steps", 256, "--num-envs", 4, "--out", "mine", *short)
@@ -200,6 +203,7 @@ def test_train_evaluate_and_watch(run, snapshots):
     assert run("train", "--env", "livn/EI1-v0", "--out", "mine")[0] == 2  # the folder holds a run
 
 
+@RL
 def test_benchmark_runs_only_what_is_missing(run, monkeypatch):
     short = ("-o", "settle_ms=200", "-o", "max_episode_steps=5", "--episodes", 2, "--out", "results")
     some = ("benchmark", "--tasks", "livn/EI1-v0", "--agents", "silent", "--agents", "ppo", "--seeds", 2, *short)
@@ -208,6 +212,7 @@ def test_benchmark_runs_only_what_is_missing(run, monkeypatch):
     assert set(os.listdir("results")) == {"configs.json", "table.md"}
 
 
+@RL
 def test_a_run_that_fails_leaves_no_pictures(run, monkeypatch):
     def fail(self, *arguments):
         raise BackendError("NEURON failed:\nTraceback\n  a line of it\nIt broke.\n")
@@ -231,15 +236,15 @@ def test_a_run_that_fails_leaves_no_pictures(run, monkeypatch):
         (["simulate", "EI1", "--out", "no/a.npz"], 2, "there is no folder 'no'"),
         (["simulate", "EI1", "--backend", "neurn"], 2, "Did you mean 'neuron'?"),
         (["generate", "none.toml", "x"], 2, "none.toml"),
-        (["demo", "--env", "livn/EI9-v0"], 2, "livn/EI1-v0"),
+        pytest.param(["demo", "--env", "livn/EI9-v0"], 2, "livn/EI1-v0", marks=RL),
         (["demo", "--steps", "0"], 2, "--steps"),
-        (["demo", "--agent", "pppo"], 2, "Did you mean 'ppo'?"),
-        (["train", "--agent", "pppo"], 2, "Did you mean 'ppo'?"),
-        (["train", "--env", "livn/EI9-v0"], 2, "livn/EI1-v0"),
-        (["train", "--option", "target"], 2, "NAME=VALUE"),
+        pytest.param(["demo", "--agent", "pppo"], 2, "Did you mean 'ppo'?", marks=RL),
+        pytest.param(["train", "--agent", "pppo"], 2, "Did you mean 'ppo'?", marks=RL),
+        pytest.param(["train", "--env", "livn/EI9-v0"], 2, "livn/EI1-v0", marks=RL),
+        pytest.param(["train", "--option", "target"], 2, "NAME=VALUE", marks=RL),
         (["evaluate", "nothing"], 2, "silent, random"),
         (["watch", "silent", "--out", "a.avi"], 2, ".gif or .mp4 or .png"),
-        (["benchmark", "--agents", "silnt"], 2, "Did you mean 'silent'?"),
+        pytest.param(["benchmark", "--agents", "silnt"], 2, "Did you mean 'silent'?", marks=RL),
         (["dmo"], 2, "dmo"),
     ],
 )

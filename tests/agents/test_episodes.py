@@ -154,6 +154,7 @@ def test_agents_get_the_same_graphs():
         assert one.rewards.tolist() == other.rewards.tolist()
 
 
+@pytest.mark.needs("rl")
 def test_unknown_agents_are_refused(tmp_path):
     with pytest.raises(UnknownName, match="'silent'"):
         baseline("silence", "livn/EI1-v0")

@@ -71,6 +71,7 @@ def test_anything_else_is_refused(table, error, message):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("rl_zoo3")
 @pytest.mark.parametrize("agent", ALGORITHMS)
 def test_rl_zoo3_trains_from_the_same_files(agent, tmp_path):
     command = f"-m rl_zoo3.train --algo {agent} --env livn/EI1-v0 --gym-packages livn_gym -n 40 --eval-freq -1 -P"

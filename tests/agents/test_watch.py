@@ -39,6 +39,7 @@ def test_a_png_is_the_last_picture(tmp_path):
         assert picture.size == (960, 640) and np.ptp(np.asarray(picture)) > 100
 
 
+@pytest.mark.needs("ffmpeg")
 def test_an_mp4_is_one(tmp_path):
     watch(Constant(0.4), "livn/EI1-v0", tmp_path / "a.mp4", steps=2, options=OPTIONS)
     assert (tmp_path / "a.mp4").read_bytes()[4:8] == b"ftyp"

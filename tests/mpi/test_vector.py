@@ -40,8 +40,7 @@ def reference(tmp_path_factory):
     return pickle.loads(path.read_bytes())
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("ranks", [2, *(pytest.param(ranks, marks=pytest.mark.slow) for ranks in (1, 3))])
 def test_any_number_of_ranks_gives_the_same(ranks, reference, tmp_path):
     """Modes, graphs, masks, conditions, fewer environments than ranks, two vector environments at once."""
     path = tmp_path / "results.pkl"
@@ -90,6 +89,7 @@ def test_a_state_goes_on_over_another_number_of_ranks(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("rl")
 def test_a_training_resumes_with_another_number_of_ranks(tmp_path):
     """Stopped by force after a checkpoint on two ranks and finished on three: the policy of an unbroken run."""
     text = """
@@ -126,6 +126,7 @@ def test_a_training_resumes_with_another_number_of_ranks(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.needs("rl")
 def test_train_takes_mpi(tmp_path):
     """Two ranks, one log and one agent; the curve is that of a run without MPI."""
     arguments = [

@@ -8,15 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import Browser, executable
+from browser import Browser
 
 from livn_gym.serve import messages
 from livn_gym.serve.server import LiveServer
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(executable() is None, reason="no Chromium on this machine (LIVN_GYM_CHROMIUM names one)"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.needs("chromium")]
 
 MAP = "document.querySelector('#map')"
 
