@@ -63,7 +63,7 @@ def check_spec(env, make):
     env.close()
 
 
-@pytest.mark.parametrize("options", CALLS, ids=str)
+@pytest.mark.parametrize("options", CALLS)
 def test_of_single_environments(options):
     check_spec(gym.make("livn/EI2-v0", settle_ms=200.0, **options), gym.make)
 
@@ -78,7 +78,6 @@ def test_of_single_environments(options):
         {"graph_seed": range(2)},
         {"graph_seed": "per_env"},
     ],
-    ids=str,
 )
 def test_of_vectors(options):
     check_spec(gym.make_vec("livn/EI1-v0", num_envs=2, settle_ms=200.0, **options), gym.make_vec)
