@@ -13,7 +13,9 @@ import numpy as np
 
 from livn_gym.errors import BackendUnavailable, InvalidInput
 from livn_gym.parameters import tuned
+from livn_gym.reading import damage
 from livn_gym.tuning.bench import Bench, Cultures, Values, graph
+from livn_gym.tuning.journal import open_journal
 from livn_gym.tuning.protocol import Protocol
 from livn_gym.tuning.targets import Targets
 
@@ -159,10 +161,11 @@ def open_study(
 
     Raises:
         InvalidInput: The file's folder does not exist, or the study is another system's or of other targets.
+        CorruptData: The file is damaged, or no study; a cut last line alone is dropped.
+        StorageError: The file cannot be read, written or locked.
     """
     import optuna
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
     path = Path(path)
     if not path.parent.is_dir():
@@ -173,17 +176,18 @@ def open_study(
         sampler = optuna.samplers.TPESampler(
             seed=seed, multivariate=True, constant_liar=True, n_startup_trials=FIRST_TRIALS
         )
-    storage = JournalStorage(JournalFileBackend(str(path)))
     first = comm is None or comm.Get_rank() == 0
     if not first:
         comm.Barrier()
-    study = optuna.create_study(
-        study_name="livn_gym",
-        storage=storage,
-        sampler=sampler,
-        directions=["minimize"] * len(targets.groups),
-        load_if_exists=True,
-    )
+    journal = open_journal(path)
+    with damage(path, "is no study"):
+        study = optuna.create_study(
+            study_name="livn_gym",
+            storage=JournalStorage(journal),
+            sampler=sampler,
+            directions=["minimize"] * len(targets.groups),
+            load_if_exists=True,
+        )
     about = {"system": system, "groups": targets.groups, "search": {k: list(v) for k, v in targets.search.items()}}
     if first:
         known = {key: study.user_attrs[key] for key in about if key in study.user_attrs}

@@ -1,0 +1,110 @@
+"""The journal file of a tuning study: a line for every change, which several processes may add to at once."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from livn_gym.errors import CorruptData, StorageError
+from livn_gym.reading import regular_file
+
+if TYPE_CHECKING:
+    from optuna.storages.journal import JournalFileBackend
+
+_log = logging.getLogger(__name__)
+
+
+def open_journal(path: Path) -> JournalFileBackend:
+    """Optuna's journal in a file, new or as it was left.
+
+    A last line that was cut, as by a full disk or a power failure, is dropped with a message: what it held is lost,
+    the study is not. Writers take turns by a lock of the file itself, which the system frees when a process is killed.
+
+    Raises:
+        InvalidInput: The path is a folder, a pipe or a device.
+        StorageError: The file cannot be read or written, or its file system has no locks.
+        CorruptData: A line before the last is damaged.
+    """
+    from optuna.storages.journal import JournalFileBackend
+
+    try:
+        with open(path, "xb"):
+            pass
+    except FileExistsError:
+        regular_file(path)  # before it is opened: opening a pipe waits for its other end
+    except OSError as error:
+        raise StorageError(f"The study {path} cannot be written: {error.strerror}.") from error
+    lock = _Lock(path)
+    with lock.held():
+        _repair(path)
+    return JournalFileBackend(str(path), lock_obj=lock)  # type: ignore[arg-type]
+
+
+class _Lock:
+    """The lock of a file, as Optuna takes one; it ends with its process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> bool:
+        """Wait for the lock."""
+        descriptor = -1
+        try:
+            descriptor = os.open(self._path, os.O_RDWR)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            if descriptor >= 0:
+                os.close(descriptor)
+            unlockable = error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+            remedy = "its file system has no locks; keep it on another" if unlockable else error.strerror
+            raise StorageError(f"The study {self._path} cannot be locked: {remedy}.") from error
+        except BaseException:  # Ctrl-C while it waits
+            if descriptor >= 0:
+                os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        return True
+
+    def release(self) -> None:
+        """Give the lock to the next process."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock."""
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
+
+def _repair(path: Path) -> None:
+    """Drop a cut last line; raise if any other line is none of a journal."""
+    with path.open("r+b") as file:
+        kept = 0
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                _log.warning("livn_gym: the last line of %s was cut; it is dropped", path)
+                break
+            try:
+                entry = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise CorruptData(f"The study {path} is damaged in line {number}: {error}.") from error
+            if not isinstance(entry, dict) or "op_code" not in entry:
+                raise CorruptData(f"The study {path} is damaged in line {number}, or is no study.")
+            kept += len(line)
+        if kept < path.stat().st_size:
+            file.truncate(kept)
+            file.flush()
+            os.fsync(file.fileno())
