@@ -71,18 +71,25 @@ def _guarded(function: Callable, only_finite: bool) -> Callable:
             plan = _plan(function, only_finite)
         positional, rest, by_name = plan
         changed: list[Any] | None = None
-        for k, value in enumerate(args):
-            slot = positional[k] if k < len(positional) else rest
-            if slot is None or slot[1] is None:
-                continue
-            result = slot[1](slot[0], value)
-            if result is not value:
-                changed = changed or list(args)
-                changed[k] = result
-        for name, value in kwargs.items():
-            check = by_name.get(name)
-            if check is not None:
-                kwargs[name] = check(_WITH_UNIT.get(name, name), value)
+        try:
+            for k, value in enumerate(args):
+                slot = positional[k] if k < len(positional) else rest
+                if slot is None or slot[1] is None:
+                    continue
+                result = slot[1](slot[0], value)
+                if result is not value:
+                    changed = changed or list(args)
+                    changed[k] = result
+            for name, value in kwargs.items():
+                check = by_name.get(name)
+                if check is not None:
+                    kwargs[name] = check(_WITH_UNIT.get(name, name), value)
+        except LivnError as error:
+            # An Env whose culture ranks share tells the others, which would wait for this one.
+            tell = getattr(args[0], "_tell_refused", None) if args else None
+            if tell is not None:
+                tell(function.__name__, error)
+            raise
         return function(*(args if changed is None else changed), **kwargs)
 
     return guarded

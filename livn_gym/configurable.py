@@ -16,7 +16,7 @@ from livn_gym.checks import checked
 from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown_name
 from livn_gym.models import Model
 from livn_gym.parameters import ParameterSet, tuned
-from livn_gym.plasticity import Plasticity, Rule
+from livn_gym.plasticity import Plasticity, Rule, rescaled
 from livn_gym.recording import RecordingRequest
 from livn_gym.system import System
 from livn_gym.units import whole_steps
@@ -134,8 +134,11 @@ class Configurable:
     def normalize_weights(self, projection: str | None = None) -> Self:
         """Rescale every cell's plastic synapses so that their sum is what the weight parameter alone would give.
 
-        Synaptic scaling (Turrigiano, Cell 135:422, 2008). Cells whose sum is 0 stay as they are. While plasticity is
-        disabled, what was learnt before is rescaled; where nothing was learnt, nothing changes.
+        Synaptic scaling (Turrigiano, Cell 135:422, 2008). Every weight ends within the rule's bounds, 0 and ``w_max``
+        times the parameter: synapses that would leave them stay at the bound and the cell's others are raised
+        instead. So the sum is reached wherever the bounds allow it, else all synapses of the cell that are not 0 end
+        at the bound. Synapses at 0, and cells whose sum is 0, stay as they are. While plasticity is disabled, what was
+        learnt before is rescaled without bounds; where nothing was learnt, nothing changes.
 
         Args:
             projection: Only one projection's or weight key's; default all with a rule, or all while disabled.
@@ -157,13 +160,13 @@ class Configurable:
                 for receptor, key in zip(p.receptors, p.weight_names, strict=True):
                     if key not in chosen:
                         continue
-                    first = p.scale * (self.model.synapse(self.system, p, receptor)[1] * self._parameters.weights[key])
+                    unit = self.model.synapse(self.system, p, receptor)[1] * self._parameters.weights[key]
+                    first = p.scale * unit
                     if np.allclose(weights[key], first, rtol=1e-12, atol=0.0):
                         continue  # as it was; its synapses need not be told apart
-                    total = np.bincount(p.post_gid, weights[key], minlength=cells)
-                    aim = np.bincount(p.post_gid, first, minlength=cells)
-                    factor = np.where(total > 0.0, aim / np.where(total > 0.0, total, 1.0), 1.0)
-                    changed.setdefault(b, {})[key] = weights[key] * factor[p.post_gid]
+                    rule = None if plasticity is None else plasticity.rules[key]
+                    bound = np.inf if rule is None else rule.numbers().w_max * unit
+                    changed.setdefault(b, {})[key] = rescaled(weights[key], first, p.post_gid, cells, bound)
         if changed:
             backend.set_weights(changed)
         return self

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from livn_gym import backends
+from livn_gym import backends, memory
 from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Snapshots
 from livn_gym.backends.ranks import Ranks
 from livn_gym.checks import checked
@@ -20,7 +20,7 @@ from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding
 from livn_gym.decoding.gather import merge
 from livn_gym.encoding import Encoding
-from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel
+from livn_gym.errors import ClosedError, InvalidInput, LivnError, UnsupportedModel
 from livn_gym.io import IO, MEA
 from livn_gym.models import Geometry, Model, ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream, checked_seed, checked_seeds
@@ -88,6 +88,8 @@ class Env(Configurable):
             self.model = model if model is not None else ReducedCalciumSomaDendrite()
             self.io = (io if io is not None else MEA()).bind(self.system)
             self.num_cultures = whole_number("num_cultures", num_cultures)
+            # A cell has some 25 variables of 8 bytes, in the simulator and once more in a snapshot.
+            memory.require(f"{num_cultures} cultures", self.num_cultures * self.system.num_neurons * 400)
             chosen = backends.setting(profile, dt, scheme, precision)
             self.dt = chosen.dt_ms
             self.scheme: Scheme = chosen.scheme
@@ -222,11 +224,22 @@ class Env(Configurable):
                 every_ms = request.weight_steps * self.dt
                 raise InvalidInput(f"duration must be a multiple of {every_ms:g} ms, at which weights are recorded.")
             request = replace(request, weights=tuple(plasticity.rules))
+        self._check_memory(steps, len(chosen), request)
         parts = backend.run(steps, stimuli, request, None if len(chosen) == self.num_cultures else chosen)
         t0_ms = self._steps[chosen[0]] * self.dt
         for b in chosen:
             self._steps[b] += steps
         return Recording.batch(parts, t0_ms)
+
+    def _check_memory(self, steps: int, cultures: int, request: RecordingRequest) -> None:
+        """Refuse a run whose traces the machine cannot hold, before any culture has changed."""
+        rows = sum(n * len(gids) for n, gids in ((1, request.voltage), (2, request.current)) if gids is not None)
+        values = rows * (steps // request.sample_steps)
+        if request.weights:
+            synapses = sum(len(p) * len(set(p.weight_names) & set(request.weights)) for p in self.system.projections)
+            values += synapses * (steps // request.weight_steps)
+        copies = 1 if cultures == 1 else 2  # of single cultures, and of the batch
+        memory.require(f"What a run of {steps * self.dt:g} ms records", 8 * copies * cultures * values)
 
     def __call__(self, decoding: Decoding, inputs: Any = None, encoding: Encoding | None = None) -> Any:
         """Encode ``inputs``, run for the decoding's duration, decode.
@@ -237,7 +250,7 @@ class Env(Configurable):
             stimulus = inputs if encoding is None else encoding(self, decoding.duration, inputs)
         recording = self.run(decoding.duration, stimulus)
         with self._together("decoding"):
-            return decoding(self, *recording) if self.num_cultures == 1 else decoding.batch(self, recording)
+            return decoding.single(self, recording) if self.num_cultures == 1 else decoding.batch(self, recording)
 
     def clear(self, seed: int | Sequence[int | None] | None = None, cultures: Sequence[int] | None = None) -> Self:
         """Put cultures back to time 0 with the same configuration and recordings.
@@ -350,6 +363,13 @@ class Env(Configurable):
     def _together(self, purpose: str) -> AbstractContextManager[None]:
         """What all ranks that share the cultures do, and what fails on all when it fails on one."""
         return nullcontext() if self._ranks is None else self._ranks.together(purpose)
+
+    def _tell_refused(self, method: str, error: LivnError) -> None:
+        """Raise, on all ranks that share the cultures, what this one's arguments were refused for."""
+        purpose = {"run": "run", "clear": "clear", "__call__": "encoding"}.get(method)
+        if purpose is not None and getattr(self, "_ranks", None) is not None:
+            with self._together(purpose):
+                raise error
 
     def _stream(self, culture: int) -> NoiseStream:
         return NoiseStream(self.seeds[culture], self.trials[culture])

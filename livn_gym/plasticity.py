@@ -14,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.units import finite
@@ -185,3 +188,32 @@ class Plasticity:
                 raise unknown_name("projection or weight", name, [*projections, *weight_names])
             rules[projections.get(name, name)] = rule
         return cls(rules, finite("dendritic_delay_ms", dendritic_delay_ms, above=0.0))
+
+
+def rescaled(
+    weights: NDArray[np.float64], first: NDArray[np.float64], post: NDArray[np.int64], cells: int, bound: float
+) -> NDArray[np.float64]:
+    """Weights scaled by one factor per cell, so that its sum is that of ``first`` as far as a bound allows.
+
+    Args:
+        weights: Weight of every synapse, ``[E]``, at least 0.
+        first: Weights that give the sums, ``[E]``.
+        post: Postsynaptic cell of every synapse, ``[E]``.
+        cells: N.
+        bound: Greatest weight; infinity for none.
+    """
+    aim = np.bincount(post, first, minlength=cells)
+    result = np.minimum(weights, bound)
+    free = weights > 0.0
+    while True:
+        total = np.bincount(post[free], weights[free], minlength=cells)
+        at_bound = np.bincount(post, (weights > 0.0) & ~free, minlength=cells)
+        rest = aim - at_bound * bound if at_bound.any() else aim
+        factor = np.where(total > 0.0, rest / np.where(total > 0.0, total, 1.0), 1.0)
+        scaled = weights * factor[post]
+        over = free & (scaled > bound)
+        result[free] = scaled[free]
+        if not over.any():
+            return result
+        result[over] = bound
+        free &= ~over  # what they cannot take goes to the cell's other synapses

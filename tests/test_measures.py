@@ -296,8 +296,16 @@ def test_weak_correlation_is_none():
 @pytest.mark.parametrize("counts", [np.zeros(500), np.full(500, 3), np.array([1, 0])])
 def test_activity_that_does_not_vary_has_no_branching_ratio(counts):
     found = measures.branching(counts, 4.0)
-    assert found.verdict == "no temporal correlation"
+    assert found.verdict == ("no temporal correlation" if np.sum(counts) >= 200 else "too few spikes")
     assert np.isnan(found.r_1)
+
+
+def test_a_single_burst_of_few_spikes_has_no_verdict():
+    counts = np.zeros(250)
+    counts[100:104] = 4  # 16 spikes in a second, all in one burst
+    found = measures.branching(counts, 4.0)
+    assert found.verdict == "too few spikes"
+    assert np.isnan([found.ratio, found.timescale_ms, found.amplitude, found.r_1]).all()
 
 
 def test_branching_is_the_same_every_time():

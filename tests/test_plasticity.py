@@ -10,7 +10,7 @@ from cultures import equal, system
 from livn_gym import make
 from livn_gym.env import Env
 from livn_gym.errors import ClosedError, InvalidInput, UnknownName
-from livn_gym.plasticity import STDP, InhibitorySTDP
+from livn_gym.plasticity import STDP, InhibitorySTDP, rescaled
 from livn_gym.stimulus import Stimulus
 
 BACKENDS = ["native", "neuron"]
@@ -240,6 +240,42 @@ def test_normalizing_keeps_every_cells_sum(backend):
     with pytest.raises(UnknownName, match=AMPA):
         env.normalize_weights("INH_EXC")
     env.close()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_normalizing_respects_the_bounds_of_the_rule(backend):
+    # Only cell 1 fires before cell 3, so that its synapse alone keeps its weight and would have to carry the sum.
+    culture = system(4, 0, [(0, 3, 1.0), (1, 3, 1.0), (2, 3, 1.0)])
+    rule = STDP(A_plus=0.0, A_minus=0.9, tau_minus=200.0, w_max=2.0)
+    with Env(culture, backend=backend).init().set_weights({AMPA: 0.2}).enable_plasticity(rule) as env:
+        drive = np.zeros((4000, 4))
+        drive[500:520, 3] = drive[600:620, 0] = drive[600:620, 2] = 0.4  # post before pre: weakened
+        env.run(400.0, Stimulus(drive, 0.1))
+        assert env.get_weights(AMPA)[AMPA][1] == pytest.approx(0.2) and env.get_weights(AMPA)[AMPA][0] < 0.05
+        after = env.normalize_weights().get_weights(AMPA)[AMPA]
+        bound = rule.w_max * 0.2
+        assert (after >= 0.0).all() and (after <= bound * (1 + 1e-12)).all()
+        assert after[1] == pytest.approx(bound)  # without the bound it would be above
+        assert after.sum() == pytest.approx(min(0.6, bound * np.count_nonzero(after)))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rescaling_reaches_the_sum_wherever_the_bound_allows_it(seed):
+    rng = np.random.default_rng(seed)
+    post = rng.integers(0, 5, 60)
+    weights, first = rng.exponential(1.0, 60) * rng.integers(0, 2, 60), rng.exponential(1.0, 60)
+    for bound in (0.5, 1.5, 4.0, np.inf):
+        after = rescaled(weights, first, post, 5, bound)
+        for cell in range(5):
+            own = (post == cell) & (weights > 0.0)
+            most = bound * np.count_nonzero(own) if own.any() else 0.0
+            assert after[post == cell].sum() == pytest.approx(min(first[post == cell].sum(), most))
+        assert (after <= bound).all() and (after[weights == 0.0] == 0.0).all()
+        # one factor for all synapses that are not at the bound
+        for cell in range(5):
+            free = (post == cell) & (weights > 0.0) & (after < bound)
+            ratio = after[free] / weights[free]
+            assert np.allclose(ratio, ratio[:1])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.ranks import Ranks
-from livn_gym.errors import unknown_name
+from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.models import Depression, Model, Noise
 from livn_gym.numerics import NoiseStream
 from livn_gym.plasticity import Plasticity
@@ -41,6 +41,10 @@ PROFILES = {
 """``exact`` is NEURON's default. ``fast`` makes a smaller mean error in interspike intervals, in half as many steps."""
 
 
+MIN_DT_MS, MAX_DT_MS = 1e-4, 1.0
+"""Shortest and longest time step: rounding shows below, and a spike's upstroke takes less than a step above."""
+
+
 def setting(profile: str, dt_ms: float | None, scheme: str | None, precision: str | None) -> Profile:
     """A profile with some of its numbers replaced.
 
@@ -58,7 +62,10 @@ def setting(profile: str, dt_ms: float | None, scheme: str | None, precision: st
     values = {"dt_ms": dt_ms, "scheme": scheme, "precision": precision}
     given_values: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
     result = replace(PROFILES[profile], **given_values)
-    return replace(result, dt_ms=finite("dt (ms)", result.dt_ms, above=0.0))
+    dt = finite("dt (ms)", result.dt_ms, above=0.0)
+    if not MIN_DT_MS <= dt <= MAX_DT_MS:
+        raise InvalidInput(f"dt (ms) must be from {MIN_DT_MS:g} to {MAX_DT_MS:g}, got {dt:g}.")
+    return replace(result, dt_ms=dt)
 
 
 @dataclass(frozen=True)

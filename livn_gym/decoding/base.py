@@ -56,7 +56,19 @@ class Decoding(ABC):
             InvalidInput: The recording is not as long as the decoding's duration.
         """
         self.check_duration(recording)
-        return [self(env, *recording[b]) for b in range(recording.num_cultures)]
+        return [self.single(env, recording[b]) for b in range(recording.num_cultures)]
+
+    def single(self, env: Env, recording: Recording) -> Any:
+        """Decode the recording of one culture: what ``Env.__call__`` does.
+
+        By default the six arrays, which hold the membrane current of one compartment; a decoding that needs both
+        takes them from here.
+
+        Raises:
+            InvalidInput: The recording is not as long as the decoding's duration.
+        """
+        self.check_duration(recording)
+        return self(env, *recording)
 
     def observation_space(self, env: Env) -> spaces.Space:
         """The space of one culture's result.

@@ -55,6 +55,12 @@ class Slice(Decoding):
         part = as_recording(env, self.duration, it, t, iv, v, im, mp).slice(self.start, self.stop)
         return part if self.decoding is None else self.decoding(env, *part)
 
+    def single(self, env: Env, recording: Recording) -> Any:
+        """One culture's part, with the currents of both compartments, decoded."""
+        self.check_duration(recording)
+        part = recording.slice(self.start, self.stop)
+        return part if self.decoding is None else self.decoding.single(env, part)
+
     def batch(self, env: Env, recording: Recording) -> Any:
         """Every culture's part, decoded as the inner decoding decodes a batch."""
         self.check_duration(recording)
@@ -95,15 +101,21 @@ class Pipe(Decoding):
         mp: NDArray | None = None,
     ) -> Any:
         """One culture's result of the last stage."""
-        result = self.first(env, it, t, iv, v, im, mp)
+        return self._further(env, self.first(env, it, t, iv, v, im, mp))
+
+    def single(self, env: Env, recording: Recording) -> Any:
+        """One culture's result of the last stage; stages that decode a recording get it whole."""
+        self.check_duration(recording)
+        return self._further(env, self.first.single(env, recording))
+
+    def _further(self, env: Env, result: Any) -> Any:
         for stage in self.further:
             if result is None:
                 return None
             if not isinstance(stage, Decoding):
                 result = stage(result)
             elif isinstance(result, Recording):
-                stage.check_duration(result)
-                result = stage(env, *result)
+                result = stage.single(env, result)
             else:
                 raise InvalidInput(f"{type(stage).__name__} decodes a recording, the stage before it gave {result!r}.")
         return result
@@ -142,6 +154,10 @@ class Combine(Decoding):
     ) -> dict[str, Any]:
         """One culture's results."""
         return {name: decoding(env, it, t, iv, v, im, mp) for name, decoding in self.decodings.items()}
+
+    def single(self, env: Env, recording: Recording) -> dict[str, Any]:
+        """One culture's results, each decoding's of the whole recording."""
+        return {name: decoding.single(env, recording) for name, decoding in self.decodings.items()}
 
     def batch(self, env: Env, recording: Recording) -> dict[str, Any]:
         """Every culture's results: by name, what each decoding gives for a batch."""

@@ -61,6 +61,12 @@ class GatherAndMerge(Decoding):
         whole = self._gather(env, as_recording(env, self.duration, it, t, iv, v, im, mp))
         return whole if whole is None or self.decoding is None else self.decoding(env, *whole)
 
+    def single(self, env: Env, recording: Recording) -> Any:
+        """One culture's merged result with the currents of both compartments; None on ranks other than the root."""
+        self.check_duration(recording)
+        whole = self._gather(env, recording)
+        return whole if whole is None or self.decoding is None else self.decoding.single(env, whole)
+
     def batch(self, env: Env, recording: Recording) -> Any:
         """Every culture's merged result, decoded as a batch; None on ranks other than the root."""
         self.check_duration(recording)

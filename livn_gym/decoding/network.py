@@ -96,7 +96,8 @@ class Synchrony(SpikeDecoding):
 
     The mean over pairs of cells of the correlation of their spike counts, and chi (Golomb), on counts in
     bins, over cells whose count varies; see ``measures.count_synchrony``. Independent cells have a correlation of 0
-    and a chi of about 1 / sqrt(cells), identical ones 1 and 1. NaN where fewer than two (chi: one) fire.
+    and a chi of about 1 / sqrt(cells), identical ones 1 and 1. NaN where fewer than two (chi: one) fire, and for
+    fewer than 10 spikes: one coincidence of two lone spikes would be a correlation of 1.
 
     Args:
         duration: Length of the run, ms; a whole number of bins.
@@ -110,6 +111,8 @@ class Synchrony(SpikeDecoding):
 
     def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, float]:
         """One culture's correlation and chi; see the class."""
+        if len(t) < measures.FEW_SPIKES:
+            return {"correlation": float("nan"), "chi": float("nan")}
         correlation, chi = measures.count_synchrony(gid, t, self.duration, self.bin_ms)
         return {"correlation": correlation, "chi": chi}
 
@@ -119,7 +122,8 @@ class AvalancheAnalysis(SpikeDecoding):
     """Avalanches and the branching ratio of the culture's pooled activity.
 
     The result is a dict: ``branching_ratio`` by multistep regression, a number only where ``verdict`` is
-    ``"temporal correlation"``, else NaN and ``"no temporal correlation"`` (a Poisson train's);
+    ``"temporal correlation"``, else NaN and ``"no temporal correlation"`` (a Poisson train's) or ``"too few spikes"``
+    (fewer than ``measures.criticality.MIN_SPIKES``, 200);
     ``timescale_ms``, ``amplitude``, ``r_1`` and ``r_1_chance``, on which the verdict rests;
     ``naive_branching_ratio``, the simple ratio of successive bins, near 1 for a Poisson train too; ``sizes``
     (spikes) and ``durations_ms`` of the avalanches, ``[K]``. Without spikes the ratios are NaN and there are

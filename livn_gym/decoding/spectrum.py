@@ -13,6 +13,7 @@ from livn_gym import measures
 from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding, SpikeDecoding, as_recording
 from livn_gym.errors import InvalidInput, NotRecorded
+from livn_gym.measures.criticality import MIN_SPIKES
 from livn_gym.recording import Recording
 from livn_gym.units import finite
 
@@ -37,7 +38,8 @@ class SpectralSlope(SpikeDecoding):
     """Exponent of the 1/f spectrum of the culture's spike count; a float.
 
     Spikes in bins of 5 ms, Welch's method with segments of 2 s, least squares on log power over log frequency
-    from 1 to 50 Hz. 0 for a Poisson train, NaN without spikes.
+    from 1 to 50 Hz. 0 for a Poisson train, NaN for fewer than 200 spikes: the spectrum of a few is that of single
+    events.
 
     Args:
         duration: Length of the run, ms; a whole number of bins, at least 2 s.
@@ -53,6 +55,8 @@ class SpectralSlope(SpikeDecoding):
 
     def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> float:
         """One culture's slope; see the class."""
+        if len(t) < MIN_SPIKES:
+            return float("nan")
         counts = measures.population_counts(t, self.duration, self.bin_ms)
         return measures.spectral_slope(counts, self.bin_ms, segment_ms=self.segment_ms)
 
@@ -61,8 +65,9 @@ class SpectralSlope(SpikeDecoding):
 class LFPBandPower(Decoding):
     """Power of every electrode's potential in frequency bands, mV2: float32 ``[C, K]`` or ``[B, C, K]``.
 
-    Needs the membrane current of both compartments, which ``batch`` takes from the recording. A call with six
-    arrays knows one and takes the other as its opposite: exact unless a current was injected into cells.
+    Needs the membrane current of both compartments, which ``single``, ``batch`` and so an Env take from the
+    recording. A call with six arrays knows one and takes the other as its opposite: exact unless a current was
+    injected into cells.
     Power is the integral of Welch's density over the band, so that a sine of amplitude a has a**2 / 2.
 
     Args:
@@ -104,6 +109,10 @@ class LFPBandPower(Decoding):
             InvalidInput: Samples are too far apart for the highest band.
         """
         return self.batch(env, as_recording(env, self.duration, None, None, im=im, mp=mp))[0]
+
+    def single(self, env: Env, recording: Recording) -> NDArray[np.float32]:
+        """One culture's powers, mV2 ``[C, K]``, from the currents of both compartments."""
+        return self.batch(env, recording)[0]
 
     def batch(self, env: Env, recording: Recording) -> NDArray[np.float32]:
         """Every culture's powers, mV2 ``[B, C, K]``.

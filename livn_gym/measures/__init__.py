@@ -1,7 +1,7 @@
 """Measures of spike trains and signals: plain functions of arrays, without an environment."""
 
 from livn_gym.measures.bursts import NetworkBursts, more_than_chance, network_bursts
-from livn_gym.measures.counts import bin_index, cell_counts, num_bins, population_counts
+from livn_gym.measures.counts import FEW_SPIKES, bin_index, cell_counts, num_bins, population_counts
 from livn_gym.measures.criticality import (
     Branching,
     avalanches,
@@ -15,6 +15,7 @@ from livn_gym.measures.synchrony import count_synchrony
 from livn_gym.measures.variability import cell_fano_factors, intervals, isi_cv, population_fano_factor
 
 __all__ = [
+    "FEW_SPIKES",
     "Branching",
     "NetworkBursts",
     "avalanches",

@@ -9,6 +9,9 @@ from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite
 
+FEW_SPIKES = 10
+"""Fewer spikes than this have no ratio worth a number: as a count, 10 have a standard error of a third."""
+
 _EDGE = 1e-9
 """Spike times are multiples of a time step up to rounding; a spike this close below an edge lies on it."""
 

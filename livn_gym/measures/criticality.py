@@ -23,10 +23,15 @@ from numpy.typing import NDArray
 from livn_gym.checks import checked
 from livn_gym.errors import BackendUnavailable
 
-Verdict = Literal["temporal correlation", "no temporal correlation"]
+Verdict = Literal["temporal correlation", "no temporal correlation", "too few spikes"]
 
 CHANCE_QUANTILE = 0.99
 """A regression slope of successive bins counts only above this quantile of the shuffled activity's slopes."""
+
+MIN_SPIKES = 200
+"""Fewest spikes of a verdict. r_1 rests on pairs of spikes in neighbouring bins. Among fewer spikes a single burst
+makes most of the pairs; since shuffled bins have no burst, any one burst would pass for a correlation. 200 spikes have
+a standard error of 7 % as a count."""
 
 MIN_AMPLITUDE = 0.05
 """A fit counts only where the exponential's amplitude is larger."""
@@ -37,7 +42,8 @@ class Branching:
     """Result of the multistep regression.
 
     Attributes:
-        verdict: Whether the activity has a temporal correlation that a branching ratio could explain.
+        verdict: Whether the activity has a temporal correlation that a branching ratio could explain; with fewer than
+            ``MIN_SPIKES`` spikes that cannot be said.
         ratio: Branching ratio m per bin; NaN without temporal correlation.
         timescale_ms: Intrinsic timescale, -bin / ln m; NaN without temporal correlation.
         amplitude: Amplitude of the exponential at lag 0; NaN where nothing was fitted or no fit converged.
@@ -101,7 +107,8 @@ def branching(
     """Branching ratio by multistep regression, where there is anything to explain.
 
     The slopes r_k of the count on the count k bins before are fitted by ``A m**k + O``, which subsampling
-    scales but does not bend. The ratio m counts only where r_1 lies above the 99th percentile of shuffled
+    scales but does not bend. The verdict of fewer than ``MIN_SPIKES`` spikes is "too few spikes", with NaN for every
+    number. The ratio m counts only where r_1 lies above the 99th percentile of shuffled
     activity (the same bins in random order) and A exceeds 0.05.
 
     Args:
@@ -117,6 +124,8 @@ def branching(
     require_mrestimator()
     activity = np.asarray(counts, dtype=np.float64)
     nan = float("nan")
+    if activity.sum() < MIN_SPIKES:
+        return Branching("too few spikes", nan, nan, nan, nan, nan)
     if len(activity) < 3 or np.ptp(activity[:-1]) == 0.0 or np.ptp(activity[1:]) == 0.0:
         return Branching("no temporal correlation", nan, nan, nan, nan, nan)
     r_1 = float(regression_slope(activity[:-1], activity[1:]))

@@ -182,13 +182,14 @@ def _response(observation: Observation, b: int) -> dict[str, float]:
         measures.population_counts(r[b].spikes[2], r.duration_ms, BIN_MS)
         for r in (observation.rest, observation.stimulated)
     )
+    enough = rest.sum() + stimulated.sum() >= measures.FEW_SPIKES
     spread = math.sqrt((rest.var() + stimulated.var()) / 2)
     curve = observation.levels[b].mean(axis=1) / n * per_hz
     rest_hz = float(rest.mean()) / n * per_hz
     slope = np.diff(curve) / np.diff(observation.protocol.levels_uA)
     return {
         "stimulated_hz": float(stimulated.mean()) / n * per_hz,
-        "d_prime": float((stimulated.mean() - rest.mean()) / spread) if spread else NAN,
+        "d_prime": float((stimulated.mean() - rest.mean()) / spread) if spread and enough else NAN,
         "suppressed_fano": measures.population_fano_factor(
             observation.stimulated[b].spikes[2], observation.stimulated.duration_ms, 500.0
         ),

@@ -89,7 +89,7 @@ def test_branching_ratio_of_a_culture_of_avalanches(env):
 
 def test_avalanches_without_spikes(env):
     result = AvalancheAnalysis(1000)(env, *EMPTY)
-    assert result["verdict"] == "no temporal correlation"
+    assert result["verdict"] == "too few spikes"
     assert len(result["sizes"]) == len(result["durations_ms"]) == 0
     assert np.isnan([result["branching_ratio"], result["naive_branching_ratio"], result["timescale_ms"]]).all()
 
@@ -118,3 +118,8 @@ def test_spikes_that_were_not_recorded_are_an_error(env, cls):
 def test_arguments_out_of_range_are_errors(cls, options, message):
     with pytest.raises(InvalidInput, match=message):
         cls(1000, **options)
+
+
+def test_two_lone_spikes_have_no_synchrony(env):
+    result = Synchrony(1000)(env, np.array([0, 1]), np.array([5.0, 5.0]))
+    assert np.isnan([result["correlation"], result["chi"]]).all()
