@@ -30,6 +30,9 @@ _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDeco
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 """What ``flock`` says on file systems that have no locks."""
 
+_FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
+"""What the messages of compilers and of the HDF5 library, whose errors are of other types, say of a full disk."""
+
 _STALE_S = 24 * 3600.0
 """Unfinished folders of this age are removed even where no lock can tell whether somebody still works on them."""
 
@@ -53,7 +56,7 @@ def cache_root() -> Path:
             place = platformdirs.user_cache_dir("livn_gym", appauthor=False)
         return Path(place).expanduser().absolute()
     except (RuntimeError, OSError) as error:  # no home folder, or the current one has been removed
-        raise StorageError(f"There is no place for the cache folder {place or ''}: {error}. {_REMEDY}") from error
+        raise StorageError(f"The place of the cache folder is unknown: {error}. {_REMEDY}") from error
 
 
 def cached_folder(entry: str, build: Callable[[Path], None], *, accept: Callable[[Path], bool] | None = None) -> Path:
@@ -81,10 +84,11 @@ def cached_folder(entry: str, build: Callable[[Path], None], *, accept: Callable
         try:
             _clear(folder, exclusive)
             _build(folder, entry, build, accept)
-        except LivnError:
-            raise
-        except OSError as error:
-            raise StorageError(f"The cache folder {folder} could not be written: {error}. {_REMEDY}") from error
+        except Exception as error:
+            full = next((text for text in _FULL if text in str(error)), None)
+            if full is None and (isinstance(error, LivnError) or not isinstance(error, OSError)):
+                raise
+            raise StorageError(f"The cache folder {folder} could not be written: {full or error}. {_REMEDY}") from error
     return folder
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from livn_gym import cache as caching
 from livn_gym.cache import SEAL, cache_root, cached_folder, is_intact
-from livn_gym.errors import CorruptData, StorageError
+from livn_gym.errors import BackendError, CorruptData, StorageError
 
 
 @pytest.fixture(autouse=True)
@@ -190,10 +190,11 @@ def test_another_error_of_a_lock_is_not_passed_over(monkeypatch):
         cached_folder("a", fill)
 
 
-def test_a_full_disk_is_a_clear_error_and_leaves_nothing(cache):
+@pytest.mark.parametrize("kind", [OSError, RuntimeError, BackendError])  # of writing, of HDF5, of a compiler
+def test_a_full_disk_is_a_clear_error_and_leaves_nothing(cache, kind):
     def full(folder):
         fill(folder)
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise kind(f"file write failed: {os.strerror(errno.ENOSPC)}")
 
     with pytest.raises(StorageError, match="No space left.*LIVN_GYM_CACHE"):
         cached_folder("a", full)

@@ -18,7 +18,7 @@ from livn_gym.backends.base import (
     Snapshots,
     setting,
 )
-from livn_gym.errors import unknown_name
+from livn_gym.errors import BackendUnavailable, LivnError, unknown_name
 
 _BACKENDS = {
     "native": "livn_gym.backends.native:NativeBackend",
@@ -36,10 +36,20 @@ def create(name: str | None = None) -> Backend:
 
     Raises:
         UnknownName: There is no backend of that name.
-        BackendUnavailable: Its simulator is not installed.
+        BackendUnavailable: Its simulator is not installed, or cannot be loaded.
     """
-    module, _, cls = _BACKENDS[chosen(name)].partition(":")
-    return getattr(import_module(module), cls)()
+    name = chosen(name)
+    module, _, cls = _BACKENDS[name].partition(":")
+    try:
+        backend = getattr(import_module(module), cls)
+    except LivnError:
+        raise
+    except (ImportError, OSError, ValueError) as error:  # as Numba does for NumPy or NUMBA_ settings that it cannot use
+        raise BackendUnavailable(
+            f"The backend {name!r} cannot be loaded: {type(error).__name__}: {error} Look at the versions that are "
+            "installed (pip check) and at variables such as NUMBA_NUM_THREADS in the environment."
+        ) from error
+    return backend()
 
 
 def chosen(name: str | None = None) -> str:

@@ -99,7 +99,7 @@ def test_source_in_the_cache_is_never_executed(cache):
     assert compiled() == (41.0, 0, folder)
 
 
-@pytest.mark.parametrize("name, value", [("OPT", 0), ("BOUNDSCHECK", 1), ("LOOP_VECTORIZE", 0)])
+@pytest.mark.parametrize("name, value", [("OPT", 1), ("BOUNDSCHECK", 1), ("LOOP_VECTORIZE", 0)])
 def test_code_of_other_settings_of_numba_is_kept_apart(cache, monkeypatch, name, value):
     folder, before = compiled()[2], getattr(machine_code.config, name)
     monkeypatch.setattr(machine_code.config, name, value)
@@ -119,10 +119,23 @@ def test_a_failed_compilation_is_not_taken_for_a_module(cache):
     assert compiled()[:2] == (41.0, 1)
 
 
-def test_without_a_compiler_there_is_a_clear_error(cache, monkeypatch):
-    monkeypatch.setattr(machine_code.config, "DISABLE_JIT", 1)
-    with pytest.raises(BackendUnavailable, match="NUMBA_DISABLE_JIT"):
+@pytest.mark.parametrize(
+    "name, value, why",
+    [
+        ("DISABLE_JIT", 1, "NUMBA_DISABLE_JIT"),
+        ("OPT", 0, "NUMBA_OPT=0"),
+        ("CPU_FEATURES", "+sse2,+unheard-of", "NUMBA_CPU_FEATURES"),
+    ],
+)
+def test_settings_under_which_kernels_crash_or_differ_are_refused(cache, monkeypatch, name, value, why):
+    features = machine_code.llvmlite.binding.get_host_cpu_features() | {"unheard-of": False}
+    monkeypatch.setattr(machine_code.llvmlite.binding, "get_host_cpu_features", lambda: features)
+    monkeypatch.setattr(machine_code.config, name, value)
+    with pytest.raises(BackendUnavailable, match=why):
         program(TEXT, lambda run: run(1.0))
+
+
+def test_a_switched_off_compiler_is_a_clear_error_from_the_start(cache):
     code = "import livn_gym\ntry: livn_gym.make('EI1')\nexcept livn_gym.errors.BackendUnavailable as e: print(e)"
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)

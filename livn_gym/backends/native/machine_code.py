@@ -29,16 +29,28 @@ OPT LOOP_VECTORIZE SLP_VECTORIZE ENABLE_AVX DISABLE_INTEL_SVML BOUNDSCHECK DEBUG
 
 
 def check_compiler(function: Any) -> None:
-    """Raise unless Numba compiles what it is given, such as this function of ours.
+    """Raise unless Numba compiles what it is given, such as this function of ours, to code that runs here as elsewhere.
 
     Raises:
-        BackendUnavailable: NUMBA_DISABLE_JIT is set, or was when livn_gym was imported.
+        BackendUnavailable: NUMBA_DISABLE_JIT is set, or was when livn_gym was imported; NUMBA_OPT is 0, without whose
+            passes the last digits differ; NUMBA_CPU_FEATURES asks for instructions that this processor has not.
     """
     if config.DISABLE_JIT or not hasattr(function, "py_func"):
-        raise BackendUnavailable(
-            "The native engine is compiled by Numba, which NUMBA_DISABLE_JIT (or disable_jit in .numba_config.yaml) "
-            "turns off: unset it and start anew, or take backend='neuron'."
-        )
+        raise _unavailable("NUMBA_DISABLE_JIT", "Numba's compiler is turned off")
+    if config.OPT == 0:
+        raise _unavailable("NUMBA_OPT=0", "Kernels that are not optimised have other last digits")
+    host = llvmlite.binding.get_host_cpu_features()
+    asked = [sign[1:] for sign in (config.CPU_FEATURES or "").split(",") if sign.startswith("+")]
+    missing = [name for name in asked if host.get(name) is False]
+    if missing:
+        raise _unavailable("NUMBA_CPU_FEATURES", f"This processor lacks {', '.join(missing)}")
+
+
+def _unavailable(setting: str, why: str) -> BackendUnavailable:
+    return BackendUnavailable(
+        f"{why} ({setting}, from the environment or .numba_config.yaml), so the native engine is not available: unset "
+        "it and start anew, or use backend='neuron'."
+    )
 
 
 def target() -> tuple[Any, ...]:

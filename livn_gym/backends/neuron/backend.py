@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Learning, Parameters
 from livn_gym.backends.neuron.compile import mechanism_library
+from livn_gym.backends.neuron.library import temporary_file
 from livn_gym.backends.neuron.mechanisms import sources
 from livn_gym.backends.neuron.worker import receive, send
 from livn_gym.errors import BackendError
@@ -112,7 +112,7 @@ class _Worker:
     def __init__(self) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(_MPI_VARIABLES)}
         environment["NEURON_MODULE_OPTIONS"] = "-nogui"
-        self._log = tempfile.TemporaryFile()
+        self._log = temporary_file()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "livn_gym.backends.neuron.worker"],
             stdin=subprocess.PIPE,

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
+from livn_gym.backends.neuron.library import compile_safely
 from livn_gym.cache import cached_folder
 from livn_gym.errors import BackendError, BackendUnavailable
 
@@ -46,7 +47,11 @@ def mechanism_library(generated: Mapping[str, str] | None = None) -> Path:
     }
     sources |= generated or {}
     digest = hashlib.sha256(repr((sources, neuron_version, sys.version_info[:2], platform.machine())).encode())
-    folder = cached_folder(f"mechanisms/{digest.hexdigest()[:16]}", lambda part: compile_mechanisms(sources, part))
+
+    def build(part: Path) -> None:
+        compile_safely(lambda place: compile_mechanisms(sources, place), part)
+
+    folder = cached_folder(f"mechanisms/{digest.hexdigest()[:16]}", build)
     library = _library(folder)
     assert library is not None, "an intact folder holds what compile_mechanisms checked"
     return library

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec, Parameters
+from livn_gym.backends.neuron.library import loadable
 from livn_gym.backends.neuron.mechanisms import compartments
 from livn_gym.backends.neuron.nmodl import POINTERS
 from livn_gym.backends.neuron.synapses import Synapses
@@ -42,8 +43,9 @@ class Culture:
         from neuron import h
 
         self.h = h
-        if not hasattr(h, "DualExponential") and not h.nrn_load_dll(str(library)):
-            raise BackendError(f"NEURON could not load the mechanisms in {library}.")
+        with loadable(library) as path:
+            if not hasattr(h, "DualExponential") and not h.nrn_load_dll(path):
+                raise BackendError(f"NEURON could not load the mechanisms in {library}.")
         self.spec = spec
         self.pc = h.ParallelContext()
         h.dt = spec.dt_ms
