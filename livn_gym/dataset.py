@@ -17,8 +17,9 @@ from livn_gym.atomic import replacing
 from livn_gym.decoding import ChannelRates
 from livn_gym.encoding import PulseAmplitude
 from livn_gym.env import Env
-from livn_gym.errors import BackendUnavailable, InvalidInput
+from livn_gym.errors import BackendUnavailable, CorruptData, InvalidInput, LivnError
 from livn_gym.numerics import checked_seed
+from livn_gym.reading import read_json
 from livn_gym.recording import Recording
 from livn_gym.units import finite, whole_number, whole_steps
 
@@ -130,22 +131,25 @@ def sample(
 
     Raises:
         InvalidInput: The folder holds something else, or the plan does not fit the system.
+        CorruptData: The folder's description is damaged.
+        StorageError: The folder cannot be read or written.
         BackendUnavailable: There is no pyarrow; the message names the extra.
     """
     if find_spec("pyarrow") is None:
         raise BackendUnavailable("Datasets need pyarrow: pip install 'livn_gym[formats]'")
     folder = Path(folder)
     rank, ranks = (0, 1) if comm is None else (comm.Get_rank(), comm.Get_size())
-    error, manifest = "", _manifest(system, plan)
+    error: LivnError | None = None
+    manifest = _manifest(system, plan)
     if rank == 0:
         try:
             _prepare(folder, manifest)
-        except InvalidInput as problem:
-            error = str(problem)
+        except LivnError as problem:
+            error = problem
     if comm is not None:
         error = comm.bcast(error)
-    if error:
-        raise InvalidInput(error)
+    if error is not None:
+        raise error
     shards = plan.shards()
     missing = [(name, samples) for name, samples in shards if not (folder / "data" / name).exists()]
     if comm is not None:
@@ -183,7 +187,9 @@ def _prepare(folder: Path, manifest: dict[str, Any]) -> None:
     """Write the manifest, or find the same one there."""
     path = folder / MANIFEST
     if path.exists():
-        found = json.loads(path.read_text())
+        found = read_json(path, "is no description of a dataset")
+        if not isinstance(found, dict):
+            raise CorruptData(f"{path} is no description of a dataset: it holds a {type(found).__name__}.")
         differing = sorted(key for key in manifest if found.get(key) != manifest[key])
         if differing:
             raise InvalidInput(f"{folder} holds another dataset (other {', '.join(differing)}): take another folder.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
@@ -12,9 +11,10 @@ from typing import Any
 from livn_gym import config
 from livn_gym.backends.base import Parameters
 from livn_gym.checks import checked
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import CorruptData, InvalidInput, unknown_name
 from livn_gym.models import Depression, Noise
 from livn_gym.plasticity import Plasticity
+from livn_gym.reading import read_toml
 from livn_gym.system import System
 from livn_gym.units import finite
 
@@ -153,11 +153,10 @@ def read_params(path: str | Path) -> dict[str, float]:
     Raises:
         InvalidInput: There is no such file, it is no TOML, or it holds no parameters.
     """
-    path = Path(path)
     try:
-        params = from_table(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, AttributeError) as error:
-        raise InvalidInput(f"{path} cannot be read as a TOML of parameters: {error}.") from error
+        params = from_table(read_toml(path))
+    except (CorruptData, AttributeError) as error:  # written by hand: it has a mistake rather than damage
+        raise InvalidInput(f"{path} cannot be read as a TOML of parameters: {error}") from error
     if not params:
         raise InvalidInput(f"{path} holds no [weights], [noise.<population>] or [depression.<population>].")
     return params

@@ -13,10 +13,10 @@ import os
 import stat
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ MAX_INFLATION = 200
 """How many times larger than the file its content may be, from ``INFLATION_FLOOR_BYTES`` on."""
 
 INFLATION_FLOOR_BYTES = 256 * 2**20
+
+T = TypeVar("T")
 
 _ACCESS = {
     getattr(errno, name)
@@ -89,13 +91,27 @@ def _kind(mode: int) -> str:
     return next((name for test, name in kinds.items() if test(mode)), "a device")
 
 
+def part_of(read: Callable[[Path], T], path: Path) -> T:
+    """What ``read`` makes of a file without which its folder is damaged.
+
+    Raises:
+        CorruptData: There is no such file.
+    """
+    if not os.path.lexists(path):
+        raise CorruptData(f"{path} is missing.")
+    return read(path)
+
+
 @contextmanager
-def damage(path: str | os.PathLike[str], what: str = "is damaged") -> Iterator[None]:
+def damage(
+    path: str | os.PathLike[str], what: str = "is damaged", *, invalid_is_damage: bool = False
+) -> Iterator[None]:
     """Report what a library raises on a file's content as ``CorruptData``, and reasons of the system as such.
 
     Args:
         path: The file.
         what: Said of it, before the library's own message.
+        invalid_is_damage: An ``InvalidInput`` is damage as well, where the block makes objects of the content.
 
     Raises:
         CorruptData: The block raised something that is no ``LivnError``.
@@ -103,7 +119,9 @@ def damage(path: str | os.PathLike[str], what: str = "is damaged") -> Iterator[N
     """
     try:
         yield
-    except LivnError:
+    except LivnError as error:
+        if invalid_is_damage and isinstance(error, InvalidInput):
+            raise CorruptData(f"{path} {what}: {error}") from error
         raise
     except Exception as error:  # libraries raise whatever comes to pass on bytes that they did not expect
         if isinstance(error, OSError) and error.errno in _ACCESS:
@@ -124,14 +142,18 @@ def parse_json(text: str | bytes, path: str | os.PathLike[str], what: str = "is 
         return json.loads(text)
 
 
-def read_json(path: str | os.PathLike[str]) -> Any:
+def read_json(path: str | os.PathLike[str], what: str = "is no JSON") -> Any:
     """The value of a JSON file in UTF-8.
+
+    Args:
+        path: The file.
+        what: Said of a damaged one.
 
     Raises:
         InvalidInput: There is no such file; see ``regular_file``.
         CorruptData: It is no JSON.
     """
-    return parse_json(_text(path, "is no JSON"), path)
+    return parse_json(_text(path, what), path, what)
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -14,8 +12,9 @@ from livn_gym.atomic import replacing
 from livn_gym.checks import checked
 from livn_gym.encoding.base import Encoding
 from livn_gym.encoding.limits import MAX_CHARGE_NC, safe_stimulus
-from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.errors import InvalidInput
 from livn_gym.pulses import Pulses
+from livn_gym.reading import damage, read_npz
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite
 
@@ -108,11 +107,8 @@ def load_stimulus(path: str | Path) -> Stimulus:
         InvalidInput: There is no such file.
         CorruptData: The file is damaged or holds something else.
     """
-    if not Path(path).is_file():
-        raise InvalidInput(f"There is no stimulus file {path}.")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            content = {name: file[name] for name in file.files}
+    content = read_npz(path, "is no stimulus file")
+    with damage(path, "is no stimulus file", invalid_is_damage=True):
         if content["format"] != FORMAT:
             raise ValueError(f"its format is {content['format']}, this version reads {FORMAT}")
         mode, reversal_mV = str(content["mode"]), float(content["reversal_mV"])
@@ -126,5 +122,3 @@ def load_stimulus(path: str | Path) -> Stimulus:
             mode=mode,  # type: ignore[arg-type]
             reversal_mV=reversal_mV,
         )
-    except (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise CorruptData(f"{path} is no stimulus file: {type(error).__name__}: {error}.") from error

@@ -11,8 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.atomic import replacing
 from livn_gym.checks import checked, number_array
-from livn_gym.errors import CorruptData, InvalidInput, shown
+from livn_gym.errors import InvalidInput, shown
 from livn_gym.io.fields import DISK_RADIUS_UM, distances
+from livn_gym.reading import damage, read_json
+from livn_gym.system.system import check_distinct
 from livn_gym.units import finite, whole_number
 
 if TYPE_CHECKING:
@@ -47,8 +49,7 @@ def coordinates(given: ArrayLike) -> NDArray[np.float64]:
         rows = rows[order, 1:]
     if rows.shape[1] == 2:
         rows = np.column_stack([rows, np.zeros(len(rows))])
-    if len(np.unique(rows, axis=0)) != len(rows):
-        raise InvalidInput("Two electrodes lie in the same place.")
+    check_distinct(rows)
     rows.flags.writeable = False
     return rows
 
@@ -106,6 +107,20 @@ def grid(area: ArrayLike, shape: Sequence[int], pitch: float | None = None) -> N
     return np.rint(np.column_stack([np.tile(x, rows), np.repeat(y, columns), z]) * 1e3) / 1e3
 
 
+def has_cell(electrodes_um: NDArray, somata_um: NDArray, radius_um: float) -> NDArray[np.bool_]:
+    """Whether a soma lies within a radius of each electrode, in the plane, ``[C]``."""
+    somata = somata_um[np.argsort(somata_um[:, 0], kind="stable"), :2]
+    x = electrodes_um[:, 0]
+    first = np.searchsorted(somata[:, 0], x - radius_um, side="left")
+    last = np.searchsorted(somata[:, 0], x + radius_um, side="right")
+    square = radius_um * radius_um
+    found = np.zeros(len(electrodes_um), dtype=bool)
+    for c, (place, a, b) in enumerate(zip(electrodes_um[:, :2], first, last, strict=True)):
+        offset = somata[a:b] - place  # of those that are near enough along x
+        found[c] = (np.einsum("ij,ij->i", offset, offset) <= square).any()
+    return found
+
+
 @checked
 def to_probe(electrodes_um: NDArray) -> Probe:
     """A probeinterface probe whose device channels are 0 ... C-1."""
@@ -127,7 +142,11 @@ def to_probe(electrodes_um: NDArray) -> Probe:
 def from_probe(probe: Probe) -> NDArray[np.float64]:
     """Electrode positions, um ``[C, 3]``, ordered by device channel where the probe is wired.
 
-    Contacts whose device channel is -1 are not connected and left out.
+    Contacts whose device channel is -1 are not connected and left out. A probe in mm or m is converted.
+
+    Raises:
+        UnknownName: The probe is in another unit.
+        InvalidInput: Two contacts lie in the same place, or none is connected.
     """
     try:
         contacts, unit, wiring = probe.contact_positions, probe.si_units, probe.device_channel_indices
@@ -158,14 +177,14 @@ def read(path: str | Path) -> NDArray[np.float64]:
         InvalidInput: There is no such file, or it holds another number of probes.
         CorruptData: It is no probeinterface JSON.
     """
-    from probeinterface import read_probeinterface
+    from probeinterface import ProbeGroup
 
-    if not Path(path).is_file():
-        raise InvalidInput(f"There is no file {path}.")
-    try:
-        probes: list[Any] = read_probeinterface(path).probes
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorruptData(f"{path} is no probeinterface JSON: {type(error).__name__}: {error}.") from error
+    what = "is no probeinterface JSON"
+    content = read_json(path, what)
+    with damage(path, what):
+        if content["specification"] != "probeinterface":
+            raise ValueError(f"its specification is {content['specification']!r}")
+        probes: list[Any] = ProbeGroup.from_dict(content).probes
     if len(probes) != 1:
         raise InvalidInput(f"An electrode array is one probe, {path} holds {len(probes)}.")
     return from_probe(probes[0])

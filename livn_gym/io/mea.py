@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, get_args
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.checks import checked, number_array
-from livn_gym.errors import ClosedError, InvalidInput, NotRecorded, unknown_name
+from livn_gym.errors import ClosedError, ElectrodeWarning, InvalidInput, NotRecorded, unknown_name
 from livn_gym.io import layout
 from livn_gym.io.base import IO
 from livn_gym.io.fields import Electrode, distances, source_potential, unit_potential
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 INPUT_RADIUS_UM = 100.0
 LONE_OUTPUT_RADIUS_UM = 50.0
 """How far an electrode without neighbours hears."""
+
+
+def _extent(positions_um: NDArray) -> str:
+    """The range of x and y, for messages."""
+    ranges = zip(positions_um[:, :2].min(axis=0), positions_um[:, :2].max(axis=0), strict=True)
+    return " x ".join(f"{low:g} ... {high:g}" for low, high in ranges)
 
 
 @checked
@@ -113,7 +120,11 @@ class MEA(IO):
         layout.write(self._given("electrode_coordinates"), path)
 
     def bind(self, system: System) -> Self:
-        """A copy with coordinates and radii taken from the system where they were left open."""
+        """A copy with coordinates and radii taken from the system where they were left open.
+
+        Warns with ``ElectrodeWarning`` of electrodes that have no cell within both radii, and if no electrode records
+        any cell.
+        """
         bound = copy.copy(self)
         bound._cached_for, bound._cache = None, {}
         if bound.electrode_coordinates is None:
@@ -123,7 +134,28 @@ class MEA(IO):
         if bound.output_radius is None:
             pitch = layout.pitch(bound.electrode_coordinates)
             bound.output_radius = system.output_radius_um or (pitch / 2 if pitch else LONE_OUTPUT_RADIUS_UM)
+        bound._warn_of_idle_electrodes(system)
         return bound
+
+    def _warn_of_idle_electrodes(self, system: System) -> None:
+        """Warn of electrodes without cells, as those of a layout in another unit are."""
+        electrodes, count = self._given("electrode_coordinates"), self.num_channels
+        if not count:
+            return
+        radii = (self._given("output_radius"), self._given("input_radius"))
+        recording, near = (layout.has_cell(electrodes, system.positions, radius) for radius in (radii[0], max(radii)))
+        if not recording.any():
+            idle, within = f"None of {count} electrodes has a cell", radii[0]
+        elif not near.all():
+            idle, within = f"{count - near.sum()} of {count} electrodes have no cell", max(radii)
+        else:
+            return
+        warnings.warn(
+            f"{idle} of {system.name} within {within:g} um: electrodes lie at {_extent(electrodes)} um, cells at "
+            f"{_extent(system.positions)} um. Positions are in micrometres.",
+            ElectrodeWarning,
+            stacklevel=4,
+        )
 
     @property
     def num_channels(self) -> int:

@@ -5,22 +5,19 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-import tarfile
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from livn_gym.cache import SEAL, cached_folder, file_sha256
 from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.reading import regular_file
+from livn_gym.system import archives
 from livn_gym.system.files import read
 
 _ENDINGS = re.compile(r"\.(zip|tar\.gz|tgz)$", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_TIMEOUT_S = 30
 
 
 def fetch(source: str | Path, sha256: str | None = None, name: str | None = None) -> Path:
@@ -31,14 +28,16 @@ def fetch(source: str | Path, sha256: str | None = None, name: str | None = None
 
     Args:
         source: An ``http(s)://`` URL of an archive, or the path of an archive or a folder.
-        sha256: Of an archive the file's checksum, needed for a URL; of a folder
-            what ``System.sha256()`` gives.
+        sha256: Of an archive the file's checksum, needed for a URL, whatever ``Content-Encoding`` the server adds; of a
+            folder what ``System.sha256()`` gives.
         name: Name of the folder in the cache, which names systems in livn's layout; default the source's.
 
     Raises:
         InvalidInput: No such path, no checksum for a URL, or a checksum or name that is none.
-        CorruptData: The source cannot be reached, is truncated or damaged, has another checksum, or is no
-            system. Nothing of it stays in the cache.
+        DownloadFailed: The server cannot be reached, answers with an error, is too slow, or sends more than
+            ``archives.MAX_DOWNLOAD_BYTES``.
+        CorruptData: The source is truncated or damaged, has another checksum, or is no system.
+        StorageError: A file cannot be read, or the cache not written. Nothing stays in the cache in any of these cases.
     """
     digits = sha256.lower() if isinstance(sha256, str) else sha256
     if digits is not None and not (isinstance(digits, str) and _SHA256.fullmatch(digits)):
@@ -55,9 +54,9 @@ def fetch(source: str | Path, sha256: str | None = None, name: str | None = None
     name = _name(name, path.name)
     if path.is_dir():
         return _from_folder(path, digits, name)
-    if not path.is_file():
+    if not path.exists():
         raise InvalidInput(f"There is no folder or archive {path}.")
-    found = file_sha256(path)
+    found = file_sha256(regular_file(path))
     if digits not in (None, found):
         raise CorruptData(f"{path} has the SHA-256 {found}, expected {digits}.")
     return _store(name, found, lambda folder: _unpack(path, folder, str(path)))
@@ -90,19 +89,10 @@ def _check(folder: Path) -> None:
 
 def _from_url(url: str, sha256: str, folder: Path) -> None:
     """Download and unpack into an empty folder."""
-    import pooch  # imports requests
-
-    pooch.get_logger().setLevel("WARNING")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".download.") as place:
-        try:
-            archive = pooch.retrieve(
-                url, f"sha256:{sha256}", "archive", place, downloader=pooch.HTTPDownloader(timeout=_TIMEOUT_S)
-            )
-        except ValueError as error:
-            raise CorruptData(f"The download of {url} is damaged or another file: {error}") from error
-        except OSError as error:  # requests' errors are such: no connection, 404, cut off, timeout
-            raise CorruptData(f"The download of {url} failed: {error}") from error
-        _unpack(Path(archive), folder, url)
+    with archives.temporary(folder) as place:
+        archive = Path(place) / "archive"
+        archives.download(url, sha256, archive)
+        _unpack(archive, folder, url)
 
 
 def _from_folder(path: Path, sha256: str | None, name: str) -> Path:
@@ -123,27 +113,8 @@ def _copy_files(path: Path, folder: Path) -> None:
 
 
 def _unpack(archive: Path, folder: Path, source: str) -> None:
-    """Unpack a .zip or .tar.gz whose files lie at the top or in one folder; nothing is written elsewhere."""
-    with archive.open("rb") as file:
-        start = file.read(2)
-    if start not in (b"PK", b"\x1f\x8b"):
-        raise CorruptData(f"{source} is neither a .zip nor a .tar.gz archive.")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unpack.") as place:
-        try:
-            if start == b"PK":
-                _unzip(archive, Path(place))
-            else:
-                with tarfile.open(archive, "r:gz") as tar:
-                    tar.extractall(place, filter="data")  # refuses files outside, links to outside and devices
-        except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError) as error:
-            raise CorruptData(f"{source} cannot be unpacked: {error}") from error
+    """Unpack an archive whose files lie at the top or in one folder."""
+    with archives.temporary(folder) as place:
+        archives.unpack(archive, Path(place), source)
         top = [entry for entry in Path(place).iterdir() if not entry.name.startswith(".")]
         _copy_files(top[0] if len(top) == 1 and top[0].is_dir() else Path(place), folder)
-
-
-def _unzip(archive: Path, place: Path) -> None:
-    with zipfile.ZipFile(archive) as file:
-        for member in file.namelist():
-            if not (place / member).resolve().is_relative_to(place.resolve()):
-                raise zipfile.BadZipFile(f"it has a file outside its own folder: {member!r}")
-        file.extractall(place)

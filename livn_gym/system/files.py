@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from livn_gym.checks import checked
-from livn_gym.errors import InvalidInput
+from livn_gym.errors import InvalidInput, StorageError
 from livn_gym.system import livn_folder, sonata
 from livn_gym.system.system import System
 
@@ -16,14 +17,25 @@ def read(path: str | Path) -> System:
 
     Raises:
         InvalidInput: There is no such folder, or it is neither.
+        StorageError: The folder cannot be read.
         CorruptData: It is one of the two and damaged.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidInput(f"A system is read from the path of a folder, got {path!r}.")
     folder = Path(path).expanduser()
-    if not folder.is_dir():
-        raise InvalidInput(f"A system is a folder; {folder} is {'a file' if folder.exists() else 'not there'}.")
-    if (folder / sonata.CONFIG).exists():
+    try:
+        found, is_folder = folder.exists(), folder.is_dir()
+        is_sonata = (folder / sonata.CONFIG).exists()
+        is_livn = any((folder / name).exists() for name in livn_folder.MARKS)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise InvalidInput(f"{path!r} is no path: {error}.") from error
+    if not is_folder:
+        raise InvalidInput(f"A system is a folder; {folder} is {'a file' if found else 'not there'}.")
+    if is_sonata:
         return sonata.read(folder)
-    if any((folder / name).exists() for name in livn_folder.MARKS):
+    if is_livn:
         return livn_folder.read(folder)
     raise InvalidInput(
         f"{folder} holds no system: expected SONATA ({sonata.CONFIG}, ...) or livn's layout "

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from livn_gym import numerics
 from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput, shown
+from livn_gym.reading import max_bytes
 from livn_gym.system.generator_config import Area, ElectrodeGrid, GeneratorConfig
 from livn_gym.system.system import Population, Projection, System
 from livn_gym.units import whole_number
@@ -27,6 +28,9 @@ _ONE = 2.0**32
 
 _BLOCK_PAIRS = 1 << 20
 """Pairs of cells looked at together: bounds the memory, 8 MB an array."""
+
+_SYNAPSE_BYTES = 80
+"""Memory for a synapse: five arrays, and as much while they are sorted."""
 
 Ints = NDArray[np.int64]
 
@@ -49,6 +53,12 @@ def generate(config: GeneratorConfig, seed: int | None = None) -> System:
     if not isinstance(config, GeneratorConfig):
         raise InvalidInput(f"config must be a GeneratorConfig, got {shown(config)}.")
     seed = config.seed if seed is None else whole_number("A graph seed", seed, minimum=0)
+    needed = _SYNAPSE_BYTES * config.num_synapses
+    if needed > max_bytes():
+        raise InvalidInput(
+            f"{config.name} has about {config.num_synapses:,} synapses, which need {needed / 2**30:.1f} GiB; this "
+            f"machine has memory for {max_bytes() / 2**30:.1f}."
+        )
     count = config.populations[-1].stop
     milli = _positions(config.area, np.arange(count), seed)
     cosine, sine = numerics.direction(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from livn_gym.checks import checked
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import CorruptData, InvalidInput, unknown_name
+from livn_gym.reading import read_toml
 from livn_gym.system.system import Population
 from livn_gym.units import finite
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+MAX_CELLS, MAX_ELECTRODES, MAX_SYNAPSES = 10**7, 10**6, 10**9
+"""What can be generated at most; a machine with little memory may refuse less."""
 _NOT_A_TABLE = "must be a table of keys and values"
 
 
@@ -59,6 +61,10 @@ class ElectrodeGrid:
         """Check the numbers."""
         _whole("electrodes rows", self.rows, 0)
         _whole("electrodes columns", self.columns, 0)
+        if self.rows * self.columns > MAX_ELECTRODES:
+            raise InvalidInput(
+                f"At most {MAX_ELECTRODES:,} electrodes are possible, got {self.rows} rows of {self.columns}."
+            )
         finite("electrodes pitch_um", self.pitch_um, above=0.0)
 
 
@@ -149,6 +155,8 @@ class GeneratorConfig:
         names = [population.name for population in self.populations]
         if not names or len(set(names)) != len(names):
             raise InvalidInput(f"A culture needs one or more populations of distinct names, got {names}.")
+        if sum(population.count for population in self.populations) > MAX_CELLS:
+            raise InvalidInput(f"At most {MAX_CELLS:,} cells are possible, got {list(self.populations)}.")
         for pair, degree in self.in_degree.items():
             for name in pair:
                 if name not in names:
@@ -156,6 +164,14 @@ class GeneratorConfig:
             finite(f"in_degree of {'_'.join(pair)}", degree, above=0.0)
             if pair[0] not in self.synapses:
                 raise InvalidInput(f"Population {pair[0]} makes connections, so [synapses] must have an entry for it.")
+        if self.num_synapses > MAX_SYNAPSES:
+            raise InvalidInput(f"At most {MAX_SYNAPSES:,} synapses are possible, got about {self.num_synapses:,}.")
+
+    @property
+    def num_synapses(self) -> int:
+        """Expected number of synapses."""
+        count = {population.name: population.count for population in self.populations}
+        return round(sum(degree * count[post] for (_, post), degree in self.in_degree.items()))
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], name: str) -> Self:
@@ -206,12 +222,11 @@ class GeneratorConfig:
         Raises:
             InvalidInput: There is no such file, it is no TOML, or its content is not valid.
         """
-        path = Path(path)
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InvalidInput(f"{path} cannot be read as TOML: {error}.") from error
-        return cls.from_mapping(table, path.stem)
+            table = read_toml(path)
+        except CorruptData as error:  # written by hand: it has a mistake rather than damage
+            raise InvalidInput(f"{path} cannot be read as TOML: {error}") from error
+        return cls.from_mapping(table, Path(path).stem)
 
 
 def _table(where: str, table: object, required: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:

@@ -7,17 +7,18 @@ The files' default weights are not taken over: weights are set by key, in units 
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.errors import CorruptData
+from livn_gym.hdf5 import Hdf5
+from livn_gym.reading import damage, part_of, read_json
 from livn_gym.system.system import Population, Projection, SynapseKinetics, System
 from livn_gym.units import NS_TO_US, finite
 
@@ -39,18 +40,23 @@ def read(folder: str | Path) -> System:
         CorruptData: A file is missing, damaged, or contradicts another.
     """
     folder = Path(folder).resolve()
+    with damage(folder, "is no valid system", invalid_is_damage=True):
+        return _read(folder)
+
+
+def _read(folder: Path) -> System:
     graph = _json(folder / GRAPH)
     if graph.get("version", 1) != 1:
         raise CorruptData(f"{folder / GRAPH} is of version {graph['version']!r}; only version 1 can be read.")
     together = (folder / BOTH).exists()
     cells, connections = (folder / (BOTH if together else name) for name in (CELLS, CONNECTIONS))
     definitions = _section(folder / GRAPH, graph, "connections")
-    with _Hdf5(cells) as file:
+    with part_of(Hdf5, cells) as file:
         populations = _populations(file, definitions)
         positions = np.concatenate([_positions(file, population) for population in populations])
     projections: list[Projection] = []
     kinetics: dict[tuple[str, str, str], SynapseKinetics] = {}
-    with _Hdf5(connections) as file:
+    with part_of(Hdf5, connections) as file:
         for pre in populations:
             for post in populations:
                 entry = _synapses(folder / GRAPH, definitions, pre, post)
@@ -64,77 +70,22 @@ def read(folder: str | Path) -> System:
                 projections.append(_projection(pre, post, _SECTIONS[entry["type"]], tuple(receptors), edges))
     electrodes, radii = _electrodes(folder / ARRAY)
     architecture = _section(folder / GRAPH, graph, "architecture").get("config")
-    try:
-        return System(
-            name=folder.name,
-            populations=tuple(populations),
-            positions=positions,
-            dendrites=np.tile([1.0, 0.0], (len(positions), 1)),
-            projections=tuple(projections),
-            electrodes=electrodes,
-            bounding_box=_bounding_box(folder / GRAPH, architecture),
-            kinetics=kinetics,
-            output_radius_um=radii["output_radius"],
-            input_radius_um=radii["input_radius"],
-        )
-    except ValueError as error:
-        raise CorruptData(f"{folder} is no valid system: {error}") from error
-
-
-class _Hdf5:
-    """An HDF5 file whose every missing or unreadable part is reported by file and place."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> _Hdf5:
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise CorruptData(f"{self.path} is missing or no HDF5 file: {error}.") from error
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()
-
-    def names(self, place: str) -> list[str]:
-        """Names of what a group holds; none where there is no such group."""
-        return sorted(self._file[place]) if isinstance(self._file.get(place), h5py.Group) else []
-
-    def array(self, place: str) -> NDArray[Any]:
-        """A data set, one value a row."""
-        try:
-            found = self._file[place]
-            values = found[()]
-        except (KeyError, OSError, RuntimeError) as error:
-            raise self.damaged(place, f"cannot be read ({error})") from error
-        if not isinstance(found, h5py.Dataset) or values.ndim != 1:
-            raise self.damaged(place, "is no one-dimensional data set")
-        return values
-
-    def index(self, place: str) -> NDArray[np.int64]:
-        """A data set of whole numbers."""
-        values = self.array(place)
-        if values.dtype.kind not in "iu":
-            raise self.damaged(place, f"holds {values.dtype}, expected whole numbers")
-        return values.astype(np.int64)
-
-    def thousandths(self, place: str) -> NDArray[np.float64]:
-        """A data set of numbers, rounded to multiples of 1e-3."""
-        values = self.array(place)
-        if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
-            raise self.damaged(place, "holds something else than finite numbers")
-        return np.rint(values.astype(np.float64) * 1e3) / 1e3
-
-    def damaged(self, place: str, what: str) -> CorruptData:
-        return CorruptData(f"{self.path}: {place} {what}.")
+    return System(
+        name=folder.name,
+        populations=tuple(populations),
+        positions=positions,
+        dendrites=np.tile([1.0, 0.0], (len(positions), 1)),
+        projections=tuple(projections),
+        electrodes=electrodes,
+        bounding_box=_bounding_box(folder / GRAPH, architecture),
+        kinetics=kinetics,
+        output_radius_um=radii["output_radius"],
+        input_radius_um=radii["input_radius"],
+    )
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CorruptData(f"{path} is missing or no JSON: {error}.") from error
+    content = part_of(read_json, path)
     if not isinstance(content, dict):
         raise CorruptData(f"{path} must hold an object, got {type(content).__name__}.")
     return content
@@ -153,14 +104,14 @@ def _configs(definitions: Mapping[str, Any], key: str) -> list[Mapping[str, Any]
     return [entry for entry in found if isinstance(entry, Mapping)]
 
 
-def _populations(file: _Hdf5, definitions: Mapping[str, Any]) -> list[Population]:
+def _populations(file: Hdf5, definitions: Mapping[str, Any]) -> list[Population]:
     """The populations that have cells, in gid order.
 
     The file numbers them; graph.json says which number is which name. Where it does not, they are told by
     their number of cells.
     """
     place = "H5Types/Populations"
-    table = file.array(place)
+    table = file.array(place, "Vfiu")
     if not {"Start", "Count", "Population"} <= set(table.dtype.names or ()):
         raise file.damaged(place, "lacks the columns Start, Count, Population")
     known = {
@@ -185,19 +136,24 @@ def _populations(file: _Hdf5, definitions: Mapping[str, Any]) -> list[Population
     return populations
 
 
+def _thousandths(file: Hdf5, place: str) -> NDArray[np.float64]:
+    """Finite numbers, rounded to multiples of 1e-3."""
+    return np.rint(file.finite(place) * 1e3) / 1e3
+
+
 def _coordinate(population: str, axis: str) -> str:
     return f"Populations/{population}/Generated Coordinates/{axis} Coordinate"
 
 
-def _positions(file: _Hdf5, population: Population) -> NDArray[np.float64]:
+def _positions(file: Hdf5, population: Population) -> NDArray[np.float64]:
     """Soma positions of one population, um ``[count, 3]``."""
     columns = []
     for axis in "XYZ":
         place = _coordinate(population.name, axis)
         cell = file.index(f"{place}/Cell Index")
         pointer = file.index(f"{place}/Attribute Pointer")
-        value = file.thousandths(f"{place}/Attribute Value")
-        if not np.array_equal(np.sort(cell), np.arange(population.count)):
+        value = _thousandths(file, f"{place}/Attribute Value")
+        if len(cell) != population.count or not np.array_equal(np.sort(cell), np.arange(population.count)):
             raise file.damaged(place, f"does not have each of {population.count} cells once")
         if len(pointer) != len(cell) + 1 or np.any(np.diff(pointer) != 1) or pointer[0] or pointer[-1] != len(value):
             raise file.damaged(place, "does not have one value for each cell")
@@ -210,7 +166,7 @@ def _positions(file: _Hdf5, population: Population) -> NDArray[np.float64]:
 Edges = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
-def _edges(file: _Hdf5, pre: Population, post: Population) -> Edges:
+def _edges(file: Hdf5, pre: Population, post: Population) -> Edges:
     """Presynaptic gid, postsynaptic gid and distance (um) of each synapse, ``[E]``, sorted by (post, pre).
 
     Destinations come in blocks of consecutive cells. Block b begins with cell ``index[b]`` and owns the
@@ -225,7 +181,7 @@ def _edges(file: _Hdf5, pre: Population, post: Population) -> Edges:
     block = file.index(f"{place}/Edges/Destination Block Pointer")
     pointer = file.index(f"{place}/Edges/Destination Pointer")
     source = file.index(f"{place}/Edges/Source Index")
-    distance = file.thousandths(f"{place}/Connections/distance")
+    distance = _thousandths(file, f"{place}/Connections/distance")
     if len(distance) != len(source):
         raise file.damaged(place, f"has {len(source)} edges and {len(distance)} distances")
     if not len(source):
@@ -303,12 +259,14 @@ def _receptors(path: Path, entry: Mapping[str, Any], pre: Population, post: Popu
 
 def _electrodes(path: Path) -> tuple[NDArray[np.float64], dict[str, float | None]]:
     """Electrode positions, um ``[C, 3]``, and radii; none where there is no such file."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return np.zeros((0, 3)), {"input_radius": None, "output_radius": None}
     layout = _json(path)
     try:
         rows = np.array(layout["electrode_coordinates"], dtype=np.float64).reshape(-1, 4)
         rows = rows[np.argsort(rows[:, 0], kind="stable")]  # a channel is an electrode's id
+        if not np.isfinite(rows).all() or (np.diff(rows[:, 0]) == 0.0).any():
+            raise ValueError("ids must be distinct and all numbers finite")
         radii = {
             key: None if layout.get(key) is None else finite(key, layout[key], above=0.0)
             for key in ("input_radius", "output_radius")

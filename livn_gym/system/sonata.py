@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from livn_gym.atomic import new_folder
 from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.hdf5 import Hdf5
-from livn_gym.reading import damage, read_json
+from livn_gym.reading import damage, part_of, read_json
 from livn_gym.system.system import Population, Projection, SynapseKinetics, System
 
 CONFIG = "circuit_config.json"
@@ -101,7 +101,7 @@ def read(folder: str | Path) -> System:
         InvalidInput: The SONATA circuit was not written by livn_gym.
     """
     folder = Path(folder)
-    config = _inside(read_json, folder / CONFIG)
+    config = part_of(read_json, folder / CONFIG)
     extras = config.get("livn_gym") if isinstance(config, dict) else None
     if not isinstance(extras, dict):
         raise InvalidInput(
@@ -119,24 +119,14 @@ def read(folder: str | Path) -> System:
             f"{folder / CONFIG}: the section 'livn_gym' was changed or is damaged: it has the SHA-256 "
             f"{_section_sha256(extras)}, and states {stated}."
         )
-    with damage(folder, "holds a damaged SONATA circuit"):
-        try:
-            system = _read(folder, extras)
-        except InvalidInput as error:  # of System: what the files say is out of range
-            raise CorruptData(f"{folder} is no valid system: {error}") from error
+    with damage(folder, "holds a damaged SONATA circuit", invalid_is_damage=True):
+        system = _read(folder, extras)
     if system.sha256() != extras.get("sha256"):
         raise CorruptData(
             f"{folder} is damaged: its arrays have the SHA-256 {system.sha256()}, {CONFIG} states "
             f"{extras.get('sha256')}."
         )
     return system
-
-
-def _inside(read: Callable[[Path], Any], path: Path) -> Any:
-    """What ``read`` gives for a file of a folder, without which the folder is damaged."""
-    if not path.exists():
-        raise CorruptData(f"{path} is missing.")
-    return read(path)
 
 
 def _section_sha256(extras: dict[str, Any]) -> str:
@@ -258,13 +248,13 @@ def _write_electrodes(system: System, folder: Path) -> None:
 def _read(folder: Path, extras: dict[str, Any]) -> System:
     entries = sorted(extras["populations"].items(), key=lambda item: item[1]["first_gid"])
     populations = tuple(Population(name, entry["first_gid"], entry["count"]) for name, entry in entries)
-    with _inside(Hdf5, folder / _NODES) as file:
+    with part_of(Hdf5, folder / _NODES) as file:
         columns = {
             name: np.concatenate([file.finite(f"nodes/{population.name}/0/{name}") for population in populations])
             for name in ("x", "y", "z", "dendrite_x", "dendrite_y")
         }
     start = {population.name: population.start for population in populations}
-    with _inside(Hdf5, folder / _EDGES) as file:
+    with part_of(Hdf5, folder / _EDGES) as file:
         projections = tuple(_read_edges(file, entry, start) for entry in extras["projections"])
     return System(
         name=extras["name"],
@@ -285,7 +275,7 @@ def _read(folder: Path, extras: dict[str, Any]) -> System:
 
 def _read_electrodes(path: Path) -> NDArray[np.float64]:
     """Electrode positions of a probeinterface JSON, um ``[C, 3]``; none where there is no such file."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return np.zeros((0, 3))
     probe = read_json(path)["probes"][0]
     if probe["si_units"] != "um":

@@ -122,7 +122,7 @@ def test_a_failed_save_keeps_the_old_file(tmp_path, monkeypatch):
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
-    with pytest.raises(InvalidInput, match="There is no stimulus file"):
+    with pytest.raises(InvalidInput, match="There is no file"):
         Replay(tmp_path / "none.npz")
 
 

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import io
+import os
 import socket
 import tarfile
 import threading
@@ -11,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from livn_gym.cache import is_intact
-from livn_gym.errors import CorruptData, InvalidInput
-from livn_gym.system import System, fetch, make, sonata
+from livn_gym.errors import CorruptData, DownloadFailed, InvalidInput, StorageError
+from livn_gym.system import System, archives, fetch, make, sonata
 
 SAMPLE = Path(__file__).parents[1] / "data" / "livn-EI1"
 
@@ -56,9 +57,13 @@ def server(monkeypatch):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             httpd.requests.append(self.path)
-            status, length, body = httpd.pages.get(self.path.partition("?")[0], (404, 9, b"not there"))
+            page = httpd.pages.get(self.path.partition("?")[0], (404, 9, b"not there"))
+            status, length, body, *headers = page
             self.send_response(status)
-            self.send_header("Content-Length", str(length))
+            if length is not None:
+                self.send_header("Content-Length", str(length))
+            for name, value in headers:
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 
@@ -124,19 +129,108 @@ def bad_pages(content):
     }
 
 
-@pytest.mark.parametrize("kind", ["corrupted", "truncated", "shortened", "empty", "missing", "failing"])
-def test_bad_downloads_leave_nothing_and_a_good_one_then_works(server, cache, kind):
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        ("corrupted", CorruptData),
+        ("truncated", CorruptData),
+        ("shortened", CorruptData),
+        ("empty", CorruptData),
+        ("missing", DownloadFailed),
+        ("failing", DownloadFailed),
+    ],
+)
+def test_bad_downloads_leave_nothing_and_a_good_one_then_works(server, cache, kind, error):
     content = sample_tar()
     server.pages["/c.tar.gz"] = bad_pages(content)[kind]
-    with pytest.raises(CorruptData, match=r"The download of http://127\.0\.0\.1:\d+/c\.tar\.gz"):
+    with pytest.raises(error, match=r"The download of http://127\.0\.0\.1:\d+/c\.tar\.gz"):
         fetch(f"{server.url}/c.tar.gz", checksum(content))
     assert nothing_left(cache)
     server.pages["/c.tar.gz"] = (200, len(content), content)
     assert is_intact(fetch(f"{server.url}/c.tar.gz", checksum(content)))
 
 
+@pytest.mark.parametrize("kind", ["zip", "tar.gz"])
+def test_an_encoding_of_what_is_sent(server, kind):
+    content = zipped(SAMPLE) if kind == "zip" else sample_tar()
+    sent = gzip.compress(content)
+    server.pages[f"/c.{kind}"] = (200, len(sent), sent, ("Content-Encoding", "gzip"))
+    folder = fetch(f"{server.url}/c.{kind}", checksum(content))
+    assert System.from_directory(folder).sha256() == System.from_directory(SAMPLE).sha256()
+
+
+def test_a_tar_gz_that_is_said_to_be_an_encoded_tar(server):
+    content = sample_tar()
+    server.pages["/c.tar.gz"] = (200, len(content), content, ("Content-Encoding", "gzip"))
+    assert is_intact(fetch(f"{server.url}/c.tar.gz", checksum(content)))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"no gzip", gzip.compress(bytes(1000))[:-9], gzip.compress(bytes(10**6))],
+    ids=["empty", "plain", "cut", "bomb"],
+)
+def test_a_bad_encoding(server, cache, sent, monkeypatch):
+    monkeypatch.setattr(archives, "INFLATION_FLOOR_BYTES", 10_000)
+    server.pages["/c.zip"] = (200, len(sent), sent, ("Content-Encoding", "gzip"))
+    with pytest.raises(CorruptData, match="The download of"):
+        fetch(f"{server.url}/c.zip", "0" * 64)
+    assert nothing_left(cache)
+
+
+@pytest.mark.parametrize("length", [True, False])
+def test_downloads_are_bounded(server, cache, monkeypatch, length):
+    monkeypatch.setattr(archives, "MAX_DOWNLOAD_BYTES", 1000)
+    content = sample_tar()
+    server.pages["/c.tar.gz"] = (200, len(content) if length else None, content)
+    with pytest.raises(DownloadFailed, match="at most 1,000"):
+        fetch(f"{server.url}/c.tar.gz", checksum(content))
+    assert nothing_left(cache)
+
+
+def test_a_server_that_trickles_is_given_up(server, cache, monkeypatch):
+    monkeypatch.setattr(archives, "GRACE_S", -1e9)
+    content = sample_tar()
+    server.pages["/c.tar.gz"] = (200, len(content), content)
+    with pytest.raises(DownloadFailed, match="given up"):
+        fetch(f"{server.url}/c.tar.gz", checksum(content))
+    assert nothing_left(cache)
+
+
+def test_a_silent_server_is_given_up(server, cache, monkeypatch):
+    monkeypatch.setattr(archives, "TIMEOUT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections and says nothing
+        with pytest.raises(DownloadFailed):
+            fetch(f"http://127.0.0.1:{silent.getsockname()[1]}/c.zip", "0" * 64)
+    assert nothing_left(cache)
+
+
+def test_redirections_are_followed_within_http(server):
+    content = sample_tar()
+    server.pages["/c.tar.gz"] = (200, len(content), content)
+    server.pages["/moved.tar.gz"] = (302, 0, b"", ("Location", f"{server.url}/c.tar.gz"))
+    server.pages["/circle.tar.gz"] = (302, 0, b"", ("Location", f"{server.url}/circle.tar.gz"))
+    server.pages["/file.tar.gz"] = (302, 0, b"", ("Location", "file:///etc/hostname"))
+    assert fetch(f"{server.url}/moved.tar.gz", checksum(content)).name == "moved"
+    for name in ("circle", "file"):
+        with pytest.raises(DownloadFailed):
+            fetch(f"{server.url}/{name}.tar.gz", "0" * 64)
+
+
+def test_a_full_disk_is_no_damage(server, cache, monkeypatch):
+    content = sample_tar()
+    server.pages["/c.tar.gz"] = (200, len(content), content)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(archives.tarfile.TarFile, "extract", full)
+    with pytest.raises(StorageError, match="No space left"):
+        fetch(f"{server.url}/c.tar.gz", checksum(content))
+
+
 def test_status_is_in_the_message(server):
-    with pytest.raises(CorruptData, match="404"):
+    with pytest.raises(DownloadFailed, match="404"):
         fetch(f"{server.url}/absent.zip", "0" * 64)
 
 
@@ -144,7 +238,7 @@ def test_refused_connections(cache):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(CorruptData, match="failed"):
+    with pytest.raises(DownloadFailed, match="failed"):
         fetch(f"http://127.0.0.1:{port}/c.zip", "0" * 64)
     assert nothing_left(cache)
 
@@ -178,7 +272,10 @@ def evil_zip():
         tarred({"link": (tarfile.SYMTYPE, "../../.."), "link/escaped.txt": b"out"}),
         tarred({"link": (tarfile.SYMTYPE, "/etc/hostname")}),
         tarred({"device": (tarfile.CHRTYPE, "")}),
+        tarred({"pipe": (tarfile.FIFOTYPE, "")}),
+        tarred({"/escaped.txt": b"out", "../escaped.txt": b"out"}),
     ],
+    ids=["zip up", "tar up", "link up", "link out", "device", "pipe", "absolute"],
 )
 def test_archives_cannot_write_or_read_outside(tmp_path, cache, content):
     (tmp_path / "evil.zip").write_bytes(content)
@@ -186,6 +283,48 @@ def test_archives_cannot_write_or_read_outside(tmp_path, cache, content):
         fetch(tmp_path / "evil.zip")
     assert list(tmp_path.rglob("escaped.txt")) == []
     assert nothing_left(cache)
+
+
+def long_header():
+    """A tar whose extended header says that it has 8 GB, which would be read as a whole."""
+    info = tarfile.TarInfo("pax")
+    info.type, info.size = tarfile.XHDTYPE, 2**33 - 512
+    return gzip.compress(info.tobuf() + bytes(4096))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (gzip.compress(tarfile.TarInfo("x").tobuf()[:-1]), "unpacked"),
+        (tarred({"x": bytes(10**6)}), "inflates"),
+        (tarred({f"{k}": b"" for k in range(60)}), "more than 50 files"),
+        (long_header(), "header"),
+        (gzip.compress(bytes(10**6)), "inflates"),
+    ],
+    ids=["cut header", "large file", "many files", "long header", "zeros"],
+)
+def test_bombs_are_refused(tmp_path, cache, monkeypatch, content, message):
+    monkeypatch.setattr(archives, "INFLATION_FLOOR_BYTES", 100_000)
+    monkeypatch.setattr(archives, "MAX_FILES", 50)
+    (tmp_path / "bomb.tar.gz").write_bytes(content)
+    with pytest.raises(CorruptData, match=message):
+        fetch(tmp_path / "bomb.tar.gz")
+    assert nothing_left(cache)
+
+
+def test_a_zip_bomb_is_refused(tmp_path, cache, monkeypatch):
+    monkeypatch.setattr(archives, "INFLATION_FLOOR_BYTES", 100_000)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("x", bytes(10**6))
+    with pytest.raises(CorruptData, match="inflates"):
+        fetch(tmp_path / "bomb.zip")
+    assert nothing_left(cache)
+
+
+def test_what_is_neither_folder_nor_file_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe.zip")
+    with pytest.raises(InvalidInput, match="pipe"):
+        fetch(tmp_path / "pipe.zip")
 
 
 def test_local_archives(tmp_path):

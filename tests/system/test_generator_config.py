@@ -107,6 +107,9 @@ def test_unknown_keys_are_named_with_the_nearest(table, path, value, message):
         ("electrodes.rows", 1.5, "integer"),
         ("electrodes.pitch_um", 0, "pitch_um"),
         ("electrodes.output_radius_um", 0, "output_radius_um"),
+        ("electrodes.rows", 10**6, "1,000,000 electrodes"),
+        ("populations.count.EXC", 10**12, "10,000,000 cells"),
+        ("connectivity.in_degree.EXC_EXC", 1e12, "1,000,000,000 synapses"),
     ],
 )
 def test_values_out_of_range_are_refused(table, path, value, message):
@@ -126,6 +129,9 @@ def test_from_toml(tmp_path):
     path.write_text(text)
     recipe = GeneratorConfig.from_toml(path)
     assert (recipe.name, recipe.seed, recipe.in_degree) == ("mine", 3, {("EXC", "EXC"): 2})
+    path.write_text("a = " + "[" * 10**5)
+    with pytest.raises(InvalidInput, match="mine.toml"):
+        GeneratorConfig.from_toml(path)
     path.write_text("seed = ")
     with pytest.raises(InvalidInput, match="mine.toml"):
         GeneratorConfig.from_toml(path)

@@ -1,0 +1,201 @@
+"""Download and unpack archives within bounds: of size, of time, of number and place of files."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import tarfile
+import tempfile
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from livn_gym.errors import CorruptData, DownloadFailed
+from livn_gym.reading import damage
+
+MAX_DOWNLOAD_BYTES = 4 * 2**30
+"""Size of a download."""
+
+MAX_UNPACKED_BYTES = 16 * 2**30
+"""Size of all files of an archive; at most ``MAX_INFLATION`` times its own from ``INFLATION_FLOOR_BYTES`` on."""
+
+MAX_INFLATION = 200
+INFLATION_FLOOR_BYTES = 256 * 2**20
+
+MAX_FILES = 1000
+"""Files and folders of an archive."""
+
+TIMEOUT_S = 30.0
+"""Longest silence of a server."""
+
+MIN_BYTES_PER_S, GRACE_S = 1000.0, 60.0
+"""A download that is slower than this on average, from ``GRACE_S`` on, is given up."""
+
+_BLOCK = 2**16
+_HEADER_BYTES = 2**20
+"""Longest header of a member of a tar archive, which is read as a whole."""
+
+
+def download(url: str, sha256: str, target: Path) -> None:
+    """Fetch a file whose checksum is known.
+
+    The checksum may be that of what the server sends, or of what ``Content-Encoding`` makes of it: some servers mark a
+    ``.tar.gz`` as an encoding of a ``.tar``, others compress what they send.
+
+    Args:
+        url: Of http or https.
+        sha256: 64 hexadecimal digits.
+        target: Where the file is written.
+
+    Raises:
+        DownloadFailed: The server cannot be reached, answers with an error, is too slow, or sends too much.
+        CorruptData: The content has another checksum, or is cut off.
+    """
+    import requests
+    import urllib3
+
+    digest, size, started = hashlib.sha256(), 0, time.monotonic()
+    headers = {"Accept-Encoding": "identity", "User-Agent": "livn_gym"}
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT_S, headers=headers) as response, target.open("wb") as file:
+            response.raise_for_status()
+            announced = response.headers.get("Content-Length", "")
+            if announced.isdecimal():
+                _check_size(url, int(announced))
+            encoding = response.headers.get("Content-Encoding", "").lower()
+            for block in response.raw.stream(_BLOCK, decode_content=False):
+                size += len(block)
+                _check_size(url, size)
+                seconds = time.monotonic() - started
+                if seconds > GRACE_S + size / MIN_BYTES_PER_S:
+                    raise DownloadFailed(f"The download of {url} was given up: {size:,} bytes in {seconds:.0f} s.")
+                digest.update(block)
+                file.write(block)
+            if announced.isdecimal() and size < int(announced):
+                raise CorruptData(f"The download of {url} was cut off after {size:,} of {announced} bytes.")
+    except urllib3.exceptions.IncompleteRead as error:
+        raise CorruptData(f"The download of {url} was cut off: {error}.") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        if "IncompleteRead" in str(error):
+            raise CorruptData(f"The download of {url} was cut off: {error}.") from error
+        raise DownloadFailed(f"The download of {url} failed: {error}.") from error
+    if digest.hexdigest() == sha256:
+        return
+    found = digest.hexdigest()
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        found = _decode(target, url)
+        if found == sha256:
+            return
+    raise CorruptData(
+        f"The download of {url} is damaged or another file: it has the SHA-256 {found}, expected {sha256}."
+    )
+
+
+def _check_size(url: str, size: int) -> None:
+    if size > MAX_DOWNLOAD_BYTES:
+        raise DownloadFailed(f"The download of {url} is too large: {size:,} bytes, at most {MAX_DOWNLOAD_BYTES:,}.")
+
+
+def _decode(path: Path, url: str) -> str:
+    """Undo gzip or deflate in place, and return the SHA-256 of what comes out."""
+    part = path.with_name(f"{path.name}.decoded")
+    digest, size, limit = hashlib.sha256(), 0, _unpacked_limit(path)
+    with damage(f"The download of {url}", "has a damaged encoding"), path.open("rb") as source, part.open("wb") as file:
+        for block in _inflated(source):
+            size += len(block)
+            if size > limit:
+                raise CorruptData(f"The download of {url} inflates to more than {limit:,} bytes.")
+            digest.update(block)
+            file.write(block)
+    part.replace(path)
+    return digest.hexdigest()
+
+
+def _inflated(source: IO[bytes]) -> Iterator[bytes]:
+    decoder = zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip's header or zlib's
+    while block := source.read(_BLOCK):
+        while block:
+            yield decoder.decompress(block, _BLOCK)
+            block = decoder.unconsumed_tail
+    yield decoder.flush()
+    if not decoder.eof:
+        raise EOFError("it ends early")
+
+
+def _unpacked_limit(archive: Path) -> int:
+    return min(MAX_UNPACKED_BYTES, max(INFLATION_FLOOR_BYTES, MAX_INFLATION * archive.stat().st_size))
+
+
+def unpack(archive: Path, folder: Path, source: str) -> None:
+    """Unpack a .zip or .tar.gz into a folder; nothing is written elsewhere.
+
+    Args:
+        archive: The file.
+        folder: An empty folder.
+        source: What the archive is called in messages.
+
+    Raises:
+        CorruptData: It is neither, damaged, too large, or has files outside, links to outside, or devices.
+        OSError: The folder cannot be written.
+    """
+    with archive.open("rb") as file:
+        start = file.read(2)
+    if start not in (b"PK", b"\x1f\x8b"):
+        raise CorruptData(f"{source} is neither a .zip nor a .tar.gz archive.")
+    limit = _unpacked_limit(archive)
+    with damage(source, "cannot be unpacked"):
+        if start == b"PK":
+            _unzip(archive, folder, limit)
+        else:
+            _untar(archive, folder, limit)
+
+
+def _unzip(archive: Path, folder: Path, limit: int) -> None:
+    with zipfile.ZipFile(archive) as file:
+        members = file.infolist()
+        # a member inflates to what its header says and no further
+        _check_members(len(members), sum(member.file_size for member in members), limit)
+        for member in members:
+            if not (folder / member.filename).resolve().is_relative_to(folder.resolve()):
+                raise zipfile.BadZipFile(f"it has a file outside its own folder: {member.filename!r}")
+        file.extractall(folder)
+
+
+def _untar(archive: Path, folder: Path, limit: int) -> None:
+    with gzip.open(archive, "rb") as stream, tarfile.open(fileobj=_Bounded(stream), mode="r:") as file:  # type: ignore[call-overload]
+        count = size = 0
+        for member in file:
+            count, size = count + 1, size + max(member.size, 0)
+            _check_members(count, size, limit)
+            file.extract(member, folder, filter="data")  # refuses files outside, links to outside and devices
+        while stream.read(_BLOCK):  # to the end, where gzip has its checksum
+            size += _BLOCK
+            _check_members(count, size, limit)
+
+
+def _check_members(count: int, size: int, limit: int) -> None:
+    if count > MAX_FILES:
+        raise ValueError(f"it has more than {MAX_FILES} files")
+    if size > limit:
+        raise ValueError(f"it inflates to more than {limit:,} bytes")
+
+
+class _Bounded:
+    """A stream for ``tarfile``, which reads some headers as a whole, however long they say they are."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {size:,} bytes")
+        return self._stream.read(size)
+
+
+def temporary(folder: Path) -> tempfile.TemporaryDirectory[str]:
+    """A hidden folder within a folder, gone at the end of a ``with`` block."""
+    return tempfile.TemporaryDirectory(dir=folder, prefix=".archive.")

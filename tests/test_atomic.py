@@ -1,0 +1,99 @@
+"""Files and folders that are complete or absent, and what killed writers leave."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from livn_gym.atomic import new_folder, replacing
+from livn_gym.errors import InvalidInput, StorageError
+
+KILLED = """
+import os, signal, sys
+from livn_gym.atomic import new_folder, replacing
+with {writer}(sys.argv[1]) as part:
+    (part.write_text if "{writer}" == "replacing" else (part / "x").write_text)("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def kill_a_writer(writer, path):
+    done = subprocess.run([sys.executable, "-c", KILLED.format(writer=writer), str(path)])
+    assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("writer", [replacing, new_folder])
+def test_the_next_writer_removes_what_a_killed_one_left(writer, tmp_path):
+    path = tmp_path / "a.txt"
+    kill_a_writer(writer.__name__, path)
+    (left,) = tmp_path.iterdir()
+    assert left.name.startswith(".")
+    with replacing(tmp_path / "b.txt") as part:  # of another target: not its to clear
+        part.write_text("b")
+    assert left.exists()
+    with writer(path) as part:
+        (part if writer is replacing else part / "x").write_text("whole")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.txt", "b.txt"]
+
+
+def test_what_a_living_writer_has_is_left_alone(tmp_path):
+    with replacing(tmp_path / "a.txt") as first:
+        first.write_text("first")
+        with replacing(tmp_path / "a.txt") as second:
+            second.write_text("second")
+        assert first.exists()
+    assert (tmp_path / "a.txt").read_text() == "first"
+
+
+def test_parts_of_other_hosts_are_removed_after_a_day(tmp_path):
+    with replacing(tmp_path / "a.txt") as part:
+        part.write_text("a")
+        name = part.name.split(".")
+    foreign = tmp_path / f".{name[1]}.0000abcd-1-00000000.part.txt"
+    foreign.write_text("theirs")
+    with replacing(tmp_path / "a.txt") as part:
+        part.write_text("a")
+    assert foreign.exists()
+    os.utime(foreign, (time.time() - 90_000.0,) * 2)
+    with replacing(tmp_path / "a.txt") as part:
+        part.write_text("a")
+    assert not foreign.exists()
+
+
+def test_generate_clears_what_a_killed_one_left(tmp_path, monkeypatch):
+    from livn_gym.system import make, sonata
+
+    kill_a_writer("new_folder", tmp_path / "mine")
+    assert len(list(tmp_path.iterdir())) == 1
+    sonata.write(make("EI1", seed=3), tmp_path / "mine")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_folder_with_content_and_a_file_are_refused(tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    for name in ("full", "file"):
+        with pytest.raises(InvalidInput, match="new or an empty folder"), new_folder(tmp_path / name):
+            pass
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file", "full"]
+
+
+def test_what_the_system_refuses_is_said(tmp_path):
+    with pytest.raises(StorageError, match="cannot be written"), replacing(tmp_path / "none" / "a.txt") as part:
+        part.write_text("a")
+    with pytest.raises(StorageError, match="No space left"), replacing(tmp_path / "a.txt") as part:
+        part.write_text("half")
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_that_fails_otherwise_leaves_the_old_file(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(ZeroDivisionError), replacing(tmp_path / "a.txt") as part:
+        part.write_text("half")
+        raise ZeroDivisionError
+    assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("a.txt", "old")]
