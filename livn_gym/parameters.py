@@ -155,7 +155,7 @@ def read_params(path: str | Path) -> dict[str, float]:
     """
     try:
         params = from_table(read_toml(path))
-    except (CorruptData, AttributeError) as error:  # written by hand: it has a mistake rather than damage
+    except (CorruptData, InvalidInput, AttributeError) as error:  # written by hand: a mistake rather than damage
         raise InvalidInput(f"{path} cannot be read as a TOML of parameters: {error}") from error
     if not params:
         raise InvalidInput(f"{path} holds no [weights], [noise.<population>] or [depression.<population>].")
