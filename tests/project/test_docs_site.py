@@ -49,7 +49,7 @@ def html(site, page):
 
 @pytest.mark.slow
 def test_every_page_is_there_with_its_heading(site):
-    assert len(PAGES) == len(set(PAGES)) > 20
+    assert len(PAGES) == len(set(PAGES))
     for page in PAGES:
         heading = re.search(r"<h1[^>]*>(.*?)<", html(site, page), re.DOTALL)
         assert heading and heading.group(1).strip(), page

@@ -232,22 +232,20 @@ def test_a_token_can_be_chosen_or_left_out(session):
             LiveServer(session, port=0, token=wrong)
 
 
-def test_a_browser_that_does_not_read_holds_nobody_up(server):
-    session = server.session
+def test_a_browser_that_does_not_read_holds_nobody_up(server, monkeypatch):
+    """What it misses is not queued: frames of a megabyte, of which the system's buffers hold about ten."""
+    small = frames.frame_message
+    monkeypatch.setattr(frames, "frame_message", lambda *arguments: small(*arguments) + bytes(1_000_000))
     with client(server, max_queue=1) as lazy, client(server) as page:
         assert ask(page, {"type": "resume"})["type"] == "done"
-        episode = session.view.episode
-        while session.view.episode < episode + 20:  # 240 steps while one of them reads nothing
+        for _ in range(40):  # while the other one reads nothing
             frame(page)
         ask(page, {"type": "pause"})
-        newest = session.view.steps[-1].number
-        skipped, since = 0, None
-        while since != newest:
+        newest, count, last = server.session.view.steps[-1].number, 0, None
+        while last != newest:
             numbers = frame(lazy)["steps"]["number"]
-            if since is not None and numbers and numbers[0] != since + 1:
-                skipped += 1
-            since = numbers[-1] if numbers else since
-        assert skipped >= 1, "what it missed is not queued"
+            count, last = count + 1, numbers[-1] if numbers else last
+        assert count < 30
 
 
 def test_two_pages_see_the_same_and_both_act(server):
