@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from livn_gym.system import System
 from livn_gym.units import whole_steps
 
 Populations = str | Sequence[str] | None
+_T = TypeVar("_T")
 
 
 @checked
@@ -117,7 +118,7 @@ class Configurable:
         Raises:
             UnknownName: There is no such projection or weight key.
         """
-        every = self._learning().weights(range(self.num_cultures))
+        every = self._exclusively(lambda: self._learning().weights(range(self.num_cultures)))
         keys = [key for key in every[0] if projection in (None, key, _projection(key))]
         if projection is not None and not keys:
             known = [*dict.fromkeys(map(_projection, every[0])), *every[0]]
@@ -146,6 +147,10 @@ class Configurable:
         Raises:
             UnknownName: There is no such projection or weight key, or nothing of it follows a rule.
         """
+        self._exclusively(lambda: self._normalize(projection))
+        return self
+
+    def _normalize(self, projection: str | None) -> None:
         plasticity = self._parameters.plasticity
         able = list(self.system.weight_names if plasticity is None else plasticity.rules)
         chosen = [key for key in able if projection in (None, key, _projection(key))]
@@ -169,7 +174,6 @@ class Configurable:
                     changed.setdefault(b, {})[key] = rescaled(weights[key], first, p.post_gid, cells, bound)
         if changed:
             backend.set_weights(changed)
-        return self
 
     # Recording
 
@@ -220,13 +224,19 @@ class Configurable:
     def _together(self, purpose: str) -> AbstractContextManager[None]:
         raise NotImplementedError
 
+    def _exclusively(self, work: Callable[[], _T]) -> _T:
+        raise NotImplementedError
+
     def _configure(self, change: Callable[[], ParameterSet]) -> Self:
-        with self._together("parameters"):
-            changed = change()
-            self._check_open()
-            if self._backend is not None:
-                self._backend.set_parameters(changed.frozen())
-            self._parameters = changed
+        def configure() -> None:
+            with self._together("parameters"):
+                changed = change()
+                self._check_open()
+                if self._backend is not None:
+                    self._backend.set_parameters(changed.frozen())
+                self._parameters = changed
+
+        self._exclusively(configure)
         return self
 
     def _check_whole(self, wanted: str) -> None:

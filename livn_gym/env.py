@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from livn_gym import backends, memory
-from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Snapshots
+from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Snapshots, Stoppable, Undoable
 from livn_gym.backends.ranks import Ranks
 from livn_gym.checks import checked
 from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding
 from livn_gym.decoding.gather import merge
 from livn_gym.encoding import Encoding
-from livn_gym.errors import ClosedError, InvalidInput, LivnError, UnsupportedModel
+from livn_gym.errors import BackendError, ClosedError, InvalidInput, LivnError, RunStopped, UnsupportedModel
+from livn_gym.interrupts import CallLock, uninterrupted
 from livn_gym.io import IO, MEA
 from livn_gym.models import Geometry, Model, ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream, checked_seed, checked_seeds
@@ -31,7 +32,21 @@ from livn_gym.stimulus import Stimulus
 from livn_gym.system import System
 from livn_gym.units import whole_number, whole_steps
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Run:
+    """A run that has ended in the simulator, and may have to be undone for the caller that was interrupted.
+
+    Attributes:
+        steps: ``Env._steps`` before it.
+        interrupted: Whether its caller never got the recording.
+    """
+
+    steps: list[int]
+    interrupted: bool = False
 
 
 @checked
@@ -40,6 +55,10 @@ class Env(Configurable):
 
     Until parameters are set (``apply_model_defaults`` or ``set_...``) cells are unconnected and noiseless.
     A culture's trajectory depends on its seed and on dt, scheme and precision alone.
+
+    Calls of several threads follow one another. A call that is interrupted (Ctrl-C) or fails has not happened or,
+    except for ``run``, may have happened completely; with the native engine, ``run`` then continues exactly where the
+    run before ended. See ``docs/architecture.md`` for forks, and for cultures that NEURON loses.
 
     Args:
         system: A ``System``, or the path of a folder that holds one.
@@ -104,42 +123,58 @@ class Env(Configurable):
             self._request = RecordingRequest()
             self._steps = [0] * self.num_cultures
             self._closed = False
+            self._lock = CallLock("Env")
+            self._last: _Run | None = None
             if self._ranks is not None and self._ranks.size > self.system.num_neurons:
                 raise InvalidInput(f"{self._ranks.size} ranks cannot share {self.system.num_neurons} cells.")
 
     def init(self) -> Self:
         """Build the cultures in the simulator; returns the environment itself."""
-        if self._closed:
-            raise ClosedError("This Env is closed; make a new one.")
+        self._check_open()
         with self._together("init"):
-            self._build()
+            if self._backend is None:
+                self._install(*self._built())
         return self
 
-    def _build(self) -> None:
-        if self._backend is None:
-            backend = backends.create(self._backend_name)
-            can = backend.capabilities
-            if self.precision not in can.precisions:
-                if self._precision_given:
-                    raise UnsupportedModel(f"The {can.name} backend has no {self.precision}, only {can.precisions}.")
-                self.precision = can.precisions[0]
-            if self._ranks is not None and not can.mpi:
-                raise UnsupportedModel(f"The {can.name} backend cannot share a culture between ranks.")
-            numbers = (self.dt, self.scheme, self.num_cultures, self.precision)
-            spec = CultureSpec(self.system, self.model, *numbers, ranks=self._ranks)
-            started = time.perf_counter()
-            try:
-                backend.build(spec, self._parameters.frozen(), [self._stream(b) for b in range(self.num_cultures)])
-            except BaseException:
+    def _built(self) -> tuple[Backend, CultureSpec]:
+        """The cultures in a new simulator; an interrupt leaves nothing behind."""
+        backend = backends.create(self._backend_name)
+        can = backend.capabilities
+        precision = self.precision
+        if precision not in can.precisions:
+            if self._precision_given:
+                raise UnsupportedModel(f"The {can.name} backend has no {precision}, only {can.precisions}.")
+            precision = can.precisions[0]
+        if self._ranks is not None and not can.mpi:
+            raise UnsupportedModel(f"The {can.name} backend cannot share a culture between ranks.")
+        numbers = (self.dt, self.scheme, self.num_cultures, precision)
+        spec = CultureSpec(self.system, self.model, *numbers, ranks=self._ranks)
+        started = time.perf_counter()
+        try:
+            streams = [NoiseStream(*numbers) for numbers in zip(self.seeds, self.trials, strict=True)]
+            backend.build(spec, self._parameters.frozen(), streams)
+        except BaseException:
+            backend.close()
+            raise
+        _log.info(
+            "built %s, %d cultures of %d cells and %d synapses on the %s backend, in %.1f s",
+            *(self.system.name, self.num_cultures, self.system.num_neurons, self.system.num_synapses, can.name),
+            time.perf_counter() - started,
+        )
+        return backend, spec
+
+    def _install(self, backend: Backend, spec: CultureSpec) -> None:
+        """Use a simulator from now on, unless another thread was faster."""
+
+        def install() -> None:
+            if self._closed or self._backend is not None:
                 backend.close()
-                raise
+                self._check_open()
+                return
+            self.precision, self.own_gids = spec.precision, spec.gids
             self._backend = backend
-            self.own_gids = spec.gids
-            _log.info(
-                "built %s, %d cultures of %d cells and %d synapses on the %s backend, in %.1f s",
-                *(self.system.name, self.num_cultures, self.system.num_neurons, self.system.num_synapses, can.name),
-                time.perf_counter() - started,
-            )
+
+        self._exclusively(install)
 
     # Running
 
@@ -156,6 +191,8 @@ class Env(Configurable):
     @property
     def t(self) -> float:
         """Time of culture 0 since its last ``clear``, ms."""
+        if self._last is not None and self._last.interrupted:
+            self._exclusively(lambda: None)
         return self._steps[0] * self.dt
 
     def gather(self, value: Any, root: int | None = 0) -> list[Any] | None:
@@ -198,16 +235,40 @@ class Env(Configurable):
             ClosedError: The environment is closed or ``init`` was not called.
             WorkerError: It failed on another of the ranks that share the cultures.
         """
-        with self._together("run"):
-            recording = self._run(duration, stimulus, cultures)
-        if not root_only or self._ranks is None:
+        if self._ranks is not None:
+            return self._run_shared(duration, stimulus, cultures, root_only)
+        run = _Run(self._steps)
+        try:
+            return self._exclusively(self._prepared(duration, stimulus, cultures, run))
+        except BaseException:
+            run.interrupted = True
+            if self._last is run:
+                self._exclusively(lambda: None)
+            raise
+
+    def _run_shared(self, duration: float, stimulus: Any, cultures: Sequence[int] | None, root_only: bool) -> Recording:
+        def run() -> Recording:
+            own = _Run(self._steps)
+            try:
+                with self._together("run"):
+                    return self._prepared(duration, stimulus, cultures, own)()
+            except BaseException:
+                own.interrupted = True  # it failed on another rank
+                self._settle()
+                raise
+
+        recording = self._exclusively(run)
+        if not root_only:
             return recording
         with self._together("root_only"):
             parts = self.gather(recording)
             return recording.nothing() if parts is None else merge(parts)
 
-    def _run(self, duration: float, stimulus: Any, cultures: Sequence[int] | None) -> Recording:
-        backend = self._check_ready()
+    def _prepared(
+        self, duration: float, stimulus: Any, cultures: Sequence[int] | None, run: _Run
+    ) -> Callable[[], Recording]:
+        """Check a run's arguments; what is returned runs."""
+        self._check_ready()
         chosen = self._chosen(cultures)
         if chosen != sorted(chosen):
             raise InvalidInput(f"cultures must ascend, got {cultures}.")
@@ -225,11 +286,17 @@ class Env(Configurable):
                 raise InvalidInput(f"duration must be a multiple of {every_ms:g} ms, at which weights are recorded.")
             request = replace(request, weights=tuple(plasticity.rules))
         self._check_memory(steps, len(chosen), request)
-        parts = backend.run(steps, stimuli, request, None if len(chosen) == self.num_cultures else chosen)
-        t0_ms = self._steps[chosen[0]] * self.dt
-        for b in chosen:
-            self._steps[b] += steps
-        return Recording.batch(parts, t0_ms)
+
+        def advance() -> Recording:
+            backend = self._check_ready()
+            parts = backend.run(steps, stimuli, request, None if len(chosen) == self.num_cultures else chosen)
+            if isinstance(backend, Undoable):
+                run.steps, self._last = self._steps, run
+            recording = Recording.batch(parts, self._steps[chosen[0]] * self.dt)
+            self._steps = [now + steps if b in chosen else now for b, now in enumerate(self._steps)]
+            return recording
+
+        return advance
 
     def _check_memory(self, steps: int, cultures: int, request: RecordingRequest) -> None:
         """Refuse a run whose traces the machine cannot hold, before any culture has changed."""
@@ -260,8 +327,12 @@ class Env(Configurable):
                 cleared culture). Without one, the noise goes on with the next trial's stream.
             cultures: Which cultures; default all.
         """
-        with self._together("clear"):
-            self._clear(seed, cultures)
+
+        def clear() -> None:
+            with self._together("clear"):
+                self._clear(seed, cultures)
+
+        self._exclusively(clear)
         return self
 
     def _clear(self, seed: int | Sequence[int | None] | None, cultures: Sequence[int] | None) -> None:
@@ -275,13 +346,15 @@ class Env(Configurable):
         else:
             seeds = [None if seed is None else checked_seed(seed) + b for b in chosen]
         checked = [None if new is None else checked_seed(new) for new in seeds]
+        after, trials, steps = list(self.seeds), list(self.trials), list(self._steps)
         for b, new in zip(chosen, checked, strict=True):
             if new is None:
-                self.trials[b] += 1
+                trials[b] += 1
             else:
-                self.seeds[b], self.trials[b] = new, 0
-            self._steps[b] = 0
-        backend.reset({b: self._stream(b) for b in chosen})
+                after[b], trials[b] = new, 0
+            steps[b] = 0
+        backend.reset({b: NoiseStream(after[b], trials[b]) for b in chosen})
+        self.seeds, self.trials, self._steps = after, trials, steps
 
     # Snapshots
 
@@ -295,9 +368,16 @@ class Env(Configurable):
             UnsupportedModel: The backend has no snapshots.
         """
         chosen = self._chosen(cultures)
-        states = self._snapshots().save(chosen)
-        seeds, trials, steps = (tuple(values[b] for b in chosen) for values in (self.seeds, self.trials, self._steps))
-        return Snapshot(self._setting(), seeds, trials, steps, tuple(states))
+        setting = self._setting()
+
+        def save() -> Snapshot:
+            states = self._snapshots().save(chosen)
+            seeds, trials, steps = (
+                tuple(values[b] for b in chosen) for values in (self.seeds, self.trials, self._steps)
+            )
+            return Snapshot(setting, seeds, trials, steps, tuple(states))
+
+        return self._exclusively(save)
 
     def load_state(self, state: Snapshot, cultures: Sequence[int] | None = None) -> Self:
         """Put cultures into saved states; a snapshot of one culture may go into several.
@@ -311,22 +391,56 @@ class Env(Configurable):
             UnsupportedModel: The backend has no snapshots.
         """
         chosen = self._chosen(cultures)
-        backend = self._snapshots()
+        self._snapshots()
+        if not isinstance(state, Snapshot):
+            raise InvalidInput(f"load_state takes what save_state returned, got {type(state).__name__}.")
         state.check(self._setting())
         if len(state) not in (1, len(chosen)):
             raise InvalidInput(f"The snapshot holds {len(state)} cultures, {len(chosen)} are to be loaded.")
         source = dict(zip(chosen, range(len(state)) if len(state) > 1 else [0] * len(chosen), strict=True))
-        backend.load({b: state.states[k] for b, k in source.items()})
-        for b, k in source.items():
-            self.seeds[b], self.trials[b], self._steps[b] = state.seeds[k], state.trials[k], state.steps[k]
+
+        def load() -> None:
+            self._snapshots().load({b: state.states[k] for b, k in source.items()})
+            self.seeds, self.trials, self._steps = (
+                [saved[source[b]] if b in source else now for b, now in enumerate(own)]
+                for own, saved in (
+                    (self.seeds, state.seeds),
+                    (self.trials, state.trials),
+                    (self._steps, state.steps),
+                )
+            )
+
+        self._exclusively(load)
         return self
 
     def close(self) -> None:
         """Free the simulator; may be called twice."""
-        self._closed = True
-        if self._backend is not None:
-            self._backend.close()
-            self._backend = None
+
+        def close() -> None:
+            self._closed = True
+            backend, self._backend = self._backend, None
+            if backend is not None:
+                backend.close()
+
+        self._exclusively(close)
+
+    # Copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to a call under way.
+
+        Raises:
+            UnsupportedModel: The cultures are in other processes: NEURON's, or other ranks'.
+        """
+        if self._ranks is not None or (self._backend is not None and not isinstance(self._backend, Snapshots)):
+            raise UnsupportedModel(
+                f"An Env of the {self.backend_name} backend cannot be copied or pickled: its cultures are in other "
+                "processes."
+                if self._ranks is None
+                else "An Env that ranks share cannot be copied or pickled."
+            )
+        self._exclusively(lambda: None)
+        return vars(self) | {"_last": None}
 
     def __enter__(self) -> Self:
         """Use as a context manager that closes at its end."""
@@ -335,6 +449,43 @@ class Env(Configurable):
     def __exit__(self, *exception: object) -> None:
         """Close."""
         self.close()
+
+    # Calls that follow one another
+
+    def _exclusively(self, work: Callable[[], _T]) -> _T:
+        """Do ``work`` while no other call uses the cultures, and where Ctrl-C cannot tear it."""
+        asked, running = [False], [False]
+
+        def alone() -> _T:
+            with self._lock:
+                if asked[0]:
+                    raise RunStopped("The call was interrupted before it began.")
+                running[0] = True
+                try:
+                    self._settle()
+                    return work()
+                finally:
+                    running[0] = False
+
+        def stop() -> None:
+            asked[0] = True
+            if running[0] and isinstance(self._backend, Stoppable):
+                self._backend.stop()
+
+        if self._ranks is None:
+            return uninterrupted(alone, stop)
+        if self._lock.forked:
+            raise BackendError("MPI does not survive a fork: this process cannot use the Env of its parent.")
+        # NEURON stays in the thread that built its culture.
+        native = isinstance(self._backend, Undoable)
+        return uninterrupted(alone, stop) if native and self._ranks.any_thread else alone()
+
+    def _settle(self) -> None:
+        """Undo the last run if its caller was interrupted before it had the recording; otherwise it stands."""
+        last, self._last = self._last, None
+        if last is not None and last.interrupted and isinstance(self._backend, Undoable):
+            self._backend.undo()
+            self._steps = last.steps
 
     def _chosen(self, cultures: Sequence[int] | None) -> list[int]:
         chosen = list(range(self.num_cultures)) if cultures is None else [int(b) for b in cultures]
@@ -370,9 +521,6 @@ class Env(Configurable):
         if purpose is not None and getattr(self, "_ranks", None) is not None:
             with self._together(purpose):
                 raise error
-
-    def _stream(self, culture: int) -> NoiseStream:
-        return NoiseStream(self.seeds[culture], self.trials[culture])
 
     def _check_ready(self) -> Backend:
         self._check_open()

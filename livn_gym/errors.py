@@ -57,6 +57,14 @@ class WorkerError(BackendError):
     """A rank failed; the message holds its traceback, or says that it is gone."""
 
 
+class SimulationDiverged(LivnError, ArithmeticError):
+    """A membrane voltage left the range that a simulation can have; the message names culture, cell and time."""
+
+
+class RunStopped(LivnError, RuntimeError):
+    """A run ended early because it was asked to stop; it has not happened."""
+
+
 class UnsupportedModel(LivnError, NotImplementedError):
     """A backend has no implementation of a model or feature."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from livn_gym.errors import InvalidInput
+from livn_gym.numerics import NoiseStream
+from livn_gym.units import whole_number
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,20 @@ class Snapshot:
         return cls(parts[0].setting, *(tuple(v for part in parts for v in getattr(part, name)) for name in names))
 
     def check(self, setting: dict[str, Any]) -> None:
-        """Refuse an Env of another setting.
+        """Refuse an Env of another setting, and a snapshot that is damaged in what is not the backend's own.
 
         Raises:
-            InvalidInput: It differs; the message says in what.
+            InvalidInput: It differs, or is damaged; the message says in what.
         """
-        missing = sorted(setting.keys() ^ self.setting.keys())
+        columns = (self.seeds, self.trials, self.steps, self.states)
+        if any(not isinstance(column, tuple) or len(column) != len(self.seeds) for column in columns) or not self.seeds:
+            raise InvalidInput("The snapshot is damaged: it must have one seed, trial, step and state per culture.")
+        for seed, trial, step in zip(self.seeds, self.trials, self.steps, strict=True):
+            NoiseStream(seed, trial)
+            whole_number("A step of the snapshot", step, minimum=0)
+        if not isinstance(self.setting, dict):
+            raise InvalidInput("The snapshot is damaged: its setting must be a dict.")
+        missing = sorted(map(str, setting.keys() ^ self.setting.keys()))
         if missing:
             raise InvalidInput(
                 f"The snapshot was saved by another version of livn_gym: it differs in whether it says {missing}. "

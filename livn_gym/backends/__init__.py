@@ -6,6 +6,7 @@ import os
 from importlib import import_module
 
 from livn_gym.backends.base import (
+    MAX_VOLTAGE_MV,
     PROFILES,
     Backend,
     Capabilities,
@@ -16,6 +17,8 @@ from livn_gym.backends.base import (
     Profile,
     Scheme,
     Snapshots,
+    Stoppable,
+    Undoable,
     setting,
 )
 from livn_gym.errors import BackendUnavailable, LivnError, unknown_name
@@ -82,6 +85,7 @@ def attend(name: str | None, subworld_size: int) -> None:
 
 
 __all__ = [
+    "MAX_VOLTAGE_MV",
     "PROFILES",
     "Backend",
     "Capabilities",
@@ -92,6 +96,8 @@ __all__ = [
     "Profile",
     "Scheme",
     "Snapshots",
+    "Stoppable",
+    "Undoable",
     "attend",
     "chosen",
     "create",

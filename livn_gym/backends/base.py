@@ -21,6 +21,15 @@ from livn_gym.stimulus import Stimulus
 from livn_gym.system import Projection, System
 from livn_gym.units import finite
 
+MAX_VOLTAGE_MV = 1e4
+"""Bound of the size of a membrane voltage, at which a run ends with ``SimulationDiverged``.
+
+No living cell comes near it: a membrane breaks down at 0.5 to 1 V (electroporation; Weaver & Chizmadzhev,
+Bioelectrochem Bioenerg 41:135, 1996). Models without conductances that limit them reach several volts under currents
+far above the rheobase and recover; the factor of ten is for them. Voltages are looked at from time to time only, so a
+brief pulse may exceed the bound.
+"""
+
 Scheme = Literal["backward_euler", "second_order"]
 Precision = Literal["float64", "float32"]
 
@@ -181,6 +190,9 @@ class Backend(ABC):
             stimuli: One for each culture that runs, not longer than the run, never in the electrode mode.
             request: What to record.
             cultures: Which cultures run, ascending; the others stay as they are. Default all.
+
+        Raises:
+            SimulationDiverged: A membrane voltage left +-``MAX_VOLTAGE_MV``.
         """
 
     @abstractmethod
@@ -218,3 +230,19 @@ class Snapshots(ABC):
     @abstractmethod
     def load(self, states: Mapping[int, Any]) -> None:
         """Put cultures into saved states; they go on exactly as those saved did."""
+
+
+class Stoppable(ABC):
+    """A backend whose runs can be stopped from another thread."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Ask the run under way, if any, to raise ``RunStopped`` soon. It is quick and may be called again."""
+
+
+class Undoable(ABC):
+    """A backend in which a run that raises has not happened, and the last run can be undone."""
+
+    @abstractmethod
+    def undo(self) -> None:
+        """Put the cultures back to where they were before the last run; nothing else may have changed them since."""

@@ -39,6 +39,8 @@ class Ranks:
         self.comm = comm
         self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
         self._world = MPI.COMM_WORLD
+        self.any_thread = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
+        """Whether MPI may be called from any thread, by one at a time."""
         self._own = np.zeros(2 + 2 * _FEW, dtype=np.int64)
         self._said = np.empty((self.size, len(self._own)), dtype=np.int64)
         sys.excepthook = partial(end_all_ranks, self._world)

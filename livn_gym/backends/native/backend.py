@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym import processors
-from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Learning, Parameters, Snapshots
-from livn_gym.backends.native.driver import Drive, Probe
+from livn_gym.backends.base import (
+    MAX_VOLTAGE_MV,
+    Backend,
+    Capabilities,
+    CultureSpec,
+    Learning,
+    Parameters,
+    Snapshots,
+    Stoppable,
+    Undoable,
+)
+from livn_gym.backends.native.driver import CELL, STOP, Drive, Probe
 from livn_gym.backends.native.generate import source
-from livn_gym.backends.native.group import Cultures, CultureState, Synapses
+from livn_gym.backends.native.group import Cultures, Diverged
 from livn_gym.backends.native.layout import layouts
 from livn_gym.backends.native.program import program
+from livn_gym.backends.native.state import CultureState, check_state
 from livn_gym.backends.native.stimuli import Drives
-from livn_gym.errors import InvalidInput
+from livn_gym.backends.native.synapses import Synapses
+from livn_gym.errors import InvalidInput, SimulationDiverged, UnsupportedModel
+from livn_gym.interrupts import Pool, uninterrupted
 from livn_gym.models import Noise
 from livn_gym.numerics import NoiseStream
 from livn_gym.plasticity import Plasticity
@@ -32,8 +45,10 @@ GROUP_CELLS = 1024
 """Cells of the cultures that are advanced together: enough to fill their blocks, few enough to stay in cache."""
 
 
-class NativeBackend(Backend, Snapshots, Learning):
+class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
     """Runs B cultures in one process; a trajectory depends on its noise stream, dt, scheme and precision alone.
+
+    A run that raises has not happened. Copies and pickles continue exactly; they have threads of their own.
 
     Args:
         threads: How many threads share the cultures; default one a processor that this process may use.
@@ -49,7 +64,9 @@ class NativeBackend(Backend, Snapshots, Learning):
             raise InvalidInput(f"threads must be at least 1, got {threads}.")
         self.threads = threads or len(processors.usable())
         self._groups: list[Cultures] = []
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = Pool(self.threads)
+        self._control: list[NDArray[np.int64]] = []
+        self._back: Callable[[], None] | None = None
         self._plasticity: Plasticity | None = None
 
     @property
@@ -64,13 +81,8 @@ class NativeBackend(Backend, Snapshots, Learning):
         self.set_parameters(parameters)
         self._groups = self._grouped(streams)
         names = [list(layout.parameters(spec, Noise())) for layout in self._layouts]
-        (example,) = self._grouped([NoiseStream(0)])
-        self._program = program(
-            source(self._layouts, names, _BITS[spec.precision], shared=spec.ranks is not None),
-            lambda run: self._advance(example, run, 0, self._drives.drive([None]), RecordingRequest()),
-        )
-        if min(self.threads, len(self._groups)) > 1:
-            self._pool = ThreadPoolExecutor(min(self.threads, len(self._groups)), thread_name_prefix="livn_gym")
+        self._source = source(self._layouts, names, _BITS[spec.precision], shared=spec.ranks is not None)
+        self._program = program(self._source, self._compile)
 
     def run(
         self,
@@ -80,18 +92,28 @@ class NativeBackend(Backend, Snapshots, Learning):
         cultures: Sequence[int] | None = None,
     ) -> list[Recording]:
         """Advance cultures."""
-        if cultures is None:
-            return self._run(self._groups, num_steps, stimuli, request)
-        # Those that stay must not be stepped, so the others go into groups of their own for this run.
-        groups = self._grouped([NoiseStream(0)] * len(cultures))
-        self._load(groups, dict(enumerate(self.save(cultures))))
-        recordings = self._run(groups, num_steps, stimuli, request)
-        states = [state for group in groups for state in group.save(range(group.count))]
-        self.load(dict(zip(cultures, states, strict=True)))
-        return recordings
+        run = self._run_all if cultures is None else self._run_some
+        numbers = range(self.num_cultures) if cultures is None else cultures
+        ranks = self._spec.ranks
+        if ranks is not None and not ranks.any_thread:
+            return run(num_steps, stimuli, request, numbers)
+        return uninterrupted(lambda: run(num_steps, stimuli, request, numbers), self.stop)
+
+    def stop(self) -> None:
+        """Ask the run under way to end; its kernels look once in a window."""
+        for control in self._control:
+            control[STOP] = 1
+
+    def undo(self) -> None:
+        """Put the cultures back to where they were before the last run."""
+        back, self._back = self._back, None
+        if back is None:
+            raise RuntimeError("There is no run to undo.")
+        back()
 
     def reset(self, streams: Mapping[int, NoiseStream]) -> None:
         """Put some cultures back to time 0."""
+        self._back = None
         for group, chosen in self._shares(self._groups, streams):
             group.reset(chosen)
 
@@ -103,7 +125,15 @@ class NativeBackend(Backend, Snapshots, Learning):
         return [states[b] for b in cultures]
 
     def load(self, states: Mapping[int, CultureState]) -> None:
-        """Put cultures into saved states."""
+        """Put cultures into saved states.
+
+        Raises:
+            InvalidInput: A state is damaged or of another kind of culture; nothing is changed.
+        """
+        cells, dtype = self._spec.system.num_neurons, np.dtype(self._spec.precision)
+        for state in states.values():
+            check_state(state, self._layouts, self._network, cells, dtype)
+        self._back = None
         self._load(self._groups, states)
 
     def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
@@ -116,6 +146,7 @@ class NativeBackend(Backend, Snapshots, Learning):
 
     def set_weights(self, weights: Mapping[int, Mapping[str, NDArray[np.float64]]]) -> None:
         """Set peak conductances one by one, nS."""
+        self._back = None
         for group in self._groups:
             group.own_synapses()
         for group, share in self._shares(self._groups, weights):
@@ -125,23 +156,49 @@ class NativeBackend(Backend, Snapshots, Learning):
 
     def set_parameters(self, parameters: Parameters) -> None:
         """Replace weights, noise, depression and plasticity."""
-        before, self._plasticity = self._plasticity, parameters.plasticity
-        self._network, self._rules = self._synapses.network(parameters), self._synapses.rules(parameters)
-        for group in self._groups:
-            group.set_weight(self._network.weight)
-            if parameters.plasticity not in (None, before):
-                group.begin_learning()
-        self._numbers = tuple(
+        network, rules = self._synapses.network(parameters), self._synapses.rules(parameters)
+        numbers = tuple(
             np.array(list(layout.parameters(self._spec, parameters.noise.get(layout.name, Noise())).values()))
             for layout in self._layouts
         )
+        before = self._plasticity
+        self._back = None
+        for group in self._groups:
+            group.set_weight(network.weight)
+            if parameters.plasticity not in (None, before):
+                group.begin_learning()
+        self._network, self._rules, self._numbers = network, rules, numbers
+        self._plasticity = parameters.plasticity
 
     def close(self) -> None:
         """Free the arrays and the threads."""
-        self._groups = []
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        self._groups, self._back, self._control = [], None, []
+        self._pool.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what another copy or process makes for itself.
+
+        Raises:
+            UnsupportedModel: Other ranks have a part of the cultures.
+        """
+        state = vars(self).copy()
+        if self._groups and self._spec.ranks is not None:
+            raise UnsupportedModel("Cultures that ranks share cannot be copied or pickled.")
+        state.pop("_program", None)
+        return state | {"_control": [], "_back": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state and find the compiled kernels again."""
+        vars(self).update(state)
+        if "_source" in state:
+            self._program = program(self._source, self._compile)
+
+    def _compile(self, run: Any) -> None:
+        """Compile the program for the types of its arguments; nothing is run."""
+        (group,) = self._grouped([NoiseStream(0)])
+        drive, request = self._drives.drive([None]), RecordingRequest()
+        fixed = (self._numbers, self._network, self._rules, drive, self._probe(group, 0, request))
+        run.compile(tuple(numba.typeof(argument) for argument in group.example(*fixed)))
 
     def _grouped(self, streams: Sequence[NoiseStream]) -> list[Cultures]:
         """Cultures at time 0, in groups for all threads."""
@@ -171,26 +228,89 @@ class NativeBackend(Backend, Snapshots, Learning):
         for group, share in self._shares(groups, states):
             group.load(share)
 
-    def _run(
-        self, groups: list[Cultures], num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest
+    def _run_all(
+        self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest, numbers: Sequence[int]
     ) -> list[Recording]:
+        """Advance all cultures."""
+        self._back = None
+        backs = [group.checkpoint(learning=self._rules.back > 0) for group in self._groups]
+        try:
+            recordings = self._run(self._groups, num_steps, stimuli, request, numbers)
+        except BaseException:
+            for back in backs:
+                back()
+            raise
+
+        def back_all() -> None:
+            for back in backs:
+                back()
+
+        self._back = back_all
+        return recordings
+
+    def _run_some(
+        self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest, numbers: Sequence[int]
+    ) -> list[Recording]:
+        """Advance some cultures. Those that stay must not be stepped, so the others go into groups for this run."""
+        self._back = None
+        groups, before = self._grouped([NoiseStream(0)] * len(numbers)), self.save(numbers)
+        self._load(groups, dict(enumerate(before)))
+        recordings = self._run(groups, num_steps, stimuli, request, numbers)
+        states = [state for group in groups for state in group.save(range(group.count))]
+
+        def back() -> None:
+            self._load(self._groups, dict(zip(numbers, before, strict=True)))
+
+        try:
+            self._load(self._groups, dict(zip(numbers, states, strict=True)))
+        except BaseException:
+            back()
+            raise
+        self._back = back
+        return recordings
+
+    def _run(
+        self,
+        groups: list[Cultures],
+        num_steps: int,
+        stimuli: Sequence[Stimulus | None],
+        request: RecordingRequest,
+        numbers: Sequence[int],
+    ) -> list[Recording]:
+        """Advance groups; ``numbers`` are those of their cultures, for messages."""
         first = np.concatenate([[0], np.cumsum([group.count for group in groups])])
         drives = [self._drives.drive(stimuli[a:b]) for a, b in zip(first[:-1], first[1:], strict=True)]
+        controls = np.zeros((len(groups), 3), dtype=np.int64)
+        controls[:, CELL] = -1
+        self._control = list(controls)
 
-        def one(group: Cultures, drive: Drive) -> list[Recording]:
-            return self._advance(group, self._program, num_steps, drive, request)
+        def one(group: Cultures, drive: Drive, control: NDArray[np.int64], start: int) -> list[Recording]:
+            try:
+                return self._advance(group, num_steps, drive, request, control)
+            except Diverged as error:
+                raise SimulationDiverged(
+                    f"The membrane voltage of cell {error.gid} of culture {numbers[start + error.culture]} left "
+                    f"+-{MAX_VOLTAGE_MV:g} mV or was no number at all within {error.step * self._spec.dt_ms:g} ms: a "
+                    "stimulus, the noise or a weight is too strong. The run has not happened."
+                ) from None
 
-        done = map(one, groups, drives) if self._pool is None else self._pool.map(one, groups, drives)
+        done = self._pool.map(one, groups, drives, self._control, first[:-1].tolist())
         return [recording for recordings in done for recording in recordings]
 
     def _advance(
-        self, group: Cultures, run: Any, num_steps: int, drive: Drive, request: RecordingRequest
+        self,
+        group: Cultures,
+        num_steps: int,
+        drive: Drive,
+        request: RecordingRequest,
+        control: NDArray[np.int64],
     ) -> list[Recording]:
         probe, dt, size = self._probe(group, num_steps, request), self._spec.dt_ms, group.group.size
         # Postsynaptic spikes of a window must not reach plastic synapses before its end.
         window = min(self._synapses.window, self._rules.back + 1) if self._rules.back else self._synapses.window
         time = (window, num_steps, dt)
-        cell, step, _ = group.run(run, self._numbers, self._network, self._rules, drive, probe, *time)
+        fixed = (self._numbers, self._network, self._rules, drive, probe, control)
+        cell, step, _ = group.run(self._program, *fixed, *time)
         culture, gid = cell // size, cell % size
         if request.spikes is not None and len(request.spikes) < size:
             kept = np.isin(gid, request.spikes)

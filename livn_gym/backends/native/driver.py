@@ -13,12 +13,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from livn_gym.backends.native.arithmetic import INNER
+from livn_gym.backends.native.arithmetic import INNER, inlined
+from livn_gym.backends.native.intrinsics import peek
 from livn_gym.backends.native.layout import AMP_D, AMP_S, G_IN, J_IN, V_D, W
 from livn_gym.backends.native.plasticity import Spikes, arrive, link, take_up_all
 
 _GRID = 1099511627776.0  # arriving conductances are multiples of 2**-40 uS
 _AMP_S, _AMP_D, _G_IN, _J_IN, _V_D = AMP_S * W, AMP_D * W, G_IN * W, J_IN * W, V_D * W
+
+STOP, CELL, AT = range(3)
+"""Places in a run's ``control``, int64 ``[3]``: nonzero asks the run to end; the first cell whose voltage left the
+bounds, and at which step (-1 for none)."""
+
+CHECK_STEPS = 1024
+"""Steps of a run between two looks at all voltages, whatever else divides it into windows: what was recorded must not
+decide whether a run diverges."""
 
 compiled = njit(**INNER)
 
@@ -162,6 +171,7 @@ def window_end(S, group, learnt, drive, probe, step, stop):
                 for row in range(len(probe.weight_synapse)):
                     probe.weight[c, row, step // probe.weight_every] = learnt.weight[c, probe.weight_synapse[row]]
         stop = min(stop, step - step % probe.weight_every + probe.weight_every)
+    stop = min(stop, step - step % CHECK_STEPS + CHECK_STEPS)
     if step == 0:
         for cell in range(len(group.address)):
             a = group.address[cell]
@@ -326,6 +336,21 @@ def spread(net, back, group, flight, spikes, queue, found, order, step, steps, d
             flying += 1
     flight.count[0], spikes.count[0] = flying, kept + count
     return flight, spikes, queue
+
+
+@inlined
+def look(S, address, control, step, num_steps, bound):
+    """Where the run ends: ``num_steps``, or ``step`` if it was asked to stop or a voltage is beyond the bound (mV).
+
+    It takes single arrays and has one way through: otherwise Numba counts references of every array in every window.
+    """
+    if step % CHECK_STEPS == 0 or step == num_steps:
+        for cell in range(len(address)):
+            a = address[cell]
+            inside = abs(S[a]) <= bound and abs(S[a + _V_D]) <= bound  # false for NaN
+            if not inside and control[CELL] < 0:
+                control[CELL], control[AT] = cell, step
+    return num_steps if peek(control, STOP) == 0 and control[CELL] < 0 else step
 
 
 @compiled

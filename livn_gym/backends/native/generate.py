@@ -16,6 +16,7 @@ from textwrap import dedent
 from types import FunctionType
 from typing import Any
 
+from livn_gym.backends.base import MAX_VOLTAGE_MV
 from livn_gym.backends.native import layout as place
 from livn_gym.backends.native.layout import Layout, W
 
@@ -31,10 +32,11 @@ from numba import njit
 from livn_gym.backends.native.arithmetic import INNER, philox
 from livn_gym.backends.native.arithmetic import exp{bits} as exp
 from livn_gym.backends.native.arithmetic import normal{bits} as normal
-from livn_gym.backends.native.driver import begin, deliver, finish, shared_parity, spread, window_end, workspace
+from livn_gym.backends.native.driver import begin, deliver, finish, look, shared_parity, spread, window_end, workspace
 from livn_gym.backends.native.intrinsics import fma, from_bits, load, store, to_bits, whole_registers
 
 T = np.float{bits}
+BOUND = T({bound})
 FLAG = np.int{bits}
 WORD = np.uint64
 BITS = np.uint{bits}
@@ -88,12 +90,16 @@ def step_blocks_{tag}(S, P, group, step, steps, bucket, where, what, found):
 
 _RUN = '''
 @njit(nogil=True, **OPTIONS)
-def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, queue, window, num_steps, dt):
-    """Advance a group of cultures; returns the spikes under way, those that happened, those not yet taken up."""
+def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight, spikes, queue, window, num_steps, dt):
+    """Advance a group of cultures; returns the spikes under way, those that happened, those not yet taken up.
+
+    A run that ends before its time, for the reasons in ``control``, leaves the arrays in the middle of something.
+    """
     bucket, where, what, found, order = workspace(group, window)
     begin(drive)
     step = np.int64(0)  # a literal would be a type of its own, with functions of its own
-    while step < num_steps:
+    last = num_steps
+    while step < last:
         stop = window_end(S, group, learnt, drive, probe, step, min(step + window, num_steps))
         steps = stop - step
         where, what = deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt)
@@ -101,6 +107,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, 
         {advance}
         flight, spikes, queue = spread(net, rules.back, group, flight, spikes, queue, found, order, step, steps, dt)
         step = stop
+        last = look(S, group.address, control, step, num_steps, BOUND)
     finish(group, flight, queue, num_steps)
     return flight, spikes, queue
 '''
@@ -108,8 +115,8 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, 
 
 _RUN_SHARE = '''
 @njit(nogil=True, **OPTIONS)
-def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, queue, heard, num_steps, before, step,
-        stop, dt):
+def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight, spikes, queue, heard, num_steps,
+        before, step, stop, dt):
     """Take in what all ranks' cells did from ``before`` to ``step``, then advance own cells to ``stop``.
 
     Returns the spikes under way, those that happened, those not yet taken up, and those of own cells since ``step``.
@@ -129,6 +136,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, flight, spikes, 
         where, what = deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt)
         {advance}
         step = stop
+        look(S, group.address, control, step, num_steps, BOUND)
     return flight, spikes, queue, found
 '''
 
@@ -142,7 +150,7 @@ def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits
         bits: Precision, 32 or 64.
         shared: Whether other ranks have a part of the cells; ``run`` then is one window between two exchanges.
     """
-    parts = [_HEADER.format(bits=bits)]
+    parts = [_HEADER.format(bits=bits, bound=MAX_VOLTAGE_MV)]
     calls = []
     for tag, (layout, names) in enumerate(zip(layouts, parameter_names, strict=True)):
         functions = _Functions(f"_{tag}", names, layout)

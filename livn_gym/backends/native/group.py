@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.backends.base import CultureSpec, Parameters
-from livn_gym.backends.native.driver import Flight, Group, Network
+from livn_gym.backends.native.driver import AT, CELL, STOP, Flight, Group, Network
 from livn_gym.backends.native.layout import (
     GID,
     NUM_COMMON,
@@ -26,108 +24,25 @@ from livn_gym.backends.native.layout import (
     Layout,
     W,
 )
-from livn_gym.backends.native.plasticity import Rules, Spikes, first_weights, nothing_learnt, rules
+from livn_gym.backends.native.plasticity import Rules, Spikes, first_weights, nothing_learnt
+from livn_gym.backends.native.state import CultureState
 from livn_gym.backends.ranks import Ranks
+from livn_gym.errors import RunStopped
 from livn_gym.numerics import NoiseStream
-from livn_gym.units import NS_TO_US
-
-MOST_STEPS = 64
-"""Longest window between two looks at spikes; bounds the memory that they may need."""
 
 
-class Synapses:
-    """The synapses of a system, shared by all its cultures.
+class Diverged(Exception):
+    """A voltage left the bounds.
 
     Args:
-        spec: What is simulated.
-        layouts: Where increments are collected.
+        culture: Its number in the group.
+        gid: The cell.
+        step: Steps of the run after which it was seen.
     """
 
-    def __init__(self, spec: CultureSpec, layouts: list[Layout]) -> None:
-        self.spec = spec
-        slots = {layout.name: layout.slots for layout in layouts}
-        keys: list[str] = []
-        units: list[float] = []
-        columns: list[tuple[NDArray, ...]] = []
-        for projection in spec.projections:
-            steps = spec.delay_steps(projection).astype(np.int32)
-            for receptor, key in zip(projection.receptors, projection.weight_names, strict=True):
-                _, unit_nS = spec.model.synapse(spec.system, projection, receptor)
-                offset = np.full(len(projection), slots[projection.post][receptor].arrived, dtype=np.int32)
-                index = np.full(len(projection), len(keys), dtype=np.int32)
-                scale_uS = projection.scale * (unit_nS * NS_TO_US)
-                units.append(unit_nS * NS_TO_US)
-                columns.append((projection.pre_gid, steps, projection.post_gid, offset, scale_uS, index))
-                keys.append(key)
-        if not columns:
-            columns.append((np.zeros(0, np.int64),) * 4 + (np.zeros(0), np.zeros(0, np.int32)))
-        pre, steps, post, offset, scale, index = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-        # However the edges were given, a cell's synapses are served in this order.
-        order = np.lexsort((scale, offset, post, steps, pre))
-        self._keys, self._key, self._scale_uS = keys, index[order], scale[order]
-        self._units = [float(u) for u in units]
-        self._rows = np.split(np.argsort(order), np.cumsum(np.bincount(index, minlength=len(keys)))[:-1])
-        self._start = np.searchsorted(pre[order], np.arange(spec.system.num_neurons + 1)).astype(np.int64)
-        self._delay, self._post = steps[order].astype(np.int32), post[order].astype(np.int32)
-        self._offset = offset[order].astype(np.int32)
-        # A spike found at the end of a window's first step arrives after the window.
-        self.window = min(MOST_STEPS, (spec.least_delay_steps or MOST_STEPS) + 1)
-
-    def places(self, key: str) -> NDArray[np.int64]:
-        """Where the synapses of a weight key are, in their projection's order ``[E]``."""
-        return self._rows[self._keys.index(key)]
-
-    @property
-    def keys(self) -> list[str]:
-        """The weight keys."""
-        return self._keys
-
-    def rules(self, parameters: Parameters) -> Rules:
-        """The synapses' rules."""
-        weights_uS = [unit * parameters.weights[key] for unit, key in zip(self._units, self._keys, strict=True)]
-        cells, dt_ms = self.spec.system.num_neurons, self.spec.dt_ms
-        return rules(self._keys, parameters.plasticity, weights_uS, self._key, self._post, cells, dt_ms)
-
-    def network(self, parameters: Parameters) -> Network:
-        """The synapses with these weights and this depression."""
-        system = self.spec.system
-        weights = np.array([parameters.weights[key] for key in self._keys] or [0.0], dtype=np.float64)
-        U, tau_rec = (
-            np.concatenate(
-                [
-                    np.full(population.count, getattr(parameters.depression[population.name], name))
-                    for population in system.populations
-                ]
-            ).astype(np.float64)
-            for name in ("U", "tau_rec")
-        )
-        weight = self._scale_uS * weights[self._key]
-        return Network(self._start, self._delay, self._post, self._offset, weight, U, tau_rec)
-
-
-@dataclass(frozen=True)
-class CultureState:
-    """One culture at a moment; cells are gids, times are steps before the moment.
-
-    Attributes:
-        variables: Per population, its cells' variables in the layout's order, ``[variables, cells]``.
-        x: Resources of every cell at its last spike, ``[N]``.
-        last: Step of that spike, ``[N]``.
-        time: Steps since the reset.
-        flight: Spikes under way: cell, step, next synapse and resources, in the order in which they happened.
-        late: Cells whose spikes fell on the moment.
-        waiting: Spikes that have not reached their own cell's plastic synapses: cell and step at which they will.
-        learnt: Weights (uS), traces and their times of every synapse, ``[S]`` each; None where nothing was learnt.
-    """
-
-    variables: tuple[NDArray, ...]
-    x: NDArray[np.float64]
-    last: NDArray[np.int64]
-    time: int
-    flight: tuple[NDArray, NDArray, NDArray, NDArray]
-    late: NDArray[np.int64]
-    waiting: tuple[NDArray, NDArray]
-    learnt: tuple[NDArray, ...] | None
+    def __init__(self, culture: int, gid: int, step: int) -> None:
+        super().__init__(culture, gid, step)
+        self.culture, self.gid, self.step = culture, gid, step
 
 
 class Cultures:
@@ -182,9 +97,21 @@ class Cultures:
         self.queue = Spikes(flying.copy(), since.copy(), np.zeros(1, dtype=np.int64))
         """Spikes on their way to the plastic synapses of their own cell."""
         self.learnt = nothing_learnt()
+        self._kept: list[NDArray] = []
+        """Copies of the arrays that the last run changed, as they were before."""
         self.weight = np.zeros(0)
         """The synapses' weights before anything is learnt, uS ``[S]``."""
         self.reset(dict(enumerate(streams)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the checkpoint out."""
+        return vars(self) | {"_kept": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state, aligned as in a new group."""
+        vars(self).update(state)
+        self.state = _aligned(len(state["state"]), state["state"].dtype)
+        self.state[:] = state["state"]
 
     @property
     def _words(self) -> type:
@@ -340,17 +267,62 @@ class Cultures:
                 array[: keep.sum()] = array[: count[0]][keep]
             count[0] = keep.sum()
 
+    def checkpoint(self, *, learning: bool) -> Callable[[], None]:
+        """Remember everything that a run changes; the function that is returned puts it back.
+
+        A group has one checkpoint, which the next one overwrites.
+
+        Args:
+            learning: Whether synapses change in the run.
+        """
+        group, count, waiting = self.group, int(self.flight.count[0]), int(self.queue.count[0])
+        live = [self.state, group.x, group.last, group.time, *(self.learnt[:5] if learning else ())]
+        if [array.shape for array in self._kept] != [array.shape for array in live]:
+            self._kept = [np.empty_like(array) for array in live]
+        for kept, array in zip(self._kept, live, strict=True):
+            np.copyto(kept, array)
+        flying, since, synapse, x = (array[:count].copy() for array in self.flight[:-1])
+        cell, step = (array[:waiting].copy() for array in self.queue[:-1])
+        late = self.late
+
+        def back() -> None:
+            for kept, array in zip(self._kept, live, strict=True):
+                np.copyto(array, kept)
+            self.flight = Flight(flying, since, synapse, x, np.array([count], dtype=np.int64))
+            self.queue = Spikes(cell, step, np.array([waiting], dtype=np.int64))
+            self.late = late
+            self.learnt.head[:] = -1  # a window that was left in its middle
+
+        return back
+
     def run(
-        self, program: Any, parameters: tuple, network: Network, rules: Rules, drive: Any, probe: Any, *time: Any
+        self,
+        program: Any,
+        parameters: tuple,
+        network: Network,
+        rules: Rules,
+        drive: Any,
+        probe: Any,
+        control: NDArray[np.int64],
+        *time: Any,
     ) -> Spikes:
-        """Advance by ``time = window, num_steps, dt``; returns the cells and steps of the run's spikes, in order."""
+        """Advance by ``time = window, num_steps, dt``; returns the cells and steps of the run's spikes, in order.
+
+        Call it in no main thread: where compiled code hands back its results, it calls Python, in which a signal
+        handler that raises would crash the interpreter.
+
+        Raises:
+            RunStopped: ``control`` asked for it; the cultures are in the middle of something.
+            Diverged: A voltage left the bounds; likewise.
+        """
         window, num_steps, dt = time
-        spikes = Spikes(np.empty(256, np.int64), np.empty(256, np.int64), np.zeros(1, np.int64))
-        fixed = (self.state, parameters, self.group, network, rules, self.learnt, drive, probe)
+        fixed = (self.state, parameters, self.group, network, rules, self.learnt, drive, probe, control)
+        spikes = _no_spikes()
         if self.ranks is None:
             self.flight, spikes, self.queue = program(*fixed, self.flight, spikes, self.queue, *time)
+            self._check(control)
         else:
-            spikes = self._exchange(partial(program, *fixed), self.ranks, spikes, window, num_steps, dt)
+            spikes = self._exchange(partial(program, *fixed), self.ranks, spikes, control, window, num_steps, dt)
         self._advance_step(num_steps)
         count = int(spikes.count[0])
         cell, step = spikes.cell[:count], spikes.step[:count]
@@ -360,7 +332,31 @@ class Cultures:
         self.late = cell[~now]
         return Spikes(cells, steps, spikes.count)
 
-    def _exchange(self, advance: Any, ranks: Ranks, spikes: Spikes, window: int, num_steps: int, dt: float) -> Spikes:
+    def example(self, *fixed: Any) -> tuple[Any, ...]:
+        """Arguments of the types of every call of the program, from those that ``run`` takes before ``control``."""
+        spikes = _no_spikes()
+        control = np.zeros(3, np.int64)
+        varied = (self.flight, spikes, self.queue, *((1, 1, 1.0) if self.ranks is None else (spikes, 1, 0, 0, 1, 1.0)))
+        parameters, network, rules, drive, probe = fixed
+        return (self.state, parameters, self.group, network, rules, self.learnt, drive, probe, control, *varied)
+
+    def _check(self, control: NDArray[np.int64]) -> None:
+        """Raise what ended a run before its time."""
+        if control[STOP]:
+            raise RunStopped("The run was asked to stop; it has not happened.")
+        if control[CELL] >= 0:
+            raise Diverged(*divmod(int(control[CELL]), self.group.size), int(control[AT]))
+
+    def _exchange(
+        self,
+        advance: Any,
+        ranks: Ranks,
+        spikes: Spikes,
+        control: NDArray[np.int64],
+        window: int,
+        num_steps: int,
+        dt: float,
+    ) -> Spikes:
         """Advance own cells by windows, and send the spikes of all ranks on their way between windows."""
         heard = Spikes(np.empty(0, np.int64), np.empty(0, np.int64), np.zeros(1, np.int64))
         before, step = 0, 0
@@ -368,12 +364,17 @@ class Cultures:
             stop = min(step + window, num_steps)
             times = (num_steps, before, step, stop, dt)
             self.flight, spikes, self.queue, found = advance(self.flight, spikes, self.queue, heard, *times)
+            self._check(control)
             if step == num_steps:
                 return spikes
             own = found.count[0]
             cell, at = ranks.all_spikes(found.cell[:own], found.step[:own])
             heard = Spikes(cell, at, np.array([len(cell)], dtype=np.int64))
             before, step = step, stop
+
+
+def _no_spikes() -> Spikes:
+    return Spikes(np.empty(256, np.int64), np.empty(256, np.int64), np.zeros(1, np.int64))
 
 
 def _aligned(size: int, dtype: Any) -> NDArray:

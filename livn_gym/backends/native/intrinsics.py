@@ -44,6 +44,16 @@ def store(typingctx, array, index, value):
 
 
 @_instruction
+def peek(typingctx, array, index):
+    """``array[index]`` of a contiguous array of int64, read from memory every time: another thread may write to it."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load_atomic(_pointer(context, builder, signature.args[0], *args), "monotonic", 8)
+
+    return array.dtype(array, types.intp), codegen
+
+
+@_instruction
 def fma(typingctx, a, b, c):
     """``a * b + c`` rounded once."""
 

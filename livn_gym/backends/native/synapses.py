@@ -1,0 +1,85 @@
+"""The synapses of a system, sorted as the kernels serve them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.backends.base import CultureSpec, Parameters
+from livn_gym.backends.native.driver import Network
+from livn_gym.backends.native.layout import Layout
+from livn_gym.backends.native.plasticity import Rules, rules
+from livn_gym.units import NS_TO_US
+
+MOST_STEPS = 64
+"""Longest window between two looks at spikes; bounds the memory that they may need."""
+
+
+class Synapses:
+    """The synapses of a system, shared by all its cultures.
+
+    Args:
+        spec: What is simulated.
+        layouts: Where increments are collected.
+    """
+
+    def __init__(self, spec: CultureSpec, layouts: list[Layout]) -> None:
+        self.spec = spec
+        slots = {layout.name: layout.slots for layout in layouts}
+        keys: list[str] = []
+        units: list[float] = []
+        columns: list[tuple[NDArray, ...]] = []
+        for projection in spec.projections:
+            steps = spec.delay_steps(projection).astype(np.int32)
+            for receptor, key in zip(projection.receptors, projection.weight_names, strict=True):
+                _, unit_nS = spec.model.synapse(spec.system, projection, receptor)
+                offset = np.full(len(projection), slots[projection.post][receptor].arrived, dtype=np.int32)
+                index = np.full(len(projection), len(keys), dtype=np.int32)
+                scale_uS = projection.scale * (unit_nS * NS_TO_US)
+                units.append(unit_nS * NS_TO_US)
+                columns.append((projection.pre_gid, steps, projection.post_gid, offset, scale_uS, index))
+                keys.append(key)
+        if not columns:
+            columns.append((np.zeros(0, np.int64),) * 4 + (np.zeros(0), np.zeros(0, np.int32)))
+        pre, steps, post, offset, scale, index = (np.concatenate(parts) for parts in zip(*columns, strict=True))
+        # However the edges were given, a cell's synapses are served in this order.
+        order = np.lexsort((scale, offset, post, steps, pre))
+        self._keys, self._key, self._scale_uS = keys, index[order], scale[order]
+        self._units = [float(u) for u in units]
+        self._rows = np.split(np.argsort(order), np.cumsum(np.bincount(index, minlength=len(keys)))[:-1])
+        self._start = np.searchsorted(pre[order], np.arange(spec.system.num_neurons + 1)).astype(np.int64)
+        self._delay, self._post = steps[order].astype(np.int32), post[order].astype(np.int32)
+        self._offset = offset[order].astype(np.int32)
+        # A spike found at the end of a window's first step arrives after the window.
+        self.window = min(MOST_STEPS, (spec.least_delay_steps or MOST_STEPS) + 1)
+
+    def places(self, key: str) -> NDArray[np.int64]:
+        """Where the synapses of a weight key are, in their projection's order ``[E]``."""
+        return self._rows[self._keys.index(key)]
+
+    @property
+    def keys(self) -> list[str]:
+        """The weight keys."""
+        return self._keys
+
+    def rules(self, parameters: Parameters) -> Rules:
+        """The synapses' rules."""
+        weights_uS = [unit * parameters.weights[key] for unit, key in zip(self._units, self._keys, strict=True)]
+        cells, dt_ms = self.spec.system.num_neurons, self.spec.dt_ms
+        return rules(self._keys, parameters.plasticity, weights_uS, self._key, self._post, cells, dt_ms)
+
+    def network(self, parameters: Parameters) -> Network:
+        """The synapses with these weights and this depression."""
+        system = self.spec.system
+        weights = np.array([parameters.weights[key] for key in self._keys] or [0.0], dtype=np.float64)
+        U, tau_rec = (
+            np.concatenate(
+                [
+                    np.full(population.count, getattr(parameters.depression[population.name], name))
+                    for population in system.populations
+                ]
+            ).astype(np.float64)
+            for name in ("U", "tau_rec")
+        )
+        weight = self._scale_uS * weights[self._key]
+        return Network(self._start, self._delay, self._post, self._offset, weight, U, tau_rec)
