@@ -41,8 +41,9 @@ whole = fresh()
 steps = []
 while whole.t < t - 1e-9:
     whole.run(5.0)
-a, b = env.run(100.0), whole.run(100.0)
-assert same(a, b) and len(a.spike_gid) > 50, "the trajectory is another one"
+a, b = env.run(500.0), whole.run(500.0)
+assert same(a, b), "the trajectory is another one"
+assert len(a.spike_gid) > 20, "too few spikes to tell"
 assert np.array_equal(weights(env), weights(whole)), "the weights are others"
 env.clear(seed=3)
 assert same(env.run(50.0), fresh().run(50.0)), "a cleared Env is not a fresh one"
