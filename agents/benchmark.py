@@ -107,8 +107,13 @@ def jobs(
     return sorted(found, key=lambda job: job.steps > 0)
 
 
-def run(job: Job, folder: Path) -> dict[str, Any]:
+def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
     """Do one run: train where there is something to train, then play the test episodes.
+
+    Args:
+        job: The run.
+        folder: Of its training, which is resumed if it was stopped.
+        trust: Resume a checkpoint that another user or machine wrote.
 
     Returns:
         Its row. ``status`` is ``done``, or ``no target`` where a controller has nothing to follow.
@@ -130,6 +135,7 @@ def run(job: Job, folder: Path) -> dict[str, Any]:
                 steps=job.steps,
                 seed=job.seed,
                 resume=True,
+                trust=trust,
                 evaluations=4,
                 eval_episodes=4,
                 options=job.options,
@@ -157,6 +163,7 @@ def benchmark(
     *,
     processes: int | None = None,
     hours: float | None = None,
+    trust: bool = False,
     report: Callable[[int, int, Mapping[str, Any]], None] | None = None,
 ) -> list[dict[str, str]]:
     """Do the runs that the folder does not hold yet.
@@ -166,6 +173,7 @@ def benchmark(
         folder: Where rows, configs and runs go.
         processes: How many runs at once; None is one a processor. Each keeps to one processor.
         hours: After this time no further run begins.
+        trust: Resume checkpoints that another user or machine wrote; reading one runs the code in it.
         report: Called after every run with the number done, of all, and its row.
 
     Returns:
@@ -181,6 +189,7 @@ def benchmark(
     _write_configs(folder / "configs.json", wanted)
     deadline = math.inf if hours is None else time.monotonic() + hours * 3600.0
     free = sorted(processors.usable())
+    one = partial(run, trust=True) if trust else run
     count = min(processes or len(free), max(1, len(waiting)))
     # Processes start anew: threads of compiled kernels do not survive a fork.
     with ProcessPoolExecutor(
@@ -190,7 +199,7 @@ def benchmark(
         while running or (waiting and time.monotonic() < deadline):
             while waiting and len(running) < count and time.monotonic() < deadline:
                 job = waiting.pop(0)
-                running.add(pool.submit(run, job, folder / "runs" / _name(job)))
+                running.add(pool.submit(one, job, folder / "runs" / _name(job)))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 result = future.result()

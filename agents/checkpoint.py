@@ -1,7 +1,8 @@
-"""A training at a moment, to go on from exactly: learner, replay buffer, normalisation, environments, generators.
+"""The state of a training, from which it continues exactly: learner, replay buffer, environments, generators.
 
 A checkpoint is taken where a rollout begins, when nothing is half done: before the first step of PPO's next rollout,
-or between two steps of SAC and TD3.
+or between two steps of SAC and TD3. It is a pickle, which runs code when it is read. So it is signed, and one
+that another user or machine wrote is read only on request (``livn_gym.trust``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 
+from livn_gym import trust as trusted
 from livn_gym.agents.sb3 import VectorEnvAdapter
 from livn_gym.atomic import replacing
 from livn_gym.errors import CorruptData, InvalidInput
@@ -34,6 +36,9 @@ class Resumable(Protocol):
         """Go on from there."""
 
 
+MAGIC = b"livn_gym checkpoint 2\n"
+
+
 def save(path: str | Path, model: BaseAlgorithm, extra: Any) -> None:
     """Write a checkpoint; a file that stands there stays until the new one is complete.
 
@@ -43,16 +48,14 @@ def save(path: str | Path, model: BaseAlgorithm, extra: Any) -> None:
         extra: What belongs to the training besides, picklable.
 
     Raises:
-        InvalidInput: The environment cannot be saved.
-        UnsupportedModel: Its backend cannot.
+        UnsupportedModel: The environment's backend has no snapshots.
     """
     normalize, monitor, envs = _layers(model.env)
-    if not isinstance(envs, Resumable):
-        raise InvalidInput(f"{type(envs).__name__} cannot be saved: train without checkpoints (0 steps between them).")
     learner = io.BytesIO()
     model.save(learner)
     content = {
         "learner": learner.getvalue(),
+        "action_space": model.action_space,  # with its generator, which draws the actions of the warm-up
         "replay": model.replay_buffer if isinstance(model, OffPolicyAlgorithm) else None,
         "normalize": None if normalize is None else (normalize, normalize.returns),
         "monitor": (monitor.episode_returns, monitor.episode_lengths, monitor.episode_count),
@@ -61,32 +64,54 @@ def save(path: str | Path, model: BaseAlgorithm, extra: Any) -> None:
         "log": {name: dict(getattr(model.logger, name)) for name in _PENDING},
         "extra": extra,
     }
-    with replacing(path) as part, part.open("wb") as file:
-        pickle.dump(content, file, protocol=pickle.HIGHEST_PROTOCOL)
+    data = trusted.seal(MAGIC, pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL))
+    with replacing(path) as part:
+        part.write_bytes(data)
+
+
+def check(env: Any) -> None:
+    """Raise if a training over this environment could not be saved.
+
+    Args:
+        env: ``wrap(envs, normalize)``.
+
+    Raises:
+        InvalidInput: The environment cannot be saved.
+        UnsupportedModel: Its backend cannot.
+    """
+    _, _, envs = _layers(env)
+    if not isinstance(envs, Resumable):
+        raise InvalidInput(f"{type(envs).__name__} cannot be saved: train without checkpoints (0 steps between them).")
+    envs.state()
 
 
 _PENDING = ("name_to_value", "name_to_count", "name_to_excluded")
 """Values of the logger that wait for its next line."""
 
 
-def restore(path: str | Path, algorithm: type[BaseAlgorithm], env: Any) -> tuple[BaseAlgorithm, Any, Any]:
+def restore(
+    path: str | Path, algorithm: type[BaseAlgorithm], env: Any, *, trust: bool = False
+) -> tuple[BaseAlgorithm, Any, Any]:
     """Put a training back.
 
     Args:
-        path: A checkpoint; it is a pickle, so only from a source that is trusted.
+        path: A checkpoint.
         algorithm: Class of the learner.
         env: ``wrap(envs, normalize)`` of environments made with the same arguments.
+        trust: Read a checkpoint that another user or machine wrote; this runs the code in it.
 
     Returns:
         The learner, what its logger had pending, and what was saved besides.
 
     Raises:
         CorruptData: The file is damaged.
+        Untrusted: This user did not write it on this machine, and ``trust`` is False; nothing was unpickled.
     """
+    data = trusted.unseal(path, MAGIC, Path(path).read_bytes(), trust=trust)
     try:
-        content = pickle.loads(Path(path).read_bytes())
-    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError) as error:
-        raise CorruptData(f"{path} is no checkpoint of this version: {error}.") from error
+        content = pickle.loads(data)
+    except Exception as error:  # the bytes are as they were written, so other versions of packages wrote them
+        raise CorruptData(f"{path} is no checkpoint of these versions: {type(error).__name__}: {error}.") from error
     normalize, monitor, envs = _layers(env)
     envs.set_state(content["envs"])
     monitor.episode_returns, monitor.episode_lengths, monitor.episode_count = content["monitor"]
@@ -96,6 +121,8 @@ def restore(path: str | Path, algorithm: type[BaseAlgorithm], env: Any) -> tuple
         saved.returns = returns
         env = saved
     model = algorithm.load(io.BytesIO(content["learner"]), env=env, device="cpu", force_reset=False)
+    model.action_space = content["action_space"]  # loading seeds the one of the learner anew
+    monitor.venv._reset_seeds()  # likewise: seeds that a reset would take, which has been done
     if isinstance(model, OffPolicyAlgorithm):
         model.replay_buffer = content["replay"]
     python, numpy, torch_state = content["generators"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.utils import LinearSchedule
 
+from livn_gym.agents.ranges import NORMALIZE, RANGES, policy_arguments
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite, whole_number
 
@@ -48,12 +50,21 @@ class Hyperparameters:
     arguments: dict[str, Any]
 
     def create(self, env: Any, seed: int) -> BaseAlgorithm:
-        """A learner around an environment of Stable-Baselines3."""
-        arguments: dict[str, Any] = {name: _schedule(name, value) for name, value in self.arguments.items()}
+        """A learner around an environment of Stable-Baselines3.
+
+        Raises:
+            InvalidInput: The environment's spaces or the hyperparameters do not fit the algorithm.
+        """
+        arguments: dict[str, Any] = {name: _schedule(value) for name, value in deepcopy(self.arguments).items()}
         if self.noise_std:
             size = env.action_space.shape
             arguments["action_noise"] = NormalActionNoise(np.zeros(size), np.full(size, self.noise_std))
-        return self.algorithm(self.policy, env, seed=seed, device="cpu", **arguments)
+        try:
+            return self.algorithm(self.policy, env, seed=seed, device="cpu", **arguments)
+        except (AssertionError, TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"{self.algorithm.__name__} refuses this environment or these values: {error}"
+            ) from error
 
 
 def load(agent: str, env_id: str, changes: Mapping[str, Any] | None = None) -> Hyperparameters:
@@ -68,7 +79,9 @@ def load(agent: str, env_id: str, changes: Mapping[str, Any] | None = None) -> H
         UnknownName: There is no such agent or hyperparameter.
         InvalidInput: A value is out of range, or a string to be evaluated.
     """
-    if agent not in ALGORITHMS:
+    if changes is not None and not isinstance(changes, Mapping):
+        raise InvalidInput(f"changes must be a mapping of hyperparameters, got {changes!r}.")
+    if not isinstance(agent, str) or agent not in ALGORITHMS:
         raise unknown_name("agent", agent, ALGORITHMS)
     text = files("livn_gym.configs").joinpath("agents", f"{agent}.yml").read_text(encoding="utf-8")
     table = yaml.safe_load(text)
@@ -82,40 +95,74 @@ def parse(algorithm: type[BaseAlgorithm], table: Mapping[str, Any]) -> Hyperpara
         UnknownName: The algorithm has no such hyperparameter.
         InvalidInput: A value is out of range, or a string to be evaluated.
     """
-    known = [*inspect.signature(algorithm).parameters, *OWN]
+    ranges = RANGES[algorithm.__name__]
     values = dict(table)
     for name, value in values.items():
-        if name not in known or name in ("env", "seed", "device", "use_sde"):
-            raise unknown_name(f"hyperparameter of {algorithm.__name__}", name, known)
-        words = {"policy": ("MlpPolicy",), "noise_type": ("normal",)}.get(name, ("auto",))
-        if isinstance(value, str) and value not in words and not (name in SCHEDULED and value.startswith("lin_")):
+        if name not in ranges and name not in OWN:
+            raise unknown_name(f"hyperparameter of {algorithm.__name__}", name, [*ranges, *OWN])
+        word = {"policy": "MlpPolicy", "noise_type": "normal"}.get(name, "auto")
+        number = name in SCHEDULED and isinstance(value, str) and value.startswith("lin_")
+        if isinstance(value, str) and value != word and not number:
             raise InvalidInput(f"{name} must be a plain value, got the string {value!r}.")
-        _schedule(name, value)
-    normalize = values.pop("normalize", False)
-    if normalize is True:
-        normalize = {}
-    if isinstance(normalize, Mapping):
-        normalize = {"gamma": values.get("gamma", 0.99), **normalize}
+        if name in ranges:
+            ranges[name](name, value)
+    for name, word in (("policy", "MlpPolicy"), ("noise_type", "normal")):
+        if values.get(name, word) != word:
+            raise InvalidInput(f"{name} must be {word!r}, got {values[name]!r}.")
+    normalize = _normalize(values.pop("normalize", False), values.get("gamma", 0.99))
     if isinstance(values.get("train_freq"), list):
         values["train_freq"] = tuple(values["train_freq"])
     noise_std = finite("noise_std", values.pop("noise_std", 0.0), minimum=0.0)
     values.pop("noise_type", None)
+    steps, count = values.pop("n_timesteps", None), whole_number("n_envs", values.pop("n_envs", 1))
+    if isinstance(steps, float) and steps.is_integer():  # YAML reads 1e5 as a float
+        steps = int(steps)
     return Hyperparameters(
         algorithm,
         values.pop("policy", "MlpPolicy"),
-        whole_number("n_envs", values.pop("n_envs", 1)),
-        whole_number("n_timesteps", int(values.pop("n_timesteps"))),
-        normalize or None if normalize is False else normalize,
+        count,
+        whole_number("n_timesteps", steps),
+        normalize,
         noise_std,
         values,
     )
 
 
-def _schedule(name: str, value: Any) -> Any:
+def check_policy_arguments(given: Any, most: int) -> dict[str, Any]:
+    """Arguments of a policy that comes from a file.
+
+    Args:
+        given: The arguments.
+        most: Number of weights that the file has; networks that need more are refused before they are made.
+
+    Raises:
+        InvalidInput: A value is out of range.
+    """
+    checked = policy_arguments(given)
+    layers = checked.get("net_arch", [])
+    for widths in layers.values() if isinstance(layers, Mapping) else [layers]:
+        if sum(a * b for a, b in pairwise([1, *widths])) > most:
+            raise InvalidInput(f"networks of {widths} units need more weights than there are")
+    if checked.get("n_critics", 1) > most:
+        raise InvalidInput(f"{checked['n_critics']} critics need more weights than there are")
+    return checked
+
+
+def _normalize(given: Any, gamma: float) -> dict[str, Any] | None:
+    """Arguments of ``VecNormalize``; None for none."""
+    if isinstance(given, bool):
+        return {"gamma": gamma} if given else None
+    if not isinstance(given, Mapping):
+        raise InvalidInput(f"normalize must be True, False or a mapping, got {given!r}.")
+    for name, value in given.items():
+        if name not in NORMALIZE:
+            raise unknown_name("argument of normalize", name, NORMALIZE)
+        NORMALIZE[name](f"normalize: {name}", value)
+    return {"gamma": gamma, **given}
+
+
+def _schedule(value: Any) -> Any:
     """``lin_x`` falls from x to 0 over the training."""
-    if name in SCHEDULED and isinstance(value, str):
-        try:
-            return LinearSchedule(float(value.removeprefix("lin_")), 0.0, 1.0)
-        except ValueError:
-            raise InvalidInput(f"{name} must be a number or lin_<number>, got {value!r}.") from None
+    if isinstance(value, str) and value.startswith("lin_"):
+        return LinearSchedule(float(value.removeprefix("lin_")), 0.0, 1.0)
     return value

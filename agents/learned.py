@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,73 +12,71 @@ import numpy as np
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.vec_env import VecNormalize
+from stable_baselines3.common.policies import BasePolicy
 
-from livn_gym.agents.hyperparameters import ALGORITHMS
+from livn_gym.agents import run_folder
+from livn_gym.agents.policy import Normalization, describe, rebuild
+from livn_gym.agents.run_folder import AGENT, MODEL
+from livn_gym.agents.run_folder import read_config as config
 from livn_gym.atomic import replacing
-from livn_gym.errors import InvalidInput
 
-MODEL, NORMALIZE, CONFIG = "model.zip", "vecnormalize.pkl", "config.json"
-"""Files of a run's folder: what Stable-Baselines3 and ``VecNormalize`` save, and what the run was started with."""
+__all__ = ["AGENT", "MODEL", "Learned", "config", "load", "save"]
 
 
 class Learned:
     """A learner's policy without exploration, with the normalisation it was trained under.
 
     Args:
-        model: Of Stable-Baselines3.
-        normalize: Its ``VecNormalize``, of which only the statistics are read; None for raw observations.
+        policy: Of Stable-Baselines3.
+        normalization: Of its observations; None for raw ones.
     """
 
-    def __init__(self, model: BaseAlgorithm, normalize: VecNormalize | None) -> None:
-        self.model = model
-        self.normalize = normalize
+    def __init__(self, policy: BasePolicy, normalization: Normalization | None) -> None:
+        self.policy = policy
+        self.normalization = normalization
+
+    @classmethod
+    def of(cls, model: BaseAlgorithm) -> Learned:
+        """The agent that a learner is now."""
+        return cls(model.policy, Normalization.of(model.get_vec_normalize_env()))
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
         """It keeps nothing from step to step."""
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
         """The action for an observation."""
-        seen: Any = observation if self.normalize is None else self.normalize.normalize_obs(observation)
-        return self.model.predict(seen, deterministic=True)[0]
+        seen: Any = observation if self.normalization is None else self.normalization(observation)
+        return self.policy.predict(seen, deterministic=True)[0]
 
 
-def save(folder: Path, model: BaseAlgorithm) -> None:
-    """Write the learner and the statistics of its normalisation, each under its name when complete."""
-    normalize = model.get_vec_normalize_env()
-    if normalize is not None:
-        with replacing(folder / NORMALIZE) as part:
-            normalize.save(str(part))
+def save(folder: Path, agent: str, model: BaseAlgorithm, policy_arguments: Mapping[str, Any]) -> None:
+    """Write a learner, and what is needed to act as it does, each under its name when complete.
+
+    Args:
+        folder: Of the run.
+        agent: Name of the learner.
+        model: The learner.
+        policy_arguments: What its policy was made with.
+    """
+    about = describe(agent, model.policy, policy_arguments, Normalization.of(model.get_vec_normalize_env()))
+    with replacing(folder / AGENT) as part:
+        part.write_text(json.dumps(about, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     with replacing(folder / MODEL) as part:
         model.save(part)
 
 
 def load(folder: str | Path) -> Learned:
-    """A trained agent from the folder of its run.
+    """A trained agent from the folder of its run, of whose files nothing is executed.
 
     Args:
-        folder: Of ``train``; it holds pickles, so only from a source that is trusted.
+        folder: Of ``train``.
 
     Raises:
-        InvalidInput: It holds no finished run.
+        InvalidInput: It holds no finished run, or one of an earlier version.
+        CorruptData: A file is damaged.
     """
     folder = Path(folder)
-    if not (folder / MODEL).is_file():
-        raise InvalidInput(f"{folder} holds no trained agent: there is no {MODEL}.")
-    algorithm = ALGORITHMS[config(folder)["agent"]]
-    normalize = None
-    if (folder / NORMALIZE).is_file():
-        normalize = pickle.loads((folder / NORMALIZE).read_bytes())
-    return Learned(algorithm.load(folder / MODEL, device="cpu"), normalize)
-
-
-def config(folder: str | Path) -> dict[str, Any]:
-    """What the run of a folder was started with.
-
-    Raises:
-        InvalidInput: The folder holds no run.
-    """
-    path = Path(folder) / CONFIG
-    if not path.is_file():
-        raise InvalidInput(f"{folder} holds no run: there is no {CONFIG}.")
-    return json.loads(path.read_text(encoding="utf-8"))
+    run_folder.check(folder)
+    config(folder)
+    path = folder / AGENT
+    return Learned(*rebuild(path, run_folder.read_json(path), folder / MODEL))

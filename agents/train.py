@@ -5,14 +5,13 @@
 - ``config.json``: what the run was started with
 - ``curve.csv``: returns of evaluation episodes along the way
 - ``progress.csv`` and ``tensorboard/``: what the learner logs
-- ``checkpoint.pkl``: what ``resume=True`` goes on from, bit for bit
-- ``model.zip`` and ``vecnormalize.pkl``: the trained agent
+- ``checkpoint.pkl``: the state from which ``resume=True`` continues, bit for bit; removed at the end
+- ``model.zip`` and ``agent.json``: the trained agent; nothing in them is executed when it is loaded
+- ``SHA256SUMS``: checksums of these files, written when the run is finished
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -23,20 +22,26 @@ import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
+from stable_baselines3.common.logger import Logger
 
 import livn_gym
-from livn_gym.agents import checkpoint, hyperparameters, learned
+from livn_gym.agents import checkpoint, hyperparameters, learned, run_folder
 from livn_gym.agents.episodes import make_envs, run_episodes, with_graphs
 from livn_gym.agents.evaluate import measure_of
-from livn_gym.atomic import replacing
+from livn_gym.agents.logs import Table, TensorBoard
+from livn_gym.agents.policy import check_spaces
+from livn_gym.agents.run_folder import CHECKPOINT, CURVE, PROGRESS, Row, read_rows, write_rows
 from livn_gym.errors import InvalidInput
 from livn_gym.units import whole_number
+
+__all__ = ["EVAL_SEED", "read_rows", "train", "write_rows"]
 
 EVAL_SEED = 1_000_000
 """Of the first evaluation episode; the others count up. Every evaluation of every run takes the same."""
 
-Row = dict[str, float]
+LAST_SEED = 2**32 - 2**16
+"""NumPy's own generators, which Stable-Baselines3 seeds, take seeds of 32 bits; environments count up from it."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +54,7 @@ def train(
     num_envs: int | None = None,
     seed: int = 0,
     resume: bool = False,
+    trust: bool = False,
     evaluations: int = 5,
     eval_episodes: int = 5,
     checkpoint_every: int | None = None,
@@ -65,8 +71,10 @@ def train(
         steps: Environment steps, all environments together; None takes those of the hyperparameters.
         num_envs: Environments at once; None as well.
         seed: Of the learner; environment i starts from ``seed + i``.
-        resume: Go on from the folder's checkpoint, with the same arguments as before. Where there is none yet it
-            begins from the start, where the training is finished nothing happens.
+        resume: Continue from the folder's checkpoint, with the same arguments as before. If there is none yet, the
+            training begins from the start; if it is finished, nothing happens.
+        trust: Resume a checkpoint that another user or machine wrote. A checkpoint is a pickle: reading it runs the
+            code in it.
         evaluations: How many evaluations after the first, which is before any learning; the last is at the end.
         eval_episodes: Episodes of each.
         checkpoint_every: Steps between checkpoints; None is a tenth of all, 0 none.
@@ -81,7 +89,9 @@ def train(
     Raises:
         UnknownName: There is no such agent, environment or hyperparameter.
         InvalidInput: A number is out of range, the folder holds a run and ``resume`` is False, or it is a run with
-            other arguments.
+            other arguments. Nothing was written.
+        Untrusted: The checkpoint is not this user's on this machine, and ``trust`` is False.
+        CorruptData: A file of the folder is damaged.
         UnsupportedModel: The environment's backend cannot be saved; ``checkpoint_every=0`` trains without.
     """
     torch.set_num_threads(1)  # small networks gain nothing from more, and results stay the same everywhere
@@ -93,53 +103,66 @@ def train(
         if checkpoint_every is None
         else whole_number("checkpoint_every", checkpoint_every, minimum=0)
     )
+    if whole_number("seed", seed, minimum=0) > LAST_SEED:
+        raise InvalidInput(f"seed must be at most {LAST_SEED}, got {seed}.")
+    if not isinstance(options or {}, Mapping):
+        raise InvalidInput(f"options must be a mapping, got {options!r}.")
     folder = Path(folder)
-    _begin(
-        folder,
-        resume,
-        {
-            "agent": agent,
-            "env": env_id,
-            "options": dict(options or {}),
-            "steps": total,
-            "num_envs": count,
-            "seed": seed,
-            "evaluations": whole_number("evaluations", evaluations),
-            "eval_episodes": whole_number("eval_episodes", eval_episodes),
-            "policy": chosen.policy,
-            "normalize": chosen.normalize,
-            "noise_std": chosen.noise_std,
-            "hyperparameters": chosen.arguments,
-            "version": livn_gym.__version__,
-        },
-    )
-    if (folder / learned.MODEL).is_file():
-        return read_rows(folder / "curve.csv")
+    config: dict[str, Any] = {
+        "agent": agent,
+        "env": env_id,
+        "options": dict(options or {}),
+        "steps": total,
+        "num_envs": count,
+        "seed": seed,
+        "evaluations": whole_number("evaluations", evaluations),
+        "eval_episodes": whole_number("eval_episodes", eval_episodes),
+        "policy": chosen.policy,
+        "normalize": chosen.normalize,
+        "noise_std": chosen.noise_std,
+        "hyperparameters": chosen.arguments,
+        "version": livn_gym.__version__,
+    }
+    run_folder.begin(folder, resume, config)
+    if run_folder.is_finished(folder):
+        run_folder.check(folder)
+        return read_rows(folder / CURVE)
 
     envs = make_envs(env_id, count, AutoresetMode.SAME_STEP, **with_graphs(options or {}, count))
-    judge = make_envs(env_id, eval_episodes, **with_graphs(options or {}, eval_episodes))
+    logger, judge = None, None
     try:
+        check_spaces(envs.single_observation_space, envs.single_action_space)
+        judge = make_envs(env_id, eval_episodes, **with_graphs(options or {}, eval_episodes))
         env = checkpoint.wrap(envs, chosen.normalize)
         progress = _Progress(folder, judge, measure_of(env_id), total, max(1, total // evaluations), every, report)
-        path = folder / "checkpoint.pkl"
+        path = folder / CHECKPOINT
         resumed = resume and path.is_file()
         pending: dict[str, dict[str, Any]] = {}
         if resumed:
-            model, pending, saved = checkpoint.restore(path, chosen.algorithm, env)
+            model, pending, saved = checkpoint.restore(path, chosen.algorithm, env, trust=trust)
             progress.set_state(saved)
-            _log.info("going on from %s at step %d", path, model.num_timesteps)
+            _log.info("continuing from %s at step %d", path, model.num_timesteps)
         else:
             model = chosen.create(env, seed)
-        model.set_logger(Logger(str(folder), [progress.table, TensorBoardOutputFormat(str(folder / "tensorboard"))]))
+            if every:
+                checkpoint.check(env)
+        run_folder.take(folder, config)  # whatever could be refused has been
+        progress.board.open(progress.board.rows)
+        logger = Logger(str(folder), [progress.table, progress.board])
+        model.set_logger(logger)
         if resumed:
             checkpoint.set_pending(model, pending)
         model.learn(total - model.num_timesteps, callback=progress, reset_num_timesteps=not resumed)
         progress.evaluate()
-        learned.save(folder, model)
+        learned.save(folder, agent, model, chosen.arguments.get("policy_kwargs", {}))
+        run_folder.finish(folder)
         path.unlink(missing_ok=True)
     finally:
+        if logger is not None:
+            logger.close()
         envs.close()
-        judge.close()
+        if judge is not None:
+            judge.close()
     return progress.curve
 
 
@@ -161,7 +184,8 @@ class _Progress(BaseCallback):
         self.evaluate_every, self.checkpoint_every = evaluate_every, checkpoint_every
         self.next_evaluation = self.next_checkpoint = 0
         self.curve: list[Row] = []
-        self.table = _Table(folder / "progress.csv")
+        self.table = Table(folder / PROGRESS)
+        self.board = TensorBoard(folder / "tensorboard")
         self.seconds = 0.0
         self._since = time.perf_counter()
 
@@ -169,17 +193,21 @@ class _Progress(BaseCallback):
         """What a checkpoint holds of it."""
         self._tick()
         names = ("next_evaluation", "next_checkpoint", "curve", "seconds")
-        return {name: getattr(self, name) for name in names} | {"table": self.table.rows}
+        return {name: getattr(self, name) for name in names} | {
+            "table": self.table.rows,
+            "board": self.board.rows,
+        }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from there; lines that were written later are written anew."""
-        self.table.rows = state["table"]
-        vars(self).update({name: value for name, value in state.items() if name != "table"})
+        """Continue from there; lines that were written later are written anew."""
+        self.table.restore(state["table"])
+        self.board.rows = state["board"]
+        vars(self).update({name: value for name, value in state.items() if name not in ("table", "board")})
 
     def evaluate(self) -> None:
         """Play the evaluation episodes without exploration and add a row to the curve."""
         self._tick()
-        agent = learned.Learned(self.model, self.model.get_vec_normalize_env())
+        agent = learned.Learned.of(self.model)
         count = self.judge.num_envs
         episodes = run_episodes(self.judge, [agent] * count, [EVAL_SEED + i for i in range(count)])
         self._since = time.perf_counter()  # the clock is that of the training
@@ -195,7 +223,7 @@ class _Progress(BaseCallback):
                 "charge_nC": float(np.mean([episode.charge_nC for episode in episodes])),
             }
         )
-        write_rows(self.folder / "curve.csv", self.curve)
+        write_rows(self.folder / CURVE, self.curve)
         self.model.logger.record("eval/return", self.curve[-1]["return"])
 
     def _on_rollout_start(self) -> None:
@@ -205,7 +233,7 @@ class _Progress(BaseCallback):
             self.evaluate()
         if self.checkpoint_every and done >= self.next_checkpoint:
             self.next_checkpoint = (done // self.checkpoint_every + 1) * self.checkpoint_every
-            checkpoint.save(self.folder / "checkpoint.pkl", self.model, self.state())
+            checkpoint.save(self.folder / CHECKPOINT, self.model, self.state())
             _log.info("checkpoint at step %d in %s", done, self.folder)
 
     def _on_step(self) -> bool:
@@ -217,52 +245,3 @@ class _Progress(BaseCallback):
     def _tick(self) -> None:
         now = time.perf_counter()
         self.seconds, self._since = self.seconds + now - self._since, now
-
-
-class _Table(KVWriter):
-    """The learner's log as a CSV file that is always complete, and goes on where a checkpoint was."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.rows: list[dict[str, Any]] = []
-
-    def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
-        """Add a line."""
-        self.rows.append({"step": step, **key_values})
-        write_rows(self.path, self.rows)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Write a CSV file with a column for every name in any row."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def read_rows(path: Path) -> list[Row]:
-    """Read a CSV file of numbers."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-
-def _begin(folder: Path, resume: bool, config: dict[str, Any]) -> None:
-    """Take the folder for this run, or make sure that it is this run's."""
-    path = folder / learned.CONFIG
-    wanted = json.loads(json.dumps(config))
-    if path.is_file():
-        if not resume:
-            raise InvalidInput(f"{folder} holds a run already: resume it, or take another folder.")
-        found = learned.config(folder)
-        changed = [name for name in wanted if wanted[name] != found.get(name)]
-        if changed:
-            told = ", ".join(f"{name} ({found.get(name)} before, {wanted[name]} now)" for name in changed)
-            raise InvalidInput(f"{folder} holds a run with another {told}.")
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as part:
-        part.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")

@@ -187,7 +187,8 @@ def test_train_evaluate_and_watch(run, snapshots):
     assert code == 0 and row(out, "256")[0] == "256"
     assert {
         "model.zip",
-        "vecnormalize.pkl",
+        "agent.json",
+        "SHA256SUMS",
         "curve.csv",
         "curve.png",
         "progress.csv",

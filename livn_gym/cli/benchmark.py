@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from livn_gym.cli.common import progress_bar, table
-from livn_gym.cli.train import Options, check_learning, parse_options
+from livn_gym.cli.train import Options, Trust, check_learning, parse_options
 
 
 def benchmark(
@@ -39,6 +39,7 @@ def benchmark(
     hours: Annotated[
         float | None, typer.Option(min=0, help="After this no further run begins; 0 only reports.", show_default=False)
     ] = None,
+    trust: Trust = False,
     option: Options = None,
 ) -> None:
     """Run what is not yet in the folder and print the table; what is missing says 'not run'."""
@@ -60,6 +61,7 @@ def benchmark(
             out,
             processes=processes,
             hours=hours,
+            trust=trust,
             report=lambda done, total, row: update(done, total, float(row["total_reward"] or "nan")),
         )
     tables = bench.summary(wanted, rows)

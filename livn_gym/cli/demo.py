@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from livn_gym.cli.common import progress_bar, save_figure
-from livn_gym.cli.train import EnvId, check_env, check_learning, score_table, spec_steps
+from livn_gym.cli.train import EnvId, Trust, check_env, check_learning, score_table, spec_steps
 
 QUICK = {"steps": 1000, "episodes": 2, "strengths": 5}
 QUICK_OPTIONS = {"max_episode_steps": 10, "settle_ms": 400.0}
@@ -24,6 +24,7 @@ def demo(
     quick: Annotated[bool, typer.Option("--quick", help="All of it in short; nothing is learned.")] = False,
     out: Annotated[Path, typer.Option(help="Folder for curve, pictures and the trained agent.")] = Path("livn-demo"),
     seed: Annotated[int, typer.Option(min=0, help="Seed of the learner.")] = 0,
+    trust: Trust = False,
 ) -> None:
     """Train an agent for a couple of minutes and score it beside agents that did not learn.
 
@@ -43,7 +44,8 @@ def demo(
         steps, episodes = QUICK["steps"], QUICK["episodes"]
 
     with progress_bar(f"training {agent}") as report:
-        curve = train(agent, env_id, out / "run", steps=steps, seed=seed, resume=True, options=options, report=report)
+        same: dict[str, Any] = {"steps": steps, "seed": seed, "options": options}
+        curve = train(agent, env_id, out / "run", **same, resume=True, trust=trust, report=report)
     trained = learned.load(out / "run")
 
     with progress_bar("searching the best constant"):

@@ -22,6 +22,10 @@ Options = Annotated[
     ),
 ]
 RunFolder = Annotated[Path, typer.Option(help="Folder of the run.")]
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Resume a checkpoint of another user or machine. Reading one runs the code in it."),
+]
 
 
 def train(
@@ -35,7 +39,10 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of learner and environments.")] = 0,
     out: RunFolder = Path("runs/train"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run in the folder was stopped.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the run in the folder from its last checkpoint.")
+    ] = False,
+    trust: Trust = False,
     checkpoint_every: Annotated[
         int | None,
         typer.Option(min=0, help="Steps between checkpoints, 0 for none; else a tenth of all.", show_default=False),
@@ -45,8 +52,11 @@ def train(
         bool, typer.Option("--mpi", help="Spread the environments over the ranks of mpiexec -n RANKS livn-gym ...")
     ] = False,
 ) -> None:
-    """Train an agent of Stable-Baselines3; logs, checkpoints, learning curve and the agent go into a folder."""
-    run = partial(_train, agent, env_id, steps, num_envs, seed, out, resume, checkpoint_every, option)
+    """Train an agent of Stable-Baselines3; logs, checkpoints, learning curve and the agent go into a folder.
+
+    A checkpoint is a pickle, so one that another user or machine wrote is resumed only with --trust.
+    """
+    run = partial(_train, agent, env_id, steps, num_envs, seed, out, resume, trust, checkpoint_every, option)
     if not mpi:
         return run()
     from livn_gym.mpi import together
@@ -62,6 +72,7 @@ def _train(
     seed: int,
     out: Path,
     resume: bool,
+    trust: bool,
     checkpoint_every: int | None,
     option: list[str] | None,
 ) -> None:
@@ -79,6 +90,7 @@ def _train(
             num_envs=num_envs,
             seed=seed,
             resume=resume,
+            trust=trust,
             checkpoint_every=checkpoint_every,
             options=options,
             report=report,
@@ -106,7 +118,10 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Added to the seed of the first test episode.")] = 0,
     option: Options = None,
 ) -> None:
-    """Score agents on the same test episodes, which no training or search has seen."""
+    """Score agents on the same test episodes, which no training or search has seen.
+
+    Nothing in the folder of a run is executed: it needs no trust.
+    """
     env_id, options = environment_of(agents, env_id, option)
     from livn_gym.agents import evaluate as scoring
 
@@ -139,7 +154,10 @@ def watch(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the episode.")] = 0,
     option: Options = None,
 ) -> None:
-    """Play an episode and write what it looks like."""
+    """Play an episode and write what it looks like.
+
+    Nothing in the folder of a run is executed: it needs no trust.
+    """
     env_id, options = environment_of([agent], env_id, option)
     from livn_gym.agents import evaluate as scoring
     from livn_gym.agents import watch as pictures

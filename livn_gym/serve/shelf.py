@@ -17,7 +17,7 @@ BASELINES = ("silent", "random", "constant", "on-off", "proportional-integral")
 class Shelf:
     """Agents by the names that the page shows: baselines, and trained ones from folders given beforehand.
 
-    A browser chooses among names; it can never name a folder, whose files would be unpickled.
+    A browser chooses among names; it can never name a folder.
 
     Args:
         folders: Of runs of ``livn-gym train``, by the name that is shown.
@@ -65,8 +65,8 @@ class Shelf:
 
         agent = learned.load(self.folders[name])
         pairs = (
-            ("observations", agent.model.observation_space, env.observation_space),
-            ("actions", agent.model.action_space, env.action_space),
+            ("observations", agent.policy.observation_space, env.observation_space),
+            ("actions", agent.policy.action_space, env.action_space),
         )
         for what, trained, here in pairs:
             if trained.shape != here.shape:
