@@ -13,6 +13,7 @@ import math
 import multiprocessing
 import multiprocessing.connection
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -318,7 +319,7 @@ def _write_configs(path: Path, wanted: Iterable[Job]) -> None:
 def _commit() -> str:
     """Short hash of the checkout that this package lies in, with a plus where files differ; empty for a wheel."""
     folder = Path(livn_gym.__file__).resolve().parent.parent
-    if not (folder / ".git").exists():
+    if not (folder / ".git").exists() or shutil.which("git") is None:
         return ""
     call = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
     done = subprocess.run(call, capture_output=True, text=True, check=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -50,7 +51,7 @@ def fetch(source: str | Path, sha256: str | None = None, name: str | None = None
             raise InvalidInput(f"A download needs its checksum: fetch({source!r}, sha256=...).")
         name = _name(name, unquote(address.path))
         return _store(name, digits, lambda folder: _from_url(source, digits, folder))
-    path = Path(source).expanduser().absolute()
+    path = Path(os.path.expanduser(source)).absolute()
     name = _name(name, path.name)
     if path.is_dir():
         return _from_folder(path, digits, name)

@@ -22,7 +22,7 @@ def read(path: str | Path) -> System:
     """
     if not isinstance(path, str | os.PathLike):
         raise InvalidInput(f"A system is read from the path of a folder, got {path!r}.")
-    folder = Path(path).expanduser()
+    folder = Path(os.path.expanduser(path))  # "~name" of nobody stays as it is
     try:
         found, is_folder = folder.exists(), folder.is_dir()
         is_sonata = (folder / sonata.CONFIG).exists()

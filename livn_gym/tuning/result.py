@@ -98,7 +98,9 @@ def provenance(system: str, variant: str | None, targets: Targets, **found: Any)
 
 def _commit() -> str | None:
     """The checkout's commit, with a mark where files differ from it; None where there is no checkout."""
-    folder = Path(livn_gym.__file__).parent
+    folder = Path(livn_gym.__file__).resolve().parent.parent
+    if not (folder / ".git").exists():  # installed; a repository further up is another project's
+        return None
     try:
         command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

@@ -81,6 +81,7 @@ def compile_mechanisms(sources: dict[str, str], folder: Path) -> None:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        errors="replace",  # paths and translated messages may be in any encoding
         env=os.environ
         | {
             "CXX": compiler,

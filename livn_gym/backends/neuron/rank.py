@@ -44,9 +44,10 @@ def join(subworld_size: int) -> None:
 def _library() -> str:
     """The MPI library in this process."""
     maps = Path("/proc/self/maps")
-    loaded = maps.read_text().split() if maps.exists() else []
+    lines = maps.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if maps.exists() else []
+    loaded = [line.split(maxsplit=5)[-1] for line in lines]  # the last column is a path, which may hold spaces
     names = ("libmpi.so", "libmpi_", "libmpich.so")
-    found = next((word for word in loaded if Path(word).name.startswith(names)), None)
+    found = next((path for path in loaded if Path(path).name.startswith(names)), None)
     if found is None:
         raise BackendUnavailable("Set MPI_LIB_NRN_PATH to your MPI library, which NEURON is to load.")
     return found
