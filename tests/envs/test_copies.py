@@ -11,6 +11,8 @@ import pytest
 from livn_gym.envs import conditions
 from livn_gym.envs.registration import register_all
 from livn_gym.envs.wrappers import ChargeBudget, ElectrodeMask, SpikeCounts
+from livn_gym.errors import UnsupportedModel
+from livn_gym.models import AdaptiveExponentialModel, IzhikevichModel
 
 WAYS = {
     "deepcopy": copy.deepcopy,
@@ -135,3 +137,31 @@ def test_before_the_first_reset_and_after_closing(duplicate):
             closed.reset()
         assert equal(twin.step(action(twin, 0))[0].shape, twin.observation_space.shape)
         twin.close()
+
+
+def check_on_the_native_engine(model, duplicate):
+    check(gym.make("livn/EI1-v0", backend="native", settle_ms=200.0, model=model), duplicate)
+
+
+@pytest.mark.parametrize("duplicate", WAYS.values(), ids=WAYS)
+def test_on_the_native_engine(duplicate):
+    check_on_the_native_engine(None, duplicate)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [IzhikevichModel(), AdaptiveExponentialModel()], ids=["izhikevich", "adex"])
+@pytest.mark.parametrize("duplicate", WAYS.values(), ids=WAYS)
+def test_on_the_native_engine_with_other_models(model, duplicate):
+    check_on_the_native_engine(model, duplicate)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("duplicate", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("make", [gym.make, gym.make_vec])
+def test_neurons_processes_cannot_be_copied_and_say_so(make, duplicate):
+    env = make("livn/EI1-v0", backend="neuron", settle_ms=100.0, step_ms=100.0)
+    env.reset(seed=0)
+    with pytest.raises(UnsupportedModel, match="cannot be copied"):
+        duplicate(env)
+    env.step(action(env, 0))
+    env.close()

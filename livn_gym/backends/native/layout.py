@@ -50,7 +50,6 @@ class Layout:
         start: The first gid of those that are built here.
         count: How many of its cells in one culture are.
         cell: Parameters of its cells.
-        native: The cells' equations.
         slots: Receptors in use, by name.
         noise_site: Compartments of the excitatory (``"e"``) and the inhibitory (``"i"``) noise.
     """
@@ -59,9 +58,15 @@ class Layout:
     start: int
     count: int
     cell: Cell
-    native: CellStep
     slots: dict[str, Slot]
     noise_site: dict[str, str]
+
+    @property
+    def native(self) -> CellStep:
+        """The cells' equations; found in their class, since functions without a name cannot be pickled."""
+        step = self.cell.step
+        assert step is not None, "layouts() refuses cells without a step"
+        return step
 
     @property
     def first_state(self) -> int:
@@ -147,7 +152,7 @@ def layouts(spec: CultureSpec) -> list[Layout]:
         cell = model.cell(name)
         if cell.step is None:
             raise UnsupportedModel(f"The native backend cannot run {type(cell).__name__}: it has no step.")
-        result.append(Layout(name, start, stop - start, cell, cell.step, slots, sites))
+        result.append(Layout(name, start, stop - start, cell, slots, sites))
     return result
 
 

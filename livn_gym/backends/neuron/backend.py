@@ -17,7 +17,7 @@ from livn_gym.backends.neuron.compile import mechanism_library
 from livn_gym.backends.neuron.library import temporary_file
 from livn_gym.backends.neuron.mechanisms import sources
 from livn_gym.backends.neuron.worker import receive, send
-from livn_gym.errors import BackendError
+from livn_gym.errors import BackendError, UnsupportedModel
 from livn_gym.numerics import NoiseStream
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
@@ -37,6 +37,14 @@ class NeuronBackend(Backend, Learning):
     def __init__(self) -> None:
         self._workers: list[_Worker | Share] = []
         self._shared = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Refuse: NEURON's state is in other processes.
+
+        Raises:
+            UnsupportedModel: Always.
+        """
+        raise UnsupportedModel("Cultures of the neuron backend are in other processes and cannot be copied or pickled.")
 
     def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
         """Start the workers and build a culture in each; compiles the mechanisms on first use."""
