@@ -27,6 +27,9 @@ from livn_gym.units import whole_number
 _STATE = ("_observations", "_steps", "_ended", "_started")
 """What a vector environment keeps from step to step besides its group."""
 
+MAX_ENVS = 2**20
+"""More environments than any machine's memory holds."""
+
 _ON_FAILURE = ("raise", "truncate")
 
 
@@ -84,6 +87,8 @@ class CultureVectorEnv(VectorEnv):
         if render_mode is not None:
             check_available()
         self.num_envs = whole_number("num_envs", num_envs)
+        if self.num_envs > MAX_ENVS:
+            raise InvalidInput(f"num_envs must be at most {MAX_ENVS}, got {num_envs}.")
         self._limit_is_the_ids = max_episode_steps is None
         self.max_episode_steps = episode_limit(max_episode_steps)
         self.autoreset_mode = autoreset(autoreset_mode)

@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.envs.specs import plain
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite
 
@@ -41,6 +42,8 @@ class InnerEnv:
             self.num_variables = len(low)
             bounded = (np.abs(low) < 1e6) & (np.abs(high) < 1e6)
             self.centre = np.where(bounded, (np.where(bounded, low, 0) + np.where(bounded, high, 0)) / 2, 0.0)
+            if isinstance(scales, str) or not isinstance(scales, Sequence | np.ndarray):
+                raise InvalidInput(f"scales must be one number for each variable, got {scales!r}.")
             if len(scales):
                 if len(scales) != self.num_variables:
                     raise InvalidInput(f"{self.num_variables} variables need as many scales, got {len(scales)}.")
@@ -48,8 +51,7 @@ class InnerEnv:
             elif isinstance(inner, gym.Env):
                 raise InvalidInput("An environment that is given as an object needs scales.")
             else:
-                key = json.dumps(dict(inner) if isinstance(inner, Mapping) else {"id": inner}, sort_keys=True)
-                self.scales = np.array(_spread(key, tuple(self.centre)))
+                self.scales = np.array(_spread(_key(inner), tuple(self.centre)))
         except BaseException:
             self.env.close()
             raise
@@ -91,8 +93,16 @@ def _made(inner: str | Mapping[str, Any]) -> gym.Env:
         return gym.make(**{"disable_env_checker": True, **options})
     except gym.error.UnregisteredEnv as error:
         raise unknown_name("inner environment", options["id"], gym.registry) from error
+    except (TypeError, gym.error.Error) as error:
+        raise InvalidInput(f"The inner environment {options['id']!r} cannot be made so: {error}") from error
+
+
+def _key(inner: str | Mapping[str, Any]) -> str:
+    """The environment as text that makes it again."""
+    try:
+        return json.dumps(plain({"id": inner} if isinstance(inner, str) else inner), sort_keys=True)
     except TypeError as error:
-        raise InvalidInput(f"The inner environment {options['id']!r} does not take these options: {error}") from error
+        raise InvalidInput(f"An inner environment with such options needs scales: {error}") from error
 
 
 @lru_cache(maxsize=64)
