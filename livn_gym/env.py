@@ -430,15 +430,10 @@ class Env(Configurable):
         """Leave out what belongs to a call under way.
 
         Raises:
-            UnsupportedModel: The cultures are in other processes: NEURON's, or other ranks'.
+            UnsupportedModel: The cultures are in other processes: other ranks', or NEURON's, whose backend refuses.
         """
-        if self._ranks is not None or (self._backend is not None and not isinstance(self._backend, Snapshots)):
-            raise UnsupportedModel(
-                f"An Env of the {self.backend_name} backend cannot be copied or pickled: its cultures are in other "
-                "processes."
-                if self._ranks is None
-                else "An Env that ranks share cannot be copied or pickled."
-            )
+        if self._ranks is not None:
+            raise UnsupportedModel("An Env that ranks share cannot be copied or pickled.")
         self._exclusively(lambda: None)
         return vars(self) | {"_last": None}
 

@@ -141,6 +141,7 @@ def test_before_the_first_reset_and_after_closing(duplicate):
 
 def check_on_the_native_engine(model, duplicate):
     check(gym.make("livn/EI1-v0", backend="native", settle_ms=200.0, model=model), duplicate)
+    check(gym.make_vec("livn/EI1-v0", num_envs=2, backend="native", settle_ms=200.0, model=model), duplicate)
 
 
 @pytest.mark.parametrize("duplicate", WAYS.values(), ids=WAYS)
