@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.checks import checked, number_array
 from livn_gym.errors import InvalidInput, unknown_name
-from livn_gym.units import finite
+from livn_gym.units import finite, rounding
 
 Shape = Literal["biphasic", "monophasic"]
 SHAPES: tuple[Shape, ...] = ("biphasic", "monophasic")
@@ -187,8 +187,9 @@ class PulseShape:
         if 1000.0 < rate.max(initial=0.0) * self.length_ms * (1 - 1e-9):
             raise InvalidInput(f"Pulses of {self.length_ms:g} ms overlap at {rate.max():g} Hz.")
         room_ms = duration_ms - start_ms - self.length_ms
-        fits = np.floor(room_ms * rate / 1000.0 + 1e-9) + 1
-        count = np.where(room_ms >= -1e-9, fits, 0).astype(np.int64)
+        fits = room_ms * rate / 1000.0
+        fits = np.floor(fits + rounding(fits)) + 1
+        count = np.where(room_ms >= -rounding(duration_ms), fits, 0).astype(np.int64)
         index = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         onset = start_ms + index * 1000.0 / np.repeat(rate, count)
         return np.repeat(culture, count), np.repeat(column, count), onset

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.errors import InvalidInput, NotRecorded
-from livn_gym.units import finite
+from livn_gym.units import finite, rounding
 
 _TRACES = ("voltage", "current_soma", "current_dendrite")
 _Part = NDArray | slice
@@ -185,16 +185,17 @@ class Recording:
             InvalidInput: The bounds are not within the run, or traces have no sample at the start.
         """
         start, stop = finite("start_ms", start_ms, minimum=0.0), finite("stop_ms", stop_ms)
-        if not start < stop <= self.duration_ms + 1e-9:
+        room = float(rounding(self.duration_ms))
+        if not start < stop <= self.duration_ms + room:
             raise InvalidInput(f"A slice must lie within 0 ... {self.duration_ms:g} ms, got {start:g} ... {stop:g}.")
         part = self
         if self.spike_t is not None:
-            inside = self.spike_t >= start - 1e-9
-            if stop < self.duration_ms - 1e-9:
-                inside &= self.spike_t < stop - 1e-9
+            inside = self.spike_t >= start - room
+            if stop < self.duration_ms - room:
+                inside &= self.spike_t < stop - room
             part = part._where(inside)
             assert part.spike_t is not None
-            part = replace(part, spike_t=np.maximum(part.spike_t - start, 0.0))
+            part = replace(part, spike_t=self._shifted(part.spike_t, -start))
         if self.voltage is not None or self.current_soma is not None:
             first, last = round(start / self.sample_dt_ms), round(stop / self.sample_dt_ms)
             if abs(first * self.sample_dt_ms - start) > 1e-6 or abs(last * self.sample_dt_ms - stop) > 1e-6:
@@ -243,7 +244,7 @@ class Recording:
         first = recordings[0]
         end = first.t0_ms + first.duration_ms
         for following in recordings[1:]:
-            if abs(following.t0_ms - end) > 1e-6:
+            if abs(following.t0_ms - end) > 1e-6 + rounding(end):
                 raise InvalidInput(
                     "Recordings must follow one another: "
                     f"one ends at {end:g} ms, the next starts at {following.t0_ms:g}."
@@ -255,7 +256,7 @@ class Recording:
         if first.spike_t is not None:
             culture = np.concatenate([r.spikes[0] for r in recordings])
             gid = np.concatenate([r.spikes[1] for r in recordings])
-            t = np.concatenate([r.spikes[2] + (r.t0_ms - first.t0_ms) for r in recordings])
+            t = np.concatenate([first._shifted(r.spikes[2], r.t0_ms - first.t0_ms) for r in recordings])
             order = np.lexsort((gid, t, culture))
             joined = replace(joined, spike_culture=culture[order], spike_gid=gid[order], spike_t=t[order])
         traces: dict[str, Any] = {
@@ -270,6 +271,13 @@ class Recording:
         cells = (None if gids is None else tuple(gids) for gids in (self.voltage_gid, self.current_gid))
         shared = (self.num_cultures, self.dt_ms, self.sample_dt_ms, self.current_compartment)
         return (*shared, *self.weights, self.weight_dt_ms, self.spike_t is None, *cells)
+
+    def _shifted(self, t: NDArray[np.float64], by_ms: float) -> NDArray[np.float64]:
+        """Times moved by a duration; those of whole steps are again whole steps, without what rounding adds."""
+        dt_ms = self.dt_ms
+        step, by = np.rint(t / dt_ms), round(by_ms / dt_ms)
+        whole = (np.abs(step * dt_ms - t) <= rounding(t)) & (abs(by * dt_ms - by_ms) <= rounding(by_ms))
+        return np.where(whole, (step + by) * dt_ms, np.maximum(t + by_ms, 0.0))
 
     def _traces(self, cut: Callable[[NDArray], NDArray]) -> Recording:
         """The recording with ``cut`` applied to every trace there is."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.errors import InvalidInput, shown
 
@@ -123,3 +124,12 @@ def whole_steps(name: str, duration_ms: object, dt_ms: float, *, minimum: int = 
     if steps < minimum:
         raise InvalidInput(f"{name} must be at least {minimum * dt_ms:g} ms, got {duration:g}.")
     return steps
+
+
+def rounding(value: ArrayLike) -> NDArray[np.float64]:
+    """How far rounding can have moved times or ratios of times: some units in the last place, and at least 1e-9.
+
+    A time is ``step * dt`` rounded, an edge ``bin * width`` rounded, and their difference or ratio rounds again; so the
+    room for it must grow with the values, but stay far below a time step.
+    """
+    return 1e-9 + np.abs(value) * 2.0**-49

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
+from livn_gym.units import rounding
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ def network_bursts(
     gid, t = gid[order], t[order]
     reach = min_spikes - 1  # intervals between the first and the last of min_spikes spikes
     windows = max(len(t) - reach, 0)
-    dense = np.flatnonzero(t[reach:] - t[:windows] <= window_ms + 1e-9)
+    dense = np.flatnonzero(t[reach:] - t[:windows] <= window_ms + rounding(t[reach:]))
 
     # An interval between neighbouring spikes is inside a burst where a dense window spans it.
     change = np.zeros(len(t) + 1, dtype=np.int64)

@@ -7,13 +7,10 @@ from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
-from livn_gym.units import finite
+from livn_gym.units import finite, rounding
 
 FEW_SPIKES = 10
 """Fewer spikes than this have no ratio worth a number: as a count, 10 have a standard error of a third."""
-
-_EDGE = 1e-9
-"""Spike times are multiples of a time step up to rounding; a spike this close below an edge lies on it."""
 
 
 @checked
@@ -26,14 +23,18 @@ def num_bins(duration_ms: float, bin_ms: float) -> int:
     width = finite("bin width (ms)", bin_ms, above=0.0)
     duration = finite("duration (ms)", duration_ms, above=0.0)
     count = round(duration / width)
-    if count < 1 or abs(count * width - duration) > 1e-6 * width * count:
+    if count < 1 or abs(count * width - duration) > width * min(1e-3, 1e-6 * count):
         raise InvalidInput(f"A duration of {duration:g} ms is no whole number of bins of {width:g} ms.")
     return count
 
 
 def bin_index(t: NDArray, bin_ms: float, count: int) -> NDArray[np.int64]:
-    """The bin of every time in ``[0, count * bin_ms)``, ``[S]``; bins are closed at their left edge."""
-    return np.minimum(np.floor(t / bin_ms + _EDGE).astype(np.int64), count - 1)
+    """The bin of every time in ``[0, count * bin_ms)``, ``[S]``; bins are closed at their left edge.
+
+    A time that only rounding keeps below an edge lies on it, however long the recording is.
+    """
+    ratio = np.asarray(t) / bin_ms
+    return np.minimum(np.floor(ratio + rounding(ratio)).astype(np.int64), count - 1)
 
 
 @checked

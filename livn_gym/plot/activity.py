@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from livn_gym import measures
 from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.plot.style import coloured, new_figure, panel, styled
 from livn_gym.recording import Recording
@@ -46,7 +47,8 @@ def raster(recording: Recording, system: System, *, bin_ms: float = 20.0, ax: An
     spikes, rate = ax if isinstance(ax, Sequence | np.ndarray) else (ax, None)
     seconds = (recording.t0_ms + t_ms) / 1000.0
     mark = float(np.clip(230.0 / system.num_neurons, 0.8, 8.0))  # points; cells share about 230 of them
-    edges_ms = np.append(np.arange(0.0, recording.duration_ms, width_ms), recording.duration_ms)
+    bins = max(1, int(np.ceil(recording.duration_ms / width_ms * (1 - 1e-12))))
+    edges_ms = np.append(np.arange(bins) * width_ms, recording.duration_ms)
     edges_s = (recording.t0_ms + edges_ms) / 1000.0
     for population, colour in coloured(system):
         own = (gid >= population.start) & (gid < population.stop)
@@ -54,7 +56,7 @@ def raster(recording: Recording, system: System, *, bin_ms: float = 20.0, ax: An
         style = {"linestyle": "none", "marker": "|", "markersize": mark, "color": colour}
         spikes.plot(seconds[own], gid[own], label=f"{population.name}, {rate_hz:.1f} Hz", **style)
         if rate is not None:
-            counts = np.histogram(t_ms[own], edges_ms)[0]
+            counts = np.bincount(measures.bin_index(t_ms[own], width_ms, bins), minlength=bins)
             rate.stairs(1000.0 * counts / np.diff(edges_ms) / population.count, edges_s, color=colour, linewidth=1.2)
     spikes.set(ylim=(-1, system.num_neurons), xlim=edges_s[[0, -1]], ylabel="cell")
     spikes.set_title(f"{system.name}: {len(gid):,} spikes")

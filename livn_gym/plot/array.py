@@ -17,7 +17,7 @@ from livn_gym.pulses import numbers
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import System
-from livn_gym.units import finite
+from livn_gym.units import finite, rounding
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -170,9 +170,11 @@ def _histogram_hz(
     channel, when = array.channel_recording(geometry, gid, t)
     counts = np.zeros((array.num_channels, len(edges) - 1))
     for onset in onsets:
-        first, last = np.searchsorted(when, (onset + edges[0] - 1e-9, onset + edges[-1] - 1e-9))
+        window = onset + edges[[0, -1]]
+        first, last = np.searchsorted(when, window - rounding(window))
         # room for rounding: a spike at the pulse's own time belongs after it
-        bins = np.floor((when[first:last] - onset - edges[0]) / (edges[1] - edges[0]) + 1e-9).astype(np.int64)
+        room = rounding(window[1]) / (edges[1] - edges[0])
+        bins = np.floor((when[first:last] - window[0]) / (edges[1] - edges[0]) + room).astype(np.int64)
         np.add.at(counts, (channel[first:last], np.clip(bins, 0, counts.shape[1] - 1)), 1)
     seconds = np.diff(edges) / 1000.0
     return counts / seconds / len(onsets) / recording.num_cultures, edges

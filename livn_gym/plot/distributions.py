@@ -10,7 +10,7 @@ from livn_gym import measures
 from livn_gym.plot.style import COLOURS, GREY, coloured, panel, plain_numbers, styled
 from livn_gym.recording import Recording
 from livn_gym.system import System
-from livn_gym.units import finite
+from livn_gym.units import finite, rounding
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -76,14 +76,15 @@ def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: 
         InvalidInput: The bin is not positive or longer than the run.
     """
     width = finite("bin_ms", bin_ms, above=0.0)
-    counted_ms = np.floor(recording.duration_ms / width + 1e-9) * width
+    whole = recording.duration_ms / width
+    counted_ms = np.floor(whole + rounding(whole)) * width
     generator = np.random.default_rng(seed)
     real: list[np.ndarray] = []
     chance: list[np.ndarray] = []
     for b in range(recording.num_cultures):
         t = recording[b].spikes[2]
         for times, sizes in ((t, real), (generator.uniform(0.0, recording.duration_ms, len(t)), chance)):
-            counts = measures.population_counts(times[times < counted_ms], counted_ms, width)
+            counts = measures.population_counts(times[times < counted_ms - rounding(counted_ms)], counted_ms, width)
             sizes.append(measures.avalanches(counts)[0])
     figure, axes = panel(ax)
     for sizes, colour, label in ((real, COLOURS[0], "culture"), (chance, GREY, "random times")):

@@ -175,11 +175,13 @@ def _pulse_response(axes: Any, observation: Observation) -> None:
     assert stimulated is not None
     period = 1e3 / observation.protocol.pulse_rate_hz
     bins = np.linspace(0.0, period, 51)
+    width, pulses = bins[1], round(stimulated.duration_ms / period)
     _, gid, t = stimulated.spikes
     for population, colour in zip(observation.env.system.populations, COLOURS, strict=False):
         own = (gid >= population.start) & (gid < population.stop)
         cells = population.count * observation.num_cultures * stimulated.duration_ms / period
-        rate = np.histogram(t[own] % period, bins)[0] / cells / (bins[1] * 1e-3)
+        bin_after_pulse = measures.bin_index(t[own], width, 50 * pulses) % 50
+        rate = np.bincount(bin_after_pulse, minlength=50) / cells / (width * 1e-3)
         axes.stairs(np.maximum(rate, 0.1), bins, baseline=0.1, color=colour, label=population.name)
     axes.set(yscale="log", ylim=(0.1, 1000.0))
     axes.set(xlabel="time since the pulse (ms)", ylabel="Hz a cell", xlim=(0, period))

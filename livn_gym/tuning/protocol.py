@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym import measures
 from livn_gym.encoding.limits import safe_pulse
 from livn_gym.errors import InvalidInput
 from livn_gym.recording import Recording
@@ -228,5 +229,5 @@ class _Stages:
 def _counts(recording: Recording, bins: int) -> NDArray[np.int64]:
     """Spikes of each culture in ``bins`` bins of a run, ``[B, bins]``."""
     culture, _, t = recording.spikes
-    index = np.minimum((t / recording.duration_ms * bins + 1e-9).astype(np.int64), bins - 1)
+    index = measures.bin_index(t, recording.duration_ms / bins, bins)
     return np.bincount(culture * bins + index, minlength=recording.num_cultures * bins).reshape(-1, bins)
