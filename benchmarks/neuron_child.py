@@ -12,7 +12,9 @@ from typing import Any
 from livn_gym.backends import CultureSpec
 from livn_gym.backends.neuron.compile import mechanism_library
 from livn_gym.backends.neuron.culture import Culture
+from livn_gym.backends.neuron.simulator import Mechanisms
 from livn_gym.models import ReducedCalciumSomaDendrite
+from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet, tuned
 from livn_gym.recording import RecordingRequest
 from livn_gym.system import make
@@ -31,7 +33,10 @@ def main() -> None:
     # CoreNEURON wants NEURON to have loaded the very same mechanisms.
     own = os.environ.get("CORENEURONLIB")
     culture = Culture(
-        spec, Path(own).with_name(Path(own).name.replace("corenrnmech", "nrnmech")) if own else mechanism_library()
+        spec,
+        Mechanisms(Path(own).with_name(Path(own).name.replace("corenrnmech", "nrnmech")), "")
+        if own
+        else mechanism_library(),
     )
     culture.set_parameters(ParameterSet(system).updated(tuned(system)).frozen())
     if mode == "coreneuron":
@@ -40,7 +45,7 @@ def main() -> None:
         coreneuron.enable, coreneuron.verbose = True, 0
     culture.h.CVode().cache_efficient(True)
     culture.pc.set_maxstep(10)
-    culture.reset(0)
+    culture.reset(NoiseStream(0))
     request = RecordingRequest(spikes=system.gids())
 
     def run(duration_ms: float) -> list[list[float]]:

@@ -77,7 +77,7 @@ def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: 
     """
     width = finite("bin_ms", bin_ms, above=0.0)
     whole = recording.duration_ms / width
-    counted_ms = np.floor(whole + rounding(whole)) * width
+    counted_ms = float(np.floor(whole + rounding(whole))) * width
     generator = np.random.default_rng(seed)
     real: list[np.ndarray] = []
     chance: list[np.ndarray] = []

@@ -158,7 +158,7 @@ def test_mpi_variables_do_not_reach_the_worker(monkeypatch):
 def test_processes_that_start_at_once_compile_once(tmp_path):
     code = """
         from livn_gym.backends.neuron.compile import mechanism_library
-        print(mechanism_library())
+        print(mechanism_library().library)
     """
     processes = [python(code, LIVN_GYM_CACHE=str(tmp_path)) for _ in range(3)]
     outputs = [process.communicate(timeout=300) for process in processes]

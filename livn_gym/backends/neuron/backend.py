@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import weakref
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Learning, Parameters
+from livn_gym.backends.neuron import simulator
 from livn_gym.backends.neuron.compile import mechanism_library
 from livn_gym.backends.neuron.library import temporary_file
 from livn_gym.backends.neuron.mechanisms import sources
@@ -49,14 +49,14 @@ class NeuronBackend(Backend, Learning):
     def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
         """Start the workers and build a culture in each; compiles the mechanisms on first use."""
         cells = [spec.model.cell(population.name) for population in spec.system.populations]
-        library = mechanism_library(sources(cells, spec.dt_ms))
+        compiled = mechanism_library(sources(cells, spec.dt_ms))
         if spec.ranks is None:
             self._workers = [_Worker() for _ in streams]
         else:
             from livn_gym.backends.neuron.rank import Share  # needs mpi4py
 
             self._workers, self._shared = [Share(spec)], True
-        self._all("build", [(spec, library) for _ in streams])
+        self._all("build", [(spec, compiled) for _ in streams])
         self._all("set_parameters", [(parameters,) for _ in streams])
         self._all("reset", [(stream,) for stream in streams])
 
@@ -118,7 +118,7 @@ class _Worker:
     """The parent's end of a worker process."""
 
     def __init__(self) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(_MPI_VARIABLES)}
+        environment = {k: v for k, v in simulator.environment().items() if not k.startswith(_MPI_VARIABLES)}
         environment["NEURON_MODULE_OPTIONS"] = "-nogui"
         self._log = temporary_file()
         self._process = subprocess.Popen(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec, Parameters
-from livn_gym.backends.neuron.library import loadable
 from livn_gym.backends.neuron.mechanisms import compartments
 from livn_gym.backends.neuron.nmodl import POINTERS
+from livn_gym.backends.neuron.simulator import Mechanisms, load
 from livn_gym.backends.neuron.synapses import Synapses
-from livn_gym.errors import BackendError
 from livn_gym.models import Cell
 from livn_gym.models.base import Compartment
 from livn_gym.numerics import NoiseStream
@@ -33,25 +31,21 @@ class Culture:
 
     Args:
         spec: What to build; ``num_cultures`` is not looked at.
-        library: The compiled mechanisms.
+        compiled: The mechanisms of its cells, synapses and noise.
     """
 
     _conductance: NDArray[np.float64]
     _reversal_mV: NDArray[np.float64]
 
-    def __init__(self, spec: CultureSpec, library: Path) -> None:
-        from neuron import h
-
-        self.h = h
-        with loadable(library) as path:
-            if not hasattr(h, "DualExponential") and not h.nrn_load_dll(path):
-                raise BackendError(f"NEURON could not load the mechanisms in {library}.")
+    def __init__(self, spec: CultureSpec, compiled: Mechanisms) -> None:
+        h = self.h = load(compiled)
+        self._compiled = compiled
         self.spec = spec
         self.pc = h.ParallelContext()
         h.dt = spec.dt_ms
         h.secondorder = 2 if spec.scheme == "second_order" else 0
         self._build_cells()
-        self.synapses = Synapses(self.pc, spec, self._site)
+        self.synapses = Synapses(self.pc, spec, self._site, getattr(h, compiled.name("DualExponential")))
         self._spike_t, self._spike_gid = h.Vector(), h.Vector()
         self.pc.spike_record(-1, self._spike_t, self._spike_gid)
         self._meet("cells")
@@ -86,11 +80,13 @@ class Culture:
 
     def _build_cell(self, gid: int, population: str, cell: Cell) -> None:
         h, model, row = self.h, self.spec.model, self._row[gid]
-        mechanisms = compartments(cell, self.spec.dt_ms)
+        mechanisms, compiled = compartments(cell, self.spec.dt_ms), self._compiled
+        soma_name, dendrite_name = compiled.name(mechanisms.soma), compiled.name(mechanisms.dendrite)
+        noise_mechanism, input_mechanism = (getattr(h, compiled.name(name)) for name in ("OUConductance", "CellInput"))
         soma, dendrite = h.Section(name=f"soma[{gid}]"), h.Section(name=f"dendrite[{gid}]")
         for section, share, name, values in (
-            (soma, cell.p, mechanisms.soma, mechanisms.soma_values),
-            (dendrite, 1.0 - cell.p, mechanisms.dendrite, mechanisms.dendrite_values),
+            (soma, cell.p, soma_name, mechanisms.soma_values),
+            (dendrite, 1.0 - cell.p, dendrite_name, mechanisms.dendrite_values),
         ):
             section.nseg, section.L, section.diam, section.cm = (
                 1,
@@ -102,10 +98,10 @@ class Culture:
             for parameter, value in values.items():
                 setattr(section(0.5), f"{parameter}_{name}", value)
         if mechanisms.source is not None:
-            held = getattr(dendrite(0.5), mechanisms.dendrite)
+            held = getattr(dendrite(0.5), dendrite_name)
             targets = (soma(0.5)._ref_v, dendrite(0.5)._ref_v, held._ref_G, held._ref_J)
             for pointer, target in zip(POINTERS, targets, strict=True):
-                h.setpointer(target, pointer, getattr(soma(0.5), mechanisms.soma))
+                h.setpointer(target, pointer, getattr(soma(0.5), soma_name))
         # From the soma's middle to the dendrite's middle lies half the dendrite: its resistance is the coupling.
         dendrite.connect(soma(0.5), 0)
         half_um_per_um2 = dendrite.L / 2 / (math.pi * dendrite.diam**2 / 4)
@@ -113,10 +109,10 @@ class Culture:
         sites = {"soma": soma, "dendrite": dendrite}
         signs: tuple[Literal["e", "i"], ...] = ("e", "i")
         for receptor, sign in enumerate(signs):
-            noise = h.OUConductance(sites[model.noise_site(population, sign)](0.5))
+            noise = noise_mechanism(sites[model.noise_site(population, sign)](0.5))
             noise.cell, noise.receptor = gid, receptor
             self._noise.append((population, sign, noise))
-        at_soma, at_dendrite = h.CellInput(soma(0.5)), h.CellInput(dendrite(0.5))
+        at_soma, at_dendrite = input_mechanism(soma(0.5)), input_mechanism(dendrite(0.5))
         for name, reference in (
             ("v_soma", soma(0.5)._ref_v),
             ("v_dendrite", dendrite(0.5)._ref_v),

@@ -8,6 +8,7 @@ from typing import Any
 
 from livn_gym.backends.base import CultureSpec
 from livn_gym.backends.neuron.culture import Culture
+from livn_gym.backends.neuron.simulator import Mechanisms, interpreter
 from livn_gym.errors import BackendError, BackendUnavailable, InvalidInput, UnsupportedModel
 
 
@@ -21,14 +22,9 @@ def join(subworld_size: int) -> None:
     """
     from mpi4py import MPI  # first: NEURON loads what is loaded
 
-    os.environ.setdefault("NEURON_MODULE_OPTIONS", "-nogui")
     if "MPI_LIB_NRN_PATH" not in os.environ:
         os.environ["MPI_LIB_NRN_PATH"] = _library()
-    try:
-        from neuron import h
-    except ImportError as error:
-        raise BackendUnavailable("NEURON is not installed: pip install 'livn_gym[neuron]'.") from error
-
+    h = interpreter()
     pc, world = h.ParallelContext(), MPI.COMM_WORLD
     if int(pc.nhost_world()) != world.size:
         h.nrnmpi_init()
@@ -66,7 +62,7 @@ class Share:
     """
 
     _live: Share | None = None
-    _loaded: Path | None = None
+    _loaded: Mechanisms | None = None
 
     def __init__(self, spec: CultureSpec) -> None:
         from mpi4py import MPI
@@ -96,11 +92,11 @@ class Share:
     def send(self, name: str, arguments: tuple) -> None:
         """Do a call; what fails in the middle of a run, while others wait in NEURON, ends the job."""
         if name == "build":
-            spec, library = arguments
-            if Share._loaded not in (None, library):
+            spec, compiled = arguments
+            if Share._loaded not in (None, compiled):
                 raise BackendError("This process has NEURON's mechanisms of another model: start a run for each model.")
-            Share._loaded = library
-            self._culture = Culture(spec, library)
+            Share._loaded = compiled
+            self._culture = Culture(spec, compiled)
             return
         assert self._culture is not None
         if name == "run":

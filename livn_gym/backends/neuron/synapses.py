@@ -53,10 +53,11 @@ class Synapses:
         pc: NEURON's ParallelContext, which knows the cells.
         spec: What is built.
         site: The segment of a cell's compartment.
+        mechanism: NEURON's class of a synapse.
     """
 
-    def __init__(self, pc: Any, spec: CultureSpec, site: Callable[[int, Compartment], Any]) -> None:
-        self.pc, self.spec = pc, spec
+    def __init__(self, pc: Any, spec: CultureSpec, site: Callable[[int, Compartment], Any], mechanism: Any) -> None:
+        self.pc, self.spec, self._mechanism = pc, spec, mechanism
         self._targets: dict[tuple[int, str], Any] = {}
         self._connections: list[_Connections] = []
         self._own_spikes: dict[tuple[int, str], Any] = {}
@@ -75,12 +76,9 @@ class Synapses:
                     netcons[-1].delay = step * spec.dt_ms
                 self._connections.append(_Connections(projection, receptor, key, netcons, unit_nS * NS_TO_US))
 
-    @staticmethod
-    def _target(segment: Any, receptor: Receptor) -> Any:
+    def _target(self, segment: Any, receptor: Receptor) -> Any:
         """The one mechanism for a receptor on a compartment."""
-        from neuron import h
-
-        target = h.DualExponential(segment)
+        target = self._mechanism(segment)
         target.tau_rise, target.tau_decay = receptor.tau_rise_ms, receptor.tau_decay_ms
         target.norm, target.e, target.mg = receptor.normalisation, receptor.reversal_mV, receptor.magnesium_mM or 0.0
         return target

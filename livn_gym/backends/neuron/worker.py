@@ -61,8 +61,8 @@ def main() -> None:
             if name == "build":
                 from livn_gym.backends.neuron.culture import Culture
 
-                spec, library = arguments
-                culture, result = Culture(spec, library), None
+                spec, compiled = arguments
+                culture, result = Culture(spec, compiled), None
             else:
                 result = getattr(culture, name)(*arguments)
         except Exception as error:
