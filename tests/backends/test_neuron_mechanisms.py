@@ -15,7 +15,7 @@ from cultures import Lab, equal, system
 
 from livn_gym.backends.neuron import compile as neuron_compile
 from livn_gym.backends.neuron import simulator
-from livn_gym.errors import BackendError, BackendUnavailable
+from livn_gym.errors import BackendError, BackendUnavailable, StorageError
 
 TESTS = Path(__file__).parents[1]
 NOISE = {"noise-std_e": 1.0, "noise-std_i": 1.0}
@@ -132,9 +132,9 @@ def test_a_cxx_that_is_no_command_is_refused(monkeypatch):
 
 
 def test_no_place_that_make_can_take_is_one_clear_error(monkeypatch):
-    monkeypatch.setattr(neuron_compile.tempfile, "gettempdir", lambda: "/a folder/with spaces")
+    monkeypatch.setenv("TMPDIR", "/a folder/with spaces")
     monkeypatch.setattr(neuron_compile.os, "access", lambda *_: False)
-    with pytest.raises(BackendError, match="TMPDIR"):
+    with pytest.raises(StorageError, match="TMPDIR"):
         neuron_compile._plain_folder()
 
 

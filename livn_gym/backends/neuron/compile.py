@@ -21,7 +21,7 @@ from pathlib import Path
 from livn_gym.backends.neuron import simulator
 from livn_gym.backends.neuron.simulator import Mechanisms
 from livn_gym.cache import cached_folder
-from livn_gym.errors import BackendError, BackendUnavailable
+from livn_gym.errors import BackendError, BackendUnavailable, StorageError
 
 _log = logging.getLogger(__name__)
 _LIBRARIES = ("libnrnmech.so", "libnrnmech.dylib")
@@ -94,6 +94,7 @@ def compile_mechanisms(sources: Mapping[str, str], folder: Path, tag: str) -> No
     Raises:
         BackendUnavailable: A tool is missing.
         BackendError: Compilation failed, or the library draws other numbers than ``livn_gym.numerics``.
+        StorageError: There is no temporary folder.
     """
     command = _compiler()
     for tool, package in ((command[0], "a C++ compiler (Debian: apt-get install g++)"), ("make", "make")):
@@ -163,14 +164,14 @@ def _plain_folder() -> str:
     """A folder for temporary files whose path make can take.
 
     Raises:
-        BackendError: There is none.
+        StorageError: There is none.
     """
-    for place in (tempfile.gettempdir(), "/tmp", "/var/tmp"):
+    for place in (os.environ.get("TMPDIR", ""), "/tmp", "/var/tmp"):
         if _PLAIN.fullmatch(place) and os.access(place, os.W_OK | os.X_OK):
             return place
-    raise BackendError(
+    raise StorageError(
         "NEURON's mechanisms are compiled in a temporary folder, whose path must be of letters, digits and _./+- only: "
-        f"set the environment variable TMPDIR to such a one instead of {tempfile.gettempdir()!r}."
+        f"set the environment variable TMPDIR to one that can be written, now {os.environ.get('TMPDIR')!r}."
     )
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,7 +60,7 @@ def interpreter() -> Any:
             os.environ.pop(name, None)
         os.environ["NEURON_MODULE_OPTIONS"] = "-nogui"
         try:
-            with tempfile.TemporaryDirectory(prefix="livn_gym_") as empty, _in_folder(Path(empty)):
+            with _in_folder(Path(__file__).parent):  # nothing is compiled here
                 import neuron  # noqa: F401
         except ImportError as error:
             raise BackendUnavailable("NEURON is not installed: pip install 'livn_gym[neuron]'.") from error
