@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from livn_gym.errors import InvalidInput, LivnError, StorageError
+from livn_gym.errors import InvalidInput, LivnError, StorageError, shown
 
 _FOREIGN_AGE_S = 24 * 3600.0
 """Age at which another host's part counts as abandoned: whether its process lives cannot be asked from here."""
@@ -30,9 +30,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     The suffix is kept, since some writers choose a format by it.
 
     Raises:
+        InvalidInput: ``path`` is no name.
         StorageError: The file cannot be written: no permission, a full disk, no such folder.
     """
-    path = Path(path)
+    path = _target(path)
     with _part(path) as part:
         yield part
         part.replace(path)
@@ -46,7 +47,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         InvalidInput: ``path`` is a file, or a folder with content.
         StorageError: The folder cannot be written.
     """
-    path = Path(path)
+    path = _target(path)
     if path.is_dir() and any(path.iterdir()):
         raise InvalidInput(f"{path} has content already; give a new or an empty folder.")
     if not path.is_dir() and os.path.lexists(path):
@@ -56,6 +57,28 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         part.mkdir()
         yield part
         part.rename(path)
+
+
+def require_space(path: Path, size: int) -> None:
+    """Raise unless the disk of a file that is to be written has room for it.
+
+    Args:
+        path: The file.
+        size: About how large it will be, bytes.
+
+    Raises:
+        StorageError: There is too little room.
+    """
+    free = shutil.disk_usage(path.parent).free
+    if size > free:
+        raise StorageError(f"{path.parent} has no room: about {size:,} bytes are needed, {free:,} are free.")
+
+
+def _target(path: str | Path) -> Path:
+    """``path``, if it can be a file's or folder's name."""
+    if not isinstance(path, str | os.PathLike) or not Path(path).name or "\0" in str(path):
+        raise InvalidInput(f"A file or folder needs a name, got {shown(path)}.")
+    return Path(path)
 
 
 @contextmanager
@@ -70,8 +93,10 @@ def _part(path: Path) -> Iterator[Path]:
         yield part
     except LivnError:
         raise
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error}.") from error
+    except (OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "errno = " not in str(error):  # HDF5 has the system's number in its text
+            raise
+        raise StorageError(f"{path} cannot be written: {' '.join(str(error).split())}.") from error
     finally:
         _remove(part)
 

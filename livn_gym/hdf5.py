@@ -58,7 +58,8 @@ class Hdf5:
         self.path = regular_file(path)
         self._left = content_limit(self.path.stat().st_size)
         with damage(self.path, "is damaged or no HDF5 file"):
-            self._file = h5py.File(self.path, "r")
+            # not locked: some file systems have no locks, and a finished file needs none
+            self._file = h5py.File(self.path, "r", locking=False)
 
     def __enter__(self) -> Self:
         """Return the file itself."""
@@ -210,6 +211,23 @@ class Hdf5:
     def _reading(self, place: str) -> Iterator[None]:
         with damage(self.path, f"cannot be read at {place}"):
             yield
+
+
+@contextmanager
+def new_file(path: Path, **options: Any) -> Iterator[h5py.File]:
+    """A new HDF5 file, made in memory and written at the end of the block.
+
+    HDF5 crashes the interpreter at its end where a disk was full, since it tries to write again.
+
+    Args:
+        path: Where it is written.
+        **options: Further arguments of ``h5py.File``.
+    """
+    with h5py.File(path, "w", driver="core", backing_store=False, **options) as file:
+        yield file
+        file.flush()
+        content = file.id.get_file_image()
+    path.write_bytes(content)
 
 
 def check_structure(path: str | Path) -> None:

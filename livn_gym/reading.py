@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 import tomllib
 import zipfile
@@ -38,7 +39,10 @@ T = TypeVar("T")
 
 _ACCESS = {
     getattr(errno, name)
-    for name in "EACCES EPERM ELOOP ENAMETOOLONG ENOSPC EDQUOT EROFS EMFILE ENFILE EIO ESTALE EFBIG".split()
+    for name in (
+        *("EACCES", "EPERM", "ELOOP", "ENAMETOOLONG", "ENOSPC", "EDQUOT", "EROFS"),
+        *("EMFILE", "ENFILE", "EIO", "ESTALE", "EFBIG", "ENOLCK", "EAGAIN"),
+    )
 }
 """Reasons of the system that say nothing about a file's content."""
 
@@ -124,10 +128,16 @@ def damage(
             raise CorruptData(f"{path} {what}: {error}") from error
         raise
     except Exception as error:  # libraries raise whatever comes to pass on bytes that they did not expect
-        if isinstance(error, OSError) and error.errno in _ACCESS:
-            raise StorageError(f"{path} cannot be read: {error}.") from error
-        message = str(error) or "no message"
+        if isinstance(error, OSError) and _reason(error) in _ACCESS:
+            raise StorageError(f"{path} cannot be read: {' '.join(str(error).split())}.") from error
+        message = " ".join(str(error).split()) or "no message"
         raise CorruptData(f"{path} {what}: {type(error).__name__}: {message[:500]}.") from error
+
+
+def _reason(error: OSError) -> int | None:
+    """The system's number of an error; HDF5 has it in its message only."""
+    named = re.search(r"errno = (\d+)", str(error))
+    return int(named[1]) if error.errno is None and named else error.errno
 
 
 def parse_json(text: str | bytes, path: str | os.PathLike[str], what: str = "is no JSON") -> Any:

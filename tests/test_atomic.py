@@ -1,15 +1,20 @@
 """Files and folders that are complete or absent, and what killed writers leave."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from sessions import made
 
 from livn_gym.atomic import new_folder, replacing
 from livn_gym.errors import InvalidInput, StorageError
+from livn_gym.formats import FORMATS, write
 
 KILLED = """
 import os, signal, sys
@@ -97,3 +102,33 @@ def test_a_writer_that_fails_otherwise_leaves_the_old_file(tmp_path):
         part.write_text("half")
         raise ZeroDivisionError
     assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+@pytest.mark.parametrize("name", ["nwb", "sonata", "parquet", "npz"])
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(name, tmp_path):
+    """A limit on the size of files stands for the full disk: the system refuses the same calls of write."""
+    script = f"""
+import resource, sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from sessions import made
+from livn_gym.errors import StorageError
+from livn_gym.formats import FORMATS, write
+path = sys.argv[1]
+open(path, "w").write("old")
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
+try:
+    made().save(path) if {name!r} == "npz" else write(made(), path, {name!r}, replace=True)
+except StorageError as error:
+    sys.exit("cannot be written" in str(error) and 42)
+"""
+    path = tmp_path / f"a{'.npz' if name == 'npz' else FORMATS[name].suffix}"
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True)
+    assert done.returncode == 42, done.stderr.decode()
+    assert [(entry.name, entry.read_text()) for entry in tmp_path.iterdir()] == [(path.name, "old")]
+
+
+def test_nix_is_not_begun_on_a_full_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
+    with pytest.raises(StorageError, match="no room"):
+        write(made(), tmp_path / "a.nix", "neo")
+    assert list(tmp_path.iterdir()) == []

@@ -61,6 +61,12 @@ def test_what_is_no_path_is_refused(path):
         regular_file(path)
 
 
+def test_a_lock_or_a_broken_drive_is_not_damage(tmp_path):
+    for message, error in (("errno = 5, error message = 'Input/output error'", StorageError), ("bad", CorruptData)):
+        with pytest.raises(error), reading.damage(tmp_path / "a.h5"):
+            raise OSError(f"Unable to open file ({message})")
+
+
 def test_a_missing_permission_is_not_damage(tmp_path, monkeypatch):
     path = tmp_path / "a.json"
     path.write_text("{}")
@@ -294,3 +300,19 @@ def test_reading_does_not_wait_for_a_pipe(tmp_path):
     thread.start()
     thread.join(20.0)
     assert len(found) == 1 and "pipe" in str(found[0])
+
+
+@pytest.mark.parametrize("name", [["nwb"], None, 5, {}])
+def test_formats_and_sessions_are_checked_at_the_door(name, tmp_path):
+    for call in (
+        lambda: read(tmp_path / "a.nwb", name),
+        lambda: write(made(), tmp_path / "a.nwb", name),
+        lambda: write(name, tmp_path / "a.nwb", "nwb"),
+        lambda: made(model=name),
+        lambda: made(parameters={"a": float("nan")}),
+        lambda: made(parameters={"a": "x"}),
+        lambda: Session.of(name, made().recording),
+        lambda: made().save(name),
+    ):
+        with pytest.raises(InvalidInput):
+            call()

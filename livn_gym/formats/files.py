@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from livn_gym.atomic import replacing
+from livn_gym.checks import checked
 from livn_gym.errors import BackendUnavailable, CorruptData, InvalidInput, unknown_name
 from livn_gym.formats.session import Session
 from livn_gym.reading import regular_file
@@ -39,6 +40,7 @@ FORMATS = {
 }
 
 
+@checked
 def write(session: Session, path: str | Path, to: str, *, replace: bool = False) -> None:
     """Write a session in another format; the file appears when it is complete.
 
@@ -65,6 +67,7 @@ def write(session: Session, path: str | Path, to: str, *, replace: bool = False)
         import_module(known.module).write(session, part)
 
 
+@checked
 def read(path: str | Path, name: str) -> Session:
     """Read what ``write`` wrote.
 
@@ -90,6 +93,7 @@ def read(path: str | Path, name: str) -> Session:
         raise type(error)(f"{path}: {error}") from error
 
 
+@checked
 def left_out(session: Session, to: str) -> list[str]:
     """Names of the traces that a session has and a format does not keep."""
     return [] if _format(to).traces else session.traces

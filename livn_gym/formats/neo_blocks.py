@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.atomic import require_space
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.formats.parts import at_steps
 from livn_gym.formats.session import TRACES, Session
@@ -30,6 +31,8 @@ _QUANTITY = {
     "conductance": "uS",
     "extracellular": "mV",
 }
+_PART_BYTES = 20_000
+"""Room in a NIX file for a train or a column of a signal, without its values."""
 _OWN = ("positions_um", "electrodes_um", "heard", "stimulus_step", "stimulus_column", "stimulus_value")
 
 
@@ -91,7 +94,7 @@ def from_neo(block: Block) -> Session:
         InvalidInput: It was not made by livn_gym.
         CorruptData: A part is missing or damaged.
     """
-    if not {"livn_gym", "livn_gym_arrays"} <= block.annotations.keys():
+    if not {"livn_gym", "livn_gym_arrays"} <= set(getattr(block, "annotations", ())):
         raise InvalidInput("The Neo block was not made by livn_gym: it has no annotation 'livn_gym'.")
     try:
         metadata, arrays = (
@@ -117,9 +120,16 @@ def from_neo(block: Block) -> Session:
 
 
 def write(session: Session, path: Path) -> None:
-    """Write a NIX file."""
+    """Write a NIX file.
+
+    Raises:
+        StorageError: The disk has no room for it, which HDF5 would not survive.
+    """
     from neo.io import NixIO
 
+    arrays = session.arrays()
+    parts = session.num_neurons + sum(array.shape[-2] for name, array in arrays.items() if name in session.traces)
+    require_space(path, sum(array.nbytes for array in arrays.values()) + _PART_BYTES * parts)
     with NixIO(str(path), mode="ow") as io:
         io.write_block(to_neo(session))
     seal(path)

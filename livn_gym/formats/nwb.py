@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.formats.parts import at_steps
 from livn_gym.formats.session import TRACES, Session
-from livn_gym.hdf5 import Hdf5, check_structure, seal
+from livn_gym.hdf5 import Hdf5, check_structure, new_file, seal
 from livn_gym.reading import damage, parse_json
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def from_nwb(file: NWBFile) -> Session:
         InvalidInput: It was not made by livn_gym.
         CorruptData: A part is missing or damaged.
     """
-    if '"livn_gym"' not in (file.notes or ""):
+    if '"livn_gym"' not in (getattr(file, "notes", "") or ""):
         raise InvalidInput("The NWB file was not made by livn_gym: pynwb reads such files, formats.read does not.")
     try:
         metadata = parse_json(file.notes, "the NWB file's notes")
@@ -114,7 +114,8 @@ def write(session: Session, path: Path) -> None:
     """Write an NWB file."""
     from pynwb import NWBHDF5IO
 
-    with NWBHDF5IO(path, "w") as io:
+    with new_file(path) as file:
+        io = NWBHDF5IO(mode="w", file=file)  # its close would close the file, before its content is taken
         io.write(to_nwb(session))
     seal(path)
 

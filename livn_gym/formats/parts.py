@@ -14,17 +14,19 @@ from livn_gym.numerics import checked_seed
 from livn_gym.pulses import Pulses
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
-from livn_gym.units import whole_number
+from livn_gym.units import finite, whole_number
 
 
-def check_origin(seed: object, trial: object, created: object) -> None:
-    """Raise unless seed, trial and time of creation are such.
+def check_origin(seed: object, trial: object, created: object, parameters: Mapping[str, object]) -> None:
+    """Raise unless seed, trial, time of creation and parameters are such.
 
     Raises:
         InvalidInput: One is not.
     """
     checked_seed(seed)
     whole_number("trial", trial, minimum=0)
+    for key, value in parameters.items():
+        finite(key, value)
     try:
         zone = datetime.fromisoformat(created).tzinfo  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:

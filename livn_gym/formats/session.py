@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.atomic import replacing
 from livn_gym.backends import PROFILES, Profile
+from livn_gym.checks import checked_types
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.formats.parts import check_origin, check_traces, stimulus_of
 from livn_gym.parameters import by_key, set_name
@@ -42,6 +43,7 @@ _BAD_CONTENT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticEr
 """What Python and NumPy raise on values of other kinds, shapes and sizes than expected."""
 
 
+@checked_types
 @dataclass(frozen=True, eq=False)
 class Session:
     """One culture's recording with its origin.
@@ -118,7 +120,7 @@ class Session:
             or self.heard[:, 1].max() >= self.num_neurons
         ):
             raise InvalidInput("heard must hold rows (channel, gid) of electrodes and cells that there are.")
-        check_origin(self.seed, self.trial, self.created)
+        check_origin(self.seed, self.trial, self.created, self.parameters)
         check_traces(recording, self.potential, self.num_neurons, len(self.electrodes_um))
         if stimulus is not None:
             if stimulus.num_cultures is not None or stimulus.gain is not None:
@@ -282,10 +284,10 @@ class Session:
     @classmethod
     def from_parts(
         cls,
-        metadata: Mapping[str, Any],
-        gid: NDArray[np.int64],
-        t_ms: NDArray[np.float64],
-        arrays: Mapping[str, NDArray],
+        metadata: Any,
+        gid: ArrayLike,
+        t_ms: ArrayLike,
+        arrays: Mapping[str, Any],
     ) -> Self:
         """A session from its metadata, its spikes in any order and its other arrays.
 

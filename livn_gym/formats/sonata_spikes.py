@@ -13,7 +13,7 @@ import numpy as np
 
 from livn_gym.errors import InvalidInput
 from livn_gym.formats.session import Session
-from livn_gym.hdf5 import Hdf5, check_structure, seal
+from livn_gym.hdf5 import Hdf5, check_structure, new_file, seal
 from livn_gym.reading import damage
 
 _MAGIC = np.uint32(0x0A7A)
@@ -23,7 +23,7 @@ _SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype=np.ui
 def write(session: Session, path: Path) -> None:
     """Write the spikes, times in ms since the recording's start."""
     _, gid, t_ms = session.recording.spikes
-    with h5py.File(path, "w") as file:
+    with new_file(path) as file:
         file.attrs["magic"] = _MAGIC
         file.attrs["version"] = np.array([0, 1], dtype=np.uint32)
         for population in session.populations:

@@ -44,7 +44,7 @@ def from_table(table: pyarrow.Table) -> Session:
         InvalidInput: It was not made by livn_gym.
         CorruptData: Columns or metadata are missing or damaged.
     """
-    found = table.schema.metadata or {}
+    found = getattr(getattr(table, "schema", None), "metadata", None) or {}
     if not {b"livn_gym", b"livn_gym_arrays"} <= found.keys():
         raise InvalidInput("The table holds no spikes of livn_gym: its schema has no metadata 'livn_gym'.")
     try:

@@ -11,7 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from livn_gym.cache import SEAL, cached_folder, file_sha256
-from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.checks import checked
+from livn_gym.errors import CorruptData, InvalidInput, StorageError
 from livn_gym.reading import regular_file
 from livn_gym.system import archives
 from livn_gym.system.files import read
@@ -21,6 +22,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+@checked
 def fetch(source: str | Path, sha256: str | None = None, name: str | None = None) -> Path:
     """Put a system into the cache and return its folder there.
 
@@ -43,8 +45,11 @@ def fetch(source: str | Path, sha256: str | None = None, name: str | None = None
     digits = sha256.lower() if isinstance(sha256, str) else sha256
     if digits is not None and not (isinstance(digits, str) and _SHA256.fullmatch(digits)):
         raise InvalidInput(f"sha256 must be 64 hexadecimal digits, got {sha256!r}.")
-    address = urlsplit(str(source))
     if isinstance(source, str) and "://" in source:
+        try:
+            address = urlsplit(source)
+        except ValueError as error:
+            raise InvalidInput(f"{source!r} is no URL: {error}.") from error
         if address.scheme not in ("http", "https"):
             raise InvalidInput(f"A system is fetched by http or https, got {source!r}.")
         if digits is None:
@@ -53,9 +58,13 @@ def fetch(source: str | Path, sha256: str | None = None, name: str | None = None
         return _store(name, digits, lambda folder: _from_url(source, digits, folder))
     path = Path(os.path.expanduser(source)).absolute()
     name = _name(name, path.name)
-    if path.is_dir():
+    try:
+        is_folder, is_there = path.is_dir(), path.exists()
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
+    if is_folder:
         return _from_folder(path, digits, name)
-    if not path.exists():
+    if not is_there:
         raise InvalidInput(f"There is no folder or archive {path}.")
     found = file_sha256(regular_file(path))
     if digits not in (None, found):

@@ -13,6 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 from livn_gym.atomic import new_folder
 from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput
-from livn_gym.hdf5 import Hdf5
+from livn_gym.hdf5 import Hdf5, new_file
 from livn_gym.reading import damage, part_of, read_json
 from livn_gym.system.system import Population, Projection, SynapseKinetics, System
 
@@ -160,11 +162,12 @@ def _extras(system: System) -> dict[str, Any]:
     return extras | {_SECTION_SHA256: _section_sha256(extras)}
 
 
-def _open_new(path: Path) -> h5py.File:
-    file = h5py.File(path, "w", track_order=True)
-    file.attrs["magic"] = _MAGIC
-    file.attrs["version"] = np.array([0, 1], dtype=np.uint32)
-    return file
+@contextmanager
+def _open_new(path: Path) -> Iterator[h5py.File]:
+    with new_file(path, track_order=True) as file:
+        file.attrs["magic"] = _MAGIC
+        file.attrs["version"] = np.array([0, 1], dtype=np.uint32)
+        yield file
 
 
 def _write_nodes(system: System, folder: Path) -> None:

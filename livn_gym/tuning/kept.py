@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from livn_gym.atomic import replacing
-from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.errors import InvalidInput
+from livn_gym.reading import damage, read_json
 from livn_gym.tuning.bench import Cultures, Values
 
 Setting = dict[str, str | float]
@@ -52,13 +53,12 @@ class Kept:
                 path = self._path(math.nan if place is None else place, seed)
                 if not path.exists():
                     return None
-                try:
-                    content = json.loads(path.read_text(encoding="utf-8"))
+                what = "holds no measures of a culture"
+                content = read_json(path, what)
+                with damage(path, what):
                     about, setting = dict(content["about"]), dict(content["setting"])
                     stimulated, plain = content["stimulated"], content["measures"]
                     values = {name: math.nan if x is None else float(x) for name, x in plain.items()}
-                except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-                    raise CorruptData(f"{path} holds no measures of a culture ({error!r}).") from error
                 if about != self.about:
                     other = sorted(key for key, value in self.about.items() if about.get(key) != value)
                     raise InvalidInput(f"{path} was measured with other {', '.join(other)}; take another folder.")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from livn_gym import config
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import CorruptData, InvalidInput, unknown_name
+from livn_gym.reading import read_toml
 from livn_gym.tuning.measurement import MEASURES
 from livn_gym.tuning.protocol import Protocol
 from livn_gym.units import finite
@@ -157,11 +157,11 @@ def load(source: str | Path, system: str = "", variant: str | None = None) -> Ta
         UnknownName: No targets are shipped for the variant.
     """
     if str(source):
-        path = Path(source)
         try:
-            return Targets.from_mapping(tomllib.loads(path.read_text(encoding="utf-8")), path.stem)
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InvalidInput(f"{path} cannot be read as TOML: {error}.") from error
+            table = read_toml(source)
+        except (CorruptData, InvalidInput) as error:  # written by hand: a mistake rather than damage
+            raise InvalidInput(f"{source} cannot be read as TOML: {error}") from error
+        return Targets.from_mapping(table, Path(source).stem)
     known = config.names("targets")
     names = [f"{system}-{variant}", variant] if variant else [system, "culture"]
     found = [name for name in names if name in known]

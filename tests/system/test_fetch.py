@@ -362,11 +362,13 @@ def test_folders_of_the_same_name_and_other_content_are_other_entries(tmp_path):
     [
         ("http://127.0.0.1/c.zip", {}, "needs its checksum"),
         ("http://127.0.0.1/c.zip", {"sha256": "abc"}, "64 hexadecimal"),
-        ("http://127.0.0.1/c.zip", {"sha256": 5}, "64 hexadecimal"),
+        ("http://127.0.0.1/c.zip", {"sha256": 5}, "sha256"),
         ("ftp://127.0.0.1/c.zip", {"sha256": "0" * 64}, "http or https"),
         ("http://127.0.0.1/", {"sha256": "0" * 64}, "give name="),
         ("http://127.0.0.1/c.zip", {"sha256": "0" * 64, "name": "../up"}, "give name="),
+        ("http://[::1/c.zip", {"sha256": "0" * 64}, "no URL"),
         ("absent-folder", {}, "no folder or archive"),
+        (5, {}, "source"),
     ],
 )
 def test_bad_requests_are_refused(source, options, message):
