@@ -115,6 +115,8 @@ class CultureEnv(gym.Env):
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 5}
 
+    _spec: EnvSpec | None = None
+
     def __init__(
         self,
         system: str = "EI2",
@@ -126,7 +128,6 @@ class CultureEnv(gym.Env):
     ) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise unknown_name("render_mode", render_mode, self.metadata["render_modes"])
-        self._spec: EnvSpec | None = None
         self.render_mode = render_mode
         if render_mode is not None:
             check_available()

@@ -67,6 +67,8 @@ class CultureVectorEnv(VectorEnv):
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
 
+    _spec: EnvSpec | None = None
+
     def __init__(
         self,
         num_envs: int = 1,
@@ -92,7 +94,6 @@ class CultureVectorEnv(VectorEnv):
         self._limit_is_the_ids = max_episode_steps is None
         self.max_episode_steps = episode_limit(max_episode_steps)
         self.autoreset_mode = autoreset(autoreset_mode)
-        self._spec: EnvSpec | None = None
         self.render_mode = render_mode
         if on_worker_failure not in _ON_FAILURE:
             raise unknown_name("on_worker_failure", on_worker_failure, _ON_FAILURE)

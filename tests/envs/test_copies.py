@@ -106,13 +106,24 @@ def test_wrapped(wrap, duplicate):
 
 
 @pytest.mark.usefixtures("fake")
-@pytest.mark.parametrize("duplicate", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("duplicate", [WAYS["deepcopy"], WAYS["pickle"]])
 def test_after_rendering(duplicate):
     env = gym.make("livn/EI1-v0", settle_ms=200.0, render_mode="rgb_array")
     env.reset(seed=1)
     env.render()
     twin = duplicate(env)
     np.testing.assert_array_equal(env.render(), twin.render())
+    env.close(), twin.close()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("fake")
+@pytest.mark.parametrize("duplicate", WAYS.values(), ids=WAYS)
+def test_pictures_after_copying(duplicate):
+    env = gym.make("livn/EI1-v0", settle_ms=200.0, render_mode="rgb_array")
+    env.reset(seed=1)
+    env.render()
+    twin = duplicate(env)
     for each in (env, twin):
         each.step(action(each, 0))
     np.testing.assert_array_equal(env.render(), twin.render())

@@ -237,7 +237,7 @@ def test_other_options_of_reset_are_refused_by_both_kinds(both, options):
     single.close()
 
 
-@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP])
+@pytest.mark.parametrize("mode", [NEXT, pytest.param(SAME, marks=pytest.mark.slow)])
 def test_pictures_of_every_environment(both, mode):
     ours, oracle = both(num_envs=2, mode=mode, render_mode="rgb_array")
     with pytest.raises(gym.error.ResetNeeded):
@@ -250,6 +250,7 @@ def test_pictures_of_every_environment(both, mode):
     same(ours.render(), oracle.render())
 
 
+@pytest.mark.slow
 def test_pictures_of_graphs_that_change(both):
     ours, oracle = both(num_envs=2, render_mode="rgb_array", graph_seed="resample")
     for _ in range(2):
