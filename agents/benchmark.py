@@ -14,13 +14,16 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cache, partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -193,9 +196,15 @@ def benchmark(
     one = partial(run, trust=True) if trust else run
     count = min(processes or len(free), max(1, len(waiting)))
     # Processes start anew: threads of compiled kernels do not survive a fork.
-    with ProcessPoolExecutor(
-        count, mp_context=multiprocessing.get_context("spawn"), initializer=_settle, initargs=(free,)
-    ) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ExitStack() as stack:
+        alive, ours = context.Pipe(duplex=False)
+        stack.callback(alive.close)
+        stack.callback(ours.close)
+        pool = stack.enter_context(
+            ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(free, alive))
+        )
+        stack.push(partial(_end_runs, ours))
         running: set[Future] = set()
         while running or (waiting and time.monotonic() < deadline):
             while waiting and len(running) < count and time.monotonic() < deadline:
@@ -273,19 +282,26 @@ def overall(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, 
     return {name: aggregate(strata) for name, strata in scaled.items() if len(strata) == len(played)}
 
 
-def _settle(free: Sequence[int]) -> None:
+def _end_runs(ours: Connection, kind: type[BaseException] | None, *_: object) -> None:
+    """After Ctrl-C nobody waits for the runs under way: they continue from their checkpoints another time."""
+    if kind is not None and not issubclass(kind, Exception):
+        ours.close()
+
+
+def _settle(free: Sequence[int], alive: Connection) -> None:
     """Keep a process to one processor, in turn, so that runs at once do not share them; end it when its parent does."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
+    threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
     if hasattr(os, "sched_setaffinity"):
         number = multiprocessing.current_process()._identity[-1]
         os.sched_setaffinity(0, {free[(number - 1) % len(free)]})
 
 
-def _end_with_parent() -> None:
-    """A parent that was killed leaves nobody to take the result; the run goes on from its checkpoint another time."""
+def _end_with_parent(alive: Connection) -> None:
+    """A parent that was stopped or killed takes no result; the run continues from its checkpoint another time."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
+        multiprocessing.connection.wait([parent.sentinel, alive])
         os._exit(1)
 
 

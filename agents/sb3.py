@@ -14,6 +14,9 @@ from stable_baselines3.common.vec_env import VecEnv
 from livn_gym.agents.episodes import info_of
 from livn_gym.errors import InvalidInput
 
+EPISODE = "episode"
+"""Entry of info with an episode's return and length, under which ``RecordEpisodeStatistics`` and SB3 know it."""
+
 
 class VectorEnvAdapter(VecEnv):
     """Hands a Gymnasium ``VectorEnv`` of B environments to Stable-Baselines3, as ``DummyVecEnv`` hands B single ones.
@@ -65,6 +68,8 @@ class VectorEnvAdapter(VecEnv):
             own = info_of(info, i)
             if ends[i]:
                 last, last_observation = own.pop("final_info", {}), own.pop("final_obs")
+                if EPISODE in own:  # of a wrapper around the vector: it is the ended episode's
+                    last = {EPISODE: own.pop(EPISODE), **last}
                 self.reset_infos[i] = own
                 own = {**last, "terminal_observation": last_observation}
             own["TimeLimit.truncated"] = bool(truncations[i] and not terminations[i])

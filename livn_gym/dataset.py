@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym import backends
 from livn_gym.atomic import replacing
 from livn_gym.decoding import ChannelRates
 from livn_gym.encoding import PulseAmplitude
@@ -139,6 +140,9 @@ def sample(
         raise BackendUnavailable("Datasets need pyarrow: pip install 'livn_gym[formats]'")
     folder = Path(folder)
     rank, ranks = (0, 1) if comm is None else (comm.Get_rank(), comm.Get_size())
+    whole_number("cultures", cultures)
+    backends.chosen(plan.backend)  # what is refused does not take the folder
+    Env(system, backend=plan.backend, profile=plan.profile).close()
     error: LivnError | None = None
     manifest = _manifest(system, plan)
     if rank == 0:
@@ -158,7 +162,7 @@ def sample(
     tell(_done(folder, shards), plan.samples)
     mine = missing[rank::ranks]
     if mine:
-        batch = min(whole_number("cultures", cultures), max(len(samples) for _, samples in mine))
+        batch = min(cultures, max(len(samples) for _, samples in mine))
         with _cultures(system, plan, batch) as env:
             for name, samples in mine:
                 _write(folder / "data" / name, list(_rows(env, plan, samples)))
@@ -196,11 +200,17 @@ def _prepare(folder: Path, manifest: dict[str, Any]) -> None:
         for part in (folder / "data").glob(_PARTS):
             part.unlink()
         return
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and _is_begun(folder)):
         raise InvalidInput(f"{folder} exists and holds no dataset: take another folder.")
-    (folder / "data").mkdir(parents=True)
+    (folder / "data").mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         part.write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether a folder holds no more than what a process leaves that is killed before its first file is complete."""
+    others = [path for path in folder.iterdir() if not path.match(_PARTS)]
+    return not others or (others == [folder / "data"] and others[0].is_dir() and not any(others[0].iterdir()))
 
 
 def _done(folder: Path, shards: Sequence[tuple[str, range]]) -> int:

@@ -110,3 +110,22 @@ def test_an_unknown_variant_leaves_no_folder(tmp_path):
     with pytest.raises(UnknownName, match="nowhere"):
         dataset.sample(make("EI1"), Plan(variant="nowhere"), tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_process_killed_before_its_first_file_does_not_hold_the_folder(made, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / ".0123456789ab.abcdef01-1-12345678.part.json").write_text("{")
+    dataset.sample(make("EI1"), PLAN, tmp_path, cultures=3)
+    assert digests(tmp_path) == digests(made)
+    (tmp_path / "data" / "mine.txt").write_text("precious")
+    (tmp_path / "dataset.json").unlink()
+    with pytest.raises(InvalidInput, match="holds no dataset"):
+        dataset.sample(make("EI1"), PLAN, tmp_path, cultures=3)
+
+
+@pytest.mark.parametrize("wrong", [{"plan": {"backend": "neurn"}}, {"plan": {"profile": "fst"}}, {"cultures": 0}])
+def test_what_is_refused_leaves_no_folder(tmp_path, wrong):
+    with pytest.raises(InvalidInput):
+        plan = Plan(samples=2, **wrong.get("plan", {}))
+        dataset.sample(make("EI1"), plan, tmp_path / "new", cultures=wrong.get("cultures", 2))
+    assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,20 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 import livn_gym
-from livn_gym.cli import benchmark, demo, export, sample, serve, simulate, systems, train, tune, validate, warmup
+from livn_gym.cli import (
+    benchmark,
+    demo,
+    export,
+    interruption,
+    sample,
+    serve,
+    simulate,
+    systems,
+    train,
+    tune,
+    validate,
+    warmup,
+)
 from livn_gym.errors import InvalidInput, LivnError
 
 # BadParameter is a UsageError, which is a ClickException: the last has no name of its own in every Typer.
@@ -23,9 +37,16 @@ class _Commands(typer.core.TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with interruption.interruptible():
+                return super().invoke(ctx)
         except _NOT_ERRORS:
             raise
+        except KeyboardInterrupt as error:
+            if ctx.params["debug"]:
+                traceback.print_exc()
+            text = interruption.message(ctx.invoked_subcommand)
+            Console(stderr=True, soft_wrap=True).print(text, style="red", markup=False, highlight=False)
+            raise typer.Exit(interruption.EXIT_CODE) from error
         except Exception as error:
             if ctx.params["debug"]:
                 raise

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from livn_gym.atomic import replacing
+from livn_gym.cli import interruption
 from livn_gym.errors import InvalidInput, unknown_name
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def progress_bar(label: str, unit: str = "", quiet: bool = False) -> Iterator[An
         bar = progress.add_task(label, total=None, count="", note="")
 
         def report(done: float, total: float | None = None, latest: float = float("nan"), note: str = "") -> None:
+            interruption.check()
             count = f"{done:,.0f}{'' if total is None else f'/{total:,.0f}'}{unit}"
             if latest == latest:
                 note = f"return {latest:.1f}"

@@ -187,3 +187,54 @@ def test_other_ways_to_reset_are_refused():
     adapter.set_options([{"low": 0.0}, {}])
     with pytest.raises(InvalidInput, match="same options"):
         adapter.reset()
+
+
+def per_environment():
+    makers = [lambda: gym.wrappers.RecordEpisodeStatistics(gym.make("CartPole-v1", max_episode_steps=30))] * 2
+    return SyncVectorEnv(makers, autoreset_mode=SAME)
+
+
+def inside_a_wrapper():
+    envs = SyncVectorEnv(cart_poles(2), autoreset_mode=SAME)
+    return gym.wrappers.vector.ClipReward(gym.wrappers.vector.RecordEpisodeStatistics(envs), -9.0, 9.0)
+
+
+def of_make_vec():
+    return gym.make_vec(
+        "CartPole-v1",
+        num_envs=2,
+        vectorization_mode="sync",
+        vector_kwargs={"autoreset_mode": SAME},
+        wrappers=[gym.wrappers.RecordEpisodeStatistics],
+    )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        per_environment,
+        lambda: gym.wrappers.vector.RecordEpisodeStatistics(SyncVectorEnv(cart_poles(2), autoreset_mode=SAME)),
+        inside_a_wrapper,
+        of_make_vec,
+        lambda: gym.wrappers.vector.RecordEpisodeStatistics(per_environment()),
+    ],
+)
+def test_episode_statistics_reach_the_learner_wherever_they_are_taken(make):
+    """Rewards of the pole are 1 a step, so an episode's return is its length."""
+    adapter = VectorEnvAdapter(make())
+    model = PPO("MlpPolicy", adapter, n_steps=100, batch_size=100, n_epochs=1, seed=3, device="cpu")
+    model.learn(400)
+    lengths = [episode["l"] for episode in model.ep_info_buffer]
+    assert len(lengths) > 10 and lengths == [episode["r"] for episode in model.ep_info_buffer]
+    assert 300 < sum(lengths) <= 400 and all("episode" not in info for info in adapter.reset_infos)
+    adapter.close()
+
+
+def test_episode_statistics_of_a_batch_of_cultures_reach_the_learner(monkeypatch):
+    use_poisson_backend(monkeypatch)
+    envs = gym.make_vec("livn/EI1-v0", num_envs=2, autoreset_mode="SameStep", max_episode_steps=5, settle_ms=200.0)
+    adapter = VectorEnvAdapter(gym.wrappers.vector.RecordEpisodeStatistics(envs))
+    model = PPO("MlpPolicy", adapter, n_steps=20, batch_size=20, n_epochs=1, seed=3, device="cpu")
+    model.learn(40)
+    assert [episode["l"] for episode in model.ep_info_buffer] == [5] * 8
+    adapter.close()
