@@ -54,7 +54,7 @@ def main() -> None:
             return [recording.spike_gid.tolist(), recording.spike_t.tolist()]
         culture.pc.psolve(culture.h.t + duration_ms)
         _, gid, t = culture._spikes(round(duration_ms / dt_ms), request)
-        culture._step += round(duration_ms / dt_ms)
+        culture._run_t = culture.h.t
         return [gid.tolist(), t.tolist()]
 
     run(SETTLE_MS)

@@ -136,8 +136,15 @@ class CultureSpec:
         return tuple(projection.onto(*self.ranges[projection.post]) for projection in self.system.projections)
 
     def delay_steps(self, projection: Projection) -> NDArray[np.int64]:
-        """Delays in time steps, at least 1, ``[E]``."""
-        return np.maximum(1, np.floor(projection.delay_ms / self.dt_ms + 0.5)).astype(np.int64)
+        """Delays in time steps, at least 1, ``[E]``.
+
+        Raises:
+            InvalidInput: One is of 2**31 steps or more.
+        """
+        steps = np.maximum(1, np.floor(projection.delay_ms / self.dt_ms + 0.5))
+        if len(steps) and not steps.max() < 2**31:
+            raise InvalidInput(f"Delays must be below 2**31 time steps, got {projection.delay_ms.max():g} ms.")
+        return steps.astype(np.int64)
 
     @cached_property
     def least_delay_steps(self) -> int | None:

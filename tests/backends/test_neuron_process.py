@@ -199,3 +199,35 @@ def test_a_failed_compilation_shows_the_output_and_leaves_no_library(tmp_path, m
 def test_capabilities():
     assert neuron.NeuronBackend is NeuronBackend
     assert NeuronBackend.capabilities.snapshots is False
+
+
+def test_spikes_keep_their_steps_however_far_neurons_clock_has_drifted():
+    """It adds up steps with a rounding of up to 1e-6 ms each after 100 days, a whole step in 25,000."""
+    code = """
+        import numpy as np
+        from cultures import system
+        from livn_gym.backends import CultureSpec
+        from livn_gym.backends.neuron.compile import mechanism_library
+        from livn_gym.backends.neuron.culture import Culture
+        from livn_gym.models import ReducedCalciumSomaDendrite
+        from livn_gym.numerics import NoiseStream
+        from livn_gym.parameters import ParameterSet
+        from livn_gym.recording import RecordingRequest
+        from livn_gym.stimulus import Stimulus
+        s = system(1)
+        c = Culture(CultureSpec(s, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", 1), mechanism_library())
+        c.set_parameters(ParameterSet(s).frozen())
+        found = []
+        for start in (0.0, 2.0**33):
+            c.reset(NoiseStream(1))
+            c.h.t = c._run_t = start
+            for steps in (20000, 1, 20000, 39999):
+                run = c.run(steps, Stimulus(np.array([[0.2]]), steps * 0.025), RecordingRequest(s.gids()))
+                found.append([round(t / 0.025) for t in run.spike_t])
+            print("drift in steps:", (c.h.t - start) / 0.025 - 80000)
+        print(found[:4] == found[4:], sum(map(len, found)) > 12)
+    """
+    process = python(code)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert out.split()[-2:] == ["True", "True"], out

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numba
 import numpy as np
 import pytest
+from cultures import Lab, system
 
 from livn_gym import numerics
 from livn_gym.backends.native.arithmetic import normal32, normal64, philox
@@ -162,3 +163,8 @@ def test_the_numbers_are_standard_normal_and_independent_in_every_direction():
 def test_streams_out_of_range_are_refused(seed, trial):
     with pytest.raises(InvalidInput):
         NoiseStream(seed, trial)
+
+
+def test_delays_beyond_the_engines_counters_are_refused():
+    with pytest.raises(InvalidInput, match="Delays"), Lab(system(1, 1, [(0, 1, 1e9)]), backend="native"):
+        pass

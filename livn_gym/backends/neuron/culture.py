@@ -163,7 +163,7 @@ class Culture:
         self._spike_gid.resize(0)
         self._meet("reset")
         self.h.finitialize()
-        self._step = 0
+        self._run_t = 0.0
 
     def weights(self) -> dict[str, NDArray[np.float64]]:
         """Peak conductance of every synapse, nS."""
@@ -198,7 +198,7 @@ class Culture:
                 self._advance(following - step)
                 step = following
         culture, gid, t = self._spikes(num_steps, request)
-        self._step += num_steps
+        self._run_t = self.h.t
         return Recording(
             0.0, num_steps * dt, dt, request.sample_steps * dt, 1,
             spike_culture=culture, spike_gid=gid, spike_t=t, current_compartment=request.compartment, **traces.arrays(),
@@ -267,9 +267,14 @@ class Culture:
         return axial + self._injected + self._conductance * (self._reversal_mV - v), -axial
 
     def _spikes(self, num_steps: int, request: RecordingRequest) -> tuple[Any, Any, Any]:
-        """Take the run's spikes; one at its very end belongs to the next run and stays."""
+        """Take the run's spikes; one at its very end belongs to the next run and stays.
+
+        NEURON adds up time steps, whose rounding is a whole step after some hours. So steps are counted from the run's
+        beginning, by NEURON's own clock.
+        """
         gid = np.array(self._spike_gid, dtype=np.int64)
-        step = np.rint(np.array(self._spike_t) / self.spec.dt_ms).astype(np.int64) - self._step
+        dt_ms = (self.h.t - self._run_t) / num_steps
+        step = np.rint((np.array(self._spike_t) - self._run_t) / dt_ms).astype(np.int64)
         later = step >= num_steps
         kept_t, kept_gid = np.array(self._spike_t)[later], gid[later]
         self._spike_t.resize(0)
