@@ -26,13 +26,16 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
         bins: How many bins a step has.
 
     Raises:
-        InvalidInput: The number of bins is not positive; the observation is no one-dimensional box, holds earlier steps
+        InvalidInput: The number of bins is not positive or larger than a step's time steps; the observation is no one-dimensional box, holds earlier steps
             (a frame stack belongs outside), or a wrapper in between has changed it in an unknown way.
     """
 
     def __init__(self, env: gym.Env, bins: int = 1) -> None:
         self._inside = inside(env)
         self.bins = whole_number("bins", bins)
+        most_bins = round(self._inside.step_ms / self._inside.culture.dt)
+        if self.bins > most_bins:
+            raise InvalidInput(f"A control step has {most_bins} time steps, so at most as many bins, got {self.bins}.")
         gym.utils.RecordConstructorArgs.__init__(self, bins=self.bins)
         gym.ObservationWrapper.__init__(self, env)
         layout, seen = flat_layout(env, "SpikeCounts"), flat_observation(env)

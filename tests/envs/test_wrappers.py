@@ -133,6 +133,8 @@ def test_the_spec_holds_the_wrappers(make):
         (lambda env: ElectrodeMask(env, hear=[16]), InvalidInput, "0 ... 15"),
         (lambda env: ElectrodeMask(env, hear=[0.5]), InvalidInput, "hear"),
         (lambda env: SpikeCounts(env, 0), InvalidInput, "bins"),
+        (lambda env: SpikeCounts(env, 4001), InvalidInput, "4000"),
+        (lambda env: SpikeCounts(env, 10**9), InvalidInput, "bins"),
         (lambda env: SpikeCounts(gym.wrappers.FrameStackObservation(env, 2)), InvalidInput, "boxes"),
         (lambda env: SpikeCounts(gym.make("CartPole-v1")), InvalidInput, "livn_gym"),
     ],
