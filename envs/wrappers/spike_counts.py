@@ -26,8 +26,9 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
         bins: How many bins a step has.
 
     Raises:
-        InvalidInput: The number of bins is not positive or larger than a step's time steps; the observation is no one-dimensional box, holds earlier steps
-            (a frame stack belongs outside), or a wrapper in between has changed it in an unknown way.
+        InvalidInput: The number of bins is not positive or larger than the number of time steps in a step; the
+            observation is no one-dimensional box, holds earlier steps (a frame stack belongs outside), or a wrapper in
+            between has changed it in an unknown way.
     """
 
     def __init__(self, env: gym.Env, bins: int = 1) -> None:
