@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import sys
 import traceback
 from typing import Annotated, Any
 
@@ -106,6 +108,8 @@ app.command()(warmup.warmup)
 
 def main() -> None:
     """Entry point of ``livn-gym``."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may lack signs such as ± and names of files
+        sys.stdout.reconfigure(errors="backslashreplace")
     app()
 
 
