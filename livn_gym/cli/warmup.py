@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import time
+from typing import Annotated
 
 import typer
 
 from livn_gym.cli.common import progress_bar
 
 
-def warmup() -> None:
-    """Compile the native engine's kernels, or load them if they are compiled already."""
+def warmup(
+    neuron: Annotated[bool, typer.Option("--neuron", help="Compile NEURON's mechanisms as well.")] = False,
+) -> None:
+    """Compile the native engine's kernels and generate the predefined cultures, or check them if they are there.
+
+    Afterwards the cache folder (LIVN_GYM_CACHE) may be read-only.
+    """
     from livn_gym import make
     from livn_gym.backends import PROFILES
+    from livn_gym.system import names, predefined
 
     started = time.perf_counter()
-    with progress_bar("kernels") as show:
-        for done, profile in enumerate(PROFILES):
-            show(done, len(PROFILES), note=profile)
-            with make("EI1", backend="native", profile=profile) as env:
+    engines = [("native", profile) for profile in PROFILES] + [("neuron", "exact")] * neuron
+    total = len(engines) + len(names())
+    with progress_bar("compiling") as show:
+        for done, (backend, profile) in enumerate(engines):
+            show(done, total, note=f"{backend}, {profile}")
+            with make("EI1", backend=backend, profile=profile) as env:
                 env.run(1)
-        show(len(PROFILES), len(PROFILES))
+        for done, name in enumerate(names(), len(engines)):
+            show(done, total, note=name)
+            predefined(name)
+        show(total, total)
     typer.echo(f"The native engine is ready ({time.perf_counter() - started:.1f} s).")

@@ -1,0 +1,27 @@
+"""After ``livn-gym warmup`` nothing needs to be written."""
+
+import pytest
+from typer.testing import CliRunner
+
+import livn_gym
+from livn_gym import cache as caching
+from livn_gym.cli import app
+from livn_gym.errors import StorageError
+from livn_gym.system import names
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [[], ["--neuron"]])
+def test_a_warm_cache_may_be_read_only(tmp_path, monkeypatch, arguments):
+    monkeypatch.setenv("LIVN_GYM_CACHE", str(tmp_path))
+    assert CliRunner().invoke(app, ["warmup", *arguments]).exit_code == 0
+
+    def read_only(*_):
+        raise StorageError("read-only")
+
+    monkeypatch.setattr(caching, "_locked", read_only)
+    for name in names():
+        for profile in ("fast", "exact"):
+            livn_gym.make(name, profile=profile).close()
+    if arguments:
+        livn_gym.make("EI1", backend="neuron").close()
