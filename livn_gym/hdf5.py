@@ -109,9 +109,10 @@ class Hdf5:
             CorruptData: It is missing, of another kind, too large or unreadable.
         """
         values = self.array(place, "iu")
-        if values.dtype == np.uint64 and len(values) and values.max() > np.iinfo(np.int64).max:
+        signed = values.astype(np.int64, copy=False)
+        if values.dtype == np.uint64 and len(values) and signed.min() < 0:
             raise self.damaged(place, f"holds {values.max()}, more than a signed number of 64 bits")
-        return values.astype(np.int64)
+        return signed
 
     def finite(self, place: str) -> NDArray[np.float64]:
         """A data set of finite numbers, one-dimensional.
@@ -119,7 +120,7 @@ class Hdf5:
         Raises:
             CorruptData: It is missing, of another kind, too large or unreadable.
         """
-        values = self.array(place).astype(np.float64)
+        values = self.array(place).astype(np.float64, copy=False)
         if not np.isfinite(values).all():
             raise self.damaged(place, "holds something else than finite numbers")
         return values
@@ -196,7 +197,8 @@ class Hdf5:
 
     def _take(self, place: str, dataset: Any) -> None:
         """Check a data set's size, and that its values lie in this file."""
-        if dataset.external or dataset.is_virtual:
+        layout = dataset.id.get_create_plist()
+        if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count():
             raise self.damaged(place, "has its values in another file")
         self._spend(place, dataset.dtype.itemsize * int(np.prod(dataset.shape or (), dtype=object)))
 

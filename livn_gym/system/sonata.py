@@ -253,7 +253,7 @@ def _read(folder: Path, extras: dict[str, Any]) -> System:
     populations = tuple(Population(name, entry["first_gid"], entry["count"]) for name, entry in entries)
     with part_of(Hdf5, folder / _NODES) as file:
         columns = {
-            name: np.concatenate([file.finite(f"nodes/{population.name}/0/{name}") for population in populations])
+            name: np.concatenate([file.array(f"nodes/{population.name}/0/{name}") for population in populations])
             for name in ("x", "y", "z", "dendrite_x", "dendrite_y")
         }
     start = {population.name: population.start for population in populations}
@@ -296,7 +296,7 @@ def _read_edges(file: Hdf5, entry: dict[str, Any], start: dict[str, int]) -> Pro
         receptors=tuple(entry["receptors"]),
         pre_gid=file.index(f"{place}/source_node_id") + start[pre],
         post_gid=file.index(f"{place}/target_node_id") + start[post],
-        distance_um=file.finite(f"{place}/0/distance"),
-        delay_ms=file.finite(f"{place}/0/delay"),
-        scale=file.finite(f"{place}/0/scale"),
+        distance_um=file.array(f"{place}/0/distance"),
+        delay_ms=file.array(f"{place}/0/delay"),
+        scale=file.array(f"{place}/0/scale"),
     )
