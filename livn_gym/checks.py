@@ -9,13 +9,16 @@ numpy's scalars and arrays without axes count as numbers. Sequences and arrays m
 from __future__ import annotations
 
 import builtins
+import collections.abc
 import functools
 import inspect
 import types
+import typing
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import numpy as np
+import numpy.typing
 from numpy.typing import ArrayLike
 
 from livn_gym.errors import InvalidInput, LivnError, UnknownName, shown, unknown_name
@@ -28,6 +31,8 @@ Check = Callable[[str, Any], Any]
 _SPECIAL = ("__init__", "__call__", "__getitem__")
 _WITH_UNIT = {"duration": "duration (ms)", "dt": "dt (ms)"}
 """Public names without their unit, and what messages call them."""
+_BY_NAME = ("Axes", "Figure", "IO", "MEA", "Model", "Recording", "Stimulus", "System")
+"""Types that a module imports for static tools alone, since they lie above it or are slow to import."""
 _KINDS = {"b": "booleans", "iu": "integers", "iuf": "numbers", "biuf": "numbers"}
 
 
@@ -48,11 +53,21 @@ def checked_types(target: T) -> T:
     return _applied(target, False)
 
 
-def _applied(target: Any, only_finite: bool) -> Any:
+def checked_options(target: T) -> T:
+    """As ``checked``, for the constructor of a class alone, whose methods the closed loop calls at every step."""
+    return _applied(target, True, doors=("__init__",))
+
+
+def checked_methods(target: T) -> T:
+    """As ``checked``, for a class whose constructor is the program's own: its public methods alone."""
+    return _applied(target, True, closed=("__init__",))
+
+
+def _applied(target: Any, only_finite: bool, *, doors: Sequence[str] = (), closed: Sequence[str] = ()) -> Any:
     if not isinstance(target, type):
         return _guarded(target, only_finite)
     for name, member in list(vars(target).items()):
-        if name.startswith("_") and name not in _SPECIAL:
+        if (name.startswith("_") and name not in _SPECIAL) or name in closed or (doors and name not in doors):
             continue
         if isinstance(member, classmethod | staticmethod):
             setattr(target, name, type(member)(_guarded(member.__func__, only_finite)))
@@ -104,7 +119,10 @@ def _plan(function: Callable, only_finite: bool) -> Any:
         annotation = parameter.annotation
         if isinstance(annotation, str):
             annotation = eval(annotation, {"__builtins__": {}}, names)  # noqa: S307 - the module's own source
-        check = None if annotation is parameter.empty else _check(annotation, only_finite)
+        if name == "ax" and annotation is Any:
+            check: Check | None = _or_default(_axes, None)
+        else:
+            check = None if annotation is parameter.empty else _check(annotation, only_finite)
         if check is not None and parameter.default is not parameter.empty:
             check = _or_default(check, parameter.default)
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -124,7 +142,10 @@ class _Names(dict):
     """A module's names; one that is imported for static tools alone stands for itself."""
 
     def __missing__(self, name: str) -> Any:
-        return getattr(builtins, name, None) or _Unknown(name)
+        for module in (builtins, collections.abc, typing, numpy.typing):
+            if hasattr(module, name):
+                return getattr(module, name)
+        return _Unknown(name)
 
 
 class _Unknown:
@@ -145,7 +166,7 @@ class _Unknown:
     def __getattr__(self, name: str) -> _Unknown:
         if name.startswith("__"):
             raise AttributeError(name)
-        return self
+        return _Unknown(name)
 
 
 class _Either(_Unknown):
@@ -161,7 +182,9 @@ def _check(annotation: Any, only_finite: bool) -> Check | None:
     if isinstance(annotation, _Either):
         return _union(annotation.members, only_finite)
     if isinstance(annotation, _Unknown):
-        return _environment if annotation.name == "Env" else None
+        if annotation.name == "Env":
+            return _environment
+        return functools.partial(_named, kind=annotation.name) if annotation.name in _BY_NAME else None
     if annotation is Any or annotation is Ellipsis:
         return None
     if annotation is None or annotation is type(None):
@@ -263,6 +286,19 @@ def _instance(name: str, value: Any, *, kind: type) -> Any:
 def _class(name: str, value: Any, *, base: type) -> Any:
     if not inspect.isclass(value) or not issubclass(value, base):
         raise InvalidInput(f"{name} must be a subclass of {base.__name__}, got {shown(value)}.")
+    return value
+
+
+def _named(name: str, value: Any, *, kind: str) -> Any:
+    if not any(base.__name__ == kind for base in type(value).__mro__):
+        raise InvalidInput(f"{name} must be of type {kind}, got {shown(value)}.")
+    return value
+
+
+def _axes(name: str, value: Any) -> Any:
+    # By what it has: matplotlib is slow to import, and other libraries have axes that draw as its do.
+    if not hasattr(value, "figure") or inspect.isclass(value):
+        raise InvalidInput(f"{name} must be matplotlib Axes, got {shown(value)}.")
     return value
 
 
@@ -373,4 +409,4 @@ def number_array(name: str, value: Any, *, kinds: str = "iuf", only_finite: bool
     return result
 
 
-__all__ = ["number_array", "checked", "checked_types"]
+__all__ = ["number_array", "checked", "checked_methods", "checked_options", "checked_types"]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from livn_gym import backends
 from livn_gym.atomic import replacing
+from livn_gym.checks import checked
 from livn_gym.decoding import ChannelRates
 from livn_gym.encoding import PulseAmplitude
 from livn_gym.env import Env
@@ -34,6 +35,7 @@ _PARTS = ".*.part.*"
 """What an interrupted run leaves of a file that was not complete."""
 
 
+@checked
 @dataclass(frozen=True)
 class Plan:
     """What a dataset holds; the same plan makes the same files, whoever makes them.
@@ -103,6 +105,7 @@ class Plan:
         return np.where(on, 2.0 * generator.random(shape) - 1.0, -1.0).astype(np.float32)
 
 
+@checked
 def sample(
     system: System,
     plan: Plan,

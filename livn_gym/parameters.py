@@ -10,7 +10,7 @@ from typing import Any
 
 from livn_gym import config
 from livn_gym.backends.base import Parameters
-from livn_gym.checks import checked
+from livn_gym.checks import checked, checked_methods
 from livn_gym.errors import CorruptData, InvalidInput, unknown_name
 from livn_gym.models import Depression, Noise
 from livn_gym.plasticity import Plasticity
@@ -19,6 +19,7 @@ from livn_gym.system import System
 from livn_gym.units import finite
 
 
+@checked
 class ParameterSet:
     """The parameters of one system, addressed by ``weight-``, ``noise-`` and ``depression-`` keys.
 
@@ -102,6 +103,7 @@ def tuned(system: System, variant: str | None = None) -> dict[str, float]:
     return params
 
 
+@checked_methods
 def by_key(parameters: Parameters) -> dict[str, float]:
     """Weights, noise and depression by the keys that ``ParameterSet.updated`` takes."""
     flat = {f"weight-{name}": float(value) for name, value in parameters.weights.items()}
@@ -115,6 +117,7 @@ def by_key(parameters: Parameters) -> dict[str, float]:
     return flat
 
 
+@checked_methods
 def set_name(system: System, parameters: Parameters) -> str:
     """Name of the shipped set, ``<system>[-<variant>]`` or ``generic``, that a system's parameters equal; or empty."""
     flat = by_key(parameters)
@@ -137,6 +140,7 @@ def variants(name: str) -> list[str]:
     return [known.partition("-")[2] for known in config.names("params") if known.startswith(f"{name}-")]
 
 
+@checked_methods
 def from_table(table: Mapping[str, Any]) -> dict[str, float]:
     """Parameters by key from the layout of the files in ``configs/params``; other tables are left aside."""
     params = {f"weight-{key}": value for key, value in table.get("weights", {}).items()}

@@ -17,7 +17,7 @@ from typing import ClassVar, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked
+from livn_gym.checks import checked, checked_types
 from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.units import finite
 
@@ -154,6 +154,12 @@ class Plasticity:
     rules: Mapping[str, Rule]
     dendritic_delay_ms: float = 0.5
 
+    def __post_init__(self) -> None:
+        """Check the types."""
+        if not isinstance(self.rules, Mapping) or not all(isinstance(rule, Rule) for rule in self.rules.values()):
+            raise InvalidInput(f"rules must be rules by weight key, got {shown(self.rules)}.")
+        finite("dendritic_delay_ms", self.dendritic_delay_ms, above=0.0)
+
     @classmethod
     def of(
         cls, config: Rule | Mapping[str, Rule] | None, weight_names: Sequence[str], dendritic_delay_ms: float
@@ -169,6 +175,9 @@ class Plasticity:
             UnknownName: There is no such projection or key.
             InvalidInput: A delay that is not positive, or something that is no rule.
         """
+        names_given = isinstance(weight_names, Sequence) and all(isinstance(name, str) for name in weight_names)
+        if not names_given or isinstance(weight_names, str):
+            raise InvalidInput(f"weight_names must be a sequence of names, got {shown(weight_names)}.")
         projections: dict[str, str] = {}
         for name in weight_names:
             projections.setdefault(name.partition("-")[0], name)
@@ -190,6 +199,7 @@ class Plasticity:
         return cls(rules, finite("dendritic_delay_ms", dendritic_delay_ms, above=0.0))
 
 
+@checked_types
 def rescaled(
     weights: NDArray[np.float64], first: NDArray[np.float64], post: NDArray[np.int64], cells: int, bound: float
 ) -> NDArray[np.float64]:

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livn_gym.checks import checked, number_array
+from livn_gym import memory
+from livn_gym.checks import checked, checked_methods, number_array
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite, rounding
 
@@ -29,6 +30,7 @@ class Schedule:
     value: NDArray[np.float64]
 
 
+@checked_methods
 @dataclass(frozen=True, eq=False)
 class Pulses:
     """Rectangular phases, ``[P]`` each; those of one column must not overlap.
@@ -72,7 +74,7 @@ class Pulses:
         none = [np.zeros(0)]
         return cls(*(np.concatenate([getattr(p, name) for p in parts] or none) for name in cls.__dataclass_fields__))
 
-    def select(self, mask: NDArray[np.bool_]) -> Pulses:
+    def select(self, mask: NDArray) -> Pulses:
         """The phases where ``mask`` holds."""
         return self._checked({name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
 
@@ -171,6 +173,8 @@ class PulseShape:
 
     def pulses(self, culture: NDArray, column: NDArray, onset_ms: NDArray, size: NDArray) -> Pulses:
         """Every phase of pulses of this shape, ``[P]`` arrays; pulses of size 0 are left out."""
+        if not culture.shape == column.shape == onset_ms.shape == size.shape or size.ndim != 1:
+            raise InvalidInput("Pulses need culture, column, onset and size of one length [P].")
         kept = np.nonzero(size)[0]
         offset, width, value = (np.repeat(part, len(kept)) for part in zip(*self.phases, strict=True))
         each = np.tile(kept, len(self.phases))
@@ -182,6 +186,8 @@ class PulseShape:
         Raises:
             InvalidInput: Pulses overlap.
         """
+        if rates_hz.ndim != 2:
+            raise InvalidInput(f"rates_hz must be [B, K], got the shape {rates_hz.shape}.")
         culture, column = np.nonzero(rates_hz > 0)
         rate = rates_hz[culture, column]
         if 1000.0 < rate.max(initial=0.0) * self.length_ms * (1 - 1e-9):
@@ -189,6 +195,7 @@ class PulseShape:
         room_ms = duration_ms - start_ms - self.length_ms
         fits = room_ms * rate / 1000.0
         fits = np.floor(fits + rounding(fits)) + 1
+        memory.require("A pulse train", 200.0 * np.sum(np.maximum(fits, 0.0)))
         count = np.where(room_ms >= -rounding(duration_ms), fits, 0).astype(np.int64)
         index = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         onset = start_ms + index * 1000.0 / np.repeat(rate, count)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked_methods
 from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.units import finite, rounding
 
@@ -16,6 +17,7 @@ _TRACES = ("voltage", "current_soma", "current_dendrite")
 _Part = NDArray | slice
 
 
+@checked_methods
 @dataclass(frozen=True)
 class RecordingRequest:
     """What a run shall record; None where nothing is wanted.
@@ -48,6 +50,7 @@ class RecordingRequest:
         return replace(self, **part)
 
 
+@checked_methods
 @dataclass(frozen=True, eq=False)
 class Recording:
     """Spikes and traces of B cultures over one run.
@@ -217,6 +220,8 @@ class Recording:
     @staticmethod
     def batch(parts: Sequence[Recording], t0_ms: float) -> Recording:
         """One recording of B cultures from one of each over the same run."""
+        if not parts:
+            raise InvalidInput("A batch needs at least one recording.")
         first = replace(parts[0], t0_ms=t0_ms, num_cultures=len(parts))
         if len(parts) == 1:
             return first

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from livn_gym.checks import checked_methods
 from livn_gym.errors import InvalidInput
 from livn_gym.numerics import NoiseStream
 from livn_gym.units import whole_number
 
 
+@checked_methods
 @dataclass(frozen=True)
 class Snapshot:
     """What ``Env.save_state`` returns: the state of some cultures, picklable.

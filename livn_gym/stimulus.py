@@ -286,6 +286,8 @@ class Stimulus:
         """
         if gain.ndim != 2 or gain.shape[1] != self.num_columns:
             raise InvalidInput(f"A gain must be [N, {self.num_columns}], got {gain.shape}.")
+        if mode not in MODES:
+            raise unknown_name("stimulus mode", mode, MODES)
         return self._derived(gain=gain, mode=mode)
 
     def _derived(self, **changes: Any) -> Stimulus:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition
 from livn_gym.recording import Recording
@@ -12,6 +13,7 @@ from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite
 
 
+@checked
 class ArtefactBlanking(Condition):
     """From the start of any electrode's pulse until ``blank_ms`` after its end, no electrode hears spikes.
 

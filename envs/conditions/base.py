@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from livn_gym.checks import checked
 from livn_gym.env import Env
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
 
+@checked
 class Condition(ABC):
     """Changes what reaches one culture, what the culture is, or what is heard of it; stateful, one a culture.
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from livn_gym.checks import checked
 from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
 
+@checked
 class Conditioned:
     """``Env.run`` of some cultures of a batch under the conditions of each; just that while all are idle.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from livn_gym.checks import checked
 from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition
 from livn_gym.errors import InvalidInput
@@ -14,6 +15,7 @@ from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite
 
 
+@checked
 class ElectrodeFaults(Condition):
     """Every episode draws an array with faults: dead electrodes, and losses of the others.
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from livn_gym.checks import checked
 from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition
 from livn_gym.errors import unknown_name
@@ -16,6 +17,7 @@ DEPTHS = {0: 0.0, 1: 0.1, 2: 0.2}
 PERIOD_MS = (30_000.0, 90_000.0)
 
 
+@checked
 class ExcitabilityDrift(Condition):
     """The deviation of every cell's excitatory noise follows a slow sine, phase and period drawn every episode.
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from livn_gym.checks import checked
 from livn_gym.encoding import MAX_RATE_HZ
 from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition
@@ -15,6 +16,7 @@ from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite
 
 
+@checked
 class Latency(Condition):
     """Every step's pulses come later by a latency and a jitter drawn for the step; what does not fit comes next.
 

@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from livn_gym.checks import checked
 from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition
 from livn_gym.errors import unknown_name
@@ -15,6 +16,7 @@ from livn_gym.stimulus import Stimulus
 Redraw = Literal["step", "episode"]
 
 
+@checked
 class ShuffledCulture(Condition):
     """Every spike is given to another cell by a permutation of the cells.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from livn_gym.checks import checked
 from livn_gym.envs.conditions.base import Condition
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
 
+@checked
 class SilentCulture(Condition):
     """No spike is heard. What is left of a score is the decoder's and the agent's own."""
 

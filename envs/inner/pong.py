@@ -9,10 +9,12 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite, whole_number
 
 
+@checked
 class PongGame(gym.Env):
     """The ball flies between the paddle's line (x = 0) and a wall (x = 1), and off walls at y = -1 and 1.
 

@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked_options
 from livn_gym.env import Env
 from livn_gym.recording import Recording
 
@@ -39,6 +40,7 @@ class Measurement:
     time_ms: float
 
 
+@checked_options
 @dataclass(frozen=True, eq=False)
 class Demonstration:
     """What a culture does under a command before it settles, shown to its task at every reset.

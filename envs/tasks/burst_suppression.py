@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked_options
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.envs.tasks.bursts import BIN_MS, BURST_HZ, Onsets, bin_rates
@@ -14,6 +15,7 @@ LONGEST_S = 10.0
 """Longest time since a burst that is told apart, s; an episode begins with it."""
 
 
+@checked_options
 class BurstSuppression(Task):
     """A culture that left alone fires a burst of all its cells every three seconds shall fire none.
 

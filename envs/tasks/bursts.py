@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked_options
 from livn_gym.envs.tasks.base import Measurement
 from livn_gym.errors import InvalidInput
 
@@ -16,6 +17,7 @@ BURST_HZ = 30.0
 most, a burst of the bursting culture at 70 Hz."""
 
 
+@checked_options
 def bin_rates(measurement: Measurement, step_ms: float, cells: int) -> NDArray[np.float64]:
     """Mean rate of a cell in every bin of the step, Hz ``[step_ms / BIN_MS]``.
 
@@ -31,6 +33,7 @@ def bin_rates(measurement: Measurement, step_ms: float, cells: int) -> NDArray[n
     return counts / (cells * BIN_MS * 1e-3)
 
 
+@checked_options
 class Onsets:
     """Counts the bursts that begin, step by step. A single bin below the threshold does not end a burst."""
 

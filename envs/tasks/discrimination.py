@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked_options
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.errors import InvalidInput
@@ -18,6 +19,7 @@ MAX_MARGIN = 20.0
 """Margins beyond it count as it, so that a reward is at least about -20."""
 
 
+@checked_options
 class Discrimination(Task):
     """Every step is a trial: one of two patterns is cued, the agent shapes it, a fixed decoder guesses which it was.
 
@@ -113,7 +115,10 @@ class Discrimination(Task):
         return 1 if self._rng.random() < 0.5 else -1
 
 
+@checked_options
 def checkerboard(electrodes: NDArray) -> NDArray[np.int64]:
     """Colour of every electrode, -1 or 1 ``[C]``, by its row and column."""
+    if electrodes.ndim != 2 or electrodes.shape[1] < 2:
+        raise InvalidInput(f"electrodes must be [C, 3], got the shape {electrodes.shape}.")
     column, row = (np.unique(np.round(electrodes[:, axis], 3), return_inverse=True)[1] for axis in (0, 1))
     return np.where((row + column) % 2 == 0, -1, 1)

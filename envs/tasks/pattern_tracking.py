@@ -6,6 +6,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked_options
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Demonstration, Measurement, Task
 from livn_gym.errors import InvalidInput
@@ -21,6 +22,7 @@ WEAKEST = 0.3
 """Share of the range that an active channel of the hidden command has at least; less evokes nothing."""
 
 
+@checked_options
 class PatternTracking(Task):
     """Spatial control: each channel has a target rate, and one channel's pulses reach its neighbours' cells.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked_options
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.errors import unknown_name
@@ -20,6 +21,7 @@ SHAPES = ("constant", "step", "ramp", "sine")
 """How a target may run through an episode; ``"mixed"`` draws one of the last three for each."""
 
 
+@checked_options
 class RateTracking(Task):
     """The mean rate of a cell shall follow a target that jumps, ramps or swings within ``target_hz``.
 

@@ -10,12 +10,14 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked_options
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite, finite_range, whole_number
 
 
+@checked_options
 class ResponseClamp(Task):
     """An electrode gives a pulse at the beginning of every step, whose amplitude shall make a share of cells answer.
 

@@ -6,6 +6,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked_options
 from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.envs.tasks.bursts import BURST_HZ, Onsets, bin_rates
@@ -20,6 +21,7 @@ PULSE_ABOVE = 0.5
 three and sees what waiting is worth; above 0 it would in one of sixteen."""
 
 
+@checked_options
 class StimulusTiming(Task):
     """A trial begins with a burst or a pulse; the agent waits, then gives one pulse, whose response ends the trial.
 

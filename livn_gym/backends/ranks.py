@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.errors import InvalidInput, WorkerError
+from livn_gym.errors import InvalidInput, WorkerError, shown
 from livn_gym.system import Population
 
 _FAILED = -1
@@ -56,6 +56,8 @@ class Ranks:
         Raises:
             InvalidInput: The ranks are no multiple of the subworld's size.
         """
+        if comm is not None and not hasattr(comm, "Get_size"):
+            raise InvalidInput(f"comm must be a communicator of mpi4py, got {shown(comm)}.")
         ranks = 1 if comm is None else int(comm.Get_size())
         size = ranks if subworld_size is None else subworld_size
         if not isinstance(size, int) or size < 1 or ranks % size:

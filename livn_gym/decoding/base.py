@@ -163,6 +163,12 @@ def as_recording(
     """
     if t is not None and len(t) and not (np.min(t) >= 0.0 and np.max(t) < duration_ms):
         raise InvalidInput(f"A run of {duration_ms:g} ms has spikes at {np.min(t):g} ... {np.max(t):g} ms.")
+    for spikes, what in ((it, "it"), (t, "t")):
+        if spikes is not None and (spikes.ndim != 1 or it is None or t is None or len(it) != len(t)):
+            raise InvalidInput(f"{what} must be [S], one cell and one time for every spike.")
+    for rows, values, what in ((iv, v, "v"), (im, mp, "mp")):
+        if values is not None and (values.ndim != 2 or rows is None or len(rows) != len(values)):
+            raise InvalidInput(f"{what} must be [n, T], one row for every cell, got the shape {values.shape}.")
     trace = v if v is not None else mp
     return Recording(
         t0_ms=0.0,

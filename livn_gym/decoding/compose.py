@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding, as_recording
-from livn_gym.errors import InvalidInput
+from livn_gym.errors import InvalidInput, shown
 from livn_gym.recording import Recording
 from livn_gym.units import finite
 
@@ -84,8 +84,9 @@ class Pipe(Decoding):
     """
 
     def __init__(self, stages: Sequence[Decoding | Callable[[Any], Any]]) -> None:
-        if not stages or not isinstance(stages[0], Decoding) or not all(callable(stage) for stage in stages):
-            raise InvalidInput(f"A pipe is a decoding followed by decodings or functions, got {stages!r}.")
+        fits = isinstance(stages, Sequence) and len(stages) > 0 and isinstance(stages[0], Decoding)
+        if not fits or not all(callable(stage) for stage in stages):
+            raise InvalidInput(f"A pipe is a decoding followed by decodings or functions, got {shown(stages)}.")
         super().__init__(stages[0].duration)
         self.first = stages[0]
         self.further = tuple(stages[1:])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding, as_recording
 from livn_gym.decoding.compose import same_duration
-from livn_gym.errors import InvalidInput
+from livn_gym.errors import InvalidInput, shown
 from livn_gym.recording import Recording
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class GatherAndMerge(Decoding):
         super().__init__(duration)
         if decoding is not None:
             same_duration("The run", self.duration, decoding)
+        if comm is not None and not hasattr(comm, "Get_size"):
+            raise InvalidInput(f"comm must be a communicator of mpi4py or one like it, got {shown(comm)}.")
         if comm is not None and root is not None and not 0 <= root < comm.Get_size():
             raise InvalidInput(f"root must be a rank of 0 ... {comm.Get_size() - 1} or None, got {root}.")
         self.decoding = decoding

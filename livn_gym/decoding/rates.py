@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.decoding.base import SpikeDecoding
+from livn_gym.errors import InvalidInput
 from livn_gym.recording import Recording
 from livn_gym.units import finite
 
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 MAX_RATE_HZ = 1000.0
 """No cell fires faster: a spike and its refractory time take more than 1 ms. Bound of the spaces."""
+
+
+def _rows(env: Env, rates_hz: NDArray[np.float64]) -> None:
+    """Check that rates are ``[B, N]``."""
+    if rates_hz.ndim != 2 or rates_hz.shape[1] != env.system.num_neurons:
+        raise InvalidInput(f"rates_hz must be [B, {env.system.num_neurons}], got the shape {rates_hz.shape}.")
 
 
 @checked
@@ -71,6 +78,7 @@ class MeanFiringRate(RateDecoding):
 
     def from_rates(self, env: Env, rates_hz: NDArray[np.float64]) -> NDArray[np.float64]:
         """Rates of the chosen cells, Hz ``[B, n]``."""
+        _rows(env, rates_hz)
         if self.population is None:
             return rates_hz
         population = env.system.population(self.population)
@@ -103,6 +111,7 @@ class ChannelRates(RateDecoding):
 
     def from_rates(self, env: Env, rates_hz: NDArray[np.float64]) -> NDArray[np.float32]:
         """Rate at each electrode, Hz ``[B, C]``."""
+        _rows(env, rates_hz)
         channel, cell = self._pairs(env)
         cultures, channels = len(rates_hz), env.io.num_channels
         index = np.arange(cultures)[:, None] * channels + channel
@@ -138,6 +147,7 @@ class PopulationRates(RateDecoding):
 
     def from_rates(self, env: Env, rates_hz: NDArray[np.float64]) -> NDArray[np.float32]:
         """Mean rates, Hz ``[B, P]``."""
+        _rows(env, rates_hz)
         means = [rates_hz[:, p.start : p.stop].mean(axis=1) for p in env.system.populations]
         return np.stack(means, axis=1).astype(np.float32)
 
@@ -161,4 +171,5 @@ class ActiveFraction(RateDecoding):
 
     def from_rates(self, env: Env, rates_hz: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shares, ``[B]``."""
+        _rows(env, rates_hz)
         return (rates_hz > self.above_hz).mean(axis=1)

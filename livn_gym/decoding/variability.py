@@ -27,6 +27,7 @@ class Stability(SpikeDecoding):
 
     def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, float]:
         """One culture's drift and correlation; see the class."""
+        measures.same_length(gid, t)
         n = env.system.num_neurons
         half = measures.bin_index(t, self.duration / 2.0, 2)
         counts = np.bincount(half * n + gid, minlength=2 * n).reshape(2, n)

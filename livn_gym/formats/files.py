@@ -15,6 +15,7 @@ from livn_gym.formats.session import Session
 from livn_gym.reading import regular_file
 
 
+@checked
 @dataclass(frozen=True)
 class Format:
     """A format of files.

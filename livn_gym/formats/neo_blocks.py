@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.atomic import require_space
+from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.formats.parts import at_steps
 from livn_gym.formats.session import TRACES, Session
@@ -36,6 +37,7 @@ _PART_BYTES = 20_000
 _OWN = ("positions_um", "electrodes_um", "heard", "stimulus_step", "stimulus_column", "stimulus_value")
 
 
+@checked
 def to_neo(session: Session) -> Block:
     """The session as a Neo block."""
     from neo import Block, Segment, SpikeTrain
@@ -87,6 +89,7 @@ def to_neo(session: Session) -> Block:
     return block
 
 
+@checked
 def from_neo(block: Block) -> Session:
     """The session of a block from ``to_neo``.
 
@@ -119,6 +122,7 @@ def from_neo(block: Block) -> Session:
     return Session.from_parts(metadata, gid, t_ms, {name: np.array(values) for name, values in arrays.items()})
 
 
+@checked
 def write(session: Session, path: Path) -> None:
     """Write a NIX file.
 
@@ -135,6 +139,7 @@ def write(session: Session, path: Path) -> None:
     seal(path)
 
 
+@checked
 def read(path: Path) -> Session:
     """Read what ``write`` wrote.
 

@@ -16,6 +16,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.formats.parts import at_steps
 from livn_gym.formats.session import TRACES, Session
@@ -42,6 +43,7 @@ _STIMULUS_SI = {
 """What a stimulus of each mode is in SI units, and how much one of ours is."""
 
 
+@checked
 def to_nwb(session: Session) -> NWBFile:
     """The session as an NWB file in memory."""
     from pynwb import NWBFile
@@ -74,6 +76,7 @@ def to_nwb(session: Session) -> NWBFile:
     return file
 
 
+@checked
 def from_nwb(file: NWBFile) -> Session:
     """The session of a file from ``to_nwb``.
 
@@ -110,6 +113,7 @@ def from_nwb(file: NWBFile) -> Session:
     return Session.from_parts(metadata, gid, t_ms, arrays)
 
 
+@checked
 def write(session: Session, path: Path) -> None:
     """Write an NWB file."""
     from pynwb import NWBHDF5IO
@@ -120,6 +124,7 @@ def write(session: Session, path: Path) -> None:
     seal(path)
 
 
+@checked
 def read(path: Path) -> Session:
     """Read what ``write`` wrote.
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
 from livn_gym.numerics import checked_seed
 from livn_gym.pulses import Pulses
@@ -17,6 +18,7 @@ from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite, whole_number
 
 
+@checked
 def check_origin(seed: object, trial: object, created: object, parameters: Mapping[str, object]) -> None:
     """Raise unless seed, trial, time of creation and parameters are such.
 
@@ -35,6 +37,7 @@ def check_origin(seed: object, trial: object, created: object, parameters: Mappi
         raise InvalidInput(f"created must be a time with its zone, got {created!r}.")
 
 
+@checked
 def check_traces(recording: Recording, potential: NDArray | None, neurons: int, channels: int) -> None:
     """Raise unless every trace has a row for each of its cells or channels, and all have the same samples.
 
@@ -65,12 +68,14 @@ def check_traces(recording: Recording, potential: NDArray | None, neurons: int, 
         raise InvalidInput(f"Traces must have the same samples, got {sorted(samples)}.")
 
 
+@checked
 def at_steps(t_ms: NDArray[np.float64], dt_ms: float) -> NDArray[np.float64]:
     """Times that were converted to seconds and back, without the rounding: a spike comes at a whole step."""
     on_step = np.rint(t_ms / dt_ms) * dt_ms
     return np.where(np.abs(on_step - t_ms) <= 1e-12 * np.maximum(on_step, 1.0), on_step, t_ms)
 
 
+@checked
 def stimulus_of(
     stated: Mapping[str, Any] | None, arrays: Mapping[str, NDArray], dt_ms: float, widest: int
 ) -> Stimulus | None:

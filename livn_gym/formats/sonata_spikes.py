@@ -11,6 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
 from livn_gym.formats.session import Session
 from livn_gym.hdf5 import Hdf5, check_structure, new_file, seal
@@ -20,6 +21,7 @@ _MAGIC = np.uint32(0x0A7A)
 _SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype=np.uint8)
 
 
+@checked
 def write(session: Session, path: Path) -> None:
     """Write the spikes, times in ms since the recording's start."""
     _, gid, t_ms = session.recording.spikes
@@ -40,6 +42,7 @@ def write(session: Session, path: Path) -> None:
     seal(path)
 
 
+@checked
 def read(path: Path) -> Session:
     """Read what ``write`` wrote.
 

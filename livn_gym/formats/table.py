@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.formats.session import Session
 from livn_gym.reading import content_limit, damage, parse_json
@@ -24,6 +25,7 @@ _ROW_BYTES = 16
 """Of ``gid`` and ``t_ms`` in memory."""
 
 
+@checked
 def to_table(session: Session) -> pyarrow.Table:
     """The spikes as an Arrow table."""
     import pyarrow as pa
@@ -37,6 +39,7 @@ def to_table(session: Session) -> pyarrow.Table:
     return table.replace_schema_metadata(texts | {"livn_gym_sha256": _digest(texts.values())})
 
 
+@checked
 def from_table(table: pyarrow.Table) -> Session:
     """The session of a table from ``to_table``.
 
@@ -65,6 +68,7 @@ def _digest(texts: Iterable[str]) -> str:
     return hashlib.sha256("".join(texts).encode()).hexdigest()
 
 
+@checked
 def write(session: Session, path: Path) -> None:
     """Write the spikes."""
     from pyarrow import parquet
@@ -72,6 +76,7 @@ def write(session: Session, path: Path) -> None:
     parquet.write_table(to_table(session), path, write_page_checksum=True)
 
 
+@checked
 def read(path: Path) -> Session:
     """Read what ``write`` wrote.
 
@@ -81,6 +86,8 @@ def read(path: Path) -> Session:
     """
     from pyarrow import parquet
 
+    if not path.is_file():
+        raise InvalidInput(f"There is no file {path}.")
     limit = content_limit(path.stat().st_size)
     with damage(path, "is damaged or no Parquet file"):
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:

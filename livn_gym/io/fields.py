@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
+from livn_gym.errors import InvalidInput, unknown_name
 
 Electrode = Literal["disk", "point"]
 
@@ -29,6 +30,8 @@ its area, which for a source at its centre is the potential at a / 2."""
 @checked
 def distances(points_um: NDArray, electrodes_um: NDArray) -> NDArray[np.float64]:
     """Distance of every point ``[N, D]`` from every electrode ``[C, D]``, um ``[N, C]``."""
+    if points_um.ndim != 2 or electrodes_um.ndim != 2 or electrodes_um.shape[1] < points_um.shape[1]:
+        raise InvalidInput(f"Positions must be [N, D] and [C, D], got {points_um.shape} and {electrodes_um.shape}.")
     square = np.zeros((len(points_um), len(electrodes_um)))
     for axis in range(points_um.shape[1]):
         difference = np.subtract.outer(points_um[:, axis], electrodes_um[:, axis])
@@ -42,6 +45,8 @@ def unit_potential(distance_um: NDArray, electrode: Electrode) -> NDArray[np.flo
 
     A point source has ``rho I / (4 pi (r + 5 um))``, a disk ``rho I / (4 pi sqrt(r**2 + a**2 + h**2))``.
     """
+    if electrode not in get_args(Electrode):
+        raise unknown_name("electrode model", electrode, get_args(Electrode))
     if electrode == "point":
         effective_um = distance_um + POINT_OFFSET_UM
     else:

@@ -126,6 +126,8 @@ def to_probe(electrodes_um: NDArray) -> Probe:
     """A probeinterface probe whose device channels are 0 ... C-1."""
     from probeinterface import Probe  # slow to import
 
+    if electrodes_um.ndim != 2 or electrodes_um.shape[1] != 3 or not len(electrodes_um):
+        raise InvalidInput(f"electrodes_um must be [C, 3], got the shape {electrodes_um.shape}.")
     count = len(electrodes_um)
     probe = Probe(ndim=3, si_units="um", name="MEA")
     probe.set_contacts(

@@ -1,7 +1,7 @@
 """Measures of spike trains and signals: plain functions of arrays, without an environment."""
 
 from livn_gym.measures.bursts import NetworkBursts, more_than_chance, network_bursts
-from livn_gym.measures.counts import FEW_SPIKES, bin_index, cell_counts, num_bins, population_counts
+from livn_gym.measures.counts import FEW_SPIKES, bin_index, cell_counts, num_bins, population_counts, same_length
 from livn_gym.measures.criticality import (
     Branching,
     avalanches,
@@ -35,6 +35,7 @@ __all__ = [
     "population_fano_factor",
     "regression_slope",
     "require_mrestimator",
+    "same_length",
     "spectral_slope",
     "welch",
 ]

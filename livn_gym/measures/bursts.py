@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.units import rounding
+from livn_gym.errors import InvalidInput
+from livn_gym.measures.counts import same_length
+from livn_gym.units import finite, rounding, whole_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,11 @@ def network_bursts(
         merge_ms: Bursts closer than this are joined.
         min_cells: Fewest cells of a burst.
     """
+    same_length(gid, t)
+    whole_number("min_spikes", min_spikes, minimum=2)
+    finite("window_ms", window_ms, above=0.0)
+    finite("merge_ms", merge_ms, minimum=0.0)
+    finite("min_cells", min_cells, minimum=0.0)
     order = np.argsort(t, kind="stable")
     gid, t = gid[order], t[order]
     reach = min_spikes - 1  # intervals between the first and the last of min_spikes spikes
@@ -88,7 +95,10 @@ def more_than_chance(min_spikes: int, mean: float, spikes: int) -> int:
         mean: Mean number of spikes in a window.
         spikes: Number of spikes in the run.
     """
-    if spikes == 0:
+    whole_number("min_spikes", min_spikes, minimum=2)
+    if not 0.0 <= finite("mean", mean) <= whole_number("spikes", spikes, minimum=0):
+        raise InvalidInput(f"The mean of a window must lie in 0 ... {spikes}, the spikes of the run, got {mean:g}.")
+    if spikes == 0 or mean == 0.0:
         return min_spikes
     number = max(min_spikes, math.ceil(mean) + 1)
     while True:

@@ -5,12 +5,38 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym import memory
 from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
-from livn_gym.units import finite, rounding
+from livn_gym.units import MAX_STEPS, finite, rounding, whole_number
 
 FEW_SPIKES = 10
 """Fewer spikes than this have no ratio worth a number: as a count, 10 have a standard error of a third."""
+
+
+@checked
+def same_length(gid: NDArray, t: NDArray) -> None:
+    """Check that spikes have one cell and one time each.
+
+    Raises:
+        InvalidInput: The arrays are not ``[S]`` each, or a cell or a time is negative.
+    """
+    if gid.shape != t.shape or gid.ndim != 1:
+        raise InvalidInput(f"gid and t must be of one length [S], got {gid.shape} and {t.shape}.")
+    if len(gid) and (gid.min() < 0 or t.min() < 0.0):
+        raise InvalidInput(f"gid and t must be at least 0, got {gid.min()} and {t.min():g}.")
+
+
+@checked
+def cells_exist(gid: NDArray, num_cells: int) -> None:
+    """Check that spikes are of cells below ``num_cells``.
+
+    Raises:
+        InvalidInput: There are no cells, too many, or a spike is of none of them.
+    """
+    memory.require(f"{whole_number('num_cells', num_cells)} cells", 64 * num_cells)
+    if len(gid) and gid.max() >= num_cells:
+        raise InvalidInput(f"Cells must lie in 0 ... {num_cells - 1}, got {gid.max()}.")
 
 
 @checked
@@ -22,17 +48,23 @@ def num_bins(duration_ms: float, bin_ms: float) -> int:
     """
     width = finite("bin width (ms)", bin_ms, above=0.0)
     duration = finite("duration (ms)", duration_ms, above=0.0)
+    if duration > width * MAX_STEPS:
+        raise InvalidInput(f"A duration has at most {MAX_STEPS} bins, got {duration:g} ms in bins of {width:g} ms.")
     count = round(duration / width)
     if count < 1 or abs(count * width - duration) > width * min(1e-3, 1e-6 * count):
         raise InvalidInput(f"A duration of {duration:g} ms is no whole number of bins of {width:g} ms.")
     return count
 
 
+@checked
 def bin_index(t: NDArray, bin_ms: float, count: int) -> NDArray[np.int64]:
     """The bin of every time in ``[0, count * bin_ms)``, ``[S]``; bins are closed at their left edge.
 
     A time that only rounding keeps below an edge lies on it, however long the recording is.
     """
+    width, most = finite("bin_ms", bin_ms, above=0.0), whole_number("count", count)
+    if len(t) and (t.min() < 0.0 or t.max() > width * most * (1.0 + 1e-9)):
+        raise InvalidInput(f"Times must lie in 0 ... {width * most:g} ms, got {t.min():g} ... {t.max():g} ms.")
     ratio = np.asarray(t) / bin_ms
     return np.minimum(np.floor(ratio + rounding(ratio)).astype(np.int64), count - 1)
 
@@ -41,6 +73,7 @@ def bin_index(t: NDArray, bin_ms: float, count: int) -> NDArray[np.int64]:
 def population_counts(t: NDArray, duration_ms: float, bin_ms: float) -> NDArray[np.int64]:
     """Spikes of all cells together in every bin, ``[T]``."""
     count = num_bins(duration_ms, bin_ms)
+    memory.require(f"A count in {count} bins", 8 * count)
     return np.bincount(bin_index(t, bin_ms, count), minlength=count)
 
 
@@ -53,6 +86,7 @@ def cell_counts(
     Returns:
         Cell, bin and count of every entry, ``[E]`` each, sorted by cell and bin.
     """
+    same_length(gid, t)
     count = num_bins(duration_ms, bin_ms)
     entry, spikes = np.unique(gid * count + bin_index(t, bin_ms, count), return_counts=True)
     return entry // count, entry % count, spikes

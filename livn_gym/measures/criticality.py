@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.errors import BackendUnavailable
+from livn_gym.errors import BackendUnavailable, InvalidInput
+from livn_gym.units import finite, whole_number
 
 Verdict = Literal["temporal correlation", "no temporal correlation", "too few spikes"]
 
@@ -95,6 +96,8 @@ def naive_branching_ratio(counts: NDArray) -> float:
 @checked
 def regression_slope(before: NDArray, after: NDArray) -> NDArray[np.float64]:
     """Least-squares slope of ``after`` on ``before`` along the last axis."""
+    if before.shape[-1:] != after.shape[-1:] or before.shape[-1:] in ((), (0,)):
+        raise InvalidInput(f"before and after must be of one length, got {before.shape} and {after.shape}.")
     x = before - before.mean(axis=-1, keepdims=True)
     y = after - after.mean(axis=-1, keepdims=True)
     return (x * y).sum(axis=-1) / (x * x).sum(axis=-1)
@@ -121,6 +124,12 @@ def branching(
     Raises:
         BackendUnavailable: mrestimator is not installed.
     """
+    finite("bin_ms", bin_ms, above=0.0)
+    finite("max_lag_ms", max_lag_ms, above=0.0)
+    whole_number("shuffles", shuffles)
+    whole_number("seed", seed, minimum=0)
+    if counts.ndim != 1:
+        raise InvalidInput(f"counts must be [T], got the shape {counts.shape}.")
     require_mrestimator()
     activity = np.asarray(counts, dtype=np.float64)
     nan = float("nan")

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.checks import checked, number_array
 from livn_gym.errors import InvalidInput
+from livn_gym.units import finite
 
 
 @checked
@@ -30,6 +31,7 @@ def welch(x: ArrayLike, sample_hz: float, segment: int) -> tuple[NDArray[np.floa
     """
     signal = np.atleast_1d(number_array("x", x)).astype(np.float64)
     samples = signal.shape[-1]
+    finite("sample_hz", sample_hz, above=0.0)
     if not 2 <= segment <= samples:
         raise InvalidInput(f"A segment must have 2 ... {samples} samples, the signal's, got {segment}.")
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(segment) / segment)
@@ -51,6 +53,8 @@ def band_power(frequency: NDArray, density: NDArray, low_hz: float, high_hz: flo
     Raises:
         InvalidInput: No frequency of the spectrum lies in the band.
     """
+    if frequency.ndim != 1 or len(frequency) < 2 or density.shape[-1:] != frequency.shape:
+        raise InvalidInput(f"A spectrum is [F] and [..., F], got {frequency.shape} and {density.shape}.")
     inside = (frequency >= low_hz - 1e-9) & (frequency < high_hz - 1e-9)
     if not inside.any():
         raise InvalidInput(
@@ -79,6 +83,13 @@ def spectral_slope(
     Raises:
         InvalidInput: The recording is shorter than a segment, or fewer than two frequencies are left to fit.
     """
+    finite("low_hz", low_hz, above=0.0)
+    finite("bin_ms", bin_ms, above=0.0)
+    finite("segment_ms", segment_ms, above=0.0)
+    if segment_ms > bin_ms * len(counts) * (1 + 1e-9):
+        raise InvalidInput(
+            f"A spectrum needs at least a segment of {segment_ms:g} ms, there are {bin_ms * len(counts):g}."
+        )
     frequency, density = welch(counts, 1000.0 / bin_ms, round(segment_ms / bin_ms))
     inside = (frequency >= low_hz - 1e-9) & (frequency <= high_hz + 1e-9)
     if inside.sum() < 2:

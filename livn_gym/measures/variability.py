@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked, checked_types
-from livn_gym.measures.counts import cell_counts, num_bins, population_counts
+from livn_gym.errors import InvalidInput
+from livn_gym.measures.counts import cell_counts, cells_exist, num_bins, population_counts, same_length
+from livn_gym.units import whole_number
 
 
 @checked
@@ -20,6 +22,7 @@ def intervals(gid: NDArray, t: NDArray) -> tuple[NDArray[np.int64], NDArray[np.f
     Returns:
         Cell and length (ms) of every interval, sorted by cell and time.
     """
+    same_length(gid, t)
     order = np.lexsort((t, gid))
     cells, times = gid[order], t[order]
     same = cells[1:] == cells[:-1]
@@ -39,6 +42,9 @@ def isi_cv(gid: NDArray, t: NDArray, num_cells: int, min_spikes: int) -> NDArray
     Returns:
         ``[N]``; 0 for a clock, 1 in the mean for a long Poisson train.
     """
+    if whole_number("min_spikes", min_spikes) < 3:
+        raise InvalidInput(f"min_spikes must be at least 3, the spikes of two intervals, got {min_spikes}.")
+    cells_exist(gid, num_cells)
     cell, interval = intervals(gid, t)
     number = np.bincount(cell, minlength=num_cells)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -60,6 +66,7 @@ def cell_fano_factors(
     gid: NDArray, t: NDArray, num_cells: int, duration_ms: float, window_ms: float
 ) -> NDArray[np.float64]:
     """Variance by mean of each cell's spike count in successive windows, ``[N]``; NaN for silent cells."""
+    cells_exist(gid, num_cells)
     windows = num_bins(duration_ms, window_ms)
     cell, _, count = cell_counts(gid, t, duration_ms, window_ms)
     mean = np.bincount(cell, weights=count, minlength=num_cells) / windows

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from livn_gym.checks import checked_options
 from livn_gym.errors import InvalidInput
 from livn_gym.models.base import Cell, Model
 from livn_gym.models.excitatory_inhibitory import ExcitatoryInhibitory
@@ -152,6 +153,7 @@ class AdaptiveExponential(Cell):
         ]
 
 
+@checked_options
 @final
 class AdaptiveExponentialModel(ExcitatoryInhibitory):
     """EXC and INH cells after Brette & Gerstner (2005).

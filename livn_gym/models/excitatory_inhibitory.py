@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Literal
 
+from livn_gym.checks import checked
 from livn_gym.errors import unknown_name
 from livn_gym.models.base import Cell, Compartment, Model, Receptor
 
@@ -17,6 +18,7 @@ _RECEPTORS: dict[str, dict[str, Receptor]] = {
 }
 
 
+@checked
 class ExcitatoryInhibitory(Model):
     """Cells of the populations EXC and INH, in whatever system they are.
 
@@ -63,4 +65,6 @@ class ExcitatoryInhibitory(Model):
             UnknownName: No such population.
         """
         self.cell(population)
+        if sign not in ("e", "i"):
+            raise unknown_name("sign of noise", sign, ("e", "i"))
         return "dendrite" if population == "EXC" and sign == "e" else "soma"

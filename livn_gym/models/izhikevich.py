@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from livn_gym.checks import checked_options
 from livn_gym.errors import InvalidInput
 from livn_gym.models.base import Cell, Model
 from livn_gym.models.excitatory_inhibitory import ExcitatoryInhibitory
@@ -166,6 +167,7 @@ class Izhikevich(Cell):
         ]
 
 
+@checked_options
 @final
 class IzhikevichModel(ExcitatoryInhibitory):
     """EXC and INH cells after Izhikevich (2003, 2007).

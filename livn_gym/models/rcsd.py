@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import final
 
+from livn_gym.checks import checked
 from livn_gym.models.booth_rinzel_kiehn import BoothRinzelKiehn
 from livn_gym.models.excitatory_inhibitory import ExcitatoryInhibitory
 from livn_gym.models.pinsky_rinzel import PinskyRinzel
 
 
+@checked
 @final
 class ReducedCalciumSomaDendrite(ExcitatoryInhibitory):
     """EXC cells after Booth, Rinzel & Kiehn (1997), INH cells after Pinsky & Rinzel (1994).

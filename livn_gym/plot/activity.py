@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from livn_gym import measures
+from livn_gym.checks import checked_types
 from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.plot.style import coloured, new_figure, panel, styled
 from livn_gym.recording import Recording
@@ -21,6 +22,7 @@ TRACES = 8
 """So many cells' traces are drawn where none are chosen."""
 
 
+@checked_types
 @styled
 def raster(recording: Recording, system: System, *, bin_ms: float = 20.0, ax: Any = None) -> Figure:
     """Every spike of one culture over time, and below them the mean rate of each population's cells.
@@ -70,6 +72,7 @@ def raster(recording: Recording, system: System, *, bin_ms: float = 20.0, ax: An
     return spikes.figure
 
 
+@checked_types
 @styled
 def voltage(
     recording: Recording,
@@ -128,6 +131,7 @@ def voltage(
     return figure
 
 
+@checked_types
 def one_culture(what: str, recording: Recording) -> None:
     """Raise if there are several.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from livn_gym.checks import checked_types
 from livn_gym.envs.array_map import CELL_RATE_HZ, draw_array
 from livn_gym.errors import InvalidInput
 from livn_gym.io import MEA
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked_types
 @styled
 def mea_map(
     system: System, recording: Recording | None = None, stimulus: Stimulus | None = None, *, ax: Any = None
@@ -72,6 +74,7 @@ def mea_map(
     return figure
 
 
+@checked_types
 @styled
 def evoked(
     recording: Recording,
@@ -150,11 +153,17 @@ def _onsets_ms(stimulus: Stimulus | ArrayLike) -> NDArray[np.float64]:
     return np.unique(stimulus.pulses.onset_ms)
 
 
+MAX_BINS = 100_000
+"""Most bins of a picture."""
+
+
 def _edges(before_ms: float, after_ms: float, bin_ms: float) -> NDArray[np.float64]:
     """Bin edges with one at 0, covering at least the window."""
     width = finite("bin_ms", bin_ms, above=0.0)
     before, after = finite("before_ms", before_ms, minimum=0.0), finite("after_ms", after_ms, above=0.0)
-    return width * np.arange(-np.ceil(before / width - 1e-9), np.ceil(after / width - 1e-9) + 1)
+    if (before + after) / width > MAX_BINS:
+        raise InvalidInput(f"A histogram has at most {MAX_BINS} bins, got {before + after:g} ms of {width:g} ms.")
+    return width * np.arange(-np.ceil(before / width - 1e-9), max(1.0, np.ceil(after / width - 1e-9)) + 1)
 
 
 def _histogram_hz(

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from livn_gym import measures
+from livn_gym.checks import checked_types
 from livn_gym.plot.style import COLOURS, GREY, coloured, panel, plain_numbers, styled
 from livn_gym.recording import Recording
 from livn_gym.system import System
-from livn_gym.units import finite, rounding
+from livn_gym.units import finite, rounding, whole_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 INTERVAL_BINS_MS = np.logspace(0, 4, 60)
 
 
+@checked_types
 @styled
 def intervals(recording: Recording, system: System | None = None, *, ax: Any = None) -> Figure:
     """Lengths of the intervals between each cell's spikes, on a logarithmic axis.
@@ -56,6 +58,7 @@ def intervals(recording: Recording, system: System | None = None, *, ax: Any = N
     return figure
 
 
+@checked_types
 @styled
 def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: Any = None) -> Figure:
     """Share of avalanches that are at least so large, and how many; beside those of random spike times.
@@ -78,7 +81,7 @@ def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: 
     width = finite("bin_ms", bin_ms, above=0.0)
     whole = recording.duration_ms / width
     counted_ms = float(np.floor(whole + rounding(whole))) * width
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(whole_number("seed", seed, minimum=0))
     real: list[np.ndarray] = []
     chance: list[np.ndarray] = []
     for b in range(recording.num_cultures):

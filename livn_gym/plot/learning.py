@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from livn_gym.checks import checked_types
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.plot.style import COLOURS, panel, styled
 
@@ -18,6 +19,7 @@ COLUMNS = ("step", "return", "return_low", "return_high")
 CURVE = "curve.csv"
 
 
+@checked_types
 @styled
 def learning_curves(
     runs: str | Path | Rows | Mapping[str, str | Path | Rows],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from livn_gym.checks import checked_types
 from livn_gym.plot.style import panel, styled
 from livn_gym.system import System
 
@@ -16,6 +17,7 @@ BLOCKS = 200
 """Larger cultures are shown in blocks of cells, so many a side."""
 
 
+@checked_types
 @styled
 def connectivity(system: System, *, ax: Any = None) -> Figure:
     """Strengths of synapses by presynaptic (row) and postsynaptic cell (column); inhibition is negative.

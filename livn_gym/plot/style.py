@@ -7,6 +7,7 @@ from functools import wraps
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from livn_gym.checks import checked_types
 from livn_gym.envs.array_map import COLOURS, check_available
 from livn_gym.system import Population, System
 
@@ -35,6 +36,7 @@ STYLE = {
 }
 
 
+@checked_types
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
     """Draw in the project's style, whatever the user's own is, and leave that as it was.
 
@@ -51,11 +53,13 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return drawn
 
 
+@checked_types
 def new_figure(width: float, height: float) -> Figure:
     """A figure of so many inches, without window or global state."""
     return import_module("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
 
 
+@checked_types
 def panel(ax: Any, width: float = 6.4, height: float = 4.0) -> tuple[Figure, Any]:
     """The figure of ``ax``, and ``ax``; where it is None, a new figure's."""
     if ax is not None:
@@ -71,6 +75,7 @@ def plain_numbers(*axes: Any) -> None:
         axis.set_minor_formatter(import_module("matplotlib.ticker").NullFormatter())
 
 
+@checked_types
 def coloured(system: System) -> Iterator[tuple[Population, str]]:
     """Every population with its colour."""
     return zip(system.populations, COLOURS * len(system.populations), strict=False)

@@ -266,6 +266,8 @@ class System:
         if populations is None:
             return np.arange(self.num_neurons, dtype=np.int64)
         chosen = (populations,) if isinstance(populations, str) else tuple(populations)
+        if not chosen:
+            raise InvalidInput("populations must name at least one population; None stands for all.")
         return np.unique(np.concatenate([self.population(name).gids for name in chosen]))
 
     def projections_onto(self, start: int, stop: int) -> tuple[Projection, ...]:
@@ -335,6 +337,7 @@ class System:
         return digest.hexdigest()
 
 
+@checked
 def check_distinct(electrodes_um: NDArray) -> None:
     """Raise if two electrodes lie in one place: both would record the same cells.
 

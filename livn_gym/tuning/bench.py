@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from livn_gym.checks import checked_types
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput
 from livn_gym.system import System, make, names
@@ -16,6 +17,7 @@ Values = dict[str, float]
 """Measures of one culture, by name."""
 
 
+@checked_types
 @dataclass(frozen=True)
 class Cultures:
     """Which cultures are looked at: the same seeds on every graph.
@@ -66,6 +68,7 @@ class Cultures:
         return len(self.graphs) * each
 
 
+@checked_types
 def graph(system: System | str, seed: int | None) -> System:
     """A system by name, or another culture generated from the same numbers.
 
@@ -82,6 +85,7 @@ def graph(system: System | str, seed: int | None) -> System:
     return make(system.name, seed)
 
 
+@checked_types
 class Bench:
     """Built cultures that take one set of parameters after another; the engine is set up once.
 

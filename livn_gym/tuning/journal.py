@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from livn_gym.checks import checked_types
 from livn_gym.errors import CorruptData, StorageError
 from livn_gym.reading import regular_file
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+@checked_types
 def open_journal(path: Path) -> JournalFileBackend:
     """Optuna's journal in a file, new or as it was left.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from livn_gym.atomic import replacing
+from livn_gym.checks import checked_types
 from livn_gym.errors import InvalidInput
 from livn_gym.reading import damage, read_json
 from livn_gym.tuning.bench import Cultures, Values
@@ -16,6 +17,7 @@ from livn_gym.tuning.bench import Cultures, Values
 Setting = dict[str, str | float]
 
 
+@checked_types
 class Kept:
     """Measures of cultures in a folder.
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym import measures
+from livn_gym.checks import checked_types
 from livn_gym.decoding import BurstDetection
 from livn_gym.io.fields import distances
 from livn_gym.recording import Recording
@@ -30,6 +31,7 @@ NAN = float("nan")
 Pool = Literal["mean", "max", "min"]
 
 
+@checked_types
 @dataclass(frozen=True)
 class Measure:
     """A measure's name in words.
@@ -80,6 +82,7 @@ MEASURES: dict[str, Measure] = {
 }
 
 
+@checked_types
 def measure(observation: Observation) -> list[dict[str, float]]:
     """Every measure that the observation allows, of each culture; NaN where it says nothing.
 
@@ -93,11 +96,13 @@ def measure(observation: Observation) -> list[dict[str, float]]:
     return result
 
 
+@checked_types
 def cell_rates_hz(recording: Recording, num_neurons: int) -> NDArray[np.float64]:
     """Mean rate of every cell of one culture, ``[N]``."""
     return np.bincount(recording.spikes[1], minlength=num_neurons) / recording.duration_ms * 1e3
 
 
+@checked_types
 def burst_trials(evoked: NDArray) -> NDArray[np.bool_]:
     """Trials ``[B, trials, E]`` into which a network burst fell, of spike counts ``[B, trials, E, N]``.
 
@@ -113,6 +118,7 @@ def burst_trials(evoked: NDArray) -> NDArray[np.bool_]:
     return above > BURST_SDS * sd
 
 
+@checked_types
 def evoked_maps_hz(observation: Observation, trials: slice = slice(None)) -> NDArray[np.float64]:
     """What each mapped electrode adds to the rate of each cell, mean over trials and cultures, ``[E, N]``.
 
@@ -127,6 +133,7 @@ def evoked_maps_hz(observation: Observation, trials: slice = slice(None)) -> NDA
     return evoked / observation.protocol.map_ms * 1e3 - rest
 
 
+@checked_types
 def electrode_distances_um(observation: Observation) -> NDArray[np.float64]:
     """Distance of every cell from every mapped electrode, in the plane, ``[E, N]``."""
     env = observation.env
@@ -216,6 +223,7 @@ def _maps(observation: Observation) -> dict[str, float]:
     }
 
 
+@checked_types
 def identified(first: NDArray, second: NDArray) -> float:
     """Share of maps ``[E, N]`` that resemble the same electrode's map from other trials most of all.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from livn_gym import measures, plot
+from livn_gym.checks import checked_types
 from livn_gym.envs.array_map import COLOURS, check_available
 from livn_gym.tuning.measurement import (
     AVALANCHE_BIN_MS,
@@ -33,6 +34,7 @@ MARKED_ELECTRODES = 100
 GREY = "#808080"
 
 
+@checked_types
 def page(observation: Observation, report: Report | None = None) -> Figure:
     """Raster, rates, intervals, avalanches, spectrum, amplitude curve and maps of one graph's cultures.
 

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym import measures
+from livn_gym.checks import checked_types
 from livn_gym.encoding.limits import safe_pulse
 from livn_gym.errors import InvalidInput
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
-from livn_gym.units import finite
+from livn_gym.units import finite, whole_number
 
 if TYPE_CHECKING:
     from livn_gym.env import Env
@@ -26,6 +27,7 @@ Progress = Callable[[float], object]
 """Is called with the simulated time (ms) that has gone by since the last call."""
 
 
+@checked_types
 @dataclass(frozen=True)
 class Protocol:
     """Five stages, one after another, of every culture.
@@ -92,7 +94,7 @@ class Protocol:
 
     def electrodes(self, num_channels: int) -> NDArray[np.int64]:
         """The channels that are mapped, ascending."""
-        count = min(self.map_electrodes, num_channels)
+        count = min(self.map_electrodes, whole_number("num_channels", num_channels, minimum=0))
         return np.unique(np.linspace(0, num_channels - 1, count).round().astype(np.int64))
 
     def duration_ms(self, num_channels: int) -> float:
@@ -109,6 +111,7 @@ class Protocol:
         )
 
 
+@checked_types
 @dataclass(frozen=True)
 class Observation:
     """What B cultures of one graph did under the protocol.
@@ -143,6 +146,7 @@ BIN_MS = 100.0
 """Bins in which the population is counted under stimulation."""
 
 
+@checked_types
 def observe(env: Env, protocol: Protocol, *, stimulate: bool = True, progress: Progress | None = None) -> Observation:
     """Put the cultures of an Env, from time 0, through the protocol.
 

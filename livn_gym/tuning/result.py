@@ -12,6 +12,7 @@ from typing import Any
 
 import livn_gym
 from livn_gym.atomic import replacing
+from livn_gym.checks import checked_types
 from livn_gym.parameters import read_params
 from livn_gym.tuning.targets import Targets
 from livn_gym.tuning.validation import Report
@@ -20,6 +21,7 @@ DIGITS = 4
 """Significant digits of parameters: the search's noise is far coarser."""
 
 
+@checked_types
 def write_params(path: str | Path, params: Mapping[str, float], provenance: Mapping[str, Any], comment: str) -> None:
     """Write parameters in the layout of ``configs/params``.
 
@@ -47,6 +49,7 @@ def write_params(path: str | Path, params: Mapping[str, float], provenance: Mapp
         part.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+@checked_types
 def record(path: str | Path, report: Report) -> None:
     """Write into a file of parameters what they reached in a validation: on which cultures, with which engine.
 
@@ -81,11 +84,13 @@ def record(path: str | Path, report: Report) -> None:
     write_params(path, params, about, first.lstrip("# ") if first.startswith("#") else f"{report.title}: parameters.")
 
 
+@checked_types
 def rounded(value: float) -> float:
     """A parameter with the digits that mean something."""
     return float(f"{float(value):.{DIGITS}g}")
 
 
+@checked_types
 def provenance(system: str, variant: str | None, targets: Targets, **found: Any) -> dict[str, Any]:
     """What every set says of itself, and ``found`` behind it."""
     about: dict[str, Any] = {"system": system}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from livn_gym.checks import checked_types
 from livn_gym.errors import BackendUnavailable, InvalidInput
 from livn_gym.parameters import tuned
 from livn_gym.reading import damage
@@ -36,6 +37,7 @@ ALIVE_HZ = (0.2, 12.0)
 """A set whose first graph fires outside this range is not tried on the others."""
 
 
+@checked_types
 def search_protocol(protocol: Protocol) -> Protocol:
     """A shorter form of a protocol: enough to tell a good set from a bad one."""
     return replace(
@@ -48,6 +50,7 @@ def search_protocol(protocol: Protocol) -> Protocol:
     )
 
 
+@checked_types
 @dataclass(frozen=True)
 class Tuned:
     """What a search found.
@@ -69,6 +72,7 @@ class Tuned:
     setting: dict[str, str | float]
 
 
+@checked_types
 def tune(
     system: str,
     targets: Targets,
@@ -154,6 +158,7 @@ def tune(
     return found
 
 
+@checked_types
 def open_study(
     path: str | Path, system: str, targets: Targets, seed: int, base: Mapping[str, float], comm: Any = None
 ) -> Study:
@@ -203,6 +208,7 @@ def open_study(
     return study
 
 
+@checked_types
 def first_trials(targets: Targets, base: Mapping[str, float], seed: int) -> list[dict[str, float]]:
     """The start itself and sets near it: most of the space is silent or in seizure and teaches little."""
     generator = np.random.default_rng(seed)

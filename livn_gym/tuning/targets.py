@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from livn_gym import config
+from livn_gym.checks import checked_types
 from livn_gym.errors import CorruptData, InvalidInput, unknown_name
 from livn_gym.reading import read_toml
 from livn_gym.tuning.measurement import MEASURES
@@ -21,6 +22,7 @@ WORST_MISS = 5.0
 """A measure that is farther off, or not defined, costs no more than this: what is beyond says nothing."""
 
 
+@checked_types
 @dataclass(frozen=True)
 class Target:
     """What a measure should be.
@@ -81,6 +83,7 @@ class Target:
         return min(max(off, 0.0), 1.0 if self.holds(value) else WORST_MISS)
 
 
+@checked_types
 @dataclass(frozen=True)
 class Targets:
     """All targets of a kind of culture.
@@ -144,6 +147,7 @@ class Targets:
         return cls(name, targets, search, Protocol(**options))
 
 
+@checked_types
 def load(source: str | Path, system: str = "", variant: str | None = None) -> Targets:
     """Targets from a file, or those shipped.
 
