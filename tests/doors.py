@@ -30,6 +30,7 @@ INTERNAL = (
     "livn_gym.distributed",
     "livn_gym.atomic",
     "livn_gym.hdf5",
+    "livn_gym.interrupts",
     "livn_gym.memory",
     "livn_gym.ownership",
     "livn_gym.reading",
@@ -58,7 +59,7 @@ INTERNAL = (
 )
 """Modules without a door of their own: what reaches them came through one."""
 
-RESULTS = ("Branching", "Recording", "NetworkBursts", "RecordingRequest", "Schedule", "Numbers")
+RESULTS = ("Branching", "Targets", "Recording", "NetworkBursts", "RecordingRequest", "Schedule", "Numbers")
 """Classes whose objects the package makes: what a function gives back, or takes from another layer."""
 
 EQUATIONS = "livn_gym.models."

@@ -138,6 +138,8 @@ VALUES: dict[str, Any] = {
     "path": lambda: folder() / "file",
     "electrodes_um": lambda: np.array([[0.0, 0.0, 0.0], [100.0, 0.0, 0.0]]),
     "electrodes": lambda: np.array([[0.0, 0.0, 0.0], [100.0, 0.0, 0.0]]),
+    "somata_um": lambda: np.zeros((2, 3)),
+    "radius_um": lambda: 100.0,
     "points_um": lambda: np.zeros((2, 3)),
     "distance_um": lambda: np.array([1.0, 2.0]),
     "electrode": lambda: "disk",

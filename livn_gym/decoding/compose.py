@@ -84,11 +84,11 @@ class Pipe(Decoding):
     """
 
     def __init__(self, stages: Sequence[Decoding | Callable[[Any], Any]]) -> None:
-        fits = isinstance(stages, Sequence) and len(stages) > 0 and isinstance(stages[0], Decoding)
-        if not fits or not all(callable(stage) for stage in stages):
+        first = stages[0] if isinstance(stages, Sequence) and len(stages) else None
+        if not isinstance(first, Decoding) or not all(callable(stage) for stage in stages):
             raise InvalidInput(f"A pipe is a decoding followed by decodings or functions, got {shown(stages)}.")
-        super().__init__(stages[0].duration)
-        self.first = stages[0]
+        super().__init__(first.duration)
+        self.first = first
         self.further = tuple(stages[1:])
 
     def __call__(

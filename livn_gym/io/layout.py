@@ -107,8 +107,11 @@ def grid(area: ArrayLike, shape: Sequence[int], pitch: float | None = None) -> N
     return np.rint(np.column_stack([np.tile(x, rows), np.repeat(y, columns), z]) * 1e3) / 1e3
 
 
+@checked
 def has_cell(electrodes_um: NDArray, somata_um: NDArray, radius_um: float) -> NDArray[np.bool_]:
     """Whether a soma lies within a radius of each electrode, in the plane, ``[C]``."""
+    if somata_um.ndim != 2 or electrodes_um.ndim != 2 or min(somata_um.shape[1], electrodes_um.shape[1]) < 2:
+        raise InvalidInput(f"Positions must be [C, 2] or more, got {electrodes_um.shape} and {somata_um.shape}.")
     somata = somata_um[np.argsort(somata_um[:, 0], kind="stable"), :2]
     x = electrodes_um[:, 0]
     first = np.searchsorted(somata[:, 0], x - radius_um, side="left")

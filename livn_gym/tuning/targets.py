@@ -83,7 +83,6 @@ class Target:
         return min(max(off, 0.0), 1.0 if self.holds(value) else WORST_MISS)
 
 
-@checked_types
 @dataclass(frozen=True)
 class Targets:
     """All targets of a kind of culture.
