@@ -118,7 +118,8 @@ def _plan(function: Callable, only_finite: bool) -> Any:
     for name, parameter in inspect.signature(function).parameters.items():
         annotation = parameter.annotation
         if isinstance(annotation, str):
-            annotation = eval(annotation, {"__builtins__": {}}, names)  # noqa: S307 - the module's own source
+            # With the real built-ins: C code that evaluation calls may import, through their `__import__`.
+            annotation = eval(annotation, {"__builtins__": builtins}, names)  # noqa: S307 - the module's own source
         if name == "ax" and annotation is Any:
             check: Check | None = _or_default(_axes, None)
         else:

@@ -151,7 +151,7 @@ def test_what_is_pinned_and_installed_takes_every_python(python):
     for distribution in distributions():
         name = canonicalize_name(distribution.metadata["Name"])
         if name in names and distribution.version == pin_of(name, python):
-            needs = SpecifierSet(distribution.metadata["Requires-Python"] or "")
+            needs = SpecifierSet(distribution.metadata.get("Requires-Python") or "")
             assert needs.contains(python), f"{name} {distribution.version} requires Python {needs}"
 
 
