@@ -40,6 +40,9 @@ FORMATS = {
     "parquet": Format("livn_gym.formats.table", ".parquet", ("pyarrow",), False),
 }
 
+_UTF8_NAMES = ("neo", "parquet")
+"""Formats whose libraries (nixio, pyarrow) encode paths as UTF-8 and fail on others."""
+
 
 @checked
 def write(session: Session, path: str | Path, to: str, *, replace: bool = False) -> None:
@@ -60,6 +63,7 @@ def write(session: Session, path: str | Path, to: str, *, replace: bool = False)
     path = Path(path)
     if path.suffix.lower() != known.suffix:
         raise InvalidInput(f"A file in the format {to} must end in {known.suffix}, got {str(path)!r}.")
+    _check_name(path, to)
     if not path.parent.is_dir():
         raise InvalidInput(f"There is no folder {str(path.parent)!r}.")
     if path.is_dir() or (os.path.lexists(path) and not replace):
@@ -86,12 +90,23 @@ def read(path: str | Path, name: str) -> Session:
     """
     known = _format(name)
     file = regular_file(path)
+    _check_name(file, name)
     try:
         return import_module(known.module).read(file)
     except (CorruptData, InvalidInput) as error:
         if str(path) in str(error):
             raise
         raise type(error)(f"{path}: {error}") from error
+
+
+def _check_name(path: Path, name: str) -> None:
+    """Refuse a path whose bytes are no UTF-8 where the format's library cannot be given it."""
+    if name not in _UTF8_NAMES:
+        return
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"The library of the format {name} takes paths in UTF-8, got {ascii(str(path))}.") from error
 
 
 @checked
