@@ -120,6 +120,12 @@ def _likely(given: str, names: list[str]) -> list[str]:
     if not line or pre == post:
         return names
     same = [name for name in names if _projection(name) == projection]
+    # livn's keys are POST_PRE: there INH_EXC with AMPA is the synapse from EXC, not ours from INH with GABA_A.
+    receptors = {part for name in names for part in name.split("-")[2:-1]} & set(given.split("-"))
+    if receptors:
+        same = [name for name in same if receptors & set(name.split("-"))]
+        if not same and any(_projection(name) == projection for name in names):
+            return []
     return same or [name for name in names if _projection(name) != f"{post}_{pre}"]
 
 
