@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import weakref
+import os
 from collections.abc import Mapping, Sequence
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Learning, Parameters
-from livn_gym.backends.neuron import simulator
+from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Learning, Parameters, Stoppable
 from livn_gym.backends.neuron.compile import mechanism_library
-from livn_gym.backends.neuron.library import temporary_file
 from livn_gym.backends.neuron.mechanisms import sources
-from livn_gym.backends.neuron.worker import receive, send
-from livn_gym.errors import BackendError, UnsupportedModel
+from livn_gym.backends.neuron.process import Worker
+from livn_gym.errors import BackendError, LivnError, RunStopped, SimulationDiverged, UnsupportedModel
+from livn_gym.interrupts import uninterrupted
 from livn_gym.numerics import NoiseStream
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
@@ -25,40 +22,43 @@ from livn_gym.stimulus import Stimulus
 if TYPE_CHECKING:
     from livn_gym.backends.neuron.rank import Share
 
-# A child of an MPI rank that saw these would wait for the launcher.
-_MPI_VARIABLES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
+_LONG = ("build", "run")
+"""Calls that ``stop`` ends, with the worker in which they are."""
 
 
-class NeuronBackend(Backend, Learning):
-    """Runs B cultures in B processes, since NEURON holds one simulation a process; or one in all processes of MPI."""
+class NeuronBackend(Backend, Learning, Stoppable):
+    """Runs B cultures in B processes, since NEURON holds one simulation a process; or one in all processes of MPI.
+
+    NEURON's state cannot be put back: a culture whose run was interrupted, whose process died, or whose run failed is
+    lost, and so are those that ran beside it. ``reset`` builds lost cultures anew; until then, calls that need their
+    state raise ``BackendError``. Forked children have no cultures.
+    """
 
     capabilities = Capabilities(name="neuron", snapshots=False, mpi=True)
 
     def __init__(self) -> None:
-        self._workers: list[_Worker | Share] = []
+        self._workers: list[Worker | Share | None] = []
+        """One for each culture; None where it was lost."""
         self._shared = False
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Refuse: NEURON's state is in other processes.
-
-        Raises:
-            UnsupportedModel: Always.
-        """
-        raise UnsupportedModel("Cultures of the neuron backend are in other processes and cannot be copied or pickled.")
+        self._owner = os.getpid()
+        self._under_way: list[Worker] = []
+        self._stopped = False
 
     def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
         """Start the workers and build a culture in each; compiles the mechanisms on first use."""
         cells = [spec.model.cell(population.name) for population in spec.system.populations]
-        compiled = mechanism_library(sources(cells, spec.dt_ms))
+        self._spec, self._compiled = spec, mechanism_library(sources(cells, spec.dt_ms))
+        self._parameters = parameters
         if spec.ranks is None:
-            self._workers = [_Worker() for _ in streams]
-        else:
-            from livn_gym.backends.neuron.rank import Share  # needs mpi4py
+            self._workers = [None] * len(streams)
+            uninterrupted(lambda: self._reset(dict(enumerate(streams))), self.stop)
+            return
+        from livn_gym.backends.neuron.rank import Share  # needs mpi4py
 
-            self._workers, self._shared = [Share(spec)], True
-        self._all("build", [(spec, compiled) for _ in streams])
-        self._all("set_parameters", [(parameters,) for _ in streams])
-        self._all("reset", [(stream,) for stream in streams])
+        self._workers, self._shared = [Share(spec)], True
+        self._some({0: ("build", (spec, self._compiled))})
+        self._some({0: ("set_parameters", (parameters,))})
+        self._some({0: ("reset", tuple(streams))})
 
     def run(
         self,
@@ -73,13 +73,23 @@ class NeuronBackend(Backend, Learning):
             {b: ("run", (num_steps, stimulus, request)) for b, stimulus in zip(chosen, stimuli, strict=True)}
         )
 
+    def stop(self) -> None:
+        """End the workers that are running or building; their cultures are lost."""
+        self._stopped = True
+        for worker in list(self._under_way):
+            worker.kill()
+
     def reset(self, streams: Mapping[int, NoiseStream]) -> None:
-        """Put some cultures back to time 0."""
-        self._some({b: ("reset", (stream,)) for b, stream in streams.items()})
+        """Put some cultures back to time 0; those that were lost are built anew."""
+        if self._shared:
+            self._some({b: ("reset", (stream,)) for b, stream in streams.items()})
+        else:
+            uninterrupted(lambda: self._reset(streams), self.stop)
 
     def set_parameters(self, parameters: Parameters) -> None:
-        """Replace weights, noise and depression in every culture."""
-        self._all("set_parameters", [(parameters,) for _ in self._workers])
+        """Replace weights, noise and depression in every culture; those that were lost are built with them."""
+        self._some({b: ("set_parameters", (parameters,)) for b, worker in enumerate(self._workers) if worker})
+        self._parameters = parameters
 
     def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
         """Peak conductances of every synapse of some cultures, nS."""
@@ -90,75 +100,99 @@ class NeuronBackend(Backend, Learning):
         self._some({b: ("set_weights", (dict(values),)) for b, values in weights.items()})
 
     def close(self) -> None:
-        """End the workers."""
-        for worker in self._workers:
-            worker.close()
-        self._workers.clear()
+        """End the workers; in a forked child, leave them to the parent."""
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            if worker is not None:
+                worker.close()
 
-    def _all(self, name: str, arguments: Sequence[tuple]) -> list[Any]:
-        return self._some({b: (name, args) for b, args in enumerate(arguments)})
+    def __getstate__(self) -> dict[str, Any]:
+        """Refuse copies.
+
+        Raises:
+            UnsupportedModel: The state is in other processes.
+        """
+        raise UnsupportedModel("Cultures of the NEURON backend cannot be copied or pickled: NEURON has their state.")
+
+    def _reset(self, streams: Mapping[int, NoiseStream]) -> None:
+        self._check_process()
+        lost = [b for b in streams if self._workers[b] is None]
+        for b in lost:
+            self._workers[b] = Worker()
+        try:
+            self._some({b: ("build", (self._spec, self._compiled)) for b in lost})
+            self._some({b: ("set_parameters", (self._parameters,)) for b in lost})
+        except BaseException:
+            for b in lost:
+                self._lose(b)
+            raise
+        self._some({b: ("reset", (stream,)) for b, stream in streams.items()})
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._owner:
+            raise BackendError(
+                f"NEURON's cultures are in worker processes of process {self._owner}, from which this one was forked: "
+                "make a new Env here."
+            )
+
+    def _lose(self, b: int) -> None:
+        worker, self._workers[b] = self._workers[b], None
+        if worker is not None:
+            worker.close()
 
     def _some(self, calls: Mapping[int, tuple[str, tuple]]) -> list[Any]:
-        """Send every call before waiting for the first answer; an error or Ctrl-C ends all workers' work."""
+        """Send every call before waiting for the first answer.
+
+        Raises:
+            BackendError: A culture was lost, now or before.
+            RunStopped: ``stop`` was called.
+            LivnError: What a worker raised.
+        """
+        self._check_process()
+        lost = [b for b in calls if self._workers[b] is None]
+        if lost:
+            raise BackendError(
+                f"NEURON has lost the state of cultures {lost} by an interrupt or an error: clear() builds them anew."
+            )
+        if self._shared:
+            return self._answers(calls)
+        return uninterrupted(lambda: self._answers(calls), self.stop)
+
+    def _answers(self, calls: Mapping[int, tuple[str, tuple]]) -> list[Any]:
+        workers = {b: self._workers[b] for b in calls}
+        self._stopped = False
+        self._under_way = [w for b, w in workers.items() if isinstance(w, Worker) and calls[b][0] in _LONG]
+        answers: dict[int, Any] = {}
+        failed: dict[int, BackendError] = {}
         try:
-            for b, (name, arguments) in calls.items():
-                self._workers[b].send(name, arguments)
-            answers = [self._workers[b].receive() for b in calls]
-        except BaseException:
-            if not self._shared:
-                self.close()  # answers still under way would be taken for those of a later call
-            raise
-        for kind, value, text in answers:
-            if kind == "error":
-                raise (value or BackendError(f"NEURON failed:\n{text}")) from (BackendError(text) if value else None)
-        return [value for _, value, _ in answers]
-
-
-class _Worker:
-    """The parent's end of a worker process."""
-
-    def __init__(self) -> None:
-        environment = {k: v for k, v in simulator.environment().items() if not k.startswith(_MPI_VARIABLES)}
-        environment["NEURON_MODULE_OPTIONS"] = "-nogui"
-        self._log = temporary_file()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "livn_gym.backends.neuron.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=environment,
-        )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        self._finalizer = weakref.finalize(self, _end, self._process, self._stdin, self._stdout, self._log)
-
-    def send(self, name: str, arguments: tuple) -> None:
-        try:
-            send(self._stdin, (name, arguments))
-        except OSError as error:
-            raise self._died() from error
-
-    def receive(self) -> Any:
-        try:
-            return receive(self._stdout)
-        except EOFError as error:
-            raise self._died() from error
-
-    def _died(self) -> BackendError:
-        code = self._process.wait()
-        self._log.seek(0)
-        output = self._log.read().decode(errors="replace")[-4000:]
-        return BackendError(f"A NEURON worker ended with exit code {code}. Its output:\n{output}")
-
-    def close(self) -> None:
-        self._finalizer()
-
-
-def _end(process: subprocess.Popen, stdin: IO[bytes], stdout: IO[bytes], log: IO[bytes]) -> None:
-    process.kill()
-    for stream in (stdin, stdout, log):
-        try:
-            stream.close()
-        except BrokenPipeError:  # an unsent rest of a message to a process that is gone
-            continue
-    process.wait()
+            for step in ("send", "receive"):
+                for b, worker in workers.items():
+                    if b not in failed and worker is not None:
+                        try:
+                            if step == "send":
+                                worker.send(*calls[b])
+                            else:
+                                answers[b] = worker.receive()
+                        except BackendError as error:
+                            if self._shared:
+                                raise
+                            failed[b] = error
+        finally:
+            self._under_way = []
+        errors = {b: value for b, (kind, value, _) in answers.items() if kind == "error"}
+        if failed or errors:
+            for b, (name, _) in calls.items():
+                # What was refused before anything changed is as it was; what has advanced beside a failure is not.
+                refused = isinstance(errors.get(b), LivnError) and not isinstance(errors[b], SimulationDiverged)
+                if not self._shared and (b in failed or name != "weights") and not refused:
+                    self._lose(b)
+            if self._stopped:
+                raise RunStopped("NEURON was asked to stop: clear() builds the cultures anew.")
+            if failed:
+                raise next(iter(failed.values()))
+            b, value = next(iter(errors.items()))
+            text = answers[b][2]
+            if isinstance(value, SimulationDiverged):
+                value = SimulationDiverged(f"Culture {b}: {value}")
+            raise (value or BackendError(f"NEURON failed:\n{text}")) from (BackendError(text) if value else None)
+        return [value for _, value, _ in answers.values()]

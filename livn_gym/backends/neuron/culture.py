@@ -8,11 +8,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.backends.base import CultureSpec, Parameters
+from livn_gym.backends.base import MAX_VOLTAGE_MV, CultureSpec, Parameters
 from livn_gym.backends.neuron.mechanisms import compartments
 from livn_gym.backends.neuron.nmodl import POINTERS
 from livn_gym.backends.neuron.simulator import Mechanisms, load
 from livn_gym.backends.neuron.synapses import Synapses
+from livn_gym.errors import SimulationDiverged
 from livn_gym.models import Cell
 from livn_gym.models.base import Compartment
 from livn_gym.numerics import NoiseStream
@@ -22,6 +23,9 @@ from livn_gym.units import NS_TO_US
 
 _MOST_MS = 10.0
 """Longest time between two exchanges of spikes; the least delay makes it shorter."""
+
+_CHECK_STEPS = 1024
+"""Steps between two looks at all voltages, as in the native engine."""
 
 
 class Culture:
@@ -44,6 +48,7 @@ class Culture:
         self.pc = h.ParallelContext()
         h.dt = spec.dt_ms
         h.secondorder = 2 if spec.scheme == "second_order" else 0
+        self._since_check = 0
         self._build_cells()
         self.synapses = Synapses(self.pc, spec, self._site, getattr(h, compiled.name("DualExponential")))
         self._spike_t, self._spike_gid = h.Vector(), h.Vector()
@@ -164,6 +169,7 @@ class Culture:
         self._meet("reset")
         self.h.finitialize()
         self._run_t = 0.0
+        self._since_check = 0
 
     def weights(self) -> dict[str, NDArray[np.float64]]:
         """Peak conductance of every synapse, nS."""
@@ -197,6 +203,7 @@ class Culture:
                 following = stop if not traces.every else min(stop, step + traces.every - step % traces.every)
                 self._advance(following - step)
                 step = following
+        self._check_voltages()
         culture, gid, t = self._spikes(num_steps, request)
         self._run_t = self.h.t
         return Recording(
@@ -219,8 +226,22 @@ class Culture:
         if self.spec.ranks is None:
             for _ in range(steps):
                 self.h.fadvance()
+                self._since_check += 1
+                if self._since_check >= _CHECK_STEPS:
+                    self._check_voltages()
         else:  # half a step too far, since NEURON counts the steps that fit
             self.pc.psolve(self.h.t + (steps + 0.5) * self.spec.dt_ms)
+
+    def _check_voltages(self) -> None:
+        """Look for voltages beyond the bound; where ranks share the culture only at the end, since others wait."""
+        self._since_check = 0
+        for name in ("v_soma", "v_dendrite"):
+            inside = np.abs(self.voltages(name)) <= MAX_VOLTAGE_MV  # false for NaN
+            if not inside.all():
+                raise SimulationDiverged(
+                    f"the membrane voltage of cell {self.spec.gids[np.argmin(inside)]} left +-{MAX_VOLTAGE_MV:g} mV or "
+                    "was no number at all: a stimulus, the noise or a weight is too strong."
+                )
 
     def _set_stimulus(self, stimulus: Stimulus, columns: NDArray[np.float64]) -> None:
         self._zero_stimulus()

@@ -9,7 +9,7 @@ from typing import Any
 from livn_gym.backends.base import CultureSpec
 from livn_gym.backends.neuron.culture import Culture
 from livn_gym.backends.neuron.simulator import Mechanisms, interpreter
-from livn_gym.errors import BackendError, BackendUnavailable, InvalidInput, UnsupportedModel
+from livn_gym.errors import BackendError, BackendUnavailable, InvalidInput, SimulationDiverged, UnsupportedModel
 
 
 def join(subworld_size: int) -> None:
@@ -103,6 +103,8 @@ class Share:
             self._ranks.meet("NEURON run")
             try:
                 self._answer = self._culture.run(*arguments)
+            except SimulationDiverged:
+                raise  # seen when all ranks have come to the end
             except Exception:
                 self._ranks.abort()
         else:

@@ -24,8 +24,9 @@ _LENGTH = struct.Struct("<Q")
 def send(stream: IO[bytes], message: Any) -> None:
     """Write one message."""
     data = pickle.dumps(message, protocol=5)
-    stream.write(_LENGTH.pack(len(data)))
-    stream.write(data)
+    rest = memoryview(_LENGTH.pack(len(data)) + data)
+    while rest:  # a stream without a buffer may take a part
+        rest = rest[stream.write(rest) :]
     stream.flush()
 
 
@@ -40,10 +41,14 @@ def receive(stream: IO[bytes]) -> Any:
 
 
 def _exactly(stream: IO[bytes], count: int) -> bytes:
-    data = stream.read(count)
-    if len(data) < count:
-        raise EOFError
-    return data
+    parts = []
+    while count:  # a stream without a buffer may give a part
+        part = stream.read(count)
+        if not part:
+            raise EOFError
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
 
 
 def main() -> None:

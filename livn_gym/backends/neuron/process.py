@@ -1,0 +1,105 @@
+"""The parent's end of a process in which one NEURON culture lives."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import weakref
+from typing import IO, Any
+
+from livn_gym.backends.neuron import simulator
+from livn_gym.backends.neuron.library import temporary_file
+from livn_gym.backends.neuron.worker import receive, send
+from livn_gym.errors import BackendError
+
+# A child of an MPI rank that saw these would wait for the launcher.
+_MPI_VARIABLES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
+
+
+class Worker:
+    """A worker process, from its start to ``close`` or the end of this object.
+
+    Its pipes are closed in forked children of this process, which must neither write into them nor keep them open.
+    """
+
+    def __init__(self) -> None:
+        environment = {k: v for k, v in simulator.environment().items() if not k.startswith(_MPI_VARIABLES)}
+        environment["NEURON_MODULE_OPTIONS"] = "-nogui"
+        self._log = temporary_file()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "livn_gym.backends.neuron.worker"],
+            bufsize=0,  # a buffer would be written a second time by a forked child
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+            process_group=0,  # a terminal sends Ctrl-C to its whole process group
+        )
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._finalizer = weakref.finalize(self, _end, os.getpid(), self._process, self._stdin, self._stdout, self._log)
+        _workers.add(self)
+
+    def send(self, name: str, arguments: tuple) -> None:
+        """Ask for something.
+
+        Raises:
+            BackendError: The process has ended.
+        """
+        try:
+            send(self._stdin, (name, arguments))
+        except OSError as error:
+            raise self._died() from error
+
+    def receive(self) -> Any:
+        """Wait for the answer to the earliest question that has none: kind, value, text.
+
+        Raises:
+            BackendError: The process has ended.
+        """
+        try:
+            return receive(self._stdout)
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing; a thread that waits for its answer gets an error."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """End the process and free what belongs to it; may be called twice."""
+        self._finalizer()
+
+    def leave(self) -> None:
+        """Close the pipes in a forked child; the process is the parent's."""
+        for stream in (self._stdin, self._stdout, self._log):
+            stream.close()
+
+    def _died(self) -> BackendError:
+        code = self._process.wait()
+        self._log.seek(0)
+        output = self._log.read().decode(errors="replace")[-4000:]
+        return BackendError(f"A NEURON worker ended with exit code {code}. Its output:\n{output}")
+
+
+def _end(owner: int, process: subprocess.Popen, stdin: IO[bytes], stdout: IO[bytes], log: IO[bytes]) -> None:
+    if os.getpid() != owner:
+        return
+    process.kill()
+    for stream in (stdin, stdout, log):
+        stream.close()
+    process.wait()
+
+
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+def _leave_all() -> None:
+    for worker in list(_workers):
+        worker.leave()
+    _workers.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all)
