@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,6 +16,7 @@ from livn_gym import processors
 from livn_gym.envs.loop import ClosedLoop, Info, make_loop
 from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
 from livn_gym.errors import InvalidInput
+from livn_gym.interrupts import Pool, uninterrupted
 
 Indices = NDArray[np.int64]
 
@@ -96,7 +96,7 @@ class LoopGroup:
         self._places: list[Indices] = []
         self._generators: dict[int, np.random.Generator] = {}
         self._seeds: dict[int, int] = {}
-        self._pool: ThreadPoolExecutor | None = None
+        self._pool = Pool(1)
         self.adopt(graphs)
         self.step_ms = self.loops[0].step_ms
         self.action_space: spaces.Box = self.loops[0].action_space
@@ -119,7 +119,9 @@ class LoopGroup:
         except BaseException:
             self.close()
             raise
-        self._open_pool()
+        # Many graphs are many engines of few cultures, one thread each; one graph's engine has threads of its own.
+        self._pool.close()
+        self._pool = Pool(min(len(self.loops), len(processors.usable())))
 
     def reset(self, places: Indices, seeds: Sequence[int | None]) -> Results:
         """Begin an episode in some environments; a seed of None goes on with the next trial."""
@@ -137,6 +139,8 @@ class LoopGroup:
     def step(self, places: Indices, actions: NDArray) -> Results:
         """One control step of some environments, ``actions`` ``[n, *action shape]``."""
         rows = dict(zip(places.tolist(), range(len(places)), strict=True))
+        if len(self.loops) > 1:  # what is refused is refused before any loop steps
+            actions = self.loops[0].checked(actions, len(places))
 
         def one(loop: AnyLoop, chosen: list[int], inside: list[int]) -> Any:
             observations, rewards, terminations, infos = loop.step(actions[[rows[i] for i in chosen]], inside)
@@ -196,27 +200,11 @@ class LoopGroup:
             self._generators[index], self._seeds[index] = seeding.np_random(seed)
         return self._generators[index]
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Everything but the threads, for copies and pickles."""
-        return vars(self) | {"_pool": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """A copy has threads of its own."""
-        vars(self).update(state)
-        self._open_pool()
-
-    def _open_pool(self) -> None:
-        # Many graphs are many engines of few cultures, one thread each; one graph's engine has threads of its own.
-        workers = min(len(self.loops), len(processors.usable()))
-        if workers > 1 and self._pool is None:
-            self._pool = ThreadPoolExecutor(workers, thread_name_prefix="livn_gym")
-
     def close(self) -> None:
         """Free the cultures; may be called twice."""
         for loop in self.loops:
             loop.close()
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._pool.close()
 
     def _each(self, places: Indices, call: Callable[[AnyLoop, list[int], list[int]], Any]) -> Results:
         """Call something loop by loop, for some environments; everything in the order of ``places``."""
@@ -225,8 +213,19 @@ class LoopGroup:
         pairs = zip(self.loops, self._places, strict=True)
         jobs = [(loop, own[wanted[own]], np.flatnonzero(wanted[own])) for loop, own in pairs]
         jobs = [job for job in jobs if len(job[1])]
-        run = map if self._pool is None else self._pool.map
-        parts = list(run(lambda job: call(job[0], job[1].tolist(), job[2].tolist()), jobs))
+
+        def one(job: tuple[AnyLoop, Indices, Indices]) -> Any:
+            return call(job[0], job[1].tolist(), job[2].tolist())
+
+        if min(len(jobs), self._pool.size) < 2:
+            parts = [one(job) for job in jobs]
+        else:  # Ctrl-C ends when all loops have
+
+            def stop() -> None:
+                for loop in self.loops:
+                    loop.env.stop()
+
+            parts = uninterrupted(lambda: self._pool.map(one, jobs), stop)
         found = np.concatenate([job[1] for job in jobs])
         order = np.argsort(found)
         joined = [np.concatenate([part[k] for part in parts])[order] for k in range(4)]

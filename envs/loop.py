@@ -26,6 +26,7 @@ from livn_gym.envs.actions import checked_actions
 from livn_gym.envs.conditions import Chosen, Condition, Conditioned
 from livn_gym.envs.layout import ObservationLayout
 from livn_gym.envs.tasks import Measurement, Task
+from livn_gym.envs.turn import Turn
 from livn_gym.errors import InvalidInput, unknown_option
 from livn_gym.models import Model
 from livn_gym.stimulus import Stimulus
@@ -116,6 +117,7 @@ class ClosedLoop:
         """The channel that each number of an action is for, ``[A]``; -1 where it is for no single one."""
         self._features_shape = features.shape
         self._seeded = [False] * self.num_cultures
+        self._turn = Turn(self.num_cultures)
 
     def reset(
         self,
@@ -133,8 +135,17 @@ class ClosedLoop:
 
         Returns:
             Observations ``[n, F]`` and infos ``[n]``.
+
+        Raises:
+            OverlappingCall: Another thread is in a step or reset.
         """
         chosen = self._all(cultures)
+        with self._turn.of(chosen):
+            return self._begin(np_random, seeds, chosen)
+
+    def _begin(
+        self, np_random: Sequence[np.random.Generator], seeds: Sequence[int | None], chosen: list[int]
+    ) -> tuple[NDArray[np.float32], list[Info]]:
         starts = [
             int(generator.integers(2**63)) if seed is None and not self._seeded[b] else seed
             for b, generator, seed in zip(chosen, np_random, seeds, strict=True)
@@ -173,9 +184,18 @@ class ClosedLoop:
         Raises:
             InvalidInput: An action has the wrong shape, is not finite or lies outside the space; nothing ran.
             ClosedError: The loop is closed.
+            ResetNeeded: The last step or reset of a culture was interrupted or failed half way.
+            OverlappingCall: Another thread is in a step or reset.
         """
         chosen = self._all(cultures)
         checked = self.checked(actions, len(chosen))
+        self._turn.check(chosen)
+        with self._turn.of(chosen):
+            return self._stepped(checked, chosen)
+
+    def _stepped(
+        self, checked: NDArray, chosen: list[int]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], list[Info]]:
         commands = np.stack([self.tasks[b].command(action) for b, action in zip(chosen, checked, strict=True)])
         self._advance(self._encode(commands), chosen)
         scores = [self.tasks[b].score(self.history[b][-1]) for b in chosen]
@@ -206,6 +226,7 @@ class ClosedLoop:
         for condition in chain.from_iterable(state["conditions"]):
             condition.env = self.env
         self.conditioned.conditions = state["conditions"]
+        self._turn = Turn(self.num_cultures)
 
     def close(self) -> None:
         """Free the cultures and what the tasks hold; may be called twice."""

@@ -21,6 +21,7 @@ from livn_gym.envs.loop import Info
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
+from livn_gym.envs.turn import Turn
 from livn_gym.errors import ClosedEnvironment, InvalidInput, UnsupportedModel, unknown_attribute, unknown_name
 from livn_gym.units import whole_number
 
@@ -110,6 +111,7 @@ class CultureVectorEnv(VectorEnv):
         self._steps = np.zeros(self.num_envs, dtype=np.int64)
         self._ended = np.zeros(self.num_envs, dtype=np.bool_)
         self._started = np.zeros(self.num_envs, dtype=np.bool_)
+        self._turn = Turn(self.num_envs)
         self._renderers: list[LoopRenderer] = []
         if render_mode is not None:
             group = self._local("rendering")
@@ -163,9 +165,10 @@ class CultureVectorEnv(VectorEnv):
         if "reset_mask" in reset_options(options, ("reset_mask",)):
             mask = reset_mask((options or {})["reset_mask"], self.num_envs)
         seeds = reset_seeds(seed, self.num_envs)
-        infos = self._reset(mask, seeds)
-        self._draw(infos)
-        return self._observations.copy(), self._batched(infos)
+        with self._turn.of(mask):
+            infos = self._reset(mask, seeds)
+            self._draw(infos)
+            return self._observations.copy(), self._batched(infos)
 
     def step(
         self, actions: NDArray[np.float32]
@@ -190,6 +193,14 @@ class CultureVectorEnv(VectorEnv):
             raise InvalidInput(f"Actions must have the shape {self.action_space.shape}, got {given.shape}.")
         if self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any():
             raise gym.error.ResetNeeded(f"Environments {np.flatnonzero(self._ended).tolist()} ended: reset them first.")
+        everyone = np.arange(self.num_envs)
+        self._turn.check(everyone)
+        with self._turn.of(everyone):
+            return self._stepped(given)
+
+    def _stepped(
+        self, given: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         running = ~self._ended
         rewards = np.zeros(self.num_envs)
         terminations, truncations = np.zeros((2, self.num_envs), dtype=np.bool_)
@@ -296,6 +307,7 @@ class CultureVectorEnv(VectorEnv):
             raise InvalidInput(f"The state is of {saved['num_envs']} environments, here are {self.num_envs}.")
         self._group.set_state(saved["group"])
         vars(self).update(saved["own"])
+        self._turn = Turn(self.num_envs)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the cultures."""

@@ -308,6 +308,15 @@ class Env(Configurable):
         copies = 1 if cultures == 1 else 2  # of single cultures, and of the batch
         memory.require(f"What a run of {steps * self.dt:g} ms records", 8 * copies * cultures * values)
 
+    def stop(self) -> None:
+        """From another thread: end the run under way, if there is one, which then raises ``RunStopped``.
+
+        With the native backend that run has not happened; with NEURON, ``clear`` builds its cultures anew.
+        """
+        backend = self._backend
+        if isinstance(backend, Stoppable):
+            backend.stop()
+
     def __call__(self, decoding: Decoding, inputs: Any = None, encoding: Encoding | None = None) -> Any:
         """Encode ``inputs``, run for the decoding's duration, decode.
 
@@ -464,8 +473,8 @@ class Env(Configurable):
 
         def stop() -> None:
             asked[0] = True
-            if running[0] and isinstance(self._backend, Stoppable):
-                self._backend.stop()
+            if running[0]:
+                self.stop()
 
         if self._ranks is None:
             return uninterrupted(alone, stop)

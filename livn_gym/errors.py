@@ -61,6 +61,10 @@ class SimulationDiverged(LivnError, ArithmeticError):
     """A membrane voltage left the range that a simulation can have; the message names culture, cell and time."""
 
 
+class OverlappingCall(LivnError, RuntimeError):
+    """A step or reset of an environment was asked for while another thread was in one."""
+
+
 class RunStopped(LivnError, RuntimeError):
     """A run ended early because it was asked to stop; it has not happened."""
 

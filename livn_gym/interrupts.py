@@ -59,7 +59,7 @@ class _Call:
         self._work: Callable[[], Any] | None = work
         self._context = contextvars.copy_context()  # for one, NumPy's handling of floating-point errors
         self._claim, self._done = threading.Lock(), threading.Lock()
-        self.finished = False
+        self.began = self.finished = False
         self._result: Any = None
         self._error: BaseException | None = None
         self._done.acquire()
@@ -68,6 +68,7 @@ class _Call:
         """Do the work, in the other thread."""
         if not self._claim.acquire(blocking=False):
             return
+        self.began = True
         work, self._work = self._work, None
         try:
             self._result = self._context.run(work)  # type: ignore[arg-type]
@@ -85,6 +86,7 @@ class _Call:
     def end(self) -> None:
         """Cancel the work, or have it stop and wait for that, whatever is raised meanwhile."""
         if self._claim.acquire(blocking=False):
+            self.finished = True
             return
         while not self.finished:
             try:
@@ -130,7 +132,8 @@ def _serve(calls: SimpleQueue[_Call]) -> None:
 def _finish_at_exit() -> None:
     """End what a second Ctrl-C left running: a thread inside a kernel does not survive the interpreter."""
     for call in _unfinished:
-        call.end()
+        if call.began:
+            call.end()
 
 
 def _forget_thread() -> None:
