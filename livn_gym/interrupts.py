@@ -57,7 +57,9 @@ class _Call:
     def __init__(self, work: Callable[[], Any], stop: Callable[[], object]) -> None:
         self.stop = stop
         self._work: Callable[[], Any] | None = work
-        self._context = contextvars.copy_context()  # for one, NumPy's handling of floating-point errors
+        self._context: contextvars.Context | None = (
+            contextvars.copy_context()
+        )  # for one, NumPy's handling of floating-point errors
         self._claim, self._done = threading.Lock(), threading.Lock()
         self.began = self.finished = False
         self._result: Any = None
@@ -71,10 +73,13 @@ class _Call:
         self.began = True
         work, self._work = self._work, None
         try:
-            self._result = self._context.run(work)  # type: ignore[arg-type]
+            self._result = self._context.run(work)  # type: ignore[union-attr, arg-type]
         except BaseException as error:
             self._error = error
         finally:
+            del work
+            self.stop = _nothing  # what has ended must keep nothing alive
+            self._context = None
             self.finished = True
             self._done.release()
 
@@ -86,6 +91,7 @@ class _Call:
     def end(self) -> None:
         """Cancel the work, or have it stop and wait for that, whatever is raised meanwhile."""
         if self._claim.acquire(blocking=False):
+            self._work, self.stop, self._context = None, _nothing, None
             self.finished = True
             return
         while not self.finished:
@@ -94,6 +100,7 @@ class _Call:
                 self.wait(_ASK_AGAIN_S)
             except BaseException:  # a further Ctrl-C asks for what is already under way
                 continue
+        self._result = self._error = None
 
     def outcome(self) -> Any:
         """The result, or raise the error."""
@@ -102,7 +109,8 @@ class _Call:
                 raise self._error
             finally:
                 self._error = None  # the error's traceback holds this frame
-        return self._result
+        result, self._result = self._result, None
+        return result
 
 
 _calls: SimpleQueue[_Call] | None = None
