@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import hashlib
+import os
 import pickle
 import sys
 import time
@@ -20,7 +21,7 @@ from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding, GatherAndMerge, Pipe
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
-from livn_gym.errors import ClosedError, InvalidInput, WorkerError
+from livn_gym.errors import BackendError, ClosedError, InvalidInput, WorkerError
 from livn_gym.mpi.launch import communicator, take_cores
 from livn_gym.numerics import checked_seeds
 from livn_gym.system import System
@@ -98,6 +99,7 @@ class DistributedEnv:
         self._pipelines: list[set[bytes]] = [set() for _ in range(self.num_workers)]
         self._submitted = 0
         self._started = self._closed = False
+        self._process = os.getpid()
 
     def is_root(self) -> bool:
         """Whether this rank is the controller."""
@@ -189,8 +191,8 @@ class DistributedEnv:
 
     def shutdown(self) -> None:
         """Let the workers go, after the runs that they are in; may be called twice and, without effect, on workers."""
-        if self._closed or not self._started or not self.is_root():
-            return
+        if self._closed or not self._started or os.getpid() != self._process or not self.is_root():
+            return  # a forked child, whose exit calls this as well, must not end the parent's workers
         self._closed = True
         atexit.unregister(self.shutdown)
         self._waiting.clear()
@@ -203,6 +205,8 @@ class DistributedEnv:
     # The controller
 
     def _check_open(self) -> None:
+        if os.getpid() != self._process:
+            raise BackendError("MPI does not survive a fork: this process cannot use the DistributedEnv of its parent.")
         if not self.is_root():
             raise ClosedError("Only the controller runs cultures: ask env.is_root() first.")
         if self._closed or not self._started:
