@@ -22,6 +22,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym import child
 from livn_gym.errors import CorruptData, LivnError
 from livn_gym.reading import content_limit, damage, max_bytes, parse_json, regular_file
 
@@ -248,8 +249,7 @@ def check_structure(path: str | Path) -> None:
     megabytes = path.stat().st_size / 2**20
     seconds = round(CHECK_S + CHECK_S_PER_MB * megabytes)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(_MPI_VARIABLES)}
-    environment["PYTHONPATH"] = os.pathsep.join(entry for entry in sys.path if entry)
-    command = [sys.executable, "-m", "livn_gym.hdf5", str(path.absolute()), str(seconds)]
+    command = child.command("livn_gym.hdf5", str(path.absolute()), str(seconds))
     try:
         # what is waited for is processor time, which a busy machine does not use up; a network drive may stall
         done = subprocess.run(

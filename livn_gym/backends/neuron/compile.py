@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from pathlib import Path
 
+from livn_gym import child
 from livn_gym.backends.neuron import simulator
 from livn_gym.backends.neuron.simulator import Mechanisms
 from livn_gym.cache import cached_folder
@@ -131,7 +132,7 @@ def compile_mechanisms(sources: Mapping[str, str], folder: Path, tag: str) -> No
         target.mkdir()
         shutil.copy(built, target)
         checked = subprocess.run(
-            [sys.executable, "-m", simulator.__name__, str(target / built.name), tag],
+            child.command(simulator.__name__, str(target / built.name), tag),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import weakref
 from typing import IO, Any
 
+from livn_gym import child
 from livn_gym.backends.neuron import simulator
 from livn_gym.backends.neuron.library import temporary_file
 from livn_gym.backends.neuron.worker import receive, send
@@ -28,7 +28,7 @@ class Worker:
         environment["NEURON_MODULE_OPTIONS"] = "-nogui"
         self._log = temporary_file()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "livn_gym.backends.neuron.worker"],
+            child.command("livn_gym.backends.neuron.worker"),
             bufsize=0,  # a buffer would be written a second time by a forked child
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
