@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from livn_gym import make
 from livn_gym.checks import checked, checked_types, number_array
 from livn_gym.errors import InvalidInput, LivnError, shown, unknown_name
 
@@ -175,3 +176,9 @@ def test_arrays_are_refused_before_numpy_would():
     for value in (deep, [10**400], [[1], [2, 3]], "text", {1: 2}, object()):
         with pytest.raises(LivnError):
             number_array("x", value)
+
+
+@pytest.mark.parametrize("name", ["", 0, [], "neron", b"native"])
+def test_a_backend_is_one_of_the_names(name):
+    with pytest.raises(InvalidInput):
+        make("EI1", backend=name)

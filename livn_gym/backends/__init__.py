@@ -61,8 +61,8 @@ def chosen(name: str | None = None) -> str:
     Raises:
         UnknownName: There is no backend of that name.
     """
-    name = name or os.environ.get("LIVN_BACKEND") or "native"
-    if name not in _BACKENDS:
+    name = (os.environ.get("LIVN_BACKEND") or "native") if name is None else name
+    if not isinstance(name, str) or name not in _BACKENDS:
         raise unknown_name("backend", name, _BACKENDS)
     return name
 
