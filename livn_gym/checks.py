@@ -298,8 +298,8 @@ def _named(name: str, value: Any, *, kind: str) -> Any:
 
 def _axes(name: str, value: Any) -> Any:
     # By what it has: matplotlib is slow to import, and other libraries have axes that draw as its do.
-    each = value if isinstance(value, list | tuple | np.ndarray) and np.shape(value) else [value]
-    if not all(hasattr(axes, "figure") and not inspect.isclass(axes) for axes in each):
+    each = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
+    if not each or not all(hasattr(axes, "figure") and not inspect.isclass(axes) for axes in each):
         raise InvalidInput(f"{name} must be matplotlib Axes, got {shown(value)}.")
     return value
 

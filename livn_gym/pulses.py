@@ -75,7 +75,9 @@ class Pulses:
         return cls(*(np.concatenate([getattr(p, name) for p in parts] or none) for name in cls.__dataclass_fields__))
 
     def select(self, mask: NDArray) -> Pulses:
-        """The phases where ``mask`` holds."""
+        """The phases where ``mask`` holds, or at the indices that it lists."""
+        if not len(mask):
+            mask = np.zeros(0, dtype=np.int64)
         return self._checked({name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
 
     def of_culture(self, culture: int) -> Pulses:

@@ -15,6 +15,7 @@ import doors_base as base
 import matplotlib
 import numpy as np
 import pytest
+from gymnasium.error import Error as GymnasiumError
 
 from livn_gym.errors import LivnError
 
@@ -52,7 +53,7 @@ def faults(module, names):
                 try:
                     with doors.within(20.0):
                         call(**{**arguments, name: value})
-                except (LivnError, NotImplementedError):
+                except (LivnError, NotImplementedError, GymnasiumError):
                     continue
                 except (Exception, doors.Slow) as error:
                     found.append(f"{path}({name}={odd}): {type(error).__name__}: {error}")
