@@ -21,19 +21,18 @@ import numpy as np
 import numpy.typing
 from numpy.typing import ArrayLike
 
-from livn_gym.errors import InvalidInput, LivnError, UnknownName, shown, unknown_name
+from livn_gym import values
+from livn_gym.errors import InvalidInput, LivnError, UnknownName
 from livn_gym.units import finite, number, whole_number
+from livn_gym.values import Check, number_array
 
 T = TypeVar("T")
-Check = Callable[[str, Any], Any]
-"""Takes an argument's name and what was given; returns what the body gets, or raises ``InvalidInput``."""
 
 _SPECIAL = ("__init__", "__call__", "__getitem__")
 _WITH_UNIT = {"duration": "duration (ms)", "dt": "dt (ms)"}
 """Public names without their unit, and what messages call them."""
 _BY_NAME = ("Axes", "Figure", "IO", "MEA", "Model", "Recording", "Stimulus", "System")
 """Types that a module imports for static tools alone, since they lie above it or are slow to import."""
-_KINDS = {"b": "booleans", "iu": "integers", "iuf": "numbers", "biuf": "numbers"}
 
 
 def checked(target: T) -> T:
@@ -121,7 +120,7 @@ def _plan(function: Callable, only_finite: bool) -> Any:
             # With the real built-ins: C code that evaluation calls may import, through their `__import__`.
             annotation = eval(annotation, {"__builtins__": builtins}, names)  # noqa: S307 - the module's own source
         if name == "ax" and annotation is Any:
-            check: Check | None = _or_default(_axes, None)
+            check: Check | None = _or_default(values.axes, None)
         else:
             check = None if annotation is parameter.empty else _check(annotation, only_finite)
         if check is not None and parameter.default is not parameter.empty:
@@ -184,23 +183,23 @@ def _check(annotation: Any, only_finite: bool) -> Check | None:
         return _union(annotation.members, only_finite)
     if isinstance(annotation, _Unknown):
         if annotation.name == "Env":
-            return _environment
-        return functools.partial(_named, kind=annotation.name) if annotation.name in _BY_NAME else None
+            return values.environment
+        return functools.partial(values.named, kind=annotation.name) if annotation.name in _BY_NAME else None
     if annotation is Any or annotation is Ellipsis:
         return None
     if annotation is None or annotation is type(None):
-        return _none
+        return values.nothing
     if annotation is ArrayLike:
         return None  # the body converts it, by number_array
     origin, args = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return _union(args, only_finite)
     if origin is Literal:
-        return functools.partial(_literal, allowed=args)
+        return functools.partial(values.literal, allowed=args)
     if origin is np.ndarray or annotation is np.ndarray:
-        return functools.partial(_array, kinds=_array_kinds(args), only_finite=only_finite)
+        return functools.partial(values.array, kinds=values.array_kinds(args), only_finite=only_finite)
     if origin is type:
-        return functools.partial(_class, base=args[0] if isinstance(args[0], type) else object)
+        return functools.partial(values.subclass, base=args[0] if isinstance(args[0], type) else object)
     if origin is not None and isinstance(origin, type):
         return _container(origin, args, only_finite)
     if isinstance(annotation, type):
@@ -216,26 +215,26 @@ def _plain(kind: type, only_finite: bool) -> Check | None:
     if kind is int:
         return functools.partial(whole_number, minimum=None)
     if kind is bool:
-        return _flag
+        return values.flag
     if kind in (list, tuple, set, Sequence, Mapping, dict) or kind is Callable:
         return _container(kind, (), only_finite)
-    return functools.partial(_instance, kind=kind)
+    return functools.partial(values.instance, kind=kind)
 
 
 def _container(origin: type, args: tuple[Any, ...], only_finite: bool) -> Check | None:
     if origin is Callable or issubclass(origin, Callable):  # type: ignore[arg-type]
-        return _callable
+        return values.callable_object
     if issubclass(origin, Mapping):
         key, item = (_check(arg, only_finite) for arg in args) if len(args) == 2 else (None, None)
-        return functools.partial(_mapping, key=key, item=item)
+        return functools.partial(values.mapping, key=key, item=item)
     if issubclass(origin, tuple) and args and args[-1] is not Ellipsis:
-        return functools.partial(_row, checks=[_check(arg, only_finite) for arg in args])
+        return functools.partial(values.row, checks=[_check(arg, only_finite) for arg in args])
     if issubclass(origin, Iterator):
         return None
     if issubclass(origin, Collection | Iterable):
         element = _check(args[0], only_finite) if args else None
-        return functools.partial(_sequence, origin=origin, element=element)
-    return functools.partial(_instance, kind=origin)
+        return functools.partial(values.sequence, origin=origin, element=element)
+    return functools.partial(values.instance, kind=origin)
 
 
 def _union(members: Sequence[Any], only_finite: bool) -> Check | None:
@@ -244,11 +243,11 @@ def _union(members: Sequence[Any], only_finite: bool) -> Check | None:
         return None
 
     def either(name: str, value: Any) -> Any:
-        if value is None and _none in checks:
+        if value is None and values.nothing in checks:
             return None
         errors: list[LivnError] = []
         for check in checks:
-            if check is _none:
+            if check is values.nothing:
                 continue
             try:
                 return check(name, value)  # type: ignore[misc]
@@ -260,155 +259,6 @@ def _union(members: Sequence[Any], only_finite: bool) -> Check | None:
         raise InvalidInput(" Or: ".join(dict.fromkeys(str(error) for error in errors))) from None
 
     return either
-
-
-# Single checks
-
-
-def _none(name: str, value: Any) -> Any:
-    if value is not None:
-        raise InvalidInput(f"{name} must be None, got {shown(value)}.")
-    return value
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise InvalidInput(f"{name} must be True or False, got {shown(value)}.")
-    return bool(value)
-
-
-def _instance(name: str, value: Any, *, kind: type) -> Any:
-    if not isinstance(value, kind):
-        what = "a string" if kind is str else f"of type {kind.__name__}"
-        raise InvalidInput(f"{name} must be {what}, got {shown(value)}.")
-    return value
-
-
-def _class(name: str, value: Any, *, base: type) -> Any:
-    if not inspect.isclass(value) or not issubclass(value, base):
-        raise InvalidInput(f"{name} must be a subclass of {base.__name__}, got {shown(value)}.")
-    return value
-
-
-def _named(name: str, value: Any, *, kind: str) -> Any:
-    if not any(base.__name__ == kind for base in type(value).__mro__):
-        raise InvalidInput(f"{name} must be of type {kind}, got {shown(value)}.")
-    return value
-
-
-def _axes(name: str, value: Any) -> Any:
-    # By what it has: matplotlib is slow to import, and other libraries have axes that draw as its do.
-    each = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
-    if not each or not all(hasattr(axes, "figure") and not inspect.isclass(axes) for axes in each):
-        raise InvalidInput(f"{name} must be matplotlib Axes, got {shown(value)}.")
-    return value
-
-
-def _environment(name: str, value: Any) -> Any:
-    # By what it has, since wrapped environments stand for one.
-    if not (hasattr(value, "system") or hasattr(value, "io")):
-        raise InvalidInput(f"{name} must be an Env, got {shown(value)}.")
-    return value
-
-
-def _literal(name: str, value: Any, *, allowed: tuple[Any, ...]) -> Any:
-    # A string that is none of the names is left to the body, which knows what they stand for.
-    if not any(type(option) is type(value) for option in allowed):
-        raise unknown_name(name, value, allowed)
-    return value
-
-
-def _callable(name: str, value: Any) -> Any:
-    if not callable(value):
-        raise InvalidInput(f"{name} must be callable, got {shown(value)}.")
-    return value
-
-
-def _mapping(name: str, value: Any, *, key: Check | None, item: Check | None) -> Any:
-    if not isinstance(value, Mapping):
-        raise InvalidInput(f"{name} must be a mapping, got {shown(value)}.")
-    for k, v in value.items():
-        if key is not None:
-            key(f"A key of {name}", k)
-        if item is not None:
-            item(f"{name}[{shown(k)}]", v)
-    return value
-
-
-def _sequence(name: str, value: Any, *, origin: type, element: Check | None) -> Any:
-    if isinstance(value, np.ndarray) and value.ndim > 0 and origin is not set:
-        given: Any = value
-    elif isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Iterable):
-        raise InvalidInput(f"{name} must be a sequence, got {shown(value)}.")
-    elif issubclass(origin, Sequence) and not isinstance(value, Sequence):
-        raise InvalidInput(f"{name} must be a sequence, got {shown(value)}.")
-    elif isinstance(value, Iterator):
-        return value  # looking at it would use it up
-    else:
-        given = value
-    if element is not None and not isinstance(value, range):
-        for k, item in enumerate(given):
-            element(f"{name}[{k}]", item)
-    if origin in (list, tuple) and not isinstance(value, origin):
-        return origin(value)
-    return value
-
-
-def _row(name: str, value: Any, *, checks: list[Check | None]) -> Any:
-    if not isinstance(value, tuple | list | np.ndarray) or np.ndim(value) == 0 or len(value) != len(checks):
-        raise InvalidInput(f"{name} must be {len(checks)} values in a row, got {shown(value)}.")
-    for k, (check, item) in enumerate(zip(checks, value, strict=True)):
-        if check is not None:
-            check(f"{name}[{k}]", item)
-    return value
-
-
-def _array_kinds(args: tuple[Any, ...]) -> str:
-    scalar = get_args(args[1])[:1] if len(args) == 2 else ()
-    kind = scalar[0] if scalar and isinstance(scalar[0], type) else None
-    if kind is None:
-        return "biuf"
-    if issubclass(kind, np.bool_):
-        return "b"
-    return "iu" if issubclass(kind, np.integer) else "iuf"
-
-
-def _array(name: str, value: Any, *, kinds: str, only_finite: bool) -> Any:
-    if not isinstance(value, np.ndarray | Sequence | np.generic):
-        raise InvalidInput(f"{name} must be an array of {_KINDS[kinds]}, got {shown(value)}.")
-    return number_array(name, value, kinds=kinds, only_finite=only_finite)
-
-
-def number_array(name: str, value: Any, *, kinds: str = "iuf", only_finite: bool = True) -> np.ndarray:
-    """``value`` as an array of numbers.
-
-    Args:
-        name: The argument's name, for the message.
-        value: An array, or numbers in (nested) sequences.
-        kinds: Numpy's letters of the kinds that are allowed.
-        only_finite: NaN and infinity are refused.
-
-    Raises:
-        InvalidInput: It holds something else (bools, text, dates, complex numbers, objects), its rows differ in
-            length, or it is not finite.
-    """
-    if not isinstance(value, np.ndarray):
-        try:
-            result = np.asarray(value)
-        except (TypeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
-            raise InvalidInput(f"{name} must be an array of {_KINDS[kinds]}, got {shown(value)}.") from error
-    else:
-        result = value
-    if result.size == 0 and result.dtype.kind in "biuf":
-        return result if result.dtype.kind in kinds else result.astype(np.int64 if kinds == "iu" else bool)
-    if result.dtype.kind == "f" and kinds == "iu" and np.array_equal(result, np.rint(result)):
-        if np.abs(result).max() < 2**63:
-            return result.astype(np.int64)
-    if result.dtype.kind not in kinds:
-        raise InvalidInput(f"{name} must be an array of {_KINDS[kinds]}, got {shown(value)}.")
-    if only_finite and result.dtype.kind == "f" and not np.isfinite(result).all():
-        raise InvalidInput(f"{name} must be finite; it holds NaN or infinity.")
-    return result
 
 
 __all__ = ["number_array", "checked", "checked_methods", "checked_options", "checked_types"]

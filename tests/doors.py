@@ -49,6 +49,8 @@ INTERNAL = (
     "livn_gym.checks",
     "livn_gym.errors",
     "livn_gym.units",
+    "livn_gym.values",
+    "livn_gym.child",
     "livn_gym.numerics",
     "livn_gym.envs.culture_env",  # options of tasks: tests/envs/test_options.py
     "livn_gym.envs.vector_env",
