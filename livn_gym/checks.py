@@ -246,19 +246,27 @@ def _union(members: Sequence[Any], only_finite: bool) -> Check | None:
         if value is None and values.nothing in checks:
             return None
         errors: list[LivnError] = []
-        for check in checks:
-            if check is values.nothing:
-                continue
-            try:
-                return check(name, value)  # type: ignore[misc]
-            except LivnError as refused:
-                errors.append(refused)
-        for error in errors:
-            if isinstance(error, UnknownName) or len(errors) == 1:
-                raise error from None
-        raise InvalidInput(" Or: ".join(dict.fromkeys(str(error) for error in errors))) from None
+        try:
+            for check in checks:
+                if check is values.nothing:
+                    continue
+                try:
+                    return check(name, value)  # type: ignore[misc]
+                except LivnError as refused:
+                    errors.append(refused)
+            raise _refusal(errors) from None
+        finally:
+            errors.clear()  # their tracebacks hold this frame and those of its callers, and with them every Env
 
     return either
+
+
+def _refusal(errors: Sequence[LivnError]) -> LivnError:
+    """The error that says most, or one that names all that would be allowed."""
+    for error in errors:
+        if isinstance(error, UnknownName) or len(errors) == 1:
+            return error
+    return InvalidInput(" Or: ".join(dict.fromkeys(str(error) for error in errors)))
 
 
 __all__ = ["number_array", "checked", "checked_methods", "checked_options", "checked_types"]

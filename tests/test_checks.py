@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import gc
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -182,3 +184,14 @@ def test_arrays_are_refused_before_numpy_would():
 def test_a_backend_is_one_of_the_names(name):
     with pytest.raises(InvalidInput):
         make("EI1", backend=name)
+
+
+def test_checks_keep_nothing_alive():
+    """An ``Env`` is freed when its last name goes, without the garbage collector's help."""
+    gc.collect()
+    gc.disable()
+    try:
+        env = weakref.ref(make("EI1"))
+        assert env() is None
+    finally:
+        gc.enable()
