@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Literal, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.backends import Backend, Learning, Parameters
-from livn_gym.backends.ranks import Ranks
+from livn_gym.backends import Learning, Parameters
 from livn_gym.checks import checked
 from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown_name
+from livn_gym.exclusive import Exclusive
 from livn_gym.models import Model
 from livn_gym.parameters import ParameterSet, tuned
 from livn_gym.plasticity import Plasticity, Rule, rescaled
@@ -26,7 +25,7 @@ _T = TypeVar("_T")
 
 
 @checked
-class Configurable:
+class Configurable(Exclusive):
     """The part of an ``Env`` that holds its configuration; every method returns the environment itself."""
 
     system: System
@@ -34,10 +33,7 @@ class Configurable:
     num_cultures: int
     dt: float
     _parameters: ParameterSet
-    _backend: Backend | None
     _request: RecordingRequest
-    _closed: bool
-    _ranks: Ranks | None
 
     # Parameters
 
@@ -221,12 +217,6 @@ class Configurable:
         )
         return self
 
-    def _together(self, purpose: str) -> AbstractContextManager[None]:
-        raise NotImplementedError
-
-    def _exclusively(self, work: Callable[[], _T]) -> _T:
-        raise NotImplementedError
-
     def _configure(self, change: Callable[[], ParameterSet]) -> Self:
         def configure() -> None:
             with self._together("parameters"):
@@ -255,10 +245,6 @@ class Configurable:
 
     def _sample(self, sample_ms: float | None) -> int:
         return self._request.sample_steps if sample_ms is None else whole_steps("sample_ms", sample_ms, self.dt)
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClosedError("This Env is closed; make a new one.")
 
 
 def _names(population: Populations) -> str | list[str] | None:

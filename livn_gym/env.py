@@ -5,29 +5,29 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
 from livn_gym import backends, memory
-from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Snapshots, Stoppable, Undoable
+from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Undoable
 from livn_gym.backends.ranks import Ranks
 from livn_gym.checks import checked
 from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding
 from livn_gym.decoding.gather import merge
 from livn_gym.encoding import Encoding
-from livn_gym.errors import BackendError, ClosedError, InvalidInput, LivnError, RunStopped, UnsupportedModel
-from livn_gym.interrupts import CallLock, uninterrupted
+from livn_gym.errors import InvalidInput, UnsupportedModel
+from livn_gym.exclusive import Run
+from livn_gym.interrupts import CallLock
 from livn_gym.io import IO, MEA
 from livn_gym.models import Geometry, Model, ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream, checked_seed, checked_seeds
 from livn_gym.parameters import ParameterSet
 from livn_gym.recording import Recording, RecordingRequest
-from livn_gym.snapshot import Snapshot
+from livn_gym.saved_states import SavedStates
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import System
 from livn_gym.units import whole_number, whole_steps
@@ -36,21 +36,8 @@ _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
-@dataclass
-class _Run:
-    """A run that has ended in the simulator, and may have to be undone for the caller that was interrupted.
-
-    Attributes:
-        steps: ``Env._steps`` before it.
-        interrupted: Whether its caller never got the recording.
-    """
-
-    steps: list[int]
-    interrupted: bool = False
-
-
 @checked
-class Env(Configurable):
+class Env(SavedStates, Configurable):
     """One or several cultures of the same system.
 
     Until parameters are set (``apply_model_defaults`` or ``set_...``) cells are unconnected and noiseless.
@@ -124,7 +111,7 @@ class Env(Configurable):
             self._steps = [0] * self.num_cultures
             self._closed = False
             self._lock = CallLock("Env")
-            self._last: _Run | None = None
+            self._last: Run | None = None
             if self._ranks is not None and self._ranks.size > self.system.num_neurons:
                 raise InvalidInput(f"{self._ranks.size} ranks cannot share {self.system.num_neurons} cells.")
 
@@ -184,11 +171,6 @@ class Env(Configurable):
         return None if self._ranks is None else self._ranks.comm
 
     @property
-    def backend_name(self) -> str:
-        """Name of the simulator that runs the cultures, ``"native"`` or ``"neuron"``."""
-        return self._check_ready().capabilities.name
-
-    @property
     def t(self) -> float:
         """Time of culture 0 since its last ``clear``, ms."""
         if self._last is not None and self._last.interrupted:
@@ -237,7 +219,7 @@ class Env(Configurable):
         """
         if self._ranks is not None:
             return self._run_shared(duration, stimulus, cultures, root_only)
-        run = _Run(self._steps)
+        run = Run(self._steps)
         try:
             return self._exclusively(self._prepared(duration, stimulus, cultures, run))
         except BaseException:
@@ -248,7 +230,7 @@ class Env(Configurable):
 
     def _run_shared(self, duration: float, stimulus: Any, cultures: Sequence[int] | None, root_only: bool) -> Recording:
         def run() -> Recording:
-            own = _Run(self._steps)
+            own = Run(self._steps)
             try:
                 with self._together("run"):
                     return self._prepared(duration, stimulus, cultures, own)()
@@ -265,7 +247,7 @@ class Env(Configurable):
             return recording.nothing() if parts is None else merge(parts)
 
     def _prepared(
-        self, duration: float, stimulus: Any, cultures: Sequence[int] | None, run: _Run
+        self, duration: float, stimulus: Any, cultures: Sequence[int] | None, run: Run
     ) -> Callable[[], Recording]:
         """Check a run's arguments; what is returned runs."""
         self._check_ready()
@@ -307,15 +289,6 @@ class Env(Configurable):
             values += synapses * (steps // request.weight_steps)
         copies = 1 if cultures == 1 else 2  # of single cultures, and of the batch
         memory.require(f"What a run of {steps * self.dt:g} ms records", 8 * copies * cultures * values)
-
-    def stop(self) -> None:
-        """From another thread: end the run under way, if there is one, which then raises ``RunStopped``.
-
-        With the native backend that run has not happened; with NEURON, ``clear`` builds its cultures anew.
-        """
-        backend = self._backend
-        if isinstance(backend, Stoppable):
-            backend.stop()
 
     def __call__(self, decoding: Decoding, inputs: Any = None, encoding: Encoding | None = None) -> Any:
         """Encode ``inputs``, run for the decoding's duration, decode.
@@ -365,63 +338,6 @@ class Env(Configurable):
         backend.reset({b: NoiseStream(after[b], trials[b]) for b in chosen})
         self.seeds, self.trials, self._steps = after, trials, steps
 
-    # Snapshots
-
-    def save_state(self, cultures: Sequence[int] | None = None) -> Snapshot:
-        """The state of all or some cultures, from which ``load_state`` goes on bit for bit.
-
-        Parameters and what is recorded are configuration and not part of it. Where ranks share the cultures it is of
-        this rank's cells, and goes on in this place among as many ranks.
-
-        Raises:
-            UnsupportedModel: The backend has no snapshots.
-        """
-        chosen = self._chosen(cultures)
-        setting = self._setting()
-
-        def save() -> Snapshot:
-            states = self._snapshots().save(chosen)
-            seeds, trials, steps = (
-                tuple(values[b] for b in chosen) for values in (self.seeds, self.trials, self._steps)
-            )
-            return Snapshot(setting, seeds, trials, steps, tuple(states))
-
-        return self._exclusively(save)
-
-    def load_state(self, state: Snapshot, cultures: Sequence[int] | None = None) -> Self:
-        """Put cultures into saved states; a snapshot of one culture may go into several.
-
-        Args:
-            state: From ``save_state`` of this or another Env with the same system, model and setting.
-            cultures: Which cultures take the states, in their order; default all.
-
-        Raises:
-            InvalidInput: The snapshot is of another system, model or setting, or of another number of cultures.
-            UnsupportedModel: The backend has no snapshots.
-        """
-        chosen = self._chosen(cultures)
-        self._snapshots()
-        if not isinstance(state, Snapshot):
-            raise InvalidInput(f"load_state takes what save_state returned, got {type(state).__name__}.")
-        state.check(self._setting())
-        if len(state) not in (1, len(chosen)):
-            raise InvalidInput(f"The snapshot holds {len(state)} cultures, {len(chosen)} are to be loaded.")
-        source = dict(zip(chosen, range(len(state)) if len(state) > 1 else [0] * len(chosen), strict=True))
-
-        def load() -> None:
-            self._snapshots().load({b: state.states[k] for b, k in source.items()})
-            self.seeds, self.trials, self._steps = (
-                [saved[source[b]] if b in source else now for b, now in enumerate(own)]
-                for own, saved in (
-                    (self.seeds, state.seeds),
-                    (self.trials, state.trials),
-                    (self._steps, state.steps),
-                )
-            )
-
-        self._exclusively(load)
-        return self
-
     def close(self) -> None:
         """Free the simulator; may be called twice."""
 
@@ -433,19 +349,6 @@ class Env(Configurable):
 
         self._exclusively(close)
 
-    # Copies
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out what belongs to a call under way.
-
-        Raises:
-            UnsupportedModel: The cultures are in other processes: other ranks', or NEURON's, whose backend refuses.
-        """
-        if self._ranks is not None:
-            raise UnsupportedModel("An Env that ranks share cannot be copied or pickled.")
-        self._exclusively(lambda: None)
-        return vars(self) | {"_last": None}
-
     def __enter__(self) -> Self:
         """Use as a context manager that closes at its end."""
         return self
@@ -453,84 +356,6 @@ class Env(Configurable):
     def __exit__(self, *exception: object) -> None:
         """Close."""
         self.close()
-
-    # Calls that follow one another
-
-    def _exclusively(self, work: Callable[[], _T]) -> _T:
-        """Do ``work`` while no other call uses the cultures, and where Ctrl-C cannot tear it."""
-        asked, running = [False], [False]
-
-        def alone() -> _T:
-            with self._lock:
-                if asked[0]:
-                    raise RunStopped("The call was interrupted before it began.")
-                running[0] = True
-                try:
-                    self._settle()
-                    return work()
-                finally:
-                    running[0] = False
-
-        def stop() -> None:
-            asked[0] = True
-            if running[0]:
-                self.stop()
-
-        if self._ranks is None:
-            return uninterrupted(alone, stop)
-        if self._lock.forked:
-            raise BackendError("MPI does not survive a fork: this process cannot use the Env of its parent.")
-        # NEURON stays in the thread that built its culture.
-        native = isinstance(self._backend, Undoable)
-        return uninterrupted(alone, stop) if native and self._ranks.any_thread else alone()
-
-    def _settle(self) -> None:
-        """Undo the last run if its caller was interrupted before it had the recording; otherwise it stands."""
-        last, self._last = self._last, None
-        if last is not None and last.interrupted and isinstance(self._backend, Undoable):
-            self._backend.undo()
-            self._steps = last.steps
-
-    def _chosen(self, cultures: Sequence[int] | None) -> list[int]:
-        chosen = list(range(self.num_cultures)) if cultures is None else [int(b) for b in cultures]
-        if not chosen or any(not 0 <= b < self.num_cultures for b in chosen) or len(set(chosen)) != len(chosen):
-            raise InvalidInput(f"cultures must be distinct indices below {self.num_cultures}, got {cultures}.")
-        return chosen
-
-    def _snapshots(self) -> Snapshots:
-        backend = self._check_ready()
-        if not isinstance(backend, Snapshots):
-            raise UnsupportedModel(f"The {backend.capabilities.name} backend cannot save the state of a culture.")
-        return backend
-
-    def _setting(self) -> dict[str, Any]:
-        return {
-            "system": f"{self.system.name} ({self.system.sha256()[:12]})",
-            "model": f"{type(self.model).__name__}({dict(self.model.cells)})",
-            "dt": self.dt,
-            "scheme": self.scheme,
-            "precision": self.precision,
-            "backend": self.backend_name,
-            "noise": "Philox4x32-10",
-            "rank": "0 of 1" if self._ranks is None else f"{self._ranks.rank} of {self._ranks.size}",
-        }
-
-    def _together(self, purpose: str) -> AbstractContextManager[None]:
-        """What all ranks that share the cultures do, and what fails on all when it fails on one."""
-        return nullcontext() if self._ranks is None else self._ranks.together(purpose)
-
-    def _tell_refused(self, method: str, error: LivnError) -> None:
-        """Raise, on all ranks that share the cultures, what this one's arguments were refused for."""
-        purpose = {"run": "run", "clear": "clear", "__call__": "encoding"}.get(method)
-        if purpose is not None and getattr(self, "_ranks", None) is not None:
-            with self._together(purpose):
-                raise error
-
-    def _check_ready(self) -> Backend:
-        self._check_open()
-        if self._backend is None:
-            raise ClosedError("Call init() before running: env = Env(...).init().")
-        return self._backend
 
     def _stimuli(self, stimulus: Stimulus | None, duration_ms: float, count: int) -> list[Stimulus | None]:
         if stimulus is None:

@@ -47,6 +47,8 @@ INTERNAL = (
     "livn_gym.configs",
     "livn_gym.processors",
     "livn_gym.checks",
+    "livn_gym.exclusive",  # parts of Env, which is tried whole
+    "livn_gym.saved_states",
     "livn_gym.errors",
     "livn_gym.units",
     "livn_gym.values",

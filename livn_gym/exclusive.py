@@ -1,0 +1,106 @@
+"""Calls of an ``Env`` that follow one another, whole or not at all, whatever threads and signals do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TypeVar
+
+from livn_gym.backends import Backend, Stoppable, Undoable
+from livn_gym.backends.ranks import Ranks
+from livn_gym.checks import checked
+from livn_gym.errors import BackendError, ClosedError, LivnError, RunStopped
+from livn_gym.interrupts import CallLock, uninterrupted
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Run:
+    """A run that has ended in the simulator, and may have to be undone for the caller that was interrupted.
+
+    Attributes:
+        steps: ``Env._steps`` before it.
+        interrupted: Whether its caller never got the recording.
+    """
+
+    steps: list[int]
+    interrupted: bool = False
+
+
+@checked
+class Exclusive:
+    """The part of an ``Env`` that lets one call at a time use its cultures."""
+
+    _backend: Backend | None
+    _ranks: Ranks | None
+    _closed: bool
+    _lock: CallLock
+    _last: Run | None
+    _steps: list[int]
+
+    def stop(self) -> None:
+        """From another thread: end the run under way, if there is one, which then raises ``RunStopped``.
+
+        With the native backend that run has not happened; with NEURON, ``clear`` builds its cultures anew.
+        """
+        backend = self._backend
+        if isinstance(backend, Stoppable):
+            backend.stop()
+
+    def _exclusively(self, work: Callable[[], _T]) -> _T:
+        """Do ``work`` while no other call uses the cultures, and where Ctrl-C cannot tear it."""
+        asked, running = [False], [False]
+
+        def alone() -> _T:
+            with self._lock:
+                if asked[0]:
+                    raise RunStopped("The call was interrupted before it began.")
+                running[0] = True
+                try:
+                    self._settle()
+                    return work()
+                finally:
+                    running[0] = False
+
+        def stop() -> None:
+            asked[0] = True
+            if running[0]:
+                self.stop()
+
+        if self._ranks is None:
+            return uninterrupted(alone, stop)
+        if self._lock.forked:
+            raise BackendError("MPI does not survive a fork: this process cannot use the Env of its parent.")
+        # NEURON stays in the thread that built its culture.
+        native = isinstance(self._backend, Undoable)
+        return uninterrupted(alone, stop) if native and self._ranks.any_thread else alone()
+
+    def _settle(self) -> None:
+        """Undo the last run if its caller was interrupted before it had the recording; otherwise it stands."""
+        last, self._last = self._last, None
+        if last is not None and last.interrupted and isinstance(self._backend, Undoable):
+            self._backend.undo()
+            self._steps = last.steps
+
+    def _together(self, purpose: str) -> AbstractContextManager[None]:
+        """What all ranks that share the cultures do, and what fails on all when it fails on one."""
+        return nullcontext() if self._ranks is None else self._ranks.together(purpose)
+
+    def _tell_refused(self, method: str, error: LivnError) -> None:
+        """Raise, on all ranks that share the cultures, what this one's arguments were refused for."""
+        purpose = {"run": "run", "clear": "clear", "__call__": "encoding"}.get(method)
+        if purpose is not None and getattr(self, "_ranks", None) is not None:
+            with self._together(purpose):
+                raise error
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("This Env is closed; make a new one.")
+
+    def _check_ready(self) -> Backend:
+        self._check_open()
+        if self._backend is None:
+            raise ClosedError("Call init() before running: env = Env(...).init().")
+        return self._backend

@@ -1,0 +1,123 @@
+"""What an ``Env`` saves and is put back to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from livn_gym.backends import Precision, Scheme, Snapshots
+from livn_gym.checks import checked
+from livn_gym.errors import InvalidInput, UnsupportedModel
+from livn_gym.exclusive import Exclusive
+from livn_gym.models import Model
+from livn_gym.snapshot import Snapshot
+from livn_gym.system import System
+
+
+@checked
+class SavedStates(Exclusive):
+    """The part of an ``Env`` that saves, loads and copies the states of its cultures."""
+
+    system: System
+    model: Model
+    num_cultures: int
+    dt: float
+    scheme: Scheme
+    precision: Precision
+    seeds: list[int]
+    trials: list[int]
+
+    @property
+    def backend_name(self) -> str:
+        """Name of the simulator that runs the cultures, ``"native"`` or ``"neuron"``."""
+        return self._check_ready().capabilities.name
+
+    def save_state(self, cultures: Sequence[int] | None = None) -> Snapshot:
+        """The state of all or some cultures, from which ``load_state`` goes on bit for bit.
+
+        Parameters and what is recorded are configuration and not part of it. Where ranks share the cultures it is of
+        this rank's cells, and goes on in this place among as many ranks.
+
+        Raises:
+            UnsupportedModel: The backend has no snapshots.
+        """
+        chosen = self._chosen(cultures)
+        setting = self._setting()
+
+        def save() -> Snapshot:
+            states = self._snapshots().save(chosen)
+            seeds, trials, steps = (
+                tuple(values[b] for b in chosen) for values in (self.seeds, self.trials, self._steps)
+            )
+            return Snapshot(setting, seeds, trials, steps, tuple(states))
+
+        return self._exclusively(save)
+
+    def load_state(self, state: Snapshot, cultures: Sequence[int] | None = None) -> Self:
+        """Put cultures into saved states; a snapshot of one culture may go into several.
+
+        Args:
+            state: From ``save_state`` of this or another Env with the same system, model and setting.
+            cultures: Which cultures take the states, in their order; default all.
+
+        Raises:
+            InvalidInput: The snapshot is of another system, model or setting, or of another number of cultures.
+            UnsupportedModel: The backend has no snapshots.
+        """
+        chosen = self._chosen(cultures)
+        self._snapshots()
+        if not isinstance(state, Snapshot):
+            raise InvalidInput(f"load_state takes what save_state returned, got {type(state).__name__}.")
+        state.check(self._setting())
+        if len(state) not in (1, len(chosen)):
+            raise InvalidInput(f"The snapshot holds {len(state)} cultures, {len(chosen)} are to be loaded.")
+        source = dict(zip(chosen, range(len(state)) if len(state) > 1 else [0] * len(chosen), strict=True))
+
+        def load() -> None:
+            self._snapshots().load({b: state.states[k] for b, k in source.items()})
+            self.seeds, self.trials, self._steps = (
+                [saved[source[b]] if b in source else now for b, now in enumerate(own)]
+                for own, saved in (
+                    (self.seeds, state.seeds),
+                    (self.trials, state.trials),
+                    (self._steps, state.steps),
+                )
+            )
+
+        self._exclusively(load)
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what belongs to a call under way.
+
+        Raises:
+            UnsupportedModel: The cultures are in other processes: other ranks', or NEURON's, whose backend refuses.
+        """
+        if self._ranks is not None:
+            raise UnsupportedModel("An Env that ranks share cannot be copied or pickled.")
+        self._exclusively(lambda: None)
+        return vars(self) | {"_last": None}
+
+    def _chosen(self, cultures: Sequence[int] | None) -> list[int]:
+        chosen = list(range(self.num_cultures)) if cultures is None else [int(b) for b in cultures]
+        if not chosen or any(not 0 <= b < self.num_cultures for b in chosen) or len(set(chosen)) != len(chosen):
+            raise InvalidInput(f"cultures must be distinct indices below {self.num_cultures}, got {cultures}.")
+        return chosen
+
+    def _snapshots(self) -> Snapshots:
+        backend = self._check_ready()
+        if not isinstance(backend, Snapshots):
+            raise UnsupportedModel(f"The {backend.capabilities.name} backend cannot save the state of a culture.")
+        return backend
+
+    def _setting(self) -> dict[str, Any]:
+        return {
+            "system": f"{self.system.name} ({self.system.sha256()[:12]})",
+            "model": f"{type(self.model).__name__}({dict(self.model.cells)})",
+            "dt": self.dt,
+            "scheme": self.scheme,
+            "precision": self.precision,
+            "backend": self.backend_name,
+            "noise": "Philox4x32-10",
+            "rank": "0 of 1" if self._ranks is None else f"{self._ranks.rank} of {self._ranks.size}",
+        }
