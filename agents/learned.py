@@ -19,6 +19,7 @@ from livn_gym.agents.policy import Normalization, describe, rebuild
 from livn_gym.agents.run_folder import AGENT, MODEL
 from livn_gym.agents.run_folder import read_config as config
 from livn_gym.atomic import replacing
+from livn_gym.errors import InvalidInput
 
 __all__ = ["AGENT", "MODEL", "Learned", "config", "load", "save"]
 
@@ -41,12 +42,40 @@ class Learned:
         return cls(model.policy, Normalization.of(model.get_vec_normalize_env()))
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
-        """It keeps nothing from step to step."""
+        """Check that the environment is one that the policy can act in; nothing is kept from step to step.
+
+        Raises:
+            InvalidInput: Its observations or actions are of another kind or shape.
+        """
+        spaces = {
+            "observations": (self.policy.observation_space, _single(env, "observation_space")),
+            "actions": (self.policy.action_space, _single(env, "action_space")),
+        }
+        for what, (learned, given) in spaces.items():
+            if _form(learned) != _form(given):
+                raise InvalidInput(
+                    f"This agent was trained on {what} {_short(learned)}, this environment has them {_short(given)}."
+                )
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
         """The action for an observation."""
         seen: Any = observation if self.normalization is None else self.normalization(observation)
         return self.policy.predict(seen, deterministic=True)[0]
+
+
+def _single(env: gym.Env | VectorEnv, name: str) -> gym.Space:
+    """A space of one environment."""
+    return getattr(env, f"single_{name}" if isinstance(env.unwrapped, VectorEnv) else name)
+
+
+def _short(space: gym.Space) -> str:
+    """A space in a message: a box by its shape, since it may have hundreds of bounds."""
+    return f"of the shape {space.shape}" if isinstance(space, gym.spaces.Box) else f"in {space}"
+
+
+def _form(space: gym.Space) -> tuple[Any, ...]:
+    """What two spaces must have in common for one policy; a box's bounds may differ."""
+    return (type(space), space.shape, *(str(getattr(space, name, "")) for name in ("n", "start", "nvec")))
 
 
 def save(folder: Path, agent: str, model: BaseAlgorithm, policy_arguments: Mapping[str, Any]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import copy
+from typing import Any, Self
 
 import gymnasium as gym
 import numpy as np
@@ -265,6 +266,10 @@ class CultureEnv(gym.Env):
     def num_features(self) -> int:
         """F, how many entries of the observation one decoded recording takes: it begins with two of them, or none."""
         return self._loop.num_features
+
+    def __copy__(self) -> Self:
+        """A copy with cultures of its own, as ``copy.deepcopy`` makes it: two environments cannot share an episode."""
+        return copy.deepcopy(self)
 
     def _render_human(self) -> None:
         if self.render_mode == "human" and self._renderer is not None:

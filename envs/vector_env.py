@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import gymnasium as gym
 import numpy as np
@@ -308,6 +309,10 @@ class CultureVectorEnv(VectorEnv):
         self._group.set_state(saved["group"])
         vars(self).update(saved["own"])
         self._turn = Turn(self.num_envs)
+
+    def __copy__(self) -> Self:
+        """A copy with cultures of its own, as ``copy.deepcopy`` makes it: two environments cannot share an episode."""
+        return copy.deepcopy(self)
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the cultures."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -86,6 +87,10 @@ class SavedStates(Exclusive):
 
         self._exclusively(load)
         return self
+
+    def __copy__(self) -> Self:
+        """A copy with cultures of its own, as ``copy.deepcopy`` makes it: two Envs cannot share a simulator."""
+        return copy.deepcopy(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out what belongs to a call under way.

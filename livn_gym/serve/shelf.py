@@ -64,13 +64,7 @@ class Shelf:
         from livn_gym.agents import learned  # PyTorch only where it is needed
 
         agent = learned.load(self.folders[name])
-        pairs = (
-            ("observations", agent.policy.observation_space, env.observation_space),
-            ("actions", agent.policy.action_space, env.action_space),
-        )
-        for what, trained, here in pairs:
-            if trained.shape != here.shape:
-                raise InvalidInput(f"{name} was trained on {what} {trained.shape}, here they are {here.shape}.")
+        agent.reset(env, {})
         return agent
 
 

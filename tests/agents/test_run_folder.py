@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import gymnasium as gym
@@ -77,6 +78,20 @@ def test_nothing_of_a_runs_folder_is_unpickled(finished, monkeypatch):
     monkeypatch.setattr(pickle, "loads", refuse)
     agent = learned.load(finished)
     assert agent.act(np.zeros(agent.policy.observation_space.shape, np.float32), {}).shape == (1,)
+
+
+def test_an_agent_refuses_environments_with_other_observations_or_actions(finished):
+    agent = learned.load(finished)
+    for make in (gym.make, partial(gym.make_vec, num_envs=2)):
+        own, other = make("livn/EI1-v0"), make("livn/EI2-v0")
+        agent.reset(own, {})
+        with pytest.raises(InvalidInput, match="observations"):
+            agent.reset(other, {})
+        own.close()
+        other.close()
+    pushed = gym.make("CartPole-v1")
+    with pytest.raises(InvalidInput):
+        agent.reset(pushed, {})
 
 
 def test_weights_that_would_run_code_are_refused(finished, tmp_path):

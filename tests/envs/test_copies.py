@@ -15,6 +15,7 @@ from livn_gym.errors import UnsupportedModel
 from livn_gym.models import AdaptiveExponentialModel, IzhikevichModel
 
 WAYS = {
+    "copy": lambda env: copy.copy(env.unwrapped),
     "deepcopy": copy.deepcopy,
     "pickle": lambda env: pickle.loads(pickle.dumps(env)),
     "cloudpickle": lambda env: pickle.loads(cloudpickle.dumps(env)),
