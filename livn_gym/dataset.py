@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
@@ -21,7 +22,7 @@ from livn_gym.encoding import PulseAmplitude
 from livn_gym.env import Env
 from livn_gym.errors import BackendUnavailable, CorruptData, InvalidInput, LivnError
 from livn_gym.numerics import checked_seed
-from livn_gym.reading import read_json
+from livn_gym.reading import damage, read_json, regular_file
 from livn_gym.recording import Recording
 from livn_gym.units import finite, whole_number, whole_steps
 
@@ -135,7 +136,7 @@ def sample(
 
     Raises:
         InvalidInput: The folder holds something else, or the plan does not fit the system.
-        CorruptData: The folder's description is damaged.
+        CorruptData: The folder's description or a file of samples is damaged.
         StorageError: The folder cannot be read or written.
         BackendUnavailable: There is no pyarrow; the message names the extra.
     """
@@ -151,6 +152,7 @@ def sample(
     if rank == 0:
         try:
             _prepare(folder, manifest)
+            _check_shards(folder, plan)
         except LivnError as problem:
             error = problem
     if comm is not None:
@@ -210,6 +212,21 @@ def _prepare(folder: Path, manifest: dict[str, Any]) -> None:
         part.write_text(json.dumps(manifest, indent=2) + "\n")
 
 
+def _check_shards(folder: Path, plan: Plan) -> None:
+    """Read the files that are there: one that is damaged would stay, and the dataset would count as complete."""
+    from pyarrow import parquet
+
+    for name, samples in plan.shards():
+        path = folder / "data" / name
+        if not os.path.lexists(path):
+            continue
+        with damage(path, "is damaged (remove it, and the same command makes it again)"):
+            with parquet.ParquetFile(regular_file(path), page_checksum_verification=True) as file:
+                numbers = [int(k) for batch in file.iter_batches() for k in batch.column("sample").to_numpy()]
+                if file.schema_arrow != _schema() or numbers != list(samples):
+                    raise ValueError(f"it does not hold the samples {samples.start} to {samples.stop - 1}")
+
+
 def _is_begun(folder: Path) -> bool:
     """Whether a folder holds no more than what a process leaves that is killed before its first file is complete."""
     others = [path for path in folder.iterdir() if not path.match(_PARTS)]
@@ -260,7 +277,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 
     table = pa.Table.from_pylist(rows, schema=_schema())
     with replacing(path) as part:
-        parquet.write_table(table, part, compression="zstd")
+        parquet.write_table(table, part, compression="zstd", write_page_checksum=True)
 
 
 def _schema() -> pyarrow.Schema:

@@ -1,4 +1,4 @@
-"""Read HDF5 files whoever wrote them: every part is checked by kind and size before it is read.
+"""Read HDF5 files of any origin: every part is checked by kind and size before it is read.
 
 A seal behind the end of a file, which HDF5's readers pass over, holds the SHA-256 of all before it. Whatever changes
 the file by HDF5 removes it, so that a seal that does not fit means damage.

@@ -1,4 +1,4 @@
-"""Read files whoever wrote them: regular files of bounded size, with errors that name the file.
+"""Read files of any origin: regular files of bounded size, with errors that name the file.
 
 Nothing is taken on trust: a file may be a pipe that never ends, a kilobyte that inflates to terabytes, or one with
 flipped bits. Sizes are compared with these bounds before anything is read, and whatever a library raises on bad
@@ -31,7 +31,7 @@ MAX_DATA_BYTES = 64 * 2**30
 """Size of a file, and of what it holds once it is inflated; never more than half of the machine's memory."""
 
 MAX_INFLATION = 200
-"""How many times larger than the file its content may be, from ``INFLATION_FLOOR_BYTES`` on."""
+"""Largest ratio of the content's size to the file's, from ``INFLATION_FLOOR_BYTES`` on."""
 
 INFLATION_FLOOR_BYTES = 256 * 2**20
 
@@ -127,7 +127,7 @@ def damage(
         if invalid_is_damage and isinstance(error, InvalidInput):
             raise CorruptData(f"{path} {what}: {error}") from error
         raise
-    except Exception as error:  # libraries raise whatever comes to pass on bytes that they did not expect
+    except Exception as error:  # what libraries raise on bytes that they did not expect has no common base
         if isinstance(error, OSError) and _reason(error) in _ACCESS:
             raise StorageError(f"{path} cannot be read: {' '.join(str(error).split())}.") from error
         message = " ".join(str(error).split()) or "no message"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from livn_gym import dataset
 from livn_gym.dataset import Plan
 from livn_gym.encoding import PulseAmplitude
 from livn_gym.env import Env
-from livn_gym.errors import InvalidInput, UnknownName
+from livn_gym.errors import CorruptData, InvalidInput, UnknownName
 from livn_gym.system import make
 
 PLAN = Plan(samples=7, duration_ms=200.0, settle_ms=50.0, step_ms=100.0, seed=40, shard=3)
@@ -74,6 +75,22 @@ def test_a_folder_with_something_else_is_refused(made, tmp_path):
     with pytest.raises(InvalidInput, match="holds no dataset"):
         dataset.sample(make("EI1"), PLAN, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("at", [0.5, 0.9, None])
+def test_a_damaged_file_of_samples_is_noticed_and_made_again(made, tmp_path, at):
+    folder = shutil.copytree(made, tmp_path / "copy")
+    first, second, _ = sorted((folder / "data").iterdir())
+    if at is None:
+        shutil.copy(second, first)  # intact, with other samples
+    else:
+        content = bytearray(first.read_bytes())
+        content[int(at * len(content))] ^= 1
+        first.write_bytes(content)
+    with pytest.raises(CorruptData, match=first.name):
+        dataset.sample(make("EI1"), PLAN, folder)
+    first.unlink()
+    assert digests(dataset.sample(make("EI1"), PLAN, folder)) == digests(made)
 
 
 def test_the_manifest_says_what_was_made(made):
