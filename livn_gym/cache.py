@@ -129,6 +129,8 @@ def _check_owners(folder: Path, entry: str) -> None:
     paths = [root]
     paths += [root.joinpath(*Path(entry).parts[: k + 1]) for k in range(len(Path(entry).parts))]
     try:
+        if root.exists() and not root.is_dir():
+            raise StorageError(f"The cache folder {root} is not a folder. {_REMEDY}")
         if folder.is_dir():
             paths += [path for path in folder.rglob("*") if path.exists()]
         for path in paths:

@@ -2,6 +2,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -272,6 +273,20 @@ def test_odd_names_of_folders_will_do(monkeypatch, tmp_path, name):
         (cached_folder(name, fill) / "data").unlink()
     assert is_intact(cached_folder(name, fill))
     assert sorted(path.name for path in (tmp_path / name).iterdir()) == sorted([f".{name}.lock", name])
+
+
+@pytest.mark.parametrize("kind", ["file", "pipe", "device"])
+def test_what_is_no_folder_is_called_that_and_stays(monkeypatch, tmp_path, kind):
+    """Nobody is told to change the permissions of a device."""
+    root = {"file": tmp_path / "root", "pipe": tmp_path / "root", "device": Path(os.devnull)}[kind]
+    if kind == "file":
+        root.write_text("content")
+    elif kind == "pipe":
+        os.mkfifo(root)
+    monkeypatch.setenv("LIVN_GYM_CACHE", str(root))
+    with pytest.raises(StorageError, match=r"not a folder.*LIVN_GYM_CACHE"):
+        cached_folder("entry", fill)
+    assert root.exists() and not root.is_dir()
 
 
 def test_a_name_that_is_too_long_is_a_clear_error(monkeypatch, tmp_path):
