@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from livn_gym.checks import checked_types
 from livn_gym.errors import CorruptData, StorageError
@@ -18,6 +19,9 @@ from livn_gym.reading import regular_file
 
 if TYPE_CHECKING:
     from optuna.storages.journal import JournalFileBackend
+
+_CHECKSUM = "sha256"
+"""Entry of a line with the checksum of its other entries; studies of earlier versions begin with lines without it."""
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +31,8 @@ def open_journal(path: Path) -> JournalFileBackend:
     """Optuna's journal in a file, new or as it was left.
 
     A last line that was cut, as by a full disk or a power failure, is dropped with a message: what it held is lost,
-    the study is not. Writers take turns by a lock of the file itself, which the system frees when a process is killed.
+    the study is not. Every line carries a checksum. Writers take turns by a lock of the file itself, which the system
+    frees when a process is killed.
 
     Raises:
         InvalidInput: The path is a folder, a pipe or a device.
@@ -35,6 +40,12 @@ def open_journal(path: Path) -> JournalFileBackend:
         CorruptData: A line before the last is damaged.
     """
     from optuna.storages.journal import JournalFileBackend
+
+    class Journal(JournalFileBackend):
+        """A journal whose lines carry checksums, which Optuna passes over."""
+
+        def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            super().append_logs([{**entry, _CHECKSUM: _digest(entry)} for entry in logs])
 
     try:
         with open(path, "xb"):
@@ -46,7 +57,7 @@ def open_journal(path: Path) -> JournalFileBackend:
     lock = _Lock(path)
     with lock.held():
         _repair(path)
-    return JournalFileBackend(str(path), lock_obj=lock)  # type: ignore[arg-type]
+    return Journal(str(path), lock_obj=lock)  # type: ignore[arg-type]
 
 
 class _Lock:
@@ -94,7 +105,7 @@ class _Lock:
 def _repair(path: Path) -> None:
     """Drop a cut last line; raise if any other line is none of a journal."""
     with path.open("r+b") as file:
-        kept = 0
+        kept, has_checksums = 0, False
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 _log.warning("livn_gym: the last line of %s was cut; it is dropped", path)
@@ -105,8 +116,15 @@ def _repair(path: Path) -> None:
                 raise CorruptData(f"The study {path} is damaged in line {number}: {error}.") from error
             if not isinstance(entry, dict) or "op_code" not in entry:
                 raise CorruptData(f"The study {path} is damaged in line {number}, or is no study.")
+            has_checksums |= _CHECKSUM in entry
+            if has_checksums and entry.pop(_CHECKSUM, None) != _digest(entry):
+                raise CorruptData(f"The study {path} is damaged in line {number}: it does not fit its checksum.")
             kept += len(line)
         if kept < path.stat().st_size:
             file.truncate(kept)
             file.flush()
             os.fsync(file.fileno())
+
+
+def _digest(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,10 +1,12 @@
 """A study's file after accidents: cut, damaged, or no study at all, and what a killed writer leaves."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from livn_gym.errors import CorruptData, InvalidInput
@@ -47,6 +49,32 @@ def test_a_damaged_line_is_corrupt_data_with_the_files_name_and_nothing_changes(
         with pytest.raises(CorruptData, match=r"study\.journal is damaged in line 4"):
             search(3)
         assert path.read_bytes() == content
+
+
+def test_a_flipped_bit_is_noticed_wherever_it_is(search, tmp_path):
+    """With another digit a line is still JSON. The last line's end is what a cut would take."""
+    path = tmp_path / "study.journal"
+    search(1)
+    assert search(2).trials == 2  # an intact study continues
+    content = path.read_bytes()
+    begin = content.index(b"\n")  # a first line without a checksum would be of an earlier version
+    for at in np.random.default_rng(0).integers(begin, len(content) - 1, 60).tolist():
+        damaged = bytearray(content)
+        damaged[at] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(CorruptData, match=r"study\.journal"):
+            open_journal(path)
+    path.write_bytes(content)
+    open_journal(path)
+
+
+def test_a_study_of_an_earlier_version_continues(search, tmp_path):
+    path = tmp_path / "study.journal"
+    search(1)
+    lines = [json.loads(line) for line in path.read_bytes().splitlines()]
+    assert all(line.pop("sha256") for line in lines)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert search(2).trials == 2
 
 
 def test_lines_that_are_json_but_no_study_are_corrupt_data(search, tmp_path):
