@@ -313,13 +313,13 @@ class Session:
             values |= {name: np.asarray(array) for name, array in arrays.items() if name in known}
             recording = Recording(
                 **values, num_cultures=1, current_compartment=metadata["current_compartment"]
-            ).with_spikes(np.asarray(gid, dtype=np.int64), np.asarray(t_ms, dtype=np.float64))
+            ).with_spikes(_integers("gid", gid), np.asarray(t_ms, dtype=np.float64))
             session = cls(
                 recording=recording,
                 populations=tuple(populations),
                 positions_um=np.asarray(arrays["positions_um"], dtype=np.float64).reshape(-1, 3),
                 electrodes_um=np.asarray(arrays["electrodes_um"], dtype=np.float64).reshape(-1, 3),
-                heard=np.asarray(arrays["heard"], dtype=np.int64).reshape(-1, 2),
+                heard=_integers("heard", arrays["heard"]).reshape(-1, 2),
                 version=metadata["livn_gym"],
                 potential=np.asarray(arrays["potential"]) if "potential" in arrays else None,
                 **{name: metadata[name] for name in _ORIGIN},
@@ -377,3 +377,11 @@ def _potential(env: Env, recording: Recording) -> NDArray[np.float64] | None:
     if recording.current_soma is None or recording.current_dendrite is None or not env.io.num_channels:
         return None
     return env.io.potential_recording(env.geometry, recording)
+
+
+def _integers(name: str, values: ArrayLike) -> NDArray[np.int64]:
+    """Indices that were read; a fraction is damage and not the integer below it."""
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "iu":
+        raise ValueError(f"{name} holds {array.dtype}, expected integers")
+    return array.astype(np.int64, copy=False)

@@ -181,6 +181,17 @@ def test_damaged_files_are_found(tmp_path):
         Session.load(path)
 
 
+@pytest.mark.parametrize("name", ["gid", "heard"])
+def test_indices_with_fractions_are_damage_and_not_rounded(tmp_path, name):
+    path = tmp_path / "a.npz"
+    made().save(path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays | {name: arrays[name] + 0.25})
+    with pytest.raises(CorruptData, match=name):
+        Session.load(path)
+
+
 @pytest.mark.parametrize(
     "change",
     [
