@@ -19,7 +19,6 @@ from livn_gym import backends
 from livn_gym.backends.ranks import end_all_ranks
 from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding, GatherAndMerge, Pipe
-from livn_gym.encoding import Encoding
 from livn_gym.env import Env
 from livn_gym.errors import BackendError, ClosedError, InvalidInput, WorkerError
 from livn_gym.mpi.launch import communicator, take_cores
@@ -141,7 +140,9 @@ class DistributedEnv:
     set_noise = _everywhere(Configurable.set_noise)
     set_params = _everywhere(Configurable.set_params)
 
-    def __call__(self, decoding: Decoding, inputs: Iterable[Any], encoding: Encoding | None = None) -> list[Any]:
+    def __call__(
+        self, decoding: Decoding, inputs: Iterable[Any], encoding: Callable[..., Any] | None = None
+    ) -> list[Any]:
         """One run for each of any number of inputs; what they decode to, in the inputs' order.
 
         Raises:
@@ -150,7 +151,7 @@ class DistributedEnv:
         tasks = [self.submit_call(decoding, one, encoding) for one in inputs]
         return [self.receive_response(task) for task in tasks]
 
-    def submit_call(self, decoding: Decoding, inputs: Any = None, encoding: Encoding | None = None) -> int:
+    def submit_call(self, decoding: Decoding, inputs: Any = None, encoding: Callable[..., Any] | None = None) -> int:
         """Have a worker do ``Env.__call__``, as soon as one is free, without waiting.
 
         Returns:

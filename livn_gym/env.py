@@ -18,8 +18,7 @@ from livn_gym.checks import checked
 from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding
 from livn_gym.decoding.gather import merge
-from livn_gym.encoding import Encoding
-from livn_gym.errors import InvalidInput, UnsupportedModel
+from livn_gym.errors import InvalidInput, UnsupportedModel, shown
 from livn_gym.exclusive import Run
 from livn_gym.interrupts import CallLock
 from livn_gym.io import IO, MEA
@@ -290,15 +289,33 @@ class Env(SavedStates, Configurable):
         copies = 1 if cultures == 1 else 2  # of single cultures, and of the batch
         memory.require(f"What a run of {steps * self.dt:g} ms records", 8 * copies * cultures * values)
 
-    def __call__(self, decoding: Decoding, inputs: Any = None, encoding: Encoding | None = None) -> Any:
+    def __call__(
+        self, decoding: Callable[..., Any], inputs: Any = None, encoding: Callable[..., Any] | None = None
+    ) -> Any:
         """Encode ``inputs``, run for the decoding's duration, decode.
 
         Without an encoding the inputs are the stimulus itself, or None. With B > 1 the decoding sees the whole batch.
+
+        Args:
+            decoding: A ``Decoding``; with one culture anything that has a ``duration`` (ms) and is called as
+                ``decoding(env, it, t, iv, v, im, mp)``.
+            inputs: Of the encoding, or a stimulus.
+            encoding: An ``Encoding``, or a function that is called as ``encoding(env, duration, inputs)`` and returns
+                a stimulus.
+
+        Raises:
+            InvalidInput: The decoding has no duration, or is no ``Decoding`` and there are several cultures.
         """
         with self._together("encoding"):
+            if not hasattr(decoding, "duration"):
+                raise InvalidInput(f"decoding must have a duration (ms), got {shown(decoding)}.")
+            if self.num_cultures > 1 and not isinstance(decoding, Decoding):
+                raise InvalidInput(f"Several cultures need a Decoding, got {shown(decoding)}.")
             stimulus = inputs if encoding is None else encoding(self, decoding.duration, inputs)
         recording = self.run(decoding.duration, stimulus)
         with self._together("decoding"):
+            if not isinstance(decoding, Decoding):
+                return decoding(self, *recording)
             return decoding.single(self, recording) if self.num_cultures == 1 else decoding.batch(self, recording)
 
     def clear(self, seed: int | Sequence[int | None] | None = None, cultures: Sequence[int] | None = None) -> Self:

@@ -5,6 +5,7 @@ import pytest
 
 from livn_gym import make
 from livn_gym.decoding import Combine, GatherAndMerge, LFPBandPower, Pipe, Slice
+from livn_gym.errors import InvalidInput
 from livn_gym.stimulus import Stimulus
 
 DURATION_MS = 200.0
@@ -69,3 +70,28 @@ def test_decodings_within_decodings_see_both_currents(stimulus, recording):
         np.testing.assert_array_equal(result["whole"], lfp().batch(env, recording)[0])
         piped = injected()(Pipe([Slice(DURATION_MS, 0.0, 100.0), inner]), stimulus)
         np.testing.assert_array_equal(piped, expected)
+
+
+def test_functions_encode_and_whatever_has_a_duration_decodes():
+    """The reference page asks for ``encoding(env, duration, inputs)`` and ``decoding(env, *recording)``, no more."""
+
+    class Counting:
+        duration = 100.0
+
+        def __call__(self, env, it, t, iv, v, im, mp):
+            return len(it), v, mp
+
+    def pulses(env, duration, inputs):
+        return Stimulus.pulse_train([inputs], duration_ms=duration)
+
+    with make("EI1", seed=3) as env, make("EI1", seed=3) as twin:
+        env.record_spikes()
+        twin.record_spikes()
+        spikes = len(twin.run(100.0, Stimulus.pulse_train([7.5], duration_ms=100.0)).spike_t)
+        assert env(Counting(), 7.5, pulses) == (spikes, None, None) and spikes > 0
+        with pytest.raises(InvalidInput, match="duration"):
+            env(lambda *recording: None)
+        with pytest.raises(InvalidInput, match="encoding"):
+            env(Counting(), 7.5, 3)
+    with make("EI1", num_cultures=2) as batch, pytest.raises(InvalidInput, match="Decoding"):
+        batch(Counting())
