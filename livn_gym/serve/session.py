@@ -280,9 +280,13 @@ class LiveSession:
         self._number += 1
 
     def _guarded_step(self) -> None:
-        """A step; one that cannot be done makes a pause and is shown."""
+        """A step; one that cannot be done makes a pause and is shown. After one that failed an episode begins."""
         try:
-            self._step()
+            try:
+                self._step()
+            except gym.error.ResetNeeded:  # the step before failed half way
+                self._begin(None)
+                self._step()
         except LivnError as error:
             self._paused, self._error = True, str(error)
             self._publish()

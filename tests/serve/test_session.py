@@ -209,8 +209,9 @@ def test_a_step_that_fails_makes_a_pause_that_says_why(session, monkeypatch):
         while session.view.status != "paused":
             time.sleep(0.01)
         assert session.view.error == "the simulator has gone"
-    do(session, messages.Step())
-    assert (session.view.error, session.view.step) == ("", 1)
+    episode = session.view.episode
+    do(session, messages.Step())  # what failed half way cannot continue
+    assert (session.view.error, session.view.step, session.view.episode) == ("", 1, episode + 1)
 
 
 def test_an_error_that_nobody_expects_ends_the_session_and_is_kept(session, monkeypatch):
