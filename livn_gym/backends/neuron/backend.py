@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,7 @@ class NeuronBackend(Backend, Learning, Stoppable):
         self._owner = os.getpid()
         self._under_way: list[Worker] = []
         self._stopped = False
+        self._stopping = threading.Lock()
 
     def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
         """Start the workers and build a culture in each; compiles the mechanisms on first use."""
@@ -75,9 +77,10 @@ class NeuronBackend(Backend, Learning, Stoppable):
 
     def stop(self) -> None:
         """End the workers that are running or building; their cultures are lost."""
-        self._stopped = True
-        for worker in list(self._under_way):
-            worker.kill()
+        with self._stopping:  # not between a worker's answer and the end of its call
+            self._stopped = True
+            for worker in self._under_way:
+                worker.kill()
 
     def reset(self, streams: Mapping[int, NoiseStream]) -> None:
         """Put some cultures back to time 0; those that were lost are built anew."""
@@ -160,8 +163,9 @@ class NeuronBackend(Backend, Learning, Stoppable):
 
     def _answers(self, calls: Mapping[int, tuple[str, tuple]]) -> list[Any]:
         workers = {b: self._workers[b] for b in calls}
-        self._stopped = False
-        self._under_way = [w for b, w in workers.items() if isinstance(w, Worker) and calls[b][0] in _LONG]
+        with self._stopping:
+            self._stopped = False
+            self._under_way = [w for b, w in workers.items() if isinstance(w, Worker) and calls[b][0] in _LONG]
         answers: dict[int, Any] = {}
         failed: dict[int, BackendError] = {}
         try:
@@ -178,13 +182,15 @@ class NeuronBackend(Backend, Learning, Stoppable):
                                 raise
                             failed[b] = error
         finally:
-            self._under_way = []
+            with self._stopping:
+                killed, self._under_way = self._stopped and bool(self._under_way), []
         errors = {b: value for b, (kind, value, _) in answers.items() if kind == "error"}
-        if failed or errors:
+        if failed or errors or killed:
             for b, (name, _) in calls.items():
                 # What was refused before anything changed is as it was; what has advanced beside a failure is not.
                 refused = isinstance(errors.get(b), LivnError) and not isinstance(errors[b], SimulationDiverged)
-                if not self._shared and (b in failed or name != "weights") and not refused:
+                ended = killed and name in _LONG  # whatever it answered before
+                if ended or (not self._shared and (b in failed or name != "weights") and not refused):
                     self._lose(b)
             if self._stopped:
                 raise RunStopped("NEURON was asked to stop: clear() builds the cultures anew.")
