@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import shutil
 import tarfile
 import tempfile
 import time
@@ -138,7 +139,7 @@ def unpack(archive: Path, folder: Path, source: str) -> None:
         source: What the archive is called in messages.
 
     Raises:
-        CorruptData: It is neither, damaged, too large, or has files outside, links to outside, or devices.
+        CorruptData: It is neither, damaged, too large, or has files outside, links, or devices.
         OSError: The folder cannot be written.
     """
     with archive.open("rb") as file:
@@ -170,10 +171,26 @@ def _untar(archive: Path, folder: Path, limit: int) -> None:
         for member in file:
             count, size = count + 1, size + max(member.size, 0)
             _check_members(count, size, limit)
-            file.extract(member, folder, filter="data")  # refuses files outside, links to outside and devices
+            _extract(file, member, folder)
         while stream.read(_BLOCK):  # to the end, where gzip has its checksum
             size += _BLOCK
             _check_members(count, size, limit)
+
+
+def _extract(file: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write a file or folder; ``tarfile`` itself has no filter before Python 3.11.4."""
+    target = folder / member.name
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise tarfile.TarError(f"it has a file outside its own folder: {member.name!r}")
+    if member.isdir():
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    content = file.extractfile(member) if member.isreg() else None
+    if content is None:
+        raise tarfile.TarError(f"it has something other than files and folders: {member.name!r}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with content, target.open("wb") as copy:
+        shutil.copyfileobj(content, copy)
 
 
 def _check_members(count: int, size: int, limit: int) -> None:

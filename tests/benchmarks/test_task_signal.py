@@ -5,6 +5,8 @@ import pytest
 
 from livn_gym.agents.episodes import Episode
 
+pytestmark = pytest.mark.needs("rl")  # the script takes its tasks from the benchmark of learners
+
 
 @pytest.fixture(scope="module")
 def signal(script):

@@ -224,7 +224,7 @@ def test_a_full_disk_is_no_damage(server, cache, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(archives.tarfile.TarFile, "extract", full)
+    monkeypatch.setattr(archives.shutil, "copyfileobj", full)
     with pytest.raises(StorageError, match="No space left"):
         fetch(f"{server.url}/c.tar.gz", checksum(content))
 
