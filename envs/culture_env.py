@@ -185,13 +185,14 @@ class CultureEnv(gym.Env):
         reset_options(options, ())
         seed = None if seed is None else checked_seed(seed)
         super().reset(seed=seed)
-        observation, (info,) = self._loop.reset([self.np_random], [seed])
+        result = self._loop.reset([self.np_random], [seed])
+        (info,) = result.infos
         self._started = True
         self.episode_charge_nC = 0.0
         if self._renderer is not None:
             self._renderer.began(info)
             self._render_human()
-        return observation[0], info
+        return result.observations[0], info
 
     def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, float]]:
         """Stimulate the culture for one step.
@@ -207,12 +208,14 @@ class CultureEnv(gym.Env):
             ClosedEnvironment: The environment is closed.
         """
         self._check_started("step")
-        observation, reward, terminated, (info,) = self._loop.step(as_numbers(action)[None])
+        result = self._loop.step(as_numbers(action)[None])
+        (info,) = result.infos
         self.episode_charge_nC += info["charge_nC"]
         if self._renderer is not None:
             self._renderer.stepped(info)
             self._render_human()
-        return observation[0], float(reward[0]), bool(terminated[0]), bool(self._loop.truncated()[0]), info
+        ended = bool(result.terminated[0]), bool(result.truncated[0])
+        return result.observations[0], float(result.rewards[0]), *ended, info
 
     def render(self) -> NDArray[np.uint8] | None:
         """The latest step as a picture ``[640, 960, 3]``; or in a window or cell, which steps refresh themselves."""

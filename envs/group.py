@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,8 +12,9 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from livn_gym import processors
-from livn_gym.envs.loop import ClosedLoop, Info, make_loop
+from livn_gym.envs.loop import ClosedLoop, make_loop
 from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
+from livn_gym.envs.results import StepResult
 from livn_gym.errors import InvalidInput
 from livn_gym.interrupts import Pool, uninterrupted
 
@@ -26,27 +26,6 @@ Graph = int | str | None
 """A seed of a graph, ``"resample"`` for a new graph in every episode, or None for the predefined system."""
 
 
-@dataclass
-class Results:
-    """Of n environments after a step, in ascending order; those that were lost on the way are not among them.
-
-    Attributes:
-        places: Which environments, ``[n]``.
-        observations: ``[n, F]``.
-        rewards: ``[n]``.
-        terminations: ``[n]``.
-        truncations: By the task's own limit, ``[n]``.
-        infos: ``[n]``.
-    """
-
-    places: Indices
-    observations: NDArray[np.float32]
-    rewards: NDArray[np.float64]
-    terminations: NDArray[np.bool_]
-    truncations: NDArray[np.bool_]
-    infos: list[Info]
-
-
 class Group(Protocol):
     """What a vector environment asks of its environments, wherever they are simulated."""
 
@@ -54,10 +33,10 @@ class Group(Protocol):
     action_space: spaces.Box
     observation_space: spaces.Box
 
-    def reset(self, places: Indices, seeds: Sequence[int | None]) -> Results:
+    def reset(self, places: Indices, seeds: Sequence[int | None]) -> StepResult:
         """Begin an episode in some environments; a seed of None goes on with the next trial."""
 
-    def step(self, places: Indices, actions: NDArray) -> Results:
+    def step(self, places: Indices, actions: NDArray) -> StepResult:
         """One control step of some environments."""
 
     def state(self) -> list[Any]:
@@ -123,28 +102,25 @@ class LoopGroup:
         self._pool.close()
         self._pool = Pool(min(len(self.loops), len(processors.usable())))
 
-    def reset(self, places: Indices, seeds: Sequence[int | None]) -> Results:
+    def reset(self, places: Indices, seeds: Sequence[int | None]) -> StepResult:
         """Begin an episode in some environments; a seed of None goes on with the next trial."""
         given = dict(zip(places.tolist(), seeds, strict=True))
         for i, seed in given.items():
             self._seed(i, seed)
 
-        def one(loop: AnyLoop, chosen: list[int], inside: list[int]) -> Any:
-            observations, infos = loop.reset([self._generators[i] for i in chosen], [given[i] for i in chosen], inside)
-            none = np.zeros(len(chosen), dtype=np.bool_)
-            return observations, np.zeros(len(chosen)), none, none, infos
+        def one(loop: AnyLoop, chosen: list[int], inside: list[int]) -> StepResult:
+            return loop.reset([self._generators[i] for i in chosen], [given[i] for i in chosen], inside)
 
         return self._each(places, one)
 
-    def step(self, places: Indices, actions: NDArray) -> Results:
+    def step(self, places: Indices, actions: NDArray) -> StepResult:
         """One control step of some environments, ``actions`` ``[n, *action shape]``."""
         rows = dict(zip(places.tolist(), range(len(places)), strict=True))
         if len(self.loops) > 1:  # what is refused is refused before any loop steps
             actions = self.loops[0].checked(actions, len(places))
 
-        def one(loop: AnyLoop, chosen: list[int], inside: list[int]) -> Any:
-            observations, rewards, terminations, infos = loop.step(actions[[rows[i] for i in chosen]], inside)
-            return observations, rewards, terminations, loop.truncated(inside), infos
+        def one(loop: AnyLoop, chosen: list[int], inside: list[int]) -> StepResult:
+            return loop.step(actions[[rows[i] for i in chosen]], inside)
 
         return self._each(places, one)
 
@@ -206,7 +182,7 @@ class LoopGroup:
             loop.close()
         self._pool.close()
 
-    def _each(self, places: Indices, call: Callable[[AnyLoop, list[int], list[int]], Any]) -> Results:
+    def _each(self, places: Indices, call: Callable[[AnyLoop, list[int], list[int]], StepResult]) -> StepResult:
         """Call something loop by loop, for some environments; everything in the order of ``places``."""
         wanted = np.zeros(1 + max(int(own[-1]) for own in self._places), dtype=np.bool_)
         wanted[places] = True
@@ -214,8 +190,8 @@ class LoopGroup:
         jobs = [(loop, own[wanted[own]], np.flatnonzero(wanted[own])) for loop, own in pairs]
         jobs = [job for job in jobs if len(job[1])]
 
-        def one(job: tuple[AnyLoop, Indices, Indices]) -> Any:
-            return call(job[0], job[1].tolist(), job[2].tolist())
+        def one(job: tuple[AnyLoop, Indices, Indices]) -> StepResult:
+            return call(job[0], job[1].tolist(), job[2].tolist()).numbered(job[1])
 
         if min(len(jobs), self._pool.size) < 2:
             parts = [one(job) for job in jobs]
@@ -226,11 +202,7 @@ class LoopGroup:
                     loop.env.stop()
 
             parts = uninterrupted(lambda: self._pool.map(one, jobs), stop)
-        found = np.concatenate([job[1] for job in jobs])
-        order = np.argsort(found)
-        joined = [np.concatenate([part[k] for part in parts])[order] for k in range(4)]
-        infos = [info for part in parts for info in part[4]]
-        return Results(found[order], joined[0], joined[1], joined[2], joined[3], [infos[k] for k in order.tolist()])
+        return StepResult.joined(parts)
 
 
 Maker = Callable[[str, str, Mapping[int, Graph], Mapping[str, Any], bool], Group]

@@ -25,6 +25,7 @@ from livn_gym.envs import tasks
 from livn_gym.envs.actions import checked_actions
 from livn_gym.envs.conditions import Chosen, Condition, Conditioned
 from livn_gym.envs.layout import ObservationLayout
+from livn_gym.envs.results import Info, StepResult
 from livn_gym.envs.tasks import Measurement, Task
 from livn_gym.envs.turn import Turn
 from livn_gym.errors import InvalidInput, unknown_option
@@ -34,8 +35,6 @@ from livn_gym.units import whole_steps
 
 WINDOW_MS = 1000.0
 """The "last second" of observations and scores."""
-
-Info = dict[str, float]
 
 _EVERYWHERE = ("model", "backend", "profile", "dt", "graph_seed", "conditions", "render_mode")
 """Options of every task."""
@@ -124,7 +123,7 @@ class ClosedLoop:
         np_random: Sequence[np.random.Generator],
         seeds: Sequence[int | None],
         cultures: Sequence[int] | None = None,
-    ) -> tuple[NDArray[np.float32], list[Info]]:
+    ) -> StepResult:
         """Begin an episode and let the cultures settle, unstimulated.
 
         Args:
@@ -134,7 +133,7 @@ class ClosedLoop:
             cultures: Which cultures; default all.
 
         Returns:
-            Observations ``[n, F]`` and infos ``[n]``.
+            The first observations ``[n, F]`` and infos ``[n]``; rewards are 0.
 
         Raises:
             OverlappingCall: Another thread is in a step or reset.
@@ -145,7 +144,7 @@ class ClosedLoop:
 
     def _begin(
         self, np_random: Sequence[np.random.Generator], seeds: Sequence[int | None], chosen: list[int]
-    ) -> tuple[NDArray[np.float32], list[Info]]:
+    ) -> StepResult:
         starts = [
             int(generator.integers(2**63)) if seed is None and not self._seeded[b] else seed
             for b, generator, seed in zip(chosen, np_random, seeds, strict=True)
@@ -167,11 +166,9 @@ class ClosedLoop:
         if not remembered:
             for b in chosen:
                 self.history[b].append(self._silence())
-        return self._observations(chosen), self._infos(chosen)
+        return StepResult.of_reset(self._observations(chosen), self._infos(chosen), chosen)
 
-    def step(
-        self, actions: NDArray, cultures: Sequence[int] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], list[Info]]:
+    def step(self, actions: NDArray, cultures: Sequence[int] | None = None) -> StepResult:
         """One control step.
 
         Args:
@@ -179,7 +176,7 @@ class ClosedLoop:
             cultures: Which cultures; default all.
 
         Returns:
-            Observations ``[n, F]``, rewards ``[n]``, terminations ``[n]`` and infos ``[n]``.
+            Observations ``[n, F]``, rewards, ends by the task itself and infos, ``[n]`` each.
 
         Raises:
             InvalidInput: An action has the wrong shape, is not finite or lies outside the space; nothing ran.
@@ -193,19 +190,18 @@ class ClosedLoop:
         with self._turn.of(chosen):
             return self._stepped(checked, chosen)
 
-    def _stepped(
-        self, checked: NDArray, chosen: list[int]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], list[Info]]:
+    def _stepped(self, checked: NDArray, chosen: list[int]) -> StepResult:
         commands = np.stack([self.tasks[b].command(action) for b, action in zip(chosen, checked, strict=True)])
         self._advance(self._encode(commands), chosen)
         scores = [self.tasks[b].score(self.history[b][-1]) for b in chosen]
-        rewards = np.array([reward for reward, _ in scores], dtype=np.float64)
-        terminations = np.array([terminated for _, terminated in scores], dtype=np.bool_)
-        return self._observations(chosen), rewards, terminations, self._infos(chosen)
-
-    def truncated(self, cultures: Sequence[int] | None = None) -> NDArray[np.bool_]:
-        """In which cultures the task's own time limit was reached by the last step, ``[n]``."""
-        return np.array([self.tasks[b].truncated for b in self._all(cultures)], dtype=np.bool_)
+        return StepResult(
+            self._observations(chosen),
+            np.array([reward for reward, _ in scores], dtype=np.float64),
+            np.array([terminated for _, terminated in scores], dtype=np.bool_),
+            np.array([self.tasks[b].truncated for b in chosen], dtype=np.bool_),
+            self._infos(chosen),
+            np.array(chosen, dtype=np.int64),
+        )
 
     def state(self) -> dict[str, Any]:
         """What the next step depends on, picklable; it shares memory with the loop.

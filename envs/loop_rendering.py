@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.envs.loop import ClosedLoop, Info
+from livn_gym.envs.loop import ClosedLoop
 from livn_gym.envs.rendering import Renderer
 from livn_gym.envs.resampling import ResampledLoop
+from livn_gym.envs.results import Info
 
 
 class LoopRenderer:

@@ -12,7 +12,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.env import Env
-from livn_gym.envs.loop import ClosedLoop, Info, make_loop
+from livn_gym.envs.loop import ClosedLoop, make_loop
+from livn_gym.envs.results import StepResult
 from livn_gym.envs.tasks import Measurement, Task
 
 RESAMPLE = "resample"
@@ -76,24 +77,18 @@ class ResampledLoop:
         np_random: Sequence[np.random.Generator],
         seeds: Sequence[int | None],
         cultures: Sequence[int] | None = None,
-    ) -> tuple[NDArray[np.float32], list[Info]]:
+    ) -> StepResult:
         """Draw a graph, build its culture and begin an episode; see ``ClosedLoop.reset``."""
         self._replace(int(np_random[0].integers(2**31)))
         return self._loop.reset(np_random, seeds)
 
-    def step(
-        self, actions: NDArray, cultures: Sequence[int] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], list[Info]]:
+    def step(self, actions: NDArray, cultures: Sequence[int] | None = None) -> StepResult:
         """One control step; see ``ClosedLoop.step``."""
         return self._loop.step(actions)
 
     def checked(self, actions: NDArray, count: int) -> NDArray:
         """The actions, if they are any; see ``ClosedLoop.checked``."""
         return self._loop.checked(actions, count)
-
-    def truncated(self, cultures: Sequence[int] | None = None) -> NDArray[np.bool_]:
-        """Whether the task's own time limit was reached, ``[1]``."""
-        return self._loop.truncated()
 
     def state(self) -> dict[str, Any]:
         """What the next step depends on; see ``ClosedLoop.state``."""

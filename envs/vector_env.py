@@ -18,8 +18,8 @@ from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.arguments import autoreset, episode_limit, graph_seeds, reset_mask, reset_options, reset_seeds
 from livn_gym.envs.array_map import check_available
 from livn_gym.envs.group import Group, LoopGroup, make_group
-from livn_gym.envs.loop import Info
 from livn_gym.envs.loop_rendering import LoopRenderer
+from livn_gym.envs.results import Info
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
 from livn_gym.envs.turn import Turn
@@ -209,11 +209,11 @@ class CultureVectorEnv(VectorEnv):
         lost = np.zeros(self.num_envs, dtype=np.bool_)
         if running.any():
             results = self._group.step(np.flatnonzero(running), given[running])
-            self._observations[results.places], rewards[results.places] = results.observations, results.rewards
-            terminations[results.places], truncations[results.places] = results.terminations, results.truncations
-            infos |= zip(results.places.tolist(), results.infos, strict=True)
+            self._observations[results.cultures], rewards[results.cultures] = results.observations, results.rewards
+            terminations[results.cultures], truncations[results.cultures] = results.terminated, results.truncated
+            infos |= zip(results.cultures.tolist(), results.infos, strict=True)
             lost = running.copy()
-            lost[results.places] = False
+            lost[results.cultures] = False
             truncations |= lost
         self._steps[running] += 1
         if self.max_episode_steps is not None:

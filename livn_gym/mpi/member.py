@@ -17,7 +17,8 @@ import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from livn_gym.envs.group import Graph, Indices, LoopGroup, Results
+from livn_gym.envs.group import Graph, Indices, LoopGroup
+from livn_gym.envs.results import StepResult
 
 
 class Op(IntEnum):
@@ -55,7 +56,7 @@ class Share:
     held: set[int] = field(default_factory=set)
     names: tuple[str, ...] = ()
     call: int = -1
-    results: dict[int, tuple[Results, int]] = field(default_factory=dict)
+    results: dict[int, tuple[StepResult, int]] = field(default_factory=dict)
     error: str = ""
     exception: BaseException | None = None
 
@@ -194,7 +195,7 @@ class Member:
                 actions = given.astype(np.dtype(chr(head[Head.DTYPE]))).reshape(-1, *loops.action_space.shape)
                 results = share.guarded(lambda: loops.step(places, actions))
             if results is not None:
-                share.results |= {i: (results, k) for k, i in enumerate(results.places.tolist())}
+                share.results |= {i: (results, k) for k, i in enumerate(results.cultures.tolist())}
         if head[Head.LEARN]:
             here = next((tuple(results.infos[k]) for results, k in share.results.values()), ())
             share.names = next((names for names in self._comm.allgather(here) if names), ())
@@ -222,7 +223,7 @@ class Member:
                 row[0] = FAILED
             elif i in share.results:
                 results, k = share.results[i]
-                row[:FIXED] = DONE, results.rewards[k], results.terminations[k], results.truncations[k]
+                row[:FIXED] = DONE, results.rewards[k], results.terminated[k], results.truncated[k]
                 row[FIXED : FIXED + width] = results.observations[k]
                 info = results.infos[k]
                 if tuple(info) != share.names:

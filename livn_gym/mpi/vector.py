@@ -11,7 +11,8 @@ from gymnasium import spaces
 from mpi4py import MPI
 from numpy.typing import NDArray
 
-from livn_gym.envs.group import Graph, Indices, Results
+from livn_gym.envs.group import Graph, Indices
+from livn_gym.envs.results import StepResult
 from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, WorkerError
 from livn_gym.mpi.member import DONE, FAILED, FIXED, Head, Member, Op
 
@@ -172,7 +173,7 @@ class TeamGroup:
         self._lost[orphans] = True
         self._restarts[orphans] += 1
 
-    def reset(self, places: Indices, seeds: Sequence[int | None]) -> Results:
+    def reset(self, places: Indices, seeds: Sequence[int | None]) -> StepResult:
         """Begin an episode in some environments; a seed of None goes on with the next trial."""
         for i, seed in zip(places.tolist(), seeds, strict=True):
             self._seeds[i] = seed if seed is not None else self._seeds[i]
@@ -189,7 +190,7 @@ class TeamGroup:
         self._lost[places] = False
         return results
 
-    def step(self, places: Indices, actions: NDArray) -> Results:
+    def step(self, places: Indices, actions: NDArray) -> StepResult:
         """One control step of some environments; those that were lost are not among the results."""
         checked = self._loops.loops[0].checked(actions, len(places))
 
@@ -268,7 +269,7 @@ class TeamGroup:
             self._team.repair(error)
         self._team.groups.pop(self._number, None)
 
-    def _run(self, op: Op, rows: Callable[[], NDArray], **fields: int) -> Results:
+    def _run(self, op: Op, rows: Callable[[], NDArray], **fields: int) -> StepResult:
         self._check_open()
         call = self._team.call()
         while True:
@@ -286,16 +287,16 @@ class TeamGroup:
             places = np.flatnonzero((sent[:, 0] != 0) & (table[:, 0] == DONE))
             return self._results(places, table[places])
 
-    def _results(self, places: Indices, table: NDArray[np.float64]) -> Results:
+    def _results(self, places: Indices, table: NDArray[np.float64]) -> StepResult:
         names = self._share.names
         first_info = table.shape[1] - len(names)
-        return Results(
-            places,
+        return StepResult(
             table[:, FIXED:first_info].astype(np.float32),
             table[:, 1].copy(),
             table[:, 2] != 0,
             table[:, 3] != 0,
             [dict(zip(names, row, strict=True)) for row in table[:, first_info:].tolist()],
+            places,
         )
 
     def _fresh(self, i: int) -> int | None:

@@ -29,13 +29,14 @@ pytestmark = pytest.mark.usefixtures("fake")
 
 def test_the_last_second_is_the_mean_of_its_steps_settling_included():
     loop = make_loop()
-    observation, (info,) = loop.reset(generators(0), [1])
+    info = loop.reset(generators(0), [1]).infos[0]
     assert [m.time_ms for m in loop.history[0]] == [-800.0, -600.0, -400.0, -200.0, 0.0]
     rates = [m.rate_hz for m in loop.history[0]]
     channels = [m.features for m in loop.history[0]]
     assert info["rate_1s_hz"] == pytest.approx(np.mean(rates))
     for _ in range(7):
-        observation, _, _, (info,) = loop.step(np.ones((1, 1)))
+        result = loop.step(np.ones((1, 1)))
+        observation, (info,) = result.observations, result.infos
         rates.append(info["rate_hz"])
         channels.append(loop.history[0][-1].features)
         assert info["rate_1s_hz"] == pytest.approx(np.mean(rates[-5:]))
@@ -47,7 +48,7 @@ def test_the_last_second_is_the_mean_of_its_steps_settling_included():
 def test_rates_are_spikes_over_cells_and_seconds():
     loop = make_loop()
     loop.reset(generators(0), [1])
-    _, _, _, (info,) = loop.step(np.ones((1, 1)))
+    info = loop.step(np.ones((1, 1))).infos[0]
     spikes = len(loop.history[0][-1].recording.spike_t)
     assert spikes > 0
     assert info["rate_hz"] == pytest.approx(spikes / 10 / 0.2)
@@ -55,17 +56,18 @@ def test_rates_are_spikes_over_cells_and_seconds():
 
 def test_without_settling_the_first_observation_is_silence_and_the_mean_uses_what_there_is():
     loop = make_loop(settle_ms=0.0)
-    observation, (info,) = loop.reset(generators(0), [1])
-    assert not observation[0, :2].any() and info["rate_1s_hz"] == 0.0 and loop.env.t == 0.0
-    _, _, _, (first,) = loop.step(np.ones((1, 1)))
+    start = loop.reset(generators(0), [1])
+    info = start.infos[0]
+    assert not start.observations[0, :2].any() and info["rate_1s_hz"] == 0.0 and loop.env.t == 0.0
+    first = loop.step(np.ones((1, 1))).infos[0]
     assert first["rate_1s_hz"] == first["rate_hz"]
-    _, _, _, (second,) = loop.step(np.ones((1, 1)))
+    second = loop.step(np.ones((1, 1))).infos[0]
     assert second["rate_1s_hz"] == pytest.approx((first["rate_hz"] + second["rate_hz"]) / 2)
 
 
 def test_settling_takes_its_time_without_steps_or_charge():
     loop = make_loop(settle_ms=2100.0)
-    _, (info,) = loop.reset(generators(0), [1])
+    info = loop.reset(generators(0), [1]).infos[0]
     assert loop.env.t == pytest.approx(2100.0)
     assert info["charge_nC"] == 0.0 and info["time_ms"] == 0.0
     assert all(not m.charge_nC.any() for m in loop.history[0])
@@ -76,7 +78,7 @@ def test_charge_is_counted_by_hand():
     loop = make_loop()
     loop.reset(generators(0), [1])
     for action, charge, share in ((1.0, 24.0, 1.0), (0.0, 12.0, 0.5), (-1.0, 0.0, 0.0)):
-        _, _, _, (info,) = loop.step(np.full((1, 1), action))
+        info = loop.step(np.full((1, 1), action)).infos[0]
         assert info["charge_nC"] == pytest.approx(charge)
         assert info["charge_fraction"] == pytest.approx(share)
 
@@ -85,18 +87,19 @@ def test_the_reward_is_the_relative_error_and_the_cost_of_charge():
     loop = make_loop(target_hz=8.0, charge_cost=0.1)
     loop.reset(generators(0), [1])
     for action in (1.0, -1.0, 0.5):
-        _, reward, terminated, (info,) = loop.step(np.full((1, 1), action))
+        result = loop.step(np.full((1, 1), action))
+        info = result.infos[0]
         errors = abs(info["rate_1s_hz"] - 8.0) + abs(info["rate_hz"] - 8.0)
         expected = -errors / 16.0 - 0.1 * info["charge_fraction"]
-        assert reward[0] == pytest.approx(expected)
-        assert not terminated[0]
+        assert result.rewards[0] == pytest.approx(expected)
+        assert not result.terminated[0] and not result.truncated[0]
 
 
 def test_stimulation_reaches_the_culture():
     loop = make_loop()
     loop.reset(generators(0), [1])
-    quiet = np.mean([loop.step(np.full((1, 1), -1.0))[3][0]["rate_hz"] for _ in range(20)])
-    driven = np.mean([loop.step(np.full((1, 1), 1.0))[3][0]["rate_hz"] for _ in range(20)])
+    quiet = np.mean([loop.step(np.full((1, 1), -1.0)).infos[0]["rate_hz"] for _ in range(20)])
+    driven = np.mean([loop.step(np.full((1, 1), 1.0)).infos[0]["rate_hz"] for _ in range(20)])
     # 10 Poisson cells for 4 s: 3 Hz +- 0.3 at rest, so that a doubling is far outside chance
     assert driven > 2 * quiet
 
@@ -105,34 +108,36 @@ def test_a_batch_is_its_single_cultures():
     batch = make_loop(batch=3)
     singles = [make_loop() for _ in range(3)]
     seeds = [5, 9, 2]
-    together, _ = batch.reset(generators(*seeds), seeds)
-    alone = [loop.reset(generators(seed), [seed])[0] for loop, seed in zip(singles, seeds, strict=True)]
-    np.testing.assert_array_equal(together, np.concatenate(alone))
+    together = batch.reset(generators(*seeds), seeds)
+    assert not together.rewards.any() and together.cultures.tolist() == [0, 1, 2]
+    alone = [loop.reset(generators(seed), [seed]).observations for loop, seed in zip(singles, seeds, strict=True)]
+    np.testing.assert_array_equal(together.observations, np.concatenate(alone))
     actions = np.array([[-1.0], [0.2], [1.0]])
     for _ in range(3):
-        observation, reward, _, info = batch.step(actions)
+        result = batch.step(actions)
         for b, loop in enumerate(singles):
             own = loop.step(actions[b : b + 1])
-            np.testing.assert_array_equal(observation[b], own[0][0])
-            assert reward[b] == own[1][0]
-            assert info[b] == own[3][0]
-    assert len({tuple(row) for row in observation}) == 3
+            np.testing.assert_array_equal(result.observations[b], own.observations[0])
+            assert result.rewards[b] == own.rewards[0]
+            assert result.infos[b] == own.infos[0]
+    assert len({tuple(row) for row in result.observations}) == 3
 
 
 def test_seeds_reproduce_and_no_seed_goes_to_the_next_trial():
     loop = make_loop()
-    first, _ = loop.reset(generators(3), [3])
-    second, _ = loop.reset(generators(3), [None])
+    first = loop.reset(generators(3), [3]).observations
+    second = loop.reset(generators(3), [None]).observations
     assert loop.env.trials == [1]
-    again, _ = loop.reset(generators(3), [3])
+    again = loop.reset(generators(3), [3]).observations
     np.testing.assert_array_equal(first, again)
-    np.testing.assert_array_equal(second, loop.reset(generators(3), [None])[0])
+    np.testing.assert_array_equal(second, loop.reset(generators(3), [None]).observations)
     assert (first != second).any()
 
 
 def test_a_first_reset_without_a_seed_takes_one_from_the_tasks_generator():
     one, other = make_loop(), make_loop()
-    np.testing.assert_array_equal(one.reset(generators(1), [None])[0], other.reset(generators(1), [None])[0])
+    ours, theirs = (loop.reset(generators(1), [None]).observations for loop in (one, other))
+    np.testing.assert_array_equal(ours, theirs)
     assert one.env.seeds == other.env.seeds != [0]
     assert one.env.trials == [0]
 

@@ -1,0 +1,64 @@
+"""The result of a step or reset of several cultures, the same for a loop, a vector environment and MPI ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Info = dict[str, float]
+"""What a step says besides observation and reward: always the same names, one number each."""
+
+
+@dataclass(frozen=True, eq=False)
+class StepResult:
+    """Observations, rewards and ends of n cultures after a step or a reset.
+
+    After a reset all rewards are 0 and no episode has ended.
+
+    Attributes:
+        observations: ``[n, F]``.
+        rewards: ``[n]``.
+        terminated: Whether the task itself ended, ``[n]``.
+        truncated: Whether the task reached a time limit of its own, ``[n]``.
+        infos: ``[n]``.
+        cultures: Indices of the cultures, ascending ``[n]``: within the loop, or of environments where several loops
+            are joined.
+    """
+
+    observations: NDArray[np.float32]
+    rewards: NDArray[np.float64]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    infos: list[Info]
+    cultures: NDArray[np.int64]
+
+    @classmethod
+    def of_reset(
+        cls, observations: NDArray[np.float32], infos: list[Info], cultures: Sequence[int] | NDArray[np.int64]
+    ) -> StepResult:
+        """The result of a reset: no rewards, no ends."""
+        n = len(infos)
+        ended = np.zeros((2, n), dtype=np.bool_)
+        return cls(observations, np.zeros(n), ended[0], ended[1], infos, np.asarray(cultures, dtype=np.int64))
+
+    @classmethod
+    def joined(cls, parts: Sequence[StepResult]) -> StepResult:
+        """The results of disjoint sets of cultures as one, ascending."""
+        cultures = np.concatenate([part.cultures for part in parts])
+        order = np.argsort(cultures)
+        infos = [info for part in parts for info in part.infos]
+        return cls(
+            np.concatenate([part.observations for part in parts])[order],
+            np.concatenate([part.rewards for part in parts])[order],
+            np.concatenate([part.terminated for part in parts])[order],
+            np.concatenate([part.truncated for part in parts])[order],
+            [infos[k] for k in order.tolist()],
+            cultures[order],
+        )
+
+    def numbered(self, cultures: Sequence[int] | NDArray[np.int64]) -> StepResult:
+        """The same results under other indices, ``[n]``."""
+        return replace(self, cultures=np.asarray(cultures, dtype=np.int64))
