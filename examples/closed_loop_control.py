@@ -25,7 +25,7 @@ def run(steps: int, controlled: bool, seed: int) -> np.ndarray:
     with make("EI2", seed=seed, profile="fast") as env:
         env.record_spikes().run(2000.0)
         for _ in range(steps):
-            inputs = np.full(env.io.num_channels, level)
+            inputs = np.full(env.electrodes.num_channels, level)
             rates_hz.append(env(decoding, inputs, encoding)["rate_hz"])
             if controlled:
                 error_hz = TARGET_HZ - rates_hz[-1]

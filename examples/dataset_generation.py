@@ -28,7 +28,7 @@ def write(folder: Path, samples: int, duration_ms: float) -> list[Path]:
         for first in range(0, samples, CULTURES):
             env.clear(seed=first)  # culture b has the seed first + b
             env.run(2000.0)  # settle
-            amplitude_uA = rng.uniform(0.0, 15.0, (CULTURES, env.io.num_channels))
+            amplitude_uA = rng.uniform(0.0, 15.0, (CULTURES, env.electrodes.num_channels))
             stimulus = Stimulus.pulse_train(amplitude_uA, duration_ms=duration_ms, rate_hz=20.0)
             recording = env.run(duration_ms, stimulus)
             for b in range(min(CULTURES, samples - first)):

@@ -30,7 +30,7 @@ def constant(level: float, steps: int) -> float:
     """Mean error of the same command in every step, Hz."""
     with make("EI2", seed=5, profile="fast") as env:
         env.record_spikes().run(2000.0)
-        inputs = np.full(env.io.num_channels, level)
+        inputs = np.full(env.electrodes.num_channels, level)
         rates_hz = [env(DECODING, inputs, ENCODING)["rate_hz"] for _ in range(steps)]
     return float(np.abs(rates_hz - targets_hz(steps)).mean())
 
@@ -43,7 +43,7 @@ def planned(steps: int, candidates: int) -> float:
         copies.record_spikes()
         for target_hz in targets_hz(steps):
             levels = rng.uniform(-1.0, 0.0, (candidates, 1))  # more than 7.5 uA everywhere is too much
-            spread = 0.5 * rng.standard_normal((candidates, env.io.num_channels))
+            spread = 0.5 * rng.standard_normal((candidates, env.electrodes.num_channels))
             commands = np.clip(levels + spread, -1.0, 1.0)  # [B, C]
             copies.load_state(env.save_state())  # one state into all copies
             foreseen_hz = copies(DECODING, commands, ENCODING)["rate_hz"]  # [B]

@@ -46,7 +46,7 @@ def main() -> None:
         env.enable_plasticity({"EXC_EXC": STDP(A_plus=0.01, A_minus=0.0105)})
         before = env.get_weights()[KEY]  # nS, one a synapse
         for _ in range(seconds):
-            env.run(1000.0, pairing(env.io.num_channels, 1.0))
+            env.run(1000.0, pairing(env.electrodes.num_channels, 1.0))
         change = env.disable_plasticity().get_weights()[KEY] / before - 1.0
     for name, chosen in (("left to right", forth), ("right to left", back), ("all", np.ones_like(forth))):
         print(f"{name}: {100 * change[chosen].mean():+.1f} % in {chosen.sum()} synapses after {seconds} s")

@@ -251,7 +251,7 @@ def _rows(env: Env, plan: Plan, samples: range) -> Iterator[dict[str, Any]]:
         env.clear(seed=[plan.seed + k for k in batch], cultures=running)
         if plan.settle_ms:
             env.run(plan.settle_ms, cultures=running)
-        inputs = np.stack([plan.inputs(k, env.io.num_channels) for k in batch])
+        inputs = np.stack([plan.inputs(k, env.electrodes.num_channels) for k in batch])
         parts, rates = [], []
         for step in range(plan.steps):
             stimulus = encoding(env, plan.step_ms, inputs[:, step])

@@ -21,7 +21,7 @@ from livn_gym.decoding.gather import merge
 from livn_gym.errors import InvalidInput, UnsupportedModel, shown
 from livn_gym.exclusive import Run
 from livn_gym.interrupts import CallLock
-from livn_gym.io import IO, MEA
+from livn_gym.io import IO, MEA, BoundElectrodes
 from livn_gym.models import Geometry, Model, ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream, checked_seed, checked_seeds
 from livn_gym.parameters import ParameterSet
@@ -91,7 +91,6 @@ class Env(SavedStates, Configurable):
         with self._together("Env"):
             self.system = system if isinstance(system, System) else System.from_directory(system)
             self.model = model if model is not None else ReducedCalciumSomaDendrite()
-            self.io = (io if io is not None else MEA()).bind(self.system)
             self.num_cultures = whole_number("num_cultures", num_cultures)
             # A cell has some 25 variables of 8 bytes, in the simulator and once more in a snapshot.
             memory.require(f"{num_cultures} cultures", self.num_cultures * self.system.num_neurons * 400)
@@ -102,7 +101,8 @@ class Env(SavedStates, Configurable):
             self._precision_given = precision is not None
             self.seeds = checked_seeds(seed, self.num_cultures)
             self.trials = [0] * self.num_cultures
-            self.geometry: Geometry = self.model.geometry(self.system)
+            bound = (io if io is not None else MEA()).bind(self.system)
+            self.electrodes = BoundElectrodes(bound, self.model.geometry(self.system))
             self._parameters = ParameterSet(self.system)
             self._backend: Backend | None = None
             self._backend_name = backend
@@ -161,6 +161,16 @@ class Env(SavedStates, Configurable):
             self._backend = backend
 
         self._exclusively(install)
+
+    @property
+    def io(self) -> IO:
+        """The interface, bound to the system."""
+        return self.electrodes.io
+
+    @property
+    def geometry(self) -> Geometry:
+        """Positions of the cells' compartments."""
+        return self.electrodes.geometry
 
     # Running
 
@@ -355,25 +365,6 @@ class Env(SavedStates, Configurable):
         backend.reset({b: NoiseStream(after[b], trials[b]) for b in chosen})
         self.seeds, self.trials, self._steps = after, trials, steps
 
-    def close(self) -> None:
-        """Free the simulator; may be called twice."""
-
-        def close() -> None:
-            self._closed = True
-            backend, self._backend = self._backend, None
-            if backend is not None:
-                backend.close()
-
-        self._exclusively(close)
-
-    def __enter__(self) -> Self:
-        """Use as a context manager that closes at its end."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Close."""
-        self.close()
-
     def _stimuli(self, stimulus: Stimulus | None, duration_ms: float, count: int) -> list[Stimulus | None]:
         if stimulus is None:
             return [None] * count
@@ -384,7 +375,7 @@ class Env(SavedStates, Configurable):
         if stimulus.num_cultures not in (None, count):
             raise InvalidInput(f"The stimulus is for {stimulus.num_cultures} cultures, {count} are to run.")
         if stimulus.mode == "electrode":
-            stimulus = self.io.cell_stimulus(self.geometry, stimulus)
+            stimulus = self.electrodes.cell_stimulus(stimulus)
         width = stimulus.num_columns if stimulus.gain is None else len(stimulus.gain)
         if width != self.system.num_neurons:
             raise InvalidInput(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from livn_gym.backends import Backend, Stoppable, Undoable
 from livn_gym.backends.ranks import Ranks
@@ -48,6 +48,25 @@ class Exclusive:
         backend = self._backend
         if isinstance(backend, Stoppable):
             backend.stop()
+
+    def close(self) -> None:
+        """Close the simulator and free its memory; further calls have no effect."""
+
+        def close() -> None:
+            self._closed = True
+            backend, self._backend = self._backend, None
+            if backend is not None:
+                backend.close()
+
+        self._exclusively(close)
+
+    def __enter__(self) -> Self:
+        """Return the environment itself; it is closed at the end of the block."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the environment."""
+        self.close()
 
     def _exclusively(self, work: Callable[[], _T]) -> _T:
         """Do ``work`` while no other call uses the cultures, and where Ctrl-C cannot tear it."""

@@ -69,6 +69,13 @@ def environment(name: str, value: Any) -> Any:
     return value
 
 
+def culture_view(name: str, value: Any) -> Any:
+    """An ``Env`` or another ``CultureView``, recognised by its attributes."""
+    if not (hasattr(value, "system") or hasattr(value, "electrodes")):
+        raise InvalidInput(f"{name} must be an Env or another CultureView, got {shown(value)}.")
+    return value
+
+
 def literal(name: str, value: Any, *, allowed: tuple[Any, ...]) -> Any:
     """One of some values; a string is left to the body."""
     # A string that is none of the names is left to the body, which knows what they stand for.

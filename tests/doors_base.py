@@ -52,6 +52,8 @@ def pulses():
 
 VALUES: dict[str, Any] = {
     "env": env,
+    "view": env,
+    "io": lambda: env().io,
     "system": lambda: env().system,
     "recording": recording,
     "stimulus": stimulus,
@@ -224,6 +226,7 @@ def instance(path: str, cls) -> Any:
         "System": lambda: env().system,
         "Snapshot": lambda: env().save_state(),
         "MEA": lambda: env().io,
+        "BoundElectrodes": lambda: env().electrodes,
         "Stimulus": stimulus,
         "Pulses": pulses,
     }

@@ -162,7 +162,7 @@ class Session:
         if whole_number("culture", culture, minimum=0) >= env.num_cultures:
             raise InvalidInput(f"culture must lie in 0 ... {env.num_cultures - 1}, got {culture}.")
         system = env.system
-        electrodes = getattr(env.io, "electrode_coordinates", None)
+        electrodes = env.electrodes.coordinates_um
         return cls(
             recording=recording,
             system=system.name,
@@ -170,7 +170,7 @@ class Session:
             populations=system.populations,
             positions_um=system.positions,
             electrodes_um=system.electrodes if electrodes is None else electrodes,
-            heard=np.argwhere(env.io.channel_cells(env.geometry)).astype(np.int64),
+            heard=np.argwhere(env.electrodes.channel_cells()).astype(np.int64),
             seed=int(env.seeds[culture]),
             trial=env.trials[culture],
             backend=env.backend_name,
@@ -374,9 +374,9 @@ def _numbers(profile: Profile) -> tuple[float, str, str]:
 
 def _potential(env: Env, recording: Recording) -> NDArray[np.float64] | None:
     """The potential at the electrodes, mV ``[C, T]``, where membrane currents were recorded."""
-    if recording.current_soma is None or recording.current_dendrite is None or not env.io.num_channels:
+    if recording.current_soma is None or recording.current_dendrite is None or not env.electrodes.num_channels:
         return None
-    return env.io.potential_recording(env.geometry, recording)
+    return env.electrodes.potential_recording(recording)
 
 
 def _integers(name: str, values: ArrayLike) -> NDArray[np.int64]:

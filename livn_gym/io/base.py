@@ -1,4 +1,4 @@
-"""What an interface is: channels that stimulate cells and hear them."""
+"""The base class of electrode interfaces."""
 
 from __future__ import annotations
 
@@ -17,50 +17,59 @@ from livn_gym.system import System
 
 @checked
 class IO(ABC):
-    """C channels between a culture's cells and the world."""
+    """Interface of C channels that stimulate and record a culture's cells.
+
+    An interface describes a device, not a culture: every method that depends on the cells gets their positions as a
+    ``Geometry``. Everything above the interface uses ``Env.electrodes``, which holds both (``BoundElectrodes``).
+    """
 
     @property
     @abstractmethod
     def num_channels(self) -> int:
-        """C."""
+        """C, the number of channels."""
+
+    @property
+    def coordinates_um(self) -> NDArray[np.float64] | None:
+        """Positions of the electrodes, um ``[C, 3]``; None for an interface without positions."""
+        return None
 
     @abstractmethod
     def bind(self, system: System) -> Self:
-        """A copy that is ready for a system, with what was left open taken from it."""
+        """Return a copy for a system, with the system's values for everything that was not specified."""
 
     @abstractmethod
     def cell_stimulus(self, geometry: Geometry, stimulus: Stimulus) -> Stimulus:
-        """What the cells get from commands to the channels.
+        """Compute the stimulus at the cells from commands to the channels.
 
         Args:
-            geometry: Where the compartments lie.
+            geometry: Positions of the cells' compartments.
             stimulus: Mode ``"electrode"``, C columns.
 
         Returns:
             A stimulus of N neurons in a mode that a backend takes.
 
         Raises:
-            InvalidInput: Another mode or number of columns.
+            InvalidInput: The stimulus has another mode or another number of columns.
         """
 
     @abstractmethod
     def channel_cells(self, geometry: Geometry) -> NDArray[np.bool_]:
-        """Which cells each channel hears, ``[C, N]``."""
+        """Mask of the cells that each channel records, ``[C, N]``."""
 
     @abstractmethod
     def channel_recording(
         self, geometry: Geometry, gids: ArrayLike | None, times: ArrayLike | None
     ) -> tuple[NDArray, NDArray]:
-        """The spikes that the channels hear.
+        """Assign spikes to the channels that record them.
 
         Args:
-            geometry: Where the compartments lie.
+            geometry: Positions of the cells' compartments.
             gids: Cell of every spike, ``[S]``.
             times: Time of every spike, ms ``[S]``.
 
         Returns:
-            Channel and time of every detection, sorted by time and then channel. A spike heard by two
-            channels is in it twice, one heard by none is not.
+            Channel and time of every detection, sorted by time and then channel. A spike that two channels record
+            appears twice; a spike that no channel records is omitted.
 
         Raises:
             NotRecorded: The spikes are None.
@@ -68,11 +77,11 @@ class IO(ABC):
 
     @abstractmethod
     def potential_recording(self, geometry: Geometry, recording: Recording) -> NDArray:
-        """The extracellular potential at the channels.
+        """Compute the extracellular potential at the channels.
 
         Args:
-            geometry: Where the compartments lie.
-            recording: A recording with membrane currents; cells without them add nothing.
+            geometry: Positions of the cells' compartments.
+            recording: A recording with membrane currents; cells without them contribute nothing.
 
         Returns:
             Potentials, mV, ``[C, T]`` of a single culture and ``[B, C, T]`` of several.

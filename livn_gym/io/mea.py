@@ -162,6 +162,11 @@ class MEA(IO):
         """C, the number of electrodes."""
         return len(self._given("electrode_coordinates"))
 
+    @property
+    def coordinates_um(self) -> NDArray[np.float64]:
+        """Positions of the electrodes, um ``[C, 3]``."""
+        return self._given("electrode_coordinates")
+
     # Stimulation
 
     def transfer(self, geometry: Geometry) -> NDArray[np.float64]:
@@ -264,6 +269,10 @@ class MEA(IO):
             self._cache[name] = compute()
             self._cache[name].flags.writeable = False
         return self._cache[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the array without what was computed for a geometry."""
+        return {**self.__dict__, "_cached_for": None, "_cache": {}}
 
     def _given(self, name: str) -> Any:
         value = getattr(self, name)

@@ -66,7 +66,7 @@ class HandStimulation(Condition):
         asked = self.hand.take_step()
         if not asked:
             return stimulus
-        amplitudes = np.zeros(self.env.io.num_channels)
+        amplitudes = np.zeros(self.env.electrodes.num_channels)
         amplitudes[list(asked)] = list(asked.values())
         own = Stimulus.pulse_train(amplitudes, duration_ms=duration_ms, rate_hz=RATE_HZ, phase_ms=PHASE_MS)
         if stimulus is None:

@@ -138,7 +138,7 @@ def electrode_distances_um(observation: Observation) -> NDArray[np.float64]:
     """Distance of every cell from every mapped electrode, in the plane, ``[E, N]``."""
     env = observation.env
     electrodes = env.system.electrodes[observation.electrodes, :2]
-    return distances(env.geometry.soma_um[:, :2], electrodes).T
+    return distances(env.electrodes.geometry.soma_um[:, :2], electrodes).T
 
 
 def _rest(observation: Observation, rest: Recording) -> dict[str, float]:

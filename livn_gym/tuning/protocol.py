@@ -156,7 +156,7 @@ def observe(env: Env, protocol: Protocol, *, stimulate: bool = True, progress: P
         stimulate: False ends after the rest.
         progress: Is told the simulated time.
     """
-    if stimulate and env.io.num_channels < 1:
+    if stimulate and env.electrodes.num_channels < 1:
         raise InvalidInput("The protocol stimulates electrodes, and this system has none.")
     stages = _Stages(env, protocol, progress or (lambda ms: None))
     env.record_spikes()
@@ -164,12 +164,12 @@ def observe(env: Env, protocol: Protocol, *, stimulate: bool = True, progress: P
     rest = stages.run(protocol.rest_ms)
     if not stimulate:
         return Observation(env, protocol, rest)
-    every = np.full((env.num_cultures, env.io.num_channels), protocol.standard_uA)
+    every = np.full((env.num_cultures, env.electrodes.num_channels), protocol.standard_uA)
     stages.run(protocol.onset_ms, every)
     stimulated = stages.run(protocol.stimulated_ms, every)
     stages.run(protocol.pause_ms)
     levels, after = stages.curve()
-    electrodes = protocol.electrodes(env.io.num_channels)
+    electrodes = protocol.electrodes(env.electrodes.num_channels)
     evoked = stages.maps(electrodes) if protocol.map_trials else None
     return Observation(env, protocol, rest, stimulated, levels, after, electrodes, evoked)
 
@@ -206,7 +206,7 @@ class _Stages:
         after = np.zeros((cultures, len(levels), round(p.pause_ms / BIN_MS)), dtype=np.int64)
         for k in range(len(levels)):
             chosen = (k + np.arange(cultures)) % len(levels)
-            every = np.repeat(levels[chosen][:, None], self.env.io.num_channels, axis=1)
+            every = np.repeat(levels[chosen][:, None], self.env.electrodes.num_channels, axis=1)
             self.run(p.onset_ms, every)
             at[np.arange(cultures), chosen] = _counts(self.run(p.level_ms, every), at.shape[2])
             after[np.arange(cultures), chosen] = _counts(self.run(p.pause_ms), after.shape[2])
@@ -221,7 +221,7 @@ class _Stages:
             for k in range(len(electrodes)):
                 # Neighbours in time differ from trial to trial: the step through the electrodes is never the same.
                 chosen = (k + (1 + trial) * rows + trial) % len(electrodes)
-                amplitude = np.zeros((cultures, self.env.io.num_channels))
+                amplitude = np.zeros((cultures, self.env.electrodes.num_channels))
                 amplitude[rows, electrodes[chosen]] = p.max_uA
                 culture, gid, _ = self.run(p.map_ms, amplitude).spikes
                 counts = np.bincount(culture * cells + gid, minlength=cultures * cells).reshape(cultures, cells)

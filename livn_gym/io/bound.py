@@ -1,0 +1,97 @@
+"""Electrodes of one culture: an interface bound to the positions of the culture's cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from livn_gym.checks import checked
+from livn_gym.io.base import IO
+from livn_gym.models import Geometry
+from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
+
+
+@checked
+@dataclass(frozen=True, eq=False)
+class BoundElectrodes:
+    """The electrodes of a culture: what an ``IO`` computes, for the cells at the positions of a ``Geometry``.
+
+    Encodings, decodings, tasks and conditions get the electrodes in this form and never pass a geometry. The cells
+    that each channel records are computed once.
+
+    Attributes:
+        io: The interface, bound to the system (``io.bind(system)``).
+        geometry: Positions of the cells' compartments.
+    """
+
+    io: IO
+    geometry: Geometry
+
+    @property
+    def num_channels(self) -> int:
+        """C, the number of channels."""
+        return self.io.num_channels
+
+    @property
+    def coordinates_um(self) -> NDArray[np.float64] | None:
+        """Positions of the electrodes, um ``[C, 3]``; None for an interface without positions."""
+        return self.io.coordinates_um
+
+    @cached_property
+    def _channel_cells(self) -> NDArray[np.bool_]:
+        return self.io.channel_cells(self.geometry)
+
+    @cached_property
+    def _channel_cell_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        channel, cell = np.nonzero(self.channel_cells())
+        return channel, cell
+
+    def channel_cells(self) -> NDArray[np.bool_]:
+        """Mask of the cells that each channel records, ``[C, N]``."""
+        return self._channel_cells
+
+    def channel_cell_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Channel and cell of every pair in which the channel records the cell, ``[P]`` each, sorted by channel."""
+        return self._channel_cell_pairs
+
+    def cell_stimulus(self, stimulus: Stimulus) -> Stimulus:
+        """Compute the stimulus at the cells from commands to the channels (mode ``"electrode"``, uA).
+
+        Raises:
+            InvalidInput: The stimulus has another mode or another number of columns.
+        """
+        return self.io.cell_stimulus(self.geometry, stimulus)
+
+    def channel_recording(
+        self, gids: ArrayLike | None, times: ArrayLike | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Assign spikes to the channels that record them.
+
+        Args:
+            gids: Cell of every spike, ``[S]``.
+            times: Time of every spike, ms ``[S]``.
+
+        Returns:
+            Channel and time (ms) of every detection, sorted by time and then channel.
+
+        Raises:
+            NotRecorded: The spikes are None.
+        """
+        return self.io.channel_recording(self.geometry, gids, times)
+
+    def potential_recording(self, recording: Recording) -> NDArray[np.float64]:
+        """Compute the extracellular potential at the channels, mV ``[C, T]``, or ``[B, C, T]`` of several cultures.
+
+        Raises:
+            NotRecorded: Membrane currents were not recorded.
+        """
+        return self.io.potential_recording(self.geometry, recording)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the interface and the geometry, without what is computed from them."""
+        return {"io": self.io, "geometry": self.geometry}
