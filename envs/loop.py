@@ -266,7 +266,7 @@ class ClosedLoop:
         charge = self._charge(stimulus, len(chosen))
         highest_nC, cell_seconds = self.highest_charge_nC.sum(), self.env.system.num_neurons * self.step_ms * 1e-3
         for k, b in enumerate(chosen):
-            past, own = self.history[b], recording[k]
+            past, own = self.history[b], recording.culture(k)
             rate_hz = len(own.spikes[1]) / cell_seconds
             if past and past[-1].recording is None:
                 past.clear()  # the silence before a first step is no step

@@ -32,7 +32,7 @@ def write(folder: Path, samples: int, duration_ms: float) -> list[Path]:
             stimulus = Stimulus.pulse_train(amplitude_uA, duration_ms=duration_ms, rate_hz=20.0)
             recording = env.run(duration_ms, stimulus)
             for b in range(min(CULTURES, samples - first)):
-                session = formats.Session.of(env, recording[b], stimulus[b], culture=b)
+                session = formats.Session.of(env, recording.culture(b), stimulus[b], culture=b)
                 paths.append(folder / f"sample-{first + b:04d}.parquet")
                 formats.write(session, paths[-1], "parquet")
     return paths

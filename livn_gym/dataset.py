@@ -260,7 +260,7 @@ def _rows(env: Env, plan: Plan, samples: range) -> Iterator[dict[str, Any]]:
         recording = Recording.concat(parts)
         amplitude_uA = (inputs.astype(np.float64) + 1.0) / 2.0 * encoding.max_amplitude_uA
         for b, k in enumerate(batch):
-            _, gid, t_ms = recording[b].spikes
+            _, gid, t_ms = recording.culture(b).spikes
             yield {
                 "sample": k,
                 "seed": plan.seed + k,

@@ -17,6 +17,10 @@ class InvalidInput(LivnError, ValueError):
     """An argument is outside what is allowed."""
 
 
+class OutOfRange(InvalidInput, IndexError):
+    """An index is outside a sequence; an ``IndexError`` as well, which ends a loop over indices."""
+
+
 class UnknownName(InvalidInput, KeyError):
     """A name (weight, noise key, population, system, task) does not exist."""
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked_methods
-from livn_gym.errors import InvalidInput, NotRecorded
+from livn_gym.errors import InvalidInput, NotRecorded, OutOfRange
 from livn_gym.units import finite, rounding
 
 _TRACES = ("voltage", "current_soma", "current_dendrite")
 _Part = NDArray | slice
+_Slice = slice  # inside the class, the name is a method's
+_SIX = "it", "t", "iv", "v", "im", "mp"
 
 
 @checked_methods
@@ -55,8 +57,10 @@ class RecordingRequest:
 class Recording:
     """Spikes and traces of B cultures over one run.
 
-    Iterating (``it, t, iv, v, im, mp = recording``) gives the six arrays of a single culture. What was not
-    recorded is None. Spikes are sorted by (culture, time, gid).
+    The recording of a single culture is a sequence of six arrays: ``it, t, iv, v, im, mp = recording``,
+    ``recording[1]``, ``recording[:2]``, ``len(recording) == 6``. Of several cultures, ``recording.culture(b)`` is one.
+    What was not recorded is None. Spikes are sorted by (culture, time, gid). Two recordings are equal only if they are
+    the same object.
 
     Attributes:
         t0_ms: Start of the run since the last ``clear``.
@@ -96,37 +100,77 @@ class Recording:
     weights: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     weight_dt_ms: float = 0.0
 
-    def __iter__(self) -> Iterator[NDArray | None]:
-        """The six arrays it, t, iv, v, im, mp of a single culture.
+    def __len__(self) -> int:
+        """Return 6, the number of arrays.
 
         Raises:
-            InvalidInput: There are several cultures; ``recording[b]`` gives one.
+            InvalidInput: There are several cultures.
         """
-        if self.num_cultures != 1:
-            raise InvalidInput(
-                f"Six arrays are one culture's, this recording has {self.num_cultures}: unpack recording[b]."
-            )
-        current = self.current
-        yield self.spike_gid
-        yield self.spike_t
-        yield self.voltage_gid
-        yield None if self.voltage is None else self.voltage[0]
-        yield self.current_gid
-        yield None if current is None else current[0]
+        return len(self._six())
 
-    def __getitem__(self, culture: int) -> Recording:
-        """The recording of one culture.
+    def __iter__(self) -> Iterator[NDArray | None]:
+        """Iterate over the six arrays it, t, iv, v, im, mp of a single culture.
+
+        Raises:
+            InvalidInput: There are several cultures.
+        """
+        return iter(self._six())
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray | None: ...
+
+    @overload
+    def __getitem__(self, index: _Slice) -> tuple[NDArray | None, ...]: ...
+
+    def __getitem__(self, index: int | _Slice) -> NDArray | None | tuple[NDArray | None, ...]:
+        """Return one of the six arrays of a single culture, or a tuple of several.
+
+        Raises:
+            InvalidInput: There are several cultures.
+            OutOfRange: The index is not in -6 ... 5.
+        """
+        six = self._six()
+        if not isinstance(index, _Slice) and not -len(_SIX) <= index < len(_SIX):
+            raise OutOfRange(f"A recording has six arrays ({', '.join(_SIX)}): the index is -6 ... 5, got {index}.")
+        return six[index]
+
+    def __bool__(self) -> bool:
+        """Return True, whatever was recorded."""
+        return True
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
+        """Return the six arrays as an array of six objects, for ``dtype=object`` only.
+
+        Raises:
+            InvalidInput: The dtype is another one, or there are several cultures.
+        """
+        if np.dtype(dtype).kind != "O":
+            raise InvalidInput("A recording is six arrays of different shapes: convert one, as in recording[1].")
+        result = np.empty(len(_SIX), dtype=object)
+        result[:] = self._six()
+        return result
+
+    def culture(self, b: int) -> Recording:
+        """Return the recording of one culture.
+
+        Args:
+            b: Index of the culture, 0 ... B - 1.
 
         Raises:
             InvalidInput: There is no such culture.
         """
-        if not 0 <= culture < self.num_cultures:
-            raise InvalidInput(f"Culture index must lie in 0 ... {self.num_cultures - 1}, got {culture}.")
-        weights = {key: weight[culture : culture + 1] for key, weight in self.weights.items()}
-        part = replace(self._traces(lambda trace: trace[culture : culture + 1]), num_cultures=1, weights=weights)
+        if not 0 <= b < self.num_cultures:
+            raise InvalidInput(f"Culture index must lie in 0 ... {self.num_cultures - 1}, got {b}.")
+        weights = {key: weight[b : b + 1] for key, weight in self.weights.items()}
+        part = replace(self._traces(lambda trace: trace[b : b + 1]), num_cultures=1, weights=weights)
         if self.spike_culture is None:
             return part
-        return part._where(slice(*np.searchsorted(self.spike_culture, (culture, culture + 1))), culture=0)
+        return part._where(slice(*np.searchsorted(self.spike_culture, (b, b + 1))), culture=0)
+
+    @property
+    def cultures(self) -> tuple[Recording, ...]:
+        """The recordings of the single cultures, ``[B]``."""
+        return tuple(self.culture(b) for b in range(self.num_cultures))
 
     @property
     def current(self) -> NDArray[np.float64] | None:
@@ -271,6 +315,22 @@ class Recording:
         }
         weights = {key: np.concatenate([r.weights[key] for r in recordings], axis=-1) for key in first.weights}
         return replace(joined, weights=weights, **traces)
+
+    def _six(self) -> tuple[NDArray | None, ...]:
+        if self.num_cultures != 1:
+            raise InvalidInput(
+                f"This recording has {self.num_cultures} cultures, the six arrays are of one: "
+                "take recording.culture(b), or recording.cultures."
+            )
+        current = self.current
+        return (
+            self.spike_gid,
+            self.spike_t,
+            self.voltage_gid,
+            None if self.voltage is None else self.voltage[0],
+            self.current_gid,
+            None if current is None else current[0],
+        )
 
     def _kind(self) -> tuple:
         cells = (None if gids is None else tuple(gids) for gids in (self.voltage_gid, self.current_gid))

@@ -178,7 +178,7 @@ def test_a_batch_is_its_members(culture):
     with Env(culture, seed=7, num_cultures=2).init() as env:
         env.set_noise(NOISE).record_spikes().record_voltage(sample_ms=1.0)
         both = env.run(100, Stimulus(stimuli, 1.0))
-        with pytest.raises(InvalidInput, match=r"recording\[b\]"):
+        with pytest.raises(InvalidInput, match=r"recording\.culture\(b\)"):
             list(both)
         env.clear(cultures=[1], seed=[7])
         later = env.run(100, Stimulus(stimuli, 1.0))
@@ -187,21 +187,21 @@ def test_a_batch_is_its_members(culture):
         with Env(culture, seed=7 + b).init() as alone:
             alone.set_noise(NOISE).record_spikes().record_voltage(sample_ms=1.0)
             single = alone.run(100, Stimulus(stimuli[b], 1.0))
-            assert np.array_equal(both[b].spike_gid, single.spike_gid)
-            assert np.array_equal(both[b].spike_t, single.spike_t)
-            assert np.array_equal(both[b].voltage, single.voltage)
-    assert not np.array_equal(later[1].voltage, both[1].voltage)
+            assert np.array_equal(both.culture(b).spike_gid, single.spike_gid)
+            assert np.array_equal(both.culture(b).spike_t, single.spike_t)
+            assert np.array_equal(both.culture(b).voltage, single.voltage)
+    assert not np.array_equal(later.culture(1).voltage, both.culture(1).voltage)
 
 
 def test_a_batch_can_be_cleared_in_part(culture):
     with Env(culture, seed=[5, 5], num_cultures=2).init() as env:
         env.set_noise(NOISE).record_spikes()
         first = env.run(100)
-        assert np.array_equal(first[0].spike_t, first[1].spike_t)
+        assert np.array_equal(first.culture(0).spike_t, first.culture(1).spike_t)
         env.clear(seed=[5], cultures=[1])
         second = env.run(100)
-    assert np.array_equal(second[1].spike_t, first[1].spike_t)
-    assert not np.array_equal(second[0].spike_t, first[0].spike_t)
+    assert np.array_equal(second.culture(1).spike_t, first.culture(1).spike_t)
+    assert not np.array_equal(second.culture(0).spike_t, first.culture(0).spike_t)
 
 
 def test_order_of_calls_is_checked(culture):

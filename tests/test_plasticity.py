@@ -197,7 +197,7 @@ def test_batch_threads_and_cuts_do_not_matter():
     batch = culture(count=5, seed=[9, 4, 1, 4, 2])
     parts = [batch.run(duration) for duration in (1.0, 99.0, 57.0, 143.0)]
     for b in (1, 3):
-        spikes = np.concatenate([part[b].spike_gid for part in parts])
+        spikes = np.concatenate([part.culture(b).spike_gid for part in parts])
         assert np.array_equal(spikes, expected_run.spike_gid) and len(spikes) > 10
         assert np.array_equal(batch.get_weights()[AMPA][b], whole.get_weights()[AMPA])
     some = culture(count=3, seed=[7, 4, 8])
@@ -355,7 +355,7 @@ def test_recorded_weights_are_cut_and_joined_like_traces():
     whole = type(first).concat([first, second])
     assert whole.weights[AMPA].shape[0] == 2 and whole.weights[AMPA].shape[2] == 8
     np.testing.assert_array_equal(whole.slice(20.0, 60.0).weights[AMPA], whole.weights[AMPA][..., 2:6])
-    np.testing.assert_array_equal(whole[1].weights[AMPA], whole.weights[AMPA][1:])
+    np.testing.assert_array_equal(whole.culture(1).weights[AMPA], whole.weights[AMPA][1:])
     with pytest.raises(InvalidInput, match="multiples of 10 ms"):
         whole.slice(5.0, 60.0)
     env.close()

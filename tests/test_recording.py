@@ -1,5 +1,7 @@
 """Recordings: what they unpack into, and the laws of slice, concat, select and of taking one culture."""
 
+import copy
+import pickle
 from dataclasses import fields, replace
 
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livn_gym.errors import InvalidInput, NotRecorded
+from livn_gym.errors import InvalidInput, NotRecorded, OutOfRange
 from livn_gym.recording import Recording
 
 DT = 0.025
@@ -106,9 +108,70 @@ def test_what_was_not_recorded_is_none():
         _ = nothing.spikes
 
 
-def test_several_cultures_do_not_unpack():
-    with pytest.raises(InvalidInput, match=r"this recording has 2: unpack recording\[b\]"):
-        tuple(recording([], cultures=2))
+def test_a_recording_of_one_culture_is_a_sequence_of_the_six_arrays():
+    run = recording([(0, 3, 4), (0, 1, 2)])
+    six = (run.spike_gid, run.spike_t, run.voltage_gid, run.voltage[0], run.current_gid, run.current_soma[0])
+    assert len(run) == 6
+
+    def same(given, expected):
+        return len(given) == len(expected) and all(np.array_equal(a, b) for a, b in zip(given, expected, strict=True))
+
+    assert same(tuple(run), six) and same(list(run), six) and same([*run], six)
+    assert same([run[k] for k in range(6)], six) and same([run[k] for k in range(-6, 0)], six)
+    assert same(list(reversed(run)), six[::-1])
+    it, *rest, mp = run
+    assert it is run.spike_gid and same(rest, six[1:5]) and np.array_equal(mp, six[5])
+    assert np.array_equal(run[np.int64(1)], run.spike_t)
+
+
+@given(st.integers(-9, 9) | st.none(), st.integers(-9, 9) | st.none(), st.sampled_from([None, 1, 2, -1, -3]))
+def test_slices_of_a_recording_are_those_of_a_tuple(start, stop, step):
+    names = ("spike_gid", "spike_t", "voltage_gid", "voltage", "current_gid", "current_soma")
+    run = recording([(0, 3, 4)])
+    given = run[start:stop:step]
+    assert type(given) is tuple
+    expected = names[start:stop:step]
+    assert [np.asarray(a).ravel().tolist() for a in given] == [getattr(run, n).ravel().tolist() for n in expected]
+
+
+@pytest.mark.parametrize("index", [6, -7, 100])
+def test_an_index_beyond_the_six_arrays_is_an_index_error(index):
+    with pytest.raises(OutOfRange, match=f"-6 ... 5, got {index}") as caught:
+        recording([])[index]
+    assert isinstance(caught.value, IndexError) and isinstance(caught.value, InvalidInput)
+
+
+@pytest.mark.parametrize("index", ["t", None, 0.5, True])
+def test_an_index_is_an_integer_or_a_slice(index):
+    with pytest.raises(InvalidInput, match="index must be"):
+        recording([])[index]
+
+
+@pytest.mark.parametrize("access", [len, iter, tuple, lambda r: r[0], lambda r: r[-1], lambda r: r[:2], np.asarray])
+def test_several_cultures_have_no_six_arrays(access):
+    with pytest.raises(InvalidInput, match=r"has 2 cultures.*recording\.culture\(b\)|six arrays of different"):
+        access(recording([], cultures=2))
+
+
+def test_a_recording_is_true_and_no_tuple():
+    for run in (recording([]), recording([], cultures=2), Recording(0.0, 10.0, DT, DT, 1)):
+        assert bool(run) is True and not isinstance(run, tuple)
+
+
+def test_a_recording_becomes_an_array_of_objects_only():
+    run = recording([(0, 3, 4)])
+    with pytest.raises(InvalidInput, match=r"convert one, as in recording\[1\]"):
+        np.asarray(run)
+    objects = np.asarray(run, dtype=object)
+    assert objects.shape == (6,) and objects[1] is run.spike_t
+
+
+def test_recordings_are_compared_by_identity_copied_and_pickled():
+    run = recording([(0, 3, 4)], cultures=2)
+    for again in (copy.copy(run), copy.deepcopy(run), pickle.loads(pickle.dumps(run))):
+        assert_same(again, run)
+        assert again != run and again == again and len({again, run}) == 2
+    assert copy.copy(run).spike_t is run.spike_t and copy.deepcopy(run).spike_t is not run.spike_t
 
 
 # One culture
@@ -117,7 +180,7 @@ def test_several_cultures_do_not_unpack():
 @given(recordings(), st.data())
 def test_one_culture_holds_its_own_spikes_and_traces(whole, data):
     b = data.draw(st.integers(0, whole.num_cultures - 1))
-    part = whole[b]
+    part = whole.culture(b)
     culture, gid, t = whole.spikes
     it, times, _, v, _, mp = part
     np.testing.assert_array_equal(it, gid[culture == b])
@@ -125,19 +188,27 @@ def test_one_culture_holds_its_own_spikes_and_traces(whole, data):
     np.testing.assert_array_equal(v, whole.voltage[b])
     np.testing.assert_array_equal(mp, whole.current_soma[b])
     assert part.num_cultures == 1 and (part.spike_culture == 0).all()
-    assert_same(part, part[0])
+    assert_same(part, part.culture(0))
+
+
+@given(recordings())
+def test_cultures_are_the_single_recordings_and_make_the_batch_again(whole):
+    assert len(whole.cultures) == whole.num_cultures
+    for b, own in enumerate(whole.cultures):
+        assert_same(own, whole.culture(b))
+    assert_same(Recording.batch(whole.cultures, whole.t0_ms), whole)
 
 
 def test_cultures_out_of_range_are_refused():
     for index in (2, -1):
         with pytest.raises(InvalidInput, match=f"0 ... 1, got {index}"):
-            recording([], cultures=2)[index]
+            recording([], cultures=2).culture(index)
 
 
 def test_one_culture_of_a_recording_without_spikes():
     silent = replace(recording([], cultures=2), spike_culture=None, spike_gid=None, spike_t=None)
-    assert silent[1].spike_t is None
-    np.testing.assert_array_equal(silent[1].voltage[0], silent.voltage[1])
+    assert silent.culture(1).spike_t is None
+    np.testing.assert_array_equal(silent.culture(1).voltage[0], silent.voltage[1])
 
 
 # Slices
@@ -184,7 +255,7 @@ def test_a_slice_and_a_culture_may_be_taken_in_either_order(whole, a, b):
     start, stop = even_steps(whole, a, b)
     if start < stop:
         for index in range(whole.num_cultures):
-            assert_same(whole.slice(start, stop)[index], whole[index].slice(start, stop))
+            assert_same(whole.slice(start, stop).culture(index), whole.culture(index).slice(start, stop))
 
 
 @pytest.mark.parametrize(

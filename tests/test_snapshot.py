@@ -40,7 +40,7 @@ def test_a_snapshot_goes_into_another_env_and_another_place():
     whole = culture(num_cultures=3, seed=[1, 2, 3])
     whole.run(60.0, pulses())
     state = whole.save_state([1])
-    expected = whole.run(100.0)[1]
+    expected = whole.run(100.0).culture(1)
     other = culture(num_cultures=2, seed=[8, 9])
     other.run(13.0)
     undisturbed = culture(seed=8)
@@ -48,8 +48,8 @@ def test_a_snapshot_goes_into_another_env_and_another_place():
     other.load_state(state, cultures=[1])
     assert other.seeds == [8, 2]
     result = other.run(100.0)
-    assert equal(result[1], expected)
-    assert equal(result[0], undisturbed.run(100.0))
+    assert equal(result.culture(1), expected)
+    assert equal(result.culture(0), undisturbed.run(100.0))
     for env in (whole, other, undisturbed):
         env.close()
 
@@ -60,13 +60,13 @@ def test_one_snapshot_may_go_into_many_cultures_to_try_actions():
     state = env.save_state()
     copies = culture(num_cultures=4).load_state(state)
     alike = copies.run(50.0)
-    assert all(equal(alike[b], alike[0]) for b in range(4))
-    assert equal(alike[0], env.run(50.0))
+    assert all(equal(alike.culture(b), alike.culture(0)) for b in range(4))
+    assert equal(alike.culture(0), env.run(50.0))
     copies.load_state(state)
     commands = np.outer([0.0, 5.0, 10.0, 15.0], np.ones(16))
     tried = copies.run(50.0, Stimulus.pulse_train(commands, duration_ms=50.0, mode="electrode"))
-    counts = [tried[b].spike_gid.size for b in range(4)]
-    assert equal(tried[0], alike[0]) and min(counts[1:]) > counts[0] + 20
+    counts = [tried.culture(b).spike_gid.size for b in range(4)]
+    assert equal(tried.culture(0), alike.culture(0)) and min(counts[1:]) > counts[0] + 20
     assert len(set(counts)) == 4  # each tries its own action; the response saturates, so that counts need not rise
     for each in (env, copies):
         each.close()
@@ -133,9 +133,9 @@ def test_some_cultures_run_and_the_others_stay(backend):
         alone = cultures(seed)
         alone.run(20.0)
         if b != 1:
-            assert equal(alone.run(40.0, current), part[b // 2])
-            assert part[b // 2].spike_gid.size > 2
-        assert equal(alone.run(30.0), rest[b])
+            assert equal(alone.run(40.0, current), part.culture(b // 2))
+            assert part.culture(b // 2).spike_gid.size > 2
+        assert equal(alone.run(30.0), rest.culture(b))
         alone.close()
     assert env.t == 90.0
     with pytest.raises(InvalidInput, match="ascend"):

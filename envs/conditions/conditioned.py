@@ -62,7 +62,7 @@ class Conditioned:
             for condition in self.conditions[cultures[k]]:
                 parts[k] = condition.stimulus(parts[k], duration_ms)
         recording = self._run(duration_ms, parts, cultures, time_ms)
-        heard = [recording[k] for k in places]
+        heard = list(recording.cultures)
         for k in places:
             for condition in self.conditions[cultures[k]]:
                 heard[k] = condition.recording(heard[k], parts[k], time_ms[k])

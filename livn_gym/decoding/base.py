@@ -56,7 +56,7 @@ class Decoding(ABC):
             InvalidInput: The recording is not as long as the decoding's duration.
         """
         self.check_duration(recording)
-        return [self.single(env, recording[b]) for b in range(recording.num_cultures)]
+        return [self.single(env, own) for own in recording.cultures]
 
     def single(self, env: Env, recording: Recording) -> Any:
         """Decode the recording of one culture: what ``Env.__call__`` does.

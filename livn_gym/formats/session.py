@@ -101,7 +101,7 @@ class Session:
         """Check that the parts fit together."""
         recording, stimulus = self.recording, self.stimulus
         if recording.num_cultures != 1:
-            raise InvalidInput(f"A session is one culture's, got {recording.num_cultures}: give recording[b].")
+            raise InvalidInput(f"A session is one culture's, got {recording.num_cultures}: give recording.culture(b).")
         if recording.weights:
             raise InvalidInput("A session has no place for weights: dataclasses.replace(recording, weights={}).")
         _, gid, _ = recording.spikes
@@ -142,7 +142,7 @@ class Session:
 
         Args:
             env: The environment.
-            recording: Of one culture: with several ``recording[culture]``.
+            recording: Of one culture: with several ``recording.culture(b)``.
             stimulus: What it got during the recording, as it was given to ``env.run``.
             culture: Which of the environment's cultures it is; needed where there are several.
             potential: Compute the potential at the electrodes where membrane currents were recorded; cells that
@@ -152,7 +152,7 @@ class Session:
             InvalidInput: The recording is of several cultures, or there is no such culture.
         """
         if recording.num_cultures != 1:
-            raise InvalidInput(f"A session is one culture's, got {recording.num_cultures}: give recording[b].")
+            raise InvalidInput(f"A session is one culture's, got {recording.num_cultures}: give recording.culture(b).")
         if culture is None:
             if env.num_cultures > 1:
                 raise InvalidInput(

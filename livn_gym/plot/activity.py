@@ -139,4 +139,4 @@ def one_culture(what: str, recording: Recording) -> None:
         InvalidInput: There are; the message says how to take one.
     """
     if recording.num_cultures != 1:
-        raise InvalidInput(f"{what} is one culture's, got {recording.num_cultures}: give recording[b].")
+        raise InvalidInput(f"{what} is one culture's, got {recording.num_cultures}: give recording.culture(b).")

@@ -84,8 +84,8 @@ def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: 
     generator = np.random.default_rng(whole_number("seed", seed, minimum=0))
     real: list[np.ndarray] = []
     chance: list[np.ndarray] = []
-    for b in range(recording.num_cultures):
-        t = recording[b].spikes[2]
+    for culture in recording.cultures:
+        t = culture.spikes[2]
         for times, sizes in ((t, real), (generator.uniform(0.0, recording.duration_ms, len(t)), chance)):
             counts = measures.population_counts(times[times < counted_ms - rounding(counted_ms)], counted_ms, width)
             sizes.append(measures.avalanches(counts)[0])

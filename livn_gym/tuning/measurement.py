@@ -88,7 +88,7 @@ def measure(observation: Observation) -> list[dict[str, float]]:
 
     The maps' measures are one graph's: its cultures share them.
     """
-    result = [_rest(observation, observation.rest[b]) for b in range(observation.num_cultures)]
+    result = [_rest(observation, observation.rest.culture(b)) for b in range(observation.num_cultures)]
     if observation.stimulated is not None:
         maps = _maps(observation)
         for b, values in enumerate(result):
@@ -126,7 +126,7 @@ def evoked_maps_hz(observation: Observation, trials: slice = slice(None)) -> NDA
     """
     assert observation.evoked is not None
     n = observation.env.system.num_neurons
-    rest = np.mean([cell_rates_hz(observation.rest[b], n) for b in range(observation.num_cultures)], axis=0)
+    rest = np.mean([cell_rates_hz(observation.rest.culture(b), n) for b in range(observation.num_cultures)], axis=0)
     calm = ~burst_trials(observation.evoked)[:, trials]
     calm |= ~calm.any(axis=(0, 1))
     evoked = np.einsum("bten,bte->en", observation.evoked[:, trials], calm) / calm.sum(axis=(0, 1))[:, None]
@@ -186,7 +186,7 @@ def _response(observation: Observation, b: int) -> dict[str, float]:
     assert observation.stimulated is not None and observation.levels is not None and observation.after is not None
     n, per_hz = observation.env.system.num_neurons, 1e3 / BIN_MS
     rest, stimulated = (
-        measures.population_counts(r[b].spikes[2], r.duration_ms, BIN_MS)
+        measures.population_counts(r.culture(b).spikes[2], r.duration_ms, BIN_MS)
         for r in (observation.rest, observation.stimulated)
     )
     enough = rest.sum() + stimulated.sum() >= measures.FEW_SPIKES
@@ -198,7 +198,7 @@ def _response(observation: Observation, b: int) -> dict[str, float]:
         "stimulated_hz": float(stimulated.mean()) / n * per_hz,
         "d_prime": float((stimulated.mean() - rest.mean()) / spread) if spread and enough else NAN,
         "suppressed_fano": measures.population_fano_factor(
-            observation.stimulated[b].spikes[2], observation.stimulated.duration_ms, 500.0
+            observation.stimulated.culture(b).spikes[2], observation.stimulated.duration_ms, 500.0
         ),
         "range_ratio": float(curve[-1] / rest_hz) if rest_hz else NAN,
         "lowest_ratio": float(observation.after[b].mean(axis=0)[:3].min() / n * per_hz / rest_hz) if rest_hz else NAN,

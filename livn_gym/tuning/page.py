@@ -82,7 +82,7 @@ def _title(axes: Any, text: str) -> None:
 def _raster(axes: Any, observation: Observation) -> None:
     system = observation.env.system
     shown_ms = min(RASTER_MS, observation.rest.duration_ms)
-    _, gid, t = observation.rest[0].slice(0.0, shown_ms).spikes
+    _, gid, t = observation.rest.culture(0).slice(0.0, shown_ms).spikes
     every = max(1, system.num_neurons // RASTER_CELLS)
     for population, colour in zip(system.populations, COLOURS, strict=False):
         own = (gid >= population.start) & (gid < population.stop) & (gid % every == 0)
@@ -107,7 +107,7 @@ def _legend(populations: Any) -> list[str]:
 def _rates(axes: Any, observation: Observation) -> None:
     system = observation.env.system
     cultures = range(observation.num_cultures)
-    rates = np.array([cell_rates_hz(observation.rest[b], system.num_neurons) for b in cultures])
+    rates = np.array([cell_rates_hz(observation.rest.culture(b), system.num_neurons) for b in cultures])
     positive = rates[rates > 0]
     if len(positive):
         low, high = np.floor(np.log10(positive.min()) * 4) / 4, np.ceil(np.log10(positive.max()) * 4) / 4
@@ -141,7 +141,7 @@ def _spectrum(axes: Any, observation: Observation) -> None:
     segment = round(2000.0 / SPECTRUM_BIN_MS)
     powers = []
     for b in range(observation.num_cultures):
-        counts = measures.population_counts(rest[b].spikes[2], rest.duration_ms, SPECTRUM_BIN_MS)
+        counts = measures.population_counts(rest.culture(b).spikes[2], rest.duration_ms, SPECTRUM_BIN_MS)
         frequency, density = measures.welch(counts, 1000.0 / SPECTRUM_BIN_MS, segment)
         powers.append(density)
     mean = np.mean(powers, axis=0)

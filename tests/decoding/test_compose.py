@@ -94,7 +94,7 @@ def test_impossible_pipes_are_errors(env, recording_of):
 def test_combine_gives_every_result_by_name(env, recording_of):
     decoding = Combine({"channels": ChannelRates(1000), "populations": PopulationRates(1000)})
     run = recording_of([TRAIN, []])
-    alone = decoding(env, *run[0])
+    alone = decoding(env, *run.culture(0))
     assert alone["populations"].tolist() == [1.25, 0.5]
     assert decoding.observation_space(env).contains(alone)
     together = decoding.batch(env, run)

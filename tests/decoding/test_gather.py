@@ -70,10 +70,10 @@ def test_merging_the_parts_gives_the_whole(run, order):
 
 def test_a_single_process_has_the_whole_already(env, run):
     assert GatherAndMerge(100).batch(env, run) is run
-    merged = GatherAndMerge(100)(env, *run[0])
-    for given, kept in zip(run[0], merged, strict=True):
+    merged = GatherAndMerge(100)(env, *run.culture(0))
+    for given, kept in zip(run.culture(0), merged, strict=True):
         assert np.array_equal(given, kept)
-    assert GatherAndMerge(100, PopulationRates(100))(env, *run[0]).tolist() == [10.0, 10.0]
+    assert GatherAndMerge(100, PopulationRates(100))(env, *run.culture(0)).tolist() == [10.0, 10.0]
 
 
 def test_the_root_gets_the_whole_and_the_others_none(env, run):

@@ -94,7 +94,7 @@ def test_a_batch_gives_what_each_culture_gives_alone(env, recording_of, decoding
     recording = recording_of([TRAIN, [], [(5, 1.0), (2, 499.0)]], 500.0)
     together = decoding.batch(env, recording)
     for b in range(3):
-        alone = decoding(env, *recording[b])
+        alone = decoding(env, *recording.culture(b))
         if isinstance(alone, dict):
             assert together["rate_hz"][b] == alone["rate_hz"]
             assert together["rates_hz"][b].tolist() == alone["rates_hz"].tolist()

@@ -41,7 +41,7 @@ def test_band_powers_of_a_batch(env, recording_of):
     power = decoding.batch(env, recording)
     assert power.shape == (2, 3, 5)
     for b in range(2):
-        assert np.array_equal(power[b], decoding(env, *recording[b]))
+        assert np.array_equal(power[b], decoding(env, *recording.culture(b)))
     assert np.allclose(power[1, :, 3], 4.0 * power[0, :, 2], rtol=1e-3)  # twice the amplitude
     assert decoding.observation_space(env).contains(power[0])
 

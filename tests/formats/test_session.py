@@ -40,7 +40,7 @@ def test_the_session_of_an_environment(monkeypatch):
         env.apply_model_defaults().record_spikes()
         env.clear()
         recording = env.run(100.0)
-        session = Session.of(env, recording[1], culture=1)
+        session = Session.of(env, recording.culture(1), culture=1)
         assert (session.seed, session.trial, session.profile, session.backend) == (6, 1, "exact", "fake")
         assert session.system_sha256 == make("EI2").sha256()
         heard = env.io.channel_cells(env.geometry)
@@ -49,9 +49,9 @@ def test_the_session_of_an_environment(monkeypatch):
         with pytest.raises(InvalidInput, match="one culture's, got 2"):
             Session.of(env, recording)
         with pytest.raises(InvalidInput, match="0 ... 1, got 2"):
-            Session.of(env, recording[0], culture=2)
+            Session.of(env, recording.culture(0), culture=2)
         with pytest.raises(InvalidInput, match="culture=b"):  # the seed would be culture 0's
-            Session.of(env, recording[1])
+            Session.of(env, recording.culture(1))
 
 
 def test_a_session_names_model_variant_and_parameters(monkeypatch, tmp_path):

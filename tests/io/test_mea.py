@@ -257,7 +257,7 @@ def test_potentials_of_several_cultures_have_a_leading_axis():
     seen = mea.potential_recording(cells, both)
     assert seen.shape == (2, 6, 7)
     for b in range(2):
-        np.testing.assert_allclose(mea.potential_recording(cells, both[b]), seen[b], rtol=1e-12)
+        np.testing.assert_allclose(mea.potential_recording(cells, both.culture(b)), seen[b], rtol=1e-12)
 
 
 def test_potentials_do_not_depend_on_which_compartment_the_arrays_show():
