@@ -1,39 +1,34 @@
-"""What can be set on an ``Env`` between runs: parameters, and what is recorded."""
+"""The parameters of an ``Env``, which can be set between runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from typing import Literal, Self, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends import Learning, Parameters
 from livn_gym.checks import checked
-from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown_name
+from livn_gym.errors import ClosedError, UnsupportedModel, unknown_name
 from livn_gym.exclusive import Exclusive
 from livn_gym.models import Model
 from livn_gym.parameters import ParameterSet, tuned
 from livn_gym.plasticity import Plasticity, Rule, rescaled
-from livn_gym.recording import RecordingRequest
 from livn_gym.system import System
-from livn_gym.units import whole_steps
 
-Populations = str | Sequence[str] | None
 _T = TypeVar("_T")
 
 
 @checked
 class Configurable(Exclusive):
-    """The part of an ``Env`` that holds its configuration; every method returns the environment itself."""
+    """The part of an ``Env`` that holds its parameters; every method returns the environment itself."""
 
     system: System
     model: Model
     num_cultures: int
     dt: float
     _parameters: ParameterSet
-    _request: RecordingRequest
 
     # Parameters
 
@@ -122,12 +117,6 @@ class Configurable(Exclusive):
         stacked = {key: np.stack([weights[key] for weights in every]) for key in keys}
         return stacked if self.num_cultures > 1 else {key: values[0] for key, values in stacked.items()}
 
-    def record_weights(self, dt: float) -> Self:
-        """Record the weights of all synapses that follow a rule, every ``dt`` ms from the next run on."""
-        self._check_open()
-        self._request = replace(self._request, weight_steps=whole_steps("record_weights dt (ms)", dt, self.dt))
-        return self
-
     def normalize_weights(self, projection: str | None = None) -> Self:
         """Rescale every cell's plastic synapses so that their sum is what the weight parameter alone would give.
 
@@ -171,52 +160,6 @@ class Configurable(Exclusive):
         if changed:
             backend.set_weights(changed)
 
-    # Recording
-
-    def record_spikes(self, population: Populations = None) -> Self:
-        """Record spikes of all or some populations from the next run on."""
-        self._check_open()
-        self._request = replace(self._request, spikes=self.system.gids(_names(population)))
-        return self
-
-    def record_voltage(self, population: Populations = None, *, sample_ms: float | None = None) -> Self:
-        """Record the soma's voltage of all or some populations from the next run on.
-
-        Args:
-            population: Name or names; default all.
-            sample_ms: Time between samples, shared by all traces; default every time step.
-        """
-        self._check_open()
-        self._request = replace(
-            self._request, voltage=self.system.gids(_names(population)), sample_steps=self._sample(sample_ms)
-        )
-        return self
-
-    def record_membrane_current(
-        self,
-        population: Populations = None,
-        *,
-        compartment: Literal["soma", "dendrite"] = "soma",
-        sample_ms: float | None = None,
-    ) -> Self:
-        """Record membrane currents of all or some populations from the next run on.
-
-        Args:
-            population: Name or names; default all.
-            compartment: Which compartment the array ``mp`` shows; extracellular potentials use both.
-            sample_ms: Time between samples, shared by all traces; default every time step.
-        """
-        self._check_open()
-        if compartment not in ("soma", "dendrite"):
-            raise InvalidInput(f"compartment must be 'soma' or 'dendrite', got {compartment!r}.")
-        self._request = replace(
-            self._request,
-            current=self.system.gids(_names(population)),
-            compartment=compartment,
-            sample_steps=self._sample(sample_ms),
-        )
-        return self
-
     def _configure(self, change: Callable[[], ParameterSet]) -> Self:
         def configure() -> None:
             with self._together("parameters"):
@@ -242,13 +185,6 @@ class Configurable(Exclusive):
         if not isinstance(self._backend, Learning):
             raise UnsupportedModel(f"The {self._backend.capabilities.name} backend has no weights of single synapses.")
         return self._backend
-
-    def _sample(self, sample_ms: float | None) -> int:
-        return self._request.sample_steps if sample_ms is None else whole_steps("sample_ms", sample_ms, self.dt)
-
-
-def _names(population: Populations) -> str | list[str] | None:
-    return population if population is None or isinstance(population, str) else list(population)
 
 
 def _projection(key: str) -> str:

@@ -23,6 +23,7 @@ from livn_gym.env import Env
 from livn_gym.errors import BackendError, ClosedError, InvalidInput, WorkerError
 from livn_gym.mpi.launch import communicator, take_cores
 from livn_gym.numerics import checked_seeds
+from livn_gym.recorder import Recorder
 from livn_gym.system import System
 from livn_gym.units import whole_number
 
@@ -132,9 +133,9 @@ class DistributedEnv:
             self._closed = True
         return self
 
-    record_spikes = _everywhere(Configurable.record_spikes)
-    record_voltage = _everywhere(Configurable.record_voltage)
-    record_membrane_current = _everywhere(Configurable.record_membrane_current)
+    record_spikes = _everywhere(Recorder.record_spikes)
+    record_voltage = _everywhere(Recorder.record_voltage)
+    record_membrane_current = _everywhere(Recorder.record_membrane_current)
     apply_model_defaults = _everywhere(Configurable.apply_model_defaults)
     set_weights = _everywhere(Configurable.set_weights)
     set_noise = _everywhere(Configurable.set_noise)

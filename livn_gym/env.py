@@ -25,6 +25,7 @@ from livn_gym.io import IO, MEA, BoundElectrodes
 from livn_gym.models import Geometry, Model, ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream, checked_seed, checked_seeds
 from livn_gym.parameters import ParameterSet
+from livn_gym.recorder import Recorder
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.saved_states import SavedStates
 from livn_gym.stimulus import Stimulus
@@ -36,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 @checked
-class Env(SavedStates, Configurable):
+class Env(SavedStates, Recorder, Configurable):
     """One or several cultures of the same system.
 
     Until parameters are set (``apply_model_defaults`` or ``set_...``) cells are unconnected and noiseless.

@@ -48,6 +48,7 @@ INTERNAL = (
     "livn_gym.processors",
     "livn_gym.checks",
     "livn_gym.exclusive",  # parts of Env, which is tried whole
+    "livn_gym.recorder",
     "livn_gym.saved_states",
     "livn_gym.errors",
     "livn_gym.units",
