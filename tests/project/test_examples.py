@@ -47,8 +47,20 @@ def dataset_generation(out):
     assert (files, seed) == (6, 5) and rate_hz > 0.0
 
 
+def train_with_sb3(out):
+    (trained,) = numbers(r"after \d+ steps: return (\S+)", out)
+    (silent,) = numbers(r"no stimulation: return (\S+)", out)
+    assert trained > silent
+
+
+WITH_RL = {"train_with_sb3"}
+"""Examples that need PyTorch."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.needs("rl") if name in WITH_RL else ()) for name in EXAMPLES]
+)
 def test_an_example_runs_and_shows_what_it_is_for(name, tmp_path):
     command = [sys.executable, "-W", "error", str(ROOT / "examples" / f"{name}.py"), "--short"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
