@@ -68,13 +68,13 @@ class Native:
         self.backend, self.dt_ms = NativeBackend(threads), setting.dt_ms
         streams = [NoiseStream(seed) for seed in range(cultures)]
         self.backend.build(spec, ParameterSet(system).updated(tuned(system)).frozen(), streams)
-        self.request, self.nothing = RecordingRequest(spikes=system.gids()), [None] * cultures
+        self.request = RecordingRequest(spikes=system.gids())
         self.run(100.0)
 
     def run(self, duration_ms: float) -> Times:
         """Advance every culture."""
         wall, cpu = time.perf_counter(), time.process_time()
-        self.backend.run(round(duration_ms / self.dt_ms), self.nothing, self.request)
+        self.backend.run(round(duration_ms / self.dt_ms), None, self.request)
         return Times(time.perf_counter() - wall, time.process_time() - cpu)
 
     def close(self) -> None:

@@ -80,7 +80,7 @@ def simulated(cell: ResetCell, nA: float, duration_ms: float, dt_ms: float, sche
     try:
         backend.build(spec, ParameterSet(system).frozen(), [NoiseStream(0)])
         stimulus = Stimulus(np.array([[nA]]), duration_ms)
-        return backend.run(round(duration_ms / dt_ms), [stimulus], RecordingRequest(system.gids()))[0].spikes[2]
+        return backend.run(round(duration_ms / dt_ms), stimulus, RecordingRequest(system.gids())).spikes[2]
     finally:
         backend.close()
 

@@ -53,7 +53,7 @@ def mean_interval_ms(engine: str, population: str, current_nA: float, dt_ms: flo
         backend.build(spec, ParameterSet(cell).frozen(), [NoiseStream(0)])
         request = RecordingRequest(spikes=cell.gids())
         stimulus = Stimulus(np.full((1, 1), current_nA), DURATION_MS)
-        times = backend.run(round(DURATION_MS / dt_ms), [stimulus], request)[0].spikes[2]
+        times = backend.run(round(DURATION_MS / dt_ms), stimulus, request).spikes[2]
     finally:
         backend.close()
     return float(np.diff(times).mean()) if len(times) > 2 else float("nan")

@@ -269,7 +269,7 @@ class Env(SavedStates, Recorder, Configurable):
             raise InvalidInput(
                 f"duration must be a multiple of the sampling interval {self._request.sample_steps * self.dt:g} ms."
             )
-        stimuli = self._stimuli(Stimulus.from_arg(stimulus), float(duration), len(chosen))
+        applied = self._applied(Stimulus.from_arg(stimulus), float(duration), len(chosen))
         plasticity = self._parameters.plasticity
         request = self._request if self._ranks is None else self._request.of(self.own_gids)
         if request.weight_steps and plasticity is not None:
@@ -281,10 +281,10 @@ class Env(SavedStates, Recorder, Configurable):
 
         def advance() -> Recording:
             backend = self._check_ready()
-            parts = backend.run(steps, stimuli, request, None if len(chosen) == self.num_cultures else chosen)
+            recording = backend.run(steps, applied, request, None if len(chosen) == self.num_cultures else chosen)
             if isinstance(backend, Undoable):
                 run.steps, self._last = self._steps, run
-            recording = Recording.batch(parts, self._steps[chosen[0]] * self.dt)
+            recording = replace(recording, t0_ms=self._steps[chosen[0]] * self.dt)
             self._steps = [now + steps if b in chosen else now for b, now in enumerate(self._steps)]
             return recording
 
@@ -297,7 +297,7 @@ class Env(SavedStates, Recorder, Configurable):
         if request.weights:
             synapses = sum(len(p) * len(set(p.weight_names) & set(request.weights)) for p in self.system.projections)
             values += synapses * (steps // request.weight_steps)
-        copies = 1 if cultures == 1 else 2  # of single cultures, and of the batch
+        copies = 1 if cultures == 1 else 2  # some backends record single cultures and join them
         memory.require(f"What a run of {steps * self.dt:g} ms records", 8 * copies * cultures * values)
 
     def __call__(
@@ -366,9 +366,10 @@ class Env(SavedStates, Recorder, Configurable):
         backend.reset({b: NoiseStream(after[b], trials[b]) for b in chosen})
         self.seeds, self.trials, self._steps = after, trials, steps
 
-    def _stimuli(self, stimulus: Stimulus | None, duration_ms: float, count: int) -> list[Stimulus | None]:
+    def _applied(self, stimulus: Stimulus | None, duration_ms: float, count: int) -> Stimulus | None:
+        """What the cells get from a stimulus, which is checked before any culture runs."""
         if stimulus is None:
-            return [None] * count
+            return None
         if stimulus.duration_ms > duration_ms * (1 + 1e-9):
             raise InvalidInput(
                 f"The stimulus lasts {stimulus.duration_ms:g} ms, longer than the run of {duration_ms:g} ms."
@@ -382,7 +383,5 @@ class Env(SavedStates, Recorder, Configurable):
             raise InvalidInput(
                 f"A stimulus per neuron needs {self.system.num_neurons} columns for {self.system.name}, got {width}."
             )
-        parts = [stimulus[b] for b in range(count)]
-        for part in parts:
-            part.schedule(self.dt)  # what one culture's stimulus cannot do is refused before any culture runs
-        return list(parts)
+        stimulus.schedule(self.dt)  # refuses overlapping pulses and times that are no whole steps
+        return stimulus

@@ -20,14 +20,21 @@ SHAPES: tuple[Shape, ...] = ("biphasic", "monophasic")
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """One culture's stimulus in whole steps: column ``column[e]`` takes ``value[e]`` from ``step[e]`` on.
+    """A stimulus in whole steps: ``column[e]`` of ``culture[e]`` takes ``value[e]`` from ``step[e]`` on.
 
-    Sorted by (step, column), each pair at most once; every column starts at 0. All three are ``[E]``.
+    Sorted by (culture, step, column), each triple at most once; every column starts at 0. All four are ``[E]``,
+    read-only. Where every culture gets the same, it is that of culture 0.
     """
 
+    culture: NDArray[np.int64]
     step: NDArray[np.int64]
     column: NDArray[np.int64]
     value: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for name in self.__dataclass_fields__:
+            getattr(self, name).flags.writeable = False
 
 
 @checked_methods
@@ -96,41 +103,28 @@ class Pulses:
         return own
 
     def schedule(self, dt_ms: float) -> Schedule:
-        """The phases of a single culture as changes at whole steps; the last one is kept.
+        """The phases as changes at whole steps.
 
         Raises:
             InvalidInput: A width or offset is no multiple of ``dt_ms``, or phases of one column overlap.
         """
-        known = self.__dict__.get("_scheduled")  # a run asks twice: to check all cultures, and to start each
-        if known is None or known[0] != dt_ms:
-            known = dt_ms, self._schedule(dt_ms)
-            object.__setattr__(self, "_scheduled", known)
-        return known[1]
-
-    def __getstate__(self) -> dict[str, NDArray]:
-        """Without the schedule, which is made again where it is needed."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-    def _schedule(self, dt_ms: float) -> Schedule:
         width, offset = _steps("widths", self.width_ms, dt_ms), _steps("offsets", self.offset_ms, dt_ms)
         if width.min(initial=1) < 1:
             raise InvalidInput(f"Pulse widths must be at least the time step {dt_ms:g} ms.")
         start = np.floor(self.onset_ms / dt_ms + 0.5).astype(np.int64) + offset
-        order = np.lexsort((start, self.column))
-        start, width, column, value = start[order], width[order], self.column[order], self.value[order]
+        order = np.lexsort((start, self.column, self.culture))
+        start, width, value = start[order], width[order], self.value[order]
+        culture, column = self.culture[order], self.column[order]
         stop = start + width
-        same = column[1:] == column[:-1]
+        same = (column[1:] == column[:-1]) & (culture[1:] == culture[:-1])
         if (same & (start[1:] < stop[:-1])).any():
             raise InvalidInput("Pulses of one channel overlap.")
         ends = ~np.append(same & (start[1:] == stop[:-1]), False)[: len(stop)]
+        cultures, columns = np.concatenate([culture, culture[ends]]), np.concatenate([column, column[ends]])
         step = np.concatenate([start, stop[ends]])
-        columns = np.concatenate([column, column[ends]])
         values = np.concatenate([value, np.zeros(ends.sum())])
-        order = np.lexsort((columns, step))
-        schedule = Schedule(step[order], columns[order], values[order])
-        for array in (schedule.step, schedule.column, schedule.value):
-            array.flags.writeable = False
-        return schedule
+        order = np.lexsort((columns, step, cultures))
+        return Schedule(cultures[order], step[order], columns[order], values[order])
 
 
 @checked

@@ -263,15 +263,16 @@ class Recording:
 
     @staticmethod
     def batch(parts: Sequence[Recording], t0_ms: float) -> Recording:
-        """One recording of B cultures from one of each over the same run."""
+        """One recording of B cultures from recordings of some of them each, in order, over the same run."""
         if not parts:
             raise InvalidInput("A batch needs at least one recording.")
-        first = replace(parts[0], t0_ms=t0_ms, num_cultures=len(parts))
+        counts = [part.num_cultures for part in parts]
+        first = replace(parts[0], t0_ms=t0_ms, num_cultures=sum(counts))
         if len(parts) == 1:
             return first
         if first.spike_gid is not None:
-            _, gid, t = (np.concatenate(arrays) for arrays in zip(*(p.spikes for p in parts), strict=True))
-            culture = np.repeat(np.arange(len(parts)), [len(p.spikes[0]) for p in parts])
+            culture, gid, t = (np.concatenate(arrays) for arrays in zip(*(p.spikes for p in parts), strict=True))
+            culture += np.repeat(np.cumsum([0, *counts[:-1]]), [len(p.spikes[0]) for p in parts])
             first = replace(first, spike_culture=culture, spike_gid=gid, spike_t=t)
         traces: dict[str, Any] = {
             name: np.concatenate([getattr(part, name) for part in parts])

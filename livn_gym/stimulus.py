@@ -1,9 +1,9 @@
-"""What is applied to a culture: dense arrays, or pulses that never become dense."""
+"""What is applied to cultures: a time course for every column, and what its values mean."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.pulses import Pulses, PulseShape, Schedule, Shape, numbers
-from livn_gym.units import finite, whole_steps
+from livn_gym.units import finite
+from livn_gym.waveforms import DenseWaveform, PulseWaveform, Waveform
 
 Mode = Literal["current", "current_density", "conductance", "extracellular", "electrode"]
 """What a value means.
@@ -31,10 +32,14 @@ class Stimulus:
 
     Args:
         array: Values held for ``dt`` each, ``[T, K]`` for every culture alike or ``[B, T, K]``. K is the
-            number of neurons, or of channels in the ``"electrode"`` mode.
-        dt: Time between rows, ms.
+            number of neurons, or of channels in the ``"electrode"`` mode. Or a ``Waveform``.
+        dt: Time between rows of an array, ms.
         mode: What a value means, see ``Mode``.
         reversal_mV: Reversal potential of the ``"conductance"`` mode.
+
+    Attributes:
+        waveform: The time course: a ``DenseWaveform`` or a ``PulseWaveform``.
+        gain: ``[N, K]``: what a unit of each column makes at each neuron; None where columns are neurons.
 
     Raises:
         InvalidInput: NaN, wrong number of dimensions, a time step not above 0, or a negative conductance.
@@ -42,32 +47,47 @@ class Stimulus:
 
     __iter__ = None  # stimulus[b] would else make it a sequence without an end
 
-    def __init__(self, array: ArrayLike, dt: float, mode: Mode = "current", *, reversal_mV: float = 0.0) -> None:
-        values = numbers("A stimulus", array)
-        if values.ndim not in (2, 3) or 0 in values.shape:
-            raise InvalidInput(f"A stimulus must be [T, K] or [B, T, K] and not empty, got {values.shape}.")
-        if not np.isfinite(values).all():
-            raise InvalidInput("A stimulus must be finite; the array holds NaN or infinity.")
-        values.flags.writeable = False
-        self._init(mode, reversal_mV, values)
-        self.array: NDArray[np.float64] | None = values
-        self.dt = finite("Stimulus dt (ms)", dt, above=0.0)
-        self.duration_ms = values.shape[-2] * self.dt
-        self.num_columns = values.shape[-1]
-        self.num_cultures = values.shape[0] if values.ndim == 3 else None
-
-    def _init(self, mode: Mode, reversal_mV: float, values: NDArray[np.float64]) -> None:
+    def __init__(
+        self, array: ArrayLike | Waveform, dt: float | None = None, mode: Mode = "current", *, reversal_mV: float = 0.0
+    ) -> None:
+        self.waveform: Waveform = array if isinstance(array, Waveform) else _dense(array, dt)
         if mode not in MODES:
             raise unknown_name("stimulus mode", mode, MODES)
-        if mode == "conductance" and values.min(initial=0.0) < 0.0:
-            raise InvalidInput(f"A conductance must be at least 0 uS, got {values.min():g}.")
+        if mode == "conductance" and (least := self.waveform.values.min(initial=0.0)) < 0.0:
+            raise InvalidInput(f"A conductance must be at least 0 uS, got {least:g}.")
         self.mode: Mode = mode
         self.reversal_mV = finite("reversal_mV", reversal_mV)
-        self.array = None
-        self.dt = 0.0
-        self.pulses: Pulses | None = None
         self.gain: NDArray[np.float64] | None = None
-        """``[N, K]``: what a unit of each column makes at each neuron; None where columns are neurons."""
+
+    @property
+    def num_columns(self) -> int:
+        """K."""
+        return self.waveform.num_columns
+
+    @property
+    def num_cultures(self) -> int | None:
+        """B, or None if all cultures get the same."""
+        return self.waveform.num_cultures
+
+    @property
+    def duration_ms(self) -> float:
+        """Length."""
+        return self.waveform.duration_ms
+
+    @property
+    def array(self) -> NDArray[np.float64] | None:
+        """The rows of a dense stimulus, ``[T, K]`` or ``[B, T, K]``; None of pulses."""
+        return self.waveform.array if isinstance(self.waveform, DenseWaveform) else None
+
+    @property
+    def dt(self) -> float:
+        """Time between the rows of a dense stimulus, ms; 0 of pulses."""
+        return self.waveform.dt if isinstance(self.waveform, DenseWaveform) else 0.0
+
+    @property
+    def pulses(self) -> Pulses | None:
+        """The phases of a stimulus of pulses; None of a dense one."""
+        return self.waveform.pulses if isinstance(self.waveform, PulseWaveform) else None
 
     @classmethod
     def from_pulses(
@@ -86,10 +106,7 @@ class Stimulus:
             InvalidInput: A column or culture does not exist, a phase ends after the stimulus, or a
                 conductance is negative.
         """
-        self = cls.__new__(cls)
-        self._init(mode, reversal_mV, pulses.value)
-        self.pulses, self.num_columns, self.num_cultures = pulses, num_columns, num_cultures
-        self.duration_ms = finite("Stimulus duration (ms)", duration_ms, above=0.0)
+        duration = finite("Stimulus duration (ms)", duration_ms, above=0.0)
         for name, index, count in (
             ("column", pulses.column, num_columns),
             ("culture", pulses.culture, 1 if num_cultures is None else num_cultures),
@@ -98,9 +115,10 @@ class Stimulus:
             if last >= count:
                 raise InvalidInput(f"Pulse {name}s must lie in 0 ... {count - 1}, got {last}.")
         end = (pulses.onset_ms + pulses.offset_ms + pulses.width_ms).max(initial=0.0)
-        if end > self.duration_ms + 1e-9:
-            raise InvalidInput(f"A pulse ends at {end:g} ms, after the stimulus of {self.duration_ms:g} ms.")
-        return self
+        if end > duration + 1e-9:
+            raise InvalidInput(f"A pulse ends at {end:g} ms, after the stimulus of {duration:g} ms.")
+        waveform = PulseWaveform(pulses, num_columns, duration, num_cultures)
+        return cls(waveform, mode=mode, reversal_mV=reversal_mV)
 
     @classmethod
     def pulse_train(
@@ -238,8 +256,6 @@ class Stimulus:
             return cls(arg[0], arg[1])
         if not isinstance(arg, np.ndarray | list):
             raise InvalidInput(f"A stimulus must be a Stimulus, an array or (array, dt), got {arg!r}.")
-        if dt is None:
-            raise InvalidInput("A bare array needs its time step: give Stimulus(array, dt) or (array, dt).")
         return cls(arg, dt)
 
     @classmethod
@@ -254,29 +270,20 @@ class Stimulus:
             return None
         first = given[0]
         for part in given:
-            if part.num_cultures is not None:
-                raise InvalidInput("A batch is made of stimuli of one culture each: take stimulus[b] first.")
-            if _kind(part) != _kind(first) or part.gain is not first.gain:
-                raise InvalidInput(f"Stimuli of a batch must be of one kind, got {_kind(first)} and {_kind(part)}.")
-        if first.array is not None:
-            none = np.zeros_like(first.array)
-            arrays = [none if part is None or part.array is None else part.array for part in parts]
-            return first._derived(array=np.stack(arrays), num_cultures=len(parts))
-        pulses = {b: part.pulses for b, part in enumerate(parts) if part is not None and part.pulses is not None}
-        joined = Pulses.joined([replace(p, culture=np.full_like(p.culture, b)) for b, p in pulses.items()])
-        longest = max(part.duration_ms for part in given)
-        return first._derived(pulses=joined, num_cultures=len(parts), duration_ms=longest)
+            same = (part.mode, part.reversal_mV) == (first.mode, first.reversal_mV) and part.gain is first.gain
+            if not same or type(part.waveform) is not type(first.waveform):
+                raise InvalidInput(
+                    "Stimuli of a batch must be of one kind (mode, reversal, gain, dense or pulses), "
+                    f"got {_described(first)} and {_described(part)}."
+                )
+        waveforms = [None if part is None else part.waveform for part in parts]
+        return first._with(waveform=type(first.waveform).batch(waveforms))
 
     def __getitem__(self, culture: int) -> Stimulus:
         """The stimulus of one culture, without a culture axis."""
         if self.num_cultures is None:
             return self
-        if not 0 <= culture < self.num_cultures:
-            raise InvalidInput(f"Stimulus has {self.num_cultures} cultures, got index {culture}.")
-        if self.array is not None:
-            return self._derived(array=self.array[culture], num_cultures=None)
-        assert self.pulses is not None
-        return self._derived(pulses=self.pulses.of_culture(culture), num_cultures=None)
+        return self._with(waveform=self.waveform.culture(culture))
 
     def with_gain(self, gain: NDArray[np.float64], mode: Mode) -> Stimulus:
         """The same time course seen by neurons: ``gain [N, K]`` maps columns to values of ``mode``.
@@ -288,40 +295,39 @@ class Stimulus:
             raise InvalidInput(f"A gain must be [N, {self.num_columns}], got {gain.shape}.")
         if mode not in MODES:
             raise unknown_name("stimulus mode", mode, MODES)
-        return self._derived(gain=gain, mode=mode)
-
-    def _derived(self, **changes: Any) -> Stimulus:
-        other = Stimulus.__new__(Stimulus)
-        other.__dict__.update(self.__dict__, **changes)
-        return other
+        return self._with(gain=gain, mode=mode)
 
     def charge_nC(self) -> NDArray[np.float64]:
         """Absolute charge per column, nC for values in uA, ``[K]`` or ``[B, K]``."""
-        if self.array is not None:
-            return np.abs(self.array).sum(axis=-2) * self.dt
-        assert self.pulses is not None
-        p, charge = self.pulses, np.zeros((self.num_cultures or 1, self.num_columns))
-        np.add.at(charge, (p.culture, p.column), np.abs(p.value) * p.width_ms)
-        return charge if self.num_cultures is not None else charge[0]
+        return self.waveform.charge()
 
     def schedule(self, dt_ms: float) -> Schedule:
-        """The stimulus of one culture as changes at whole simulation steps.
+        """The stimulus as changes at whole simulation steps, of all its cultures.
 
         Raises:
-            InvalidInput: It has a culture axis, its time step is no multiple of ``dt_ms``, or pulses overlap.
+            InvalidInput: Its time step is no multiple of ``dt_ms``, or pulses overlap.
         """
-        if self.num_cultures is not None:
-            raise InvalidInput("A schedule is one culture's: take stimulus[b] first.")
-        if self.array is None:
-            assert self.pulses is not None
-            return self.pulses.schedule(finite("dt_ms", dt_ms, above=0.0))
-        stride = whole_steps("Stimulus dt", self.dt, finite("dt_ms", dt_ms, above=0.0))
-        before = np.vstack([np.zeros((1, self.num_columns)), self.array])
-        after = np.vstack([self.array, np.zeros((1, self.num_columns))])
-        row, column = np.nonzero(before != after)
-        return Schedule(row.astype(np.int64) * stride, column.astype(np.int64), after[row, column])
+        return self.waveform.schedule(finite("dt_ms", dt_ms, above=0.0))
+
+    def _with(self, **changes: Any) -> Stimulus:
+        """A copy with other attributes, which have been checked."""
+        other = copy.copy(self)
+        vars(other).update(changes)
+        return other
 
 
-def _kind(stimulus: Stimulus) -> tuple:
-    shape = None if stimulus.array is None else stimulus.array.shape
-    return (stimulus.mode, stimulus.num_columns, stimulus.reversal_mV, stimulus.dt, shape)
+def _dense(array: ArrayLike, dt: float | None) -> DenseWaveform:
+    values = numbers("A stimulus", array)
+    if values.ndim not in (2, 3) or 0 in values.shape:
+        raise InvalidInput(f"A stimulus must be [T, K] or [B, T, K] and not empty, got {values.shape}.")
+    if not np.isfinite(values).all():
+        raise InvalidInput("A stimulus must be finite; the array holds NaN or infinity.")
+    if dt is None:
+        raise InvalidInput("A bare array needs its time step: give Stimulus(array, dt) or (array, dt).")
+    values.flags.writeable = False
+    return DenseWaveform(values, finite("Stimulus dt (ms)", dt, above=0.0))
+
+
+def _described(stimulus: Stimulus) -> str:
+    gain = "" if stimulus.gain is None else ", with a gain"
+    return f"{stimulus.mode} ({stimulus.reversal_mV:g} mV, {stimulus.waveform.kind[0]}{gain})"

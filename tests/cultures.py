@@ -74,11 +74,10 @@ class Lab:
         self.backend.build(spec, self.parameters.frozen(), [NoiseStream(seed) for seed in seeds])
 
     def run(self, duration_ms, stimulus=None, *, sample_steps=1, traces=True):
-        """Run every culture with the same stimulus; a list of recordings."""
+        """Run every culture with the same stimulus; a tuple of their recordings."""
         gids = self.system.gids()
         request = RecordingRequest(gids, gids if traces else None, gids if traces else None, sample_steps)
-        stimuli = stimulus if isinstance(stimulus, list) else [stimulus] * self.num_cultures
-        return self.backend.run(round(duration_ms / self.dt), stimuli, request)
+        return self.backend.run(round(duration_ms / self.dt), stimulus, request).cultures
 
     def set(self, params):
         self.parameters = self.parameters.updated(params)

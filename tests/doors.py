@@ -50,6 +50,7 @@ INTERNAL = (
     "livn_gym.exclusive",  # parts of Env, which is tried whole
     "livn_gym.recorder",
     "livn_gym.saved_states",
+    "livn_gym.waveforms",  # parts of Stimulus, likewise
     "livn_gym.errors",
     "livn_gym.units",
     "livn_gym.values",

@@ -33,16 +33,16 @@ class PoissonBackend(Backend):
     def run(
         self,
         num_steps: int,
-        stimuli: Sequence[Stimulus | None],
+        stimulus: Stimulus | None,
         request: RecordingRequest,
         cultures: Sequence[int] | None = None,
-    ) -> list[Recording]:
+    ) -> Recording:
         duration_ms = num_steps * self.spec.dt_ms
         bins = round(duration_ms / BIN_MS)
         assert abs(bins * BIN_MS - duration_ms) < 1e-6, "the fake runs whole bins"
         parts = []
-        for b, stimulus in zip(range(len(self.keys)) if cultures is None else cultures, stimuli, strict=True):
-            charge_nC = 0.0 if stimulus is None else stimulus.charge_nC().mean()
+        for k, b in enumerate(range(len(self.keys)) if cultures is None else cultures):
+            charge_nC = 0.0 if stimulus is None else stimulus[k].charge_nC().mean()
             rate_hz = 3.0 + 120.0 * charge_nC / duration_ms
             cell, index = np.meshgrid(np.arange(self.spec.system.num_neurons), np.arange(bins))
             chance, place = uniform(cell, index + self.bins[b], self.keys[b])
@@ -52,7 +52,7 @@ class PoissonBackend(Backend):
             self.bins[b] += bins
             spikes = (np.zeros(len(gid), np.int64), gid[order], t[order]) if request.spikes is not None else ()
             parts.append(Recording(0.0, duration_ms, self.spec.dt_ms, self.spec.dt_ms, 1, *spikes))
-        return parts
+        return Recording.batch(parts, 0.0)
 
     def reset(self, streams: Mapping[int, NoiseStream]) -> None:
         for b, stream in streams.items():

@@ -1,5 +1,8 @@
 """Stimuli: laws that every schedule keeps, charge balance, and what is refused."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -228,6 +231,38 @@ def test_a_batch_is_its_cultures_one_by_one(train):
             np.testing.assert_array_equal(getattr(batch[b].schedule(DT), name), getattr(single.schedule(DT), name))
 
 
+def assert_schedule_of_its_cultures(batch):
+    """The schedule of a batch is those of its cultures, one after the other."""
+    whole = batch.schedule(DT)
+    parts = [batch[b].schedule(DT) for b in range(batch.num_cultures)]
+    np.testing.assert_array_equal(whole.culture, np.repeat(np.arange(len(parts)), [len(p.step) for p in parts]))
+    for name in ("step", "column", "value"):
+        np.testing.assert_array_equal(getattr(whole, name), np.concatenate([getattr(p, name) for p in parts]))
+
+
+@given(trains())
+def test_a_schedule_of_pulses_is_those_of_its_cultures(train):
+    sizes, options = train
+    assert_schedule_of_its_cultures(Stimulus.pulse_train(sizes, **options))
+
+
+@given(arrays(np.float64, (3, 4, 2), elements=st.sampled_from([0.0, 1.0, -2.0])))
+def test_a_schedule_of_an_array_is_those_of_its_cultures(values):
+    assert_schedule_of_its_cultures(Stimulus(values, 8 * DT))
+
+
+@pytest.mark.parametrize("stimulus", [Stimulus(np.eye(3), 0.2), Stimulus.pulse_train(np.ones((2, 3)), duration_ms=50)])
+def test_copies_and_pickles_apply_the_same(stimulus):
+    gained = stimulus.with_gain(np.ones((5, 3)), "extracellular")
+    gained.schedule(DT)
+    for other in (copy.copy(gained), copy.deepcopy(gained), pickle.loads(pickle.dumps(gained))):
+        for name in ("mode", "num_cultures", "num_columns", "duration_ms", "dt"):
+            assert getattr(other, name) == getattr(gained, name)
+        np.testing.assert_array_equal(other.gain, gained.gain)
+        for name in ("culture", "step", "column", "value"):
+            np.testing.assert_array_equal(getattr(other.schedule(DT), name), getattr(gained.schedule(DT), name))
+
+
 @given(trains(), st.randoms())
 def test_a_schedule_does_not_depend_on_the_order_of_phases(train, random):
     sizes, options = train
@@ -405,8 +440,6 @@ def test_cultures_are_taken_one_by_one():
     for index in (2, -1):
         with pytest.raises(InvalidInput, match=f"Stimulus has 2 cultures, got index {index}"):
             stimulus[index]
-    with pytest.raises(InvalidInput, match=r"take stimulus\[b\] first"):
-        stimulus.schedule(DT)
 
 
 def test_a_gain_changes_the_mode_and_not_the_time_course():

@@ -186,17 +186,21 @@ class Backend(ABC):
     def run(
         self,
         num_steps: int,
-        stimuli: Sequence[Stimulus | None],
+        stimulus: Stimulus | None,
         request: RecordingRequest,
         cultures: Sequence[int] | None = None,
-    ) -> list[Recording]:
-        """Advance cultures; return one recording each, with ``t0_ms`` 0 and spikes sorted by (time, gid).
+    ) -> Recording:
+        """Advance cultures.
 
         Args:
             num_steps: Length of the run in steps.
-            stimuli: One for each culture that runs, not longer than the run, never in the electrode mode.
+            stimulus: For the cultures that run, in their order, or for all alike; not longer than the run, and never
+                in the electrode mode.
             request: What to record.
-            cultures: Which cultures run, ascending; the others stay as they are. Default all.
+            cultures: Indices of the cultures that run, ascending; the others stay as they are. Default all.
+
+        Returns:
+            The recording of the cultures that ran, in their order, with ``t0_ms`` 0.
 
         Raises:
             SimulationDiverged: A membrane voltage left +-``MAX_VOLTAGE_MV``.

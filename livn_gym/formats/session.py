@@ -206,7 +206,8 @@ class Session:
     def changes(self) -> Schedule:
         """The stimulus as changes of columns at steps of ``dt_ms``; empty where there is none."""
         if self.stimulus is None:
-            return Schedule(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+            none = np.zeros(0, np.int64)
+            return Schedule(none, none, none, np.zeros(0))
         return self.stimulus.schedule(self.recording.dt_ms)
 
     def held(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

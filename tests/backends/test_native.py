@@ -146,7 +146,7 @@ def run_ei2(seeds, **options):
     culture = make("EI2")
     backend = build(culture, seeds, **options)
     try:
-        return backend.run(4000, [None] * len(seeds), everything(culture))
+        return backend.run(4000, None, everything(culture)).cultures
     finally:
         backend.close()
 
@@ -170,7 +170,7 @@ def test_runs_in_parts_are_the_run_in_one(precision):
     request = RecordingRequest(culture.gids())
     times, gids, start = [], [], 0
     for steps in (1, 2, 997, 13, 1987, 1000):
-        part = backend.run(steps, [None], request)[0]
+        part = backend.run(steps, None, request)
         times.append(np.rint(part.spike_t / 0.025) + start)
         gids.append(part.spike_gid)
         start += steps
@@ -187,11 +187,11 @@ def test_a_reset_culture_is_new_and_the_others_go_on(steps):
     request = everything(culture)
     pulses = Stimulus.pulse_train(np.full(100, 0.2), duration_ms=20, mode="current")
     for each in (backend, undisturbed):
-        each.run(steps, [pulses] * 3, request)
+        each.run(steps, pulses, request)
     backend.reset({1: NoiseStream(9)})
-    after, expected = (each.run(2000, [None] * 3, request) for each in (backend, undisturbed))
+    after, expected = (each.run(2000, None, request).cultures for each in (backend, undisturbed))
     new = build(culture, [9], threads=1)
-    assert equal(after[1], new.run(2000, [None], request)[0])
+    assert equal(after[1], new.run(2000, None, request))
     assert equal(after[0], expected[0]) and equal(after[2], expected[2])
     for each in (backend, undisturbed, new):
         each.close()
@@ -210,7 +210,7 @@ def test_the_order_of_edges_does_not_matter():
     results = []
     for each in (culture, other):
         backend = build(each, [7], params=tuned(culture), precision="float32")
-        results.append(backend.run(4000, [None], everything(each))[0])
+        results.append(backend.run(4000, None, everything(each)))
         backend.close()
     assert len(results[0].spike_t) > 10
     assert equal(*results)
@@ -222,7 +222,7 @@ def test_float32_stays_within_a_tenth_of_a_millisecond_over_a_second():
     def run(precision):
         backend = build(system(1, 1), [0], params={"noise-std_e": 0.0}, precision=precision)
         stimulus = Stimulus(np.array([[0.1, 0.06]]), 1000.0)
-        recording = backend.run(40_000, [stimulus], RecordingRequest(np.arange(2)))[0]
+        recording = backend.run(40_000, stimulus, RecordingRequest(np.arange(2)))
         backend.close()
         return [recording.spike_t[recording.spike_gid == gid] for gid in (0, 1)]
 
@@ -238,11 +238,11 @@ def test_what_is_left_of_a_synapse_ends_at_0(precision):
     weights = dict.fromkeys((f"weight-{name}" for name in culture.weight_names), 1.0)
     backend = build(culture, [0], weights | {"noise-std_e": 0.0}, precision)
     request = RecordingRequest(np.arange(2))
-    assert len(backend.run(800, [Stimulus(np.array([[0.2, 0.2]]), 20.0)], request)[0].spike_t) > 1
+    assert len(backend.run(800, Stimulus(np.array([[0.2, 0.2]]), 20.0), request).spike_t) > 1
     group = backend._groups[0]
     left = []
     for _ in range(40):
-        backend.run(400, [None], request)
+        backend.run(400, None, request)
         for k, layout in enumerate(group.layouts):
             for slot in layout.slots.values():
                 left.append(group._blocks(k, group._base)[:, slot.first : slot.first + 2].ravel())

@@ -25,6 +25,7 @@ from livn_gym.backends.native.driver import CELL, STOP, Drive, Probe
 from livn_gym.backends.native.generate import source
 from livn_gym.backends.native.group import Cultures, Diverged
 from livn_gym.backends.native.layout import layouts
+from livn_gym.backends.native.plasticity import Spikes
 from livn_gym.backends.native.program import program
 from livn_gym.backends.native.state import CultureState, check_state
 from livn_gym.backends.native.stimuli import Drives
@@ -87,17 +88,17 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
     def run(
         self,
         num_steps: int,
-        stimuli: Sequence[Stimulus | None],
+        stimulus: Stimulus | None,
         request: RecordingRequest,
         cultures: Sequence[int] | None = None,
-    ) -> list[Recording]:
+    ) -> Recording:
         """Advance cultures."""
         run = self._run_all if cultures is None else self._run_some
         numbers = range(self.num_cultures) if cultures is None else cultures
         ranks = self._spec.ranks
         if ranks is not None and not ranks.any_thread:
-            return run(num_steps, stimuli, request, numbers)
-        return uninterrupted(lambda: run(num_steps, stimuli, request, numbers), self.stop)
+            return run(num_steps, stimulus, request, numbers)
+        return uninterrupted(lambda: run(num_steps, stimulus, request, numbers), self.stop)
 
     def stop(self) -> None:
         """Ask the run under way to end; its kernels look once in a window."""
@@ -196,8 +197,8 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
     def _compile(self, run: Any) -> None:
         """Compile the program for the types of its arguments; nothing is run."""
         (group,) = self._grouped([NoiseStream(0)])
-        drive, request = self._drives.drive([None]), RecordingRequest()
-        fixed = (self._numbers, self._network, self._rules, drive, self._probe(group, 0, request))
+        drive, request = self._drives.drive(None, 0, group.count), RecordingRequest()
+        fixed = (self._numbers, self._network, self._rules, drive, self._probe(group.count, 0, request, learns=False))
         run.compile(tuple(numba.typeof(argument) for argument in group.example(*fixed)))
 
     def _grouped(self, streams: Sequence[NoiseStream]) -> list[Cultures]:
@@ -229,13 +230,13 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
             group.load(share)
 
     def _run_all(
-        self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest, numbers: Sequence[int]
-    ) -> list[Recording]:
+        self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest, numbers: Sequence[int]
+    ) -> Recording:
         """Advance all cultures."""
         self._back = None
         backs = [group.checkpoint(learning=self._rules.back > 0) for group in self._groups]
         try:
-            recordings = self._run(self._groups, num_steps, stimuli, request, numbers)
+            recording = self._run(self._groups, num_steps, stimulus, request, numbers)
         except BaseException:
             for back in backs:
                 back()
@@ -246,16 +247,16 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
                 back()
 
         self._back = back_all
-        return recordings
+        return recording
 
     def _run_some(
-        self, num_steps: int, stimuli: Sequence[Stimulus | None], request: RecordingRequest, numbers: Sequence[int]
-    ) -> list[Recording]:
+        self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest, numbers: Sequence[int]
+    ) -> Recording:
         """Advance some cultures. Those that stay must not be stepped, so the others go into groups for this run."""
         self._back = None
         groups, before = self._grouped([NoiseStream(0)] * len(numbers)), self.save(numbers)
         self._load(groups, dict(enumerate(before)))
-        recordings = self._run(groups, num_steps, stimuli, request, numbers)
+        recording = self._run(groups, num_steps, stimulus, request, numbers)
         states = [state for group in groups for state in group.save(range(group.count))]
 
         def back() -> None:
@@ -267,26 +268,29 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
             back()
             raise
         self._back = back
-        return recordings
+        return recording
 
     def _run(
         self,
         groups: list[Cultures],
         num_steps: int,
-        stimuli: Sequence[Stimulus | None],
+        stimulus: Stimulus | None,
         request: RecordingRequest,
         numbers: Sequence[int],
-    ) -> list[Recording]:
+    ) -> Recording:
         """Advance groups; ``numbers`` are those of their cultures, for messages."""
-        first = np.concatenate([[0], np.cumsum([group.count for group in groups])])
-        drives = [self._drives.drive(stimuli[a:b]) for a, b in zip(first[:-1], first[1:], strict=True)]
+        first = np.concatenate([[0], np.cumsum([group.count for group in groups])]).tolist()
+        bounds = list(zip(first[:-1], first[1:], strict=True))
+        drives = [self._drives.drive(stimulus, *each) for each in bounds]
+        probe = self._probe(first[-1], num_steps, request, learns=all(group.learns for group in groups))
         controls = np.zeros((len(groups), 3), dtype=np.int64)
         controls[:, CELL] = -1
         self._control = list(controls)
 
-        def one(group: Cultures, drive: Drive, control: NDArray[np.int64], start: int) -> list[Recording]:
+        def one(group: Cultures, drive: Drive, control: NDArray[np.int64], bounds: tuple[int, int]) -> Spikes:
+            start, stop = bounds
             try:
-                return self._advance(group, num_steps, drive, request, control)
+                return self._advance(group, num_steps, drive, _rows(probe, start, stop), control)
             except Diverged as error:
                 raise SimulationDiverged(
                     f"The membrane voltage of cell {error.gid} of culture {numbers[start + error.culture]} left "
@@ -294,67 +298,54 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
                     "stimulus, the noise or a weight is too strong. The run has not happened."
                 ) from None
 
-        done = self._pool.map(one, groups, drives, self._control, first[:-1].tolist())
-        return [recording for recordings in done for recording in recordings]
+        spikes = self._pool.map(one, groups, drives, self._control, bounds)
+        return self._recording(spikes, probe, num_steps, request, first)
 
     def _advance(
-        self,
-        group: Cultures,
-        num_steps: int,
-        drive: Drive,
-        request: RecordingRequest,
-        control: NDArray[np.int64],
-    ) -> list[Recording]:
-        probe, dt, size = self._probe(group, num_steps, request), self._spec.dt_ms, group.group.size
+        self, group: Cultures, num_steps: int, drive: Drive, probe: Probe, control: NDArray[np.int64]
+    ) -> Spikes:
+        """Advance a group; its spikes in the order (step, cell)."""
         # Postsynaptic spikes of a window must not reach plastic synapses before its end.
         window = min(self._synapses.window, self._rules.back + 1) if self._rules.back else self._synapses.window
-        time = (window, num_steps, dt)
         fixed = (self._numbers, self._network, self._rules, drive, probe, control)
-        cell, step, _ = group.run(self._program, *fixed, *time)
-        culture, gid = cell // size, cell % size
-        if request.spikes is not None and len(request.spikes) < size:
-            kept = np.isin(gid, request.spikes)
-            culture, gid, step = culture[kept], gid[kept], step[kept]
-        result = []
-        for c in range(group.count):
-            here = culture == c
-            spikes: dict[str, Any] = {}
-            if request.spikes is not None:
-                spikes = {
-                    "spike_culture": np.zeros(int(here.sum()), dtype=np.int64),
-                    "spike_gid": gid[here],
-                    "spike_t": step[here] * dt,
-                }
-            if request.voltage is not None:
-                spikes |= {"voltage_gid": request.voltage, "voltage": probe.voltage[c : c + 1]}
-            if request.current is not None:
-                spikes |= {
-                    "current_gid": request.current,
-                    "current_soma": probe.soma[c : c + 1],
-                    "current_dendrite": probe.dendrite[c : c + 1],
-                }
-            if request.weights:
-                ends = np.cumsum([len(self._synapses.places(key)) for key in request.weights])[:-1]
-                parts = np.split(probe.weight[c : c + 1] / NS_TO_US, ends, axis=1)
-                spikes |= {
-                    "weights": dict(zip(request.weights, parts, strict=True)),
-                    "weight_dt_ms": request.weight_steps * dt,
-                }
-            result.append(
-                Recording(
-                    0.0,
-                    num_steps * dt,
-                    dt,
-                    request.sample_steps * dt,
-                    1,
-                    current_compartment=request.compartment,
-                    **spikes,
-                )
-            )
-        return result
+        return group.run(self._program, *fixed, window, num_steps, self._spec.dt_ms)
 
-    def _probe(self, group: Cultures, num_steps: int, request: RecordingRequest) -> Probe:
-        cultures = group.count
+    def _recording(
+        self,
+        spikes: Sequence[Spikes],
+        probe: Probe,
+        num_steps: int,
+        request: RecordingRequest,
+        first: Sequence[int],
+    ) -> Recording:
+        """The recording of all cultures from the groups' spikes and their common samples."""
+        dt, size = self._spec.dt_ms, self._spec.system.num_neurons
+        found: dict[str, Any] = {}
+        if request.spikes is not None:
+            cell = np.concatenate([each.cell + b * size for b, each in zip(first[:-1], spikes, strict=True)])
+            step = np.concatenate([each.step for each in spikes])
+            culture, gid = np.divmod(cell, size)
+            order = np.argsort(culture, kind="stable")  # of a culture they are in the order of (step, gid)
+            if len(request.spikes) < size:
+                order = order[np.isin(gid[order], request.spikes)]
+            found = {"spike_culture": culture[order], "spike_gid": gid[order], "spike_t": step[order] * dt}
+        if request.voltage is not None:
+            found |= {"voltage_gid": request.voltage, "voltage": probe.voltage}
+        if request.current is not None:
+            traces = {"current_soma": probe.soma, "current_dendrite": probe.dendrite}
+            found |= {"current_gid": request.current, **traces}
+        if request.weights:
+            ends = np.cumsum([len(self._synapses.places(key)) for key in request.weights])[:-1]
+            weights = np.split(probe.weight / NS_TO_US, ends, axis=1)
+            found |= {
+                "weights": dict(zip(request.weights, weights, strict=True)),
+                "weight_dt_ms": request.weight_steps * dt,
+            }
+        times = (0.0, num_steps * dt, dt, request.sample_steps * dt)
+        return Recording(*times, first[-1], current_compartment=request.compartment, **found)
+
+    def _probe(self, cultures: int, num_steps: int, request: RecordingRequest, *, learns: bool) -> Probe:
+        """Room for the samples of some cultures."""
         none: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         voltage_gid = none if request.voltage is None else request.voltage
         current_gid = none if request.current is None else request.current
@@ -365,6 +356,12 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
         every = request.sample_steps if wanted else 0
         traces = (every, voltage_gid, current_gid, self._drives.coupling_uS, voltage, soma, dendrite)
         synapses = np.concatenate([none, *(self._synapses.places(key) for key in request.weights)])
-        weight_every = request.weight_steps if request.weights and group.learns else 0
+        weight_every = request.weight_steps if request.weights and learns else 0
         weight_count = -(-num_steps // weight_every) if weight_every else 0
         return Probe(*traces, weight_every, synapses, np.empty((cultures, len(synapses), weight_count)))
+
+
+def _rows(probe: Probe, start: int, stop: int) -> Probe:
+    """The room for the samples of the cultures ``start ... stop - 1``."""
+    names = ("voltage", "soma", "dendrite", "weight")
+    return probe._replace(**{name: getattr(probe, name)[start:stop] for name in names})

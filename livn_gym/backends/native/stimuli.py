@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -38,44 +36,39 @@ class Drives:
             "conductance": one,
             "extracellular": self.coupling_uS,
         }
-        self._known: list[NDArray] = []
-        self._gains = np.zeros((0, 0, 0))
+        self._known: NDArray | None = None
+        self._gains = np.zeros((0, 0, len(density)))
 
-    def drive(self, stimuli: Sequence[Stimulus | None]) -> Drive:
-        """The drive of a group's stimuli."""
-        count, size = len(stimuli), len(self.coupling_uS)
+    def drive(self, stimulus: Stimulus | None, start: int, stop: int) -> Drive:
+        """The drive of a group, which has the cultures ``start ... stop - 1`` of the stimulus."""
+        count, size = stop - start, len(self.coupling_uS)
         first = np.zeros(count + 1, dtype=np.int64)
         kind, gain = np.full(count, -1), np.full(count, -1)
-        reversal, scale = np.zeros(count), np.zeros((count, size))
-        schedules, width = [], 1
-        gains: list[NDArray] = []
-        for c, stimulus in enumerate(stimuli):
-            if stimulus is not None:
-                schedule = stimulus.schedule(self._dt_ms)
-                schedules.append((schedule.step, schedule.column, schedule.value))
-                first[c + 1] = len(schedule.step)
-                kind[c], reversal[c] = KINDS[stimulus.mode], stimulus.reversal_mV
-                scale[c] = self._scale[stimulus.mode]
-                width = max(width, stimulus.num_columns)
-                if stimulus.gain is not None:
-                    places = [k for k, other in enumerate(gains) if other is stimulus.gain]
-                    gain[c] = places[0] if places else len(gains)
-                    if not places:
-                        gains.append(stimulus.gain)
-        np.cumsum(first, out=first)
-        step, column, value = (
-            np.concatenate([part[k] for part in schedules] or [np.zeros(0)]).astype(dtype)
-            for k, dtype in enumerate((np.int64, np.int64, np.float64))
-        )
+        reversal, scale, width = np.zeros(count), np.zeros((count, size)), 1
+        changes: list[NDArray] = [np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)]
+        if stimulus is not None:
+            schedule = stimulus.schedule(self._dt_ms)
+            changes = [schedule.step, schedule.column, schedule.value]
+            if stimulus.num_cultures is None:
+                first = np.arange(count + 1) * len(schedule.step)
+                changes = [np.tile(each, count) for each in changes]
+            else:
+                first = np.searchsorted(schedule.culture, np.arange(start, stop + 1))
+                changes = [each[first[0] : first[-1]].copy() for each in changes]
+                first -= first[0]
+            kind[:], reversal[:] = KINDS[stimulus.mode], stimulus.reversal_mV
+            scale[:] = self._scale[stimulus.mode]
+            width = stimulus.num_columns
+            if stimulus.gain is not None:
+                gain[:] = 0
+        gains = self._by_column(None if stimulus is None else stimulus.gain)
         cursor, level = np.zeros(count, dtype=np.int64), np.zeros((count, width))
-        return Drive(first, step, column, value, kind, reversal, gain, self._stacked(gains), scale, cursor, level)
+        step, column, value = changes
+        return Drive(first, step, column, value, kind, reversal, gain, gains, scale, cursor, level)
 
-    def _stacked(self, gains: list[NDArray]) -> NDArray[np.float64]:
-        """The gains ``[G, K, N]``, each column's in one piece; those of the last call are kept."""
-        same = len(gains) == len(self._known) and all(a is b for a, b in zip(gains, self._known, strict=True))
-        if not same:
-            width = max(gain.shape[1] for gain in gains) if gains else 0
-            self._gains, self._known = np.zeros((len(gains), width, len(self.coupling_uS))), gains
-            for k, gain in enumerate(gains):
-                self._gains[k, : gain.shape[1]] = gain.T
+    def _by_column(self, gain: NDArray | None) -> NDArray[np.float64]:
+        """The gain as ``[1, K, N]``, each column's in one piece; that of the last call is kept."""
+        if gain is not self._known:
+            self._known = gain
+            self._gains = np.zeros((0, 0, len(self.coupling_uS))) if gain is None else gain.T[None].copy()
         return self._gains

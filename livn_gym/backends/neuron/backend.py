@@ -65,15 +65,15 @@ class NeuronBackend(Backend, Learning, Stoppable):
     def run(
         self,
         num_steps: int,
-        stimuli: Sequence[Stimulus | None],
+        stimulus: Stimulus | None,
         request: RecordingRequest,
         cultures: Sequence[int] | None = None,
-    ) -> list[Recording]:
+    ) -> Recording:
         """Advance cultures, all processes at once."""
-        chosen = range(len(self._workers)) if cultures is None else cultures
-        return self._some(
-            {b: ("run", (num_steps, stimulus, request)) for b, stimulus in zip(chosen, stimuli, strict=True)}
-        )
+        indices = range(len(self._workers)) if cultures is None else cultures
+        parts = [None if stimulus is None else stimulus[k] for k in range(len(indices))]
+        calls = {b: ("run", (num_steps, part, request)) for b, part in zip(indices, parts, strict=True)}
+        return Recording.batch(self._some(calls), 0.0)
 
     def stop(self) -> None:
         """End the workers that are running or building; their cultures are lost."""
