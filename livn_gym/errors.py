@@ -57,6 +57,10 @@ class BackendUnavailable(BackendError, ImportError):
     """A simulator or a tool it needs is not installed."""
 
 
+class ImportFailed(LivnError, ImportError):
+    """Code that a name or reference stands for raised an error when it was imported; the message names its origin."""
+
+
 class WorkerError(BackendError):
     """A rank failed; the message holds its traceback, or says that it is gone."""
 
@@ -94,6 +98,10 @@ class LivnWarning(UserWarning):
 
 class ElectrodeWarning(LivnWarning):
     """Electrodes record no cell, as when their positions are in another unit."""
+
+
+class PluginWarning(LivnWarning):
+    """An installed package offers a name that livn_gym itself has; livn_gym's is used."""
 
 
 class StorageError(LivnError, OSError):

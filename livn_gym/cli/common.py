@@ -14,7 +14,7 @@ from rich.table import Table
 
 from livn_gym.atomic import replacing
 from livn_gym.cli import interruption
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,23 +27,19 @@ Backend = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the noise.")]
 SystemName = Annotated[
-    str, typer.Argument(metavar="SYSTEM", help="Name of a predefined system, or a folder that holds one.")
+    str, typer.Argument(metavar="SYSTEM", help="Name of a system, folder that holds one, TOML file of the generator, or module:attribute.")
 ]
 
 
 def find_system(name: str) -> System:
-    """A predefined system by name, or one from a folder.
+    """The system that an argument of the command line stands for.
 
     Raises:
-        UnknownName: It is neither.
+        UnknownName: There is none.
     """
-    from livn_gym.system import System, make, names
+    from livn_gym.system import make
 
-    if name in names():
-        return make(name)
-    if Path(name).is_dir():
-        return System.from_directory(name)
-    raise unknown_name("system (and there is no such folder)", name, names())
+    return make(name)
 
 
 def table(title: str, *headings: str) -> Table:

@@ -40,10 +40,10 @@ def tune(
     from livn_gym import tuning
     from livn_gym.mpi import on_all_ranks
     from livn_gym.parameters import read_params
-    from livn_gym.system import names
+    from livn_gym.system import predefined_names
 
-    if system not in names():
-        raise unknown_name("system", system, names())
+    if system not in predefined_names():
+        raise unknown_name("system", system, predefined_names())
     check_output("--out", out, ".toml")
     check_output("--study", study, ".journal")
     check_output("--start", start, ".toml")

@@ -19,17 +19,17 @@ def warmup(
     """
     from livn_gym import make
     from livn_gym.backends import PROFILES
-    from livn_gym.system import names, predefined
+    from livn_gym.system import predefined, predefined_names
 
     started = time.perf_counter()
     engines = [("native", profile) for profile in PROFILES] + [("neuron", "exact")] * neuron
-    total = len(engines) + len(names())
+    total = len(engines) + len(predefined_names())
     with progress_bar("compiling") as show:
         for done, (backend, profile) in enumerate(engines):
             show(done, total, note=f"{backend}, {profile}")
             with make("EI1", backend=backend, profile=profile) as env:
                 env.run(1)
-        for done, name in enumerate(names(), len(engines)):
+        for done, name in enumerate(predefined_names(), len(engines)):
             show(done, total, note=name)
             predefined(name)
         show(total, total)

@@ -1,8 +1,8 @@
 """Encodings: what inputs do to a culture."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from livn_gym import registry
 from livn_gym.checks import checked
 from livn_gym.encoding.base import Encoding
 from livn_gym.encoding.channel_current import ChannelCurrent
@@ -10,8 +10,10 @@ from livn_gym.encoding.limits import MAX_CHARGE_NC, MAX_RATE_HZ
 from livn_gym.encoding.pulse_amplitude import PulseAmplitude
 from livn_gym.encoding.pulse_rate import PulseRate
 from livn_gym.encoding.replay import Replay, load_stimulus, save_stimulus
+from livn_gym.registry import Kind
 
 __all__ = [
+    "ENCODINGS",
     "MAX_CHARGE_NC",
     "MAX_RATE_HZ",
     "ChannelCurrent",
@@ -26,21 +28,29 @@ __all__ = [
 ]
 
 
+Spec = str | type[Encoding] | Encoding | Mapping[str, Any] | Callable[..., Encoding]
+"""What ``make`` takes."""
+
+ENCODINGS: Kind[Encoding] = Kind("encoding", Encoding, "livn_gym.encoding")  # type: ignore[type-abstract]
+
+
 @checked
-def make(encoding: str | type[Encoding] | Encoding, **options: Any) -> Encoding:
-    """Make an encoding by name: ``make("pulse_amplitude", rate_hz=10)``; an object is returned as it is.
+def make(encoding: Spec, **options: Any) -> Encoding:
+    """Make an encoding: ``make("pulse_amplitude", rate_hz=10)``; an object is returned as it is.
 
     Args:
-        encoding: One of ``names()``, a class, or an object.
+        encoding: One of ``names()``, a reference ``"module:attribute"`` or ``"file.py:attribute"``, a class, a function
+            that makes one, an object, or a mapping with a ``name`` and options.
         options: Arguments of the constructor.
 
     Raises:
         UnknownName: There is no encoding of that name.
+        ImportFailed: Importing it raised an error.
         InvalidInput: The options do not fit.
     """
-    return registry.create("livn_gym.encoding", Encoding, encoding, options)  # type: ignore[type-abstract]
+    return ENCODINGS.make(encoding, **options)
 
 
 def names() -> list[str]:
-    """Names of every encoding that ``make`` knows."""
-    return list(registry.find("livn_gym.encoding", Encoding))  # type: ignore[type-abstract]
+    """Names of every encoding that ``make`` knows, those of installed packages among them."""
+    return ENCODINGS.names()

@@ -1,5 +1,9 @@
 """Neuron models as parameters and equations, one file a cell."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from livn_gym.checks import checked
 from livn_gym.models.adaptive_exponential import AdaptiveExponential, AdaptiveExponentialModel
 from livn_gym.models.base import Cell, Depression, Geometry, Model, Noise, Receptor
 from livn_gym.models.booth_rinzel_kiehn import BoothRinzelKiehn
@@ -8,8 +12,10 @@ from livn_gym.models.izhikevich import Izhikevich, IzhikevichModel
 from livn_gym.models.pinsky_rinzel import PinskyRinzel
 from livn_gym.models.rcsd import ReducedCalciumSomaDendrite
 from livn_gym.models.step import CellStep
+from livn_gym.registry import Kind
 
 __all__ = [
+    "MODELS",
     "AdaptiveExponential",
     "AdaptiveExponentialModel",
     "BoothRinzelKiehn",
@@ -25,4 +31,33 @@ __all__ = [
     "PinskyRinzel",
     "Receptor",
     "ReducedCalciumSomaDendrite",
+    "make",
+    "names",
 ]
+
+Spec = str | type[Model] | Model | Mapping[str, Any] | Callable[..., Model]
+"""What ``make`` takes."""
+
+MODELS: Kind[Model] = Kind("model", Model, "livn_gym.models")  # type: ignore[type-abstract]
+
+
+@checked
+def make(model: Spec, **options: Any) -> Model:
+    """Make a model: ``make("izhikevich_model", exc="published_2003_regular_spiking")``; an object is returned as it is.
+
+    Args:
+        model: One of ``names()``, a reference ``"module:attribute"`` or ``"file.py:attribute"``, a class, a function
+            that makes one, an object, or a mapping with a ``name`` and options.
+        options: Arguments of the constructor.
+
+    Raises:
+        UnknownName: There is no model of that name.
+        ImportFailed: Importing it raised an error.
+        InvalidInput: The options do not fit.
+    """
+    return MODELS.make(model, **options)
+
+
+def names() -> list[str]:
+    """Names of every model that ``make`` knows, those of installed packages among them."""
+    return MODELS.names()

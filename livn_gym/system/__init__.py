@@ -3,7 +3,7 @@
 from livn_gym.system.fetch import fetch
 from livn_gym.system.generator import generate
 from livn_gym.system.generator_config import GeneratorConfig
-from livn_gym.system.registry import make, names, predefined, predefined_config
+from livn_gym.system.registry import make, names, predefined, predefined_config, predefined_names
 from livn_gym.system.sonata import write
 from livn_gym.system.system import Population, Projection, SynapseKinetics, System
 
@@ -19,5 +19,6 @@ __all__ = [
     "names",
     "predefined",
     "predefined_config",
+    "predefined_names",
     "write",
 ]

@@ -9,7 +9,7 @@ from typing import Any, Self
 from livn_gym.checks import checked_types
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput
-from livn_gym.system import System, make, names
+from livn_gym.system import System, make, predefined_names
 from livn_gym.tuning.measurement import measure
 from livn_gym.tuning.protocol import Observation, Progress, Protocol, observe
 
@@ -80,7 +80,7 @@ def graph(system: System | str, seed: int | None) -> System:
         return make(system, seed)
     if seed is None:
         return system
-    if system.name not in names():
+    if system.name not in predefined_names():
         raise InvalidInput(f"{system.name} is no predefined system, so there are no other graphs of it.")
     return make(system.name, seed)
 

@@ -13,7 +13,7 @@ import numpy as np
 from livn_gym import processors
 from livn_gym.measures import require_mrestimator
 from livn_gym.parameters import tuned
-from livn_gym.system import System, names
+from livn_gym.system import System, predefined_names
 from livn_gym.tuning.bench import Bench, Cultures, Values, graph
 from livn_gym.tuning.kept import Kept
 from livn_gym.tuning.measurement import MEASURES
@@ -143,7 +143,7 @@ def validation_sets(system: System, seeds: int = 20, stimulated: int = 5) -> tup
         Cultures(name, own, tuple(range(first, first + seeds)), stimulated)
         for name, first in (("training seeds", TRAINING_SEED), ("held-out seeds", HELD_OUT_SEED))
     ]
-    if system.name in names():
+    if system.name in predefined_names():
         each = max(1, seeds // len(HELD_OUT_GRAPHS))
         held_out = tuple(range(HELD_OUT_SEED, HELD_OUT_SEED + each))
         sets.append(Cultures("held-out graphs", HELD_OUT_GRAPHS, held_out, min(stimulated, each)))

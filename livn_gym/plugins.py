@@ -1,0 +1,92 @@
+"""Entry points of installed packages, read when they are first asked for.
+
+A package offers a task by its ``pyproject.toml``::
+
+    [project.entry-points."livn_gym.tasks"]
+    avoid = "my_package.tasks:Avoid"
+
+Reading entry points opens a file of every installed package and imports none of them.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib import metadata
+from typing import Any
+
+from livn_gym.errors import ImportFailed, InvalidInput, PluginWarning
+
+PREFIX = "livn_gym."
+
+
+def names(group: str, shipped: Iterable[str] = ()) -> list[str]:
+    """Names that installed packages add to those that are shipped, sorted.
+
+    Warns with ``PluginWarning`` of packages that offer a name that is shipped: they are not used for it.
+    """
+    taken = set(shipped)
+    added = []
+    for name, offers in sorted(_offered(tuple(sys.path)).get(group, {}).items()):
+        if name not in taken:
+            added.append(name)
+            continue
+        for offer in offers:
+            warnings.warn(
+                f"{package(offer)} offers {name!r} in {group}, which livn_gym itself has: livn_gym's is used. "
+                f"The other can be named as {offer.value!r}.",
+                PluginWarning,
+                stacklevel=3,
+            )
+    return added
+
+
+def find(group: str, name: str) -> metadata.EntryPoint | None:
+    """The entry point of a name; None where no package offers it.
+
+    Raises:
+        InvalidInput: Several packages offer the name.
+    """
+    offers = _offered(tuple(sys.path)).get(group, {}).get(name, [])
+    if len(offers) > 1:
+        listed = ", ".join(f"{package(offer)} ({offer.value!r})" for offer in offers)
+        raise InvalidInput(f"Several packages offer {name!r} in {group}: {listed}. Name one as 'module:attribute'.")
+    return offers[0] if offers else None
+
+
+def load(kind: str, offer: metadata.EntryPoint) -> Any:
+    """Import what an entry point stands for.
+
+    Raises:
+        ImportFailed: The package raised an error; other packages' names are not affected.
+    """
+    try:
+        return offer.load()
+    except Exception as error:  # whatever the module of somebody else raises
+        raise ImportFailed(
+            f"The {kind} {offer.name!r} of {package(offer)} ({offer.value}) cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def package(offer: metadata.EntryPoint) -> str:
+    """Name and version of the package that offers an entry point, for messages."""
+    if offer.dist is None:
+        return "an unknown package"
+    return f"{offer.dist.metadata['Name']} {offer.dist.version}"
+
+
+@lru_cache(maxsize=8)
+def _offered(path: tuple[str, ...]) -> dict[str, dict[str, list[metadata.EntryPoint]]]:
+    """Entry points of all groups of this project, by group and name.
+
+    Args:
+        path: The import path that was searched, so that a folder that is added later is searched too.
+    """
+    found: dict[str, dict[str, list[metadata.EntryPoint]]] = {}
+    for offer in metadata.entry_points():
+        if offer.group.startswith(PREFIX):
+            found.setdefault(offer.group, {}).setdefault(offer.name, []).append(offer)
+    return found

@@ -1,0 +1,169 @@
+"""References to code: ``"module:attribute"`` and ``"folder/file.py:Attribute"``, loaded once per process."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import re
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from livn_gym.errors import ImportFailed, InvalidInput, LivnError, unknown_name
+
+_DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+_REFERENCE = re.compile(rf"({_DOTTED}):({_DOTTED})")
+_FILE = re.compile(rf"(.+\.py)(?::({_DOTTED}))?", re.DOTALL)
+_PREFIX = "livn_gym_file_"
+"""Modules that were loaded from a path begin so in ``sys.modules``, under which pickles find their classes again."""
+
+
+def is_reference(text: str) -> bool:
+    """Whether a string has the form ``"module:attribute"``."""
+    return _REFERENCE.fullmatch(text) is not None
+
+
+def is_file(text: str) -> bool:
+    """Whether a string has the form ``"file.py"`` or ``"file.py:attribute"``."""
+    return _FILE.fullmatch(text) is not None
+
+
+def names_code(value: object) -> bool:
+    """Whether resolving a value, or anything inside it, could import a module or file that the value itself names.
+
+    Every string with a colon counts, since libraries have forms of their own (Gymnasium's ``"module:Env-v0"``).
+    """
+    if isinstance(value, str):
+        return ":" in value or is_file(value)
+    if isinstance(value, Mapping):
+        return any(names_code(item) for item in value.values())
+    return isinstance(value, list | tuple) and any(names_code(item) for item in value)
+
+
+def located(value: Any) -> Any:
+    """The same value with the paths of Python files made absolute, so that it means the same in another folder."""
+    if isinstance(value, str):
+        match = _FILE.fullmatch(value)
+        if match is None:
+            return value
+        path, attribute = match.groups()
+        return str(Path(path).resolve()) + (f":{attribute}" if attribute else "")
+    if isinstance(value, Mapping):
+        return {key: located(item) for key, item in value.items()}
+    return [located(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def load(text: str) -> Any:
+    """What ``"module:attribute"`` stands for.
+
+    Raises:
+        UnknownName: There is no such module or attribute.
+        ImportFailed: Importing the module raised an error.
+    """
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise InvalidInput(f"A reference has the form 'module:attribute', got {text!r}.")
+    name, attribute = match.groups()
+    try:
+        module = import_module(name)
+    except LivnError:
+        raise
+    except Exception as error:  # whatever the module of somebody else raises
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            raise InvalidInput(
+                f"There is no module {error.name!r}, named by {text!r}. Install its package, put its folder on "
+                f"PYTHONPATH, or give the path of the file: 'folder/file.py:{attribute}'."
+            ) from error
+        raise ImportFailed(f"The module {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+    return _attribute(module, name, attribute)
+
+
+def load_file(text: str, base: type) -> Any:
+    """What ``"file.py:attribute"``, or the one subclass of ``base`` in ``"file.py"``, stands for.
+
+    Raises:
+        UnknownName: The file has no such attribute.
+        InvalidInput: There is no such file, or no attribute was given and the file defines none or several.
+        ImportFailed: Executing the file raised an error.
+    """
+    match = _FILE.fullmatch(text)
+    assert match is not None, text
+    module = _module(Path(match[1]))
+    if match[2]:
+        return _attribute(module, match[1], match[2])
+    found = subclasses(module, base) or [value for value in vars(module).values() if isinstance(value, base)]
+    if len(found) != 1:
+        names = ", ".join(getattr(thing, "__name__", "an object") for thing in found) or "none"
+        raise InvalidInput(
+            f"{match[1]} must define one subclass of {base.__name__}, it defines {names}: name one as "
+            f"'{match[1]}:attribute'."
+        )
+    return found[0]
+
+
+def reference(cls: type) -> str | None:
+    """The string by which ``load`` or ``load_file`` gives a class again; None for one of a function or a script."""
+    module = sys.modules.get(cls.__module__)
+    found: Any = module
+    for part in cls.__qualname__.split("."):
+        found = getattr(found, part, None)
+    if module is None or found is not cls or cls.__module__ == "__main__":
+        return None
+    where = module.__file__ if cls.__module__.startswith(_PREFIX) else cls.__module__
+    return f"{where}:{cls.__qualname__}"
+
+
+def subclasses(module: ModuleType, base: type) -> list[Any]:
+    """Public concrete subclasses of ``base`` that a module itself defines."""
+    return [
+        value
+        for name, value in vars(module).items()
+        if inspect.isclass(value)
+        and issubclass(value, base)
+        and value.__module__ == module.__name__
+        and not inspect.isabstract(value)
+        and not name.startswith("_")
+    ]
+
+
+def _attribute(module: ModuleType, where: str, attribute: str) -> Any:
+    found: Any = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            public = [name for name in vars(found) if not name.startswith("_")]
+            raise unknown_name(f"attribute of {where}", part, public)
+        found = getattr(found, part)
+    return found
+
+
+def _module(path: Path) -> ModuleType:
+    """The module of a file; executed again if the file has changed, as while somebody works on it."""
+    try:
+        path = path.resolve()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InvalidInput(f"There is no file {str(path)!r} that can be read: {error.strerror}.") from error
+    name = f"{_PREFIX}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    before = sys.modules.get(name)
+    if before is not None and vars(before).get("__digest__") == digest:
+        return before
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InvalidInput(f"{str(path)!r} is no Python file.")
+    module = module_from_spec(spec)
+    vars(module)["__digest__"] = digest
+    sys.modules[name] = module  # dataclasses and pickles look their module up by its name
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if before is not None:
+            sys.modules[name] = before
+        if isinstance(error, LivnError) or not isinstance(error, Exception):
+            raise
+        raise ImportFailed(f"The file {str(path)!r} cannot be executed: {type(error).__name__}: {error}") from error
+    return module
