@@ -38,6 +38,7 @@ from livn_gym.agents.statistics import aggregate
 from livn_gym.agents.train import train
 from livn_gym.agents.train import write_rows as write
 from livn_gym.atomic import replacing
+from livn_gym.envs.registration import register_all, spec_of
 from livn_gym.errors import unknown_name
 
 AGENTS = (*NAMES, "ppo", "sac")
@@ -75,9 +76,7 @@ class Job:
 
 def standard_tasks() -> list[str]:
     """The ids of the standard table: every task on EI2."""
-    return [
-        env_id for env_id, spec in gym.registry.items() if spec.namespace == "livn" and spec.kwargs["system"] == "EI2"
-    ]
+    return [env_id for env_id in register_all() if gym.spec(env_id).kwargs["system"] == "EI2"]
 
 
 def jobs(
@@ -95,8 +94,7 @@ def jobs(
         UnknownName: There is no such environment or agent.
     """
     for env_id in tasks:
-        if env_id not in gym.registry:
-            raise unknown_name("environment", env_id, standard_tasks())
+        spec_of(env_id)
     for agent in agents:
         if agent not in (*NAMES, *hyperparameters.ALGORITHMS):
             raise unknown_name("agent", agent, (*NAMES, *hyperparameters.ALGORITHMS))
@@ -123,7 +121,7 @@ def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
         Its row. ``status`` is ``done``, or ``no target`` where a controller has nothing to follow.
     """
     started = time.perf_counter()
-    measure = evaluate.measure_of(job.env_id)
+    measure = evaluate.measure_of(job.env_id, job.options)
     row = dict(zip(COLUMNS[:6], job.key(), strict=True)) | {"version": livn_gym.__version__, "commit": _commit()}
     try:
         make: Callable[[], Agent]

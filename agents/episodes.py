@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from numpy.typing import NDArray
 
+from livn_gym.envs.registration import is_ours, spec_of
 from livn_gym.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -48,8 +49,7 @@ class Episode:
 
 def make_envs(env_id: str, count: int, autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP, **options: Any) -> Any:
     """A vector environment: of an id of this package as one batch, of any other as single ones in sequence."""
-    spec = gym.spec(env_id)
-    if spec.namespace == "livn":
+    if is_ours(spec_of(env_id)):
         return gym.make_vec(env_id, num_envs=count, autoreset_mode=autoreset_mode, **options)
     kwargs = {"autoreset_mode": autoreset_mode}
     return gym.make_vec(env_id, num_envs=count, vectorization_mode="sync", vector_kwargs=kwargs, **options)

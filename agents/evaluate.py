@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
 from livn_gym import config
@@ -22,6 +21,7 @@ from livn_gym.agents.baselines import (
     Silent,
 )
 from livn_gym.agents.episodes import Episode, make_envs, run_episodes, with_graphs
+from livn_gym.envs.registration import spec_of
 from livn_gym.errors import InvalidInput, unknown_name
 
 TEST_SEED = 2_000_000
@@ -103,10 +103,20 @@ def play(
     return {name: played[i * episodes : (i + 1) * episodes] for i, name in enumerate(makers)}
 
 
-def measure_of(env_id: str) -> str:
-    """Name in info of the measure of effect of an environment's task, from the task's config; ``""`` if it has none."""
-    task = gym.spec(env_id).kwargs.get("task")
-    return "" if task is None else str(config.load("tasks", task).get("benchmark", {}).get("measure", ""))
+def measure_of(env_id: str, options: Mapping[str, Any] | None = None) -> str:
+    """Name in info of the measure of effect of an environment's task, from the task's config.
+
+    Args:
+        env_id: Id of the environment.
+        options: Of the environment, of which ``task`` takes the place of the id's own.
+
+    Returns:
+        The name; ``""`` for a task without one, as one that is not shipped.
+    """
+    task = (dict(spec_of(env_id).kwargs) | dict(options or {})).get("task")
+    if task not in config.names("tasks"):
+        return ""
+    return str(config.load("tasks", task).get("benchmark", {}).get("measure", ""))
 
 
 def score(episodes: Sequence[Episode], measure: str = "") -> Score:

@@ -134,7 +134,8 @@ def train(
         check_spaces(envs.single_observation_space, envs.single_action_space)
         judge = make_envs(env_id, eval_episodes, **with_graphs(options or {}, eval_episodes))
         env = checkpoint.wrap(envs, chosen.normalize)
-        progress = _Progress(folder, judge, measure_of(env_id), total, max(1, total // evaluations), every, report)
+        measure = measure_of(env_id, options)
+        progress = _Progress(folder, judge, measure, total, max(1, total // evaluations), every, report)
         path = folder / CHECKPOINT
         resumed = resume and path.is_file()
         pending: dict[str, dict[str, Any]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 import livn_gym
 from livn_gym import decoding as decodings
 from livn_gym import encoding as encodings
-from livn_gym import registry
 from livn_gym.decoding import Decoding
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
@@ -29,14 +28,13 @@ from livn_gym.envs.results import Info, StepResult
 from livn_gym.envs.tasks import Measurement, Task
 from livn_gym.envs.turn import Turn
 from livn_gym.errors import InvalidInput, unknown_option
-from livn_gym.models import Model
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import whole_steps
 
 WINDOW_MS = 1000.0
 """The "last second" of observations and scores."""
 
-_EVERYWHERE = ("model", "backend", "profile", "dt", "graph_seed", "conditions", "render_mode")
+_EVERYWHERE = ("params", "io", "model", "backend", "profile", "dt", "graph_seed", "conditions", "render_mode")
 """Options of every task."""
 
 
@@ -328,12 +326,14 @@ class ClosedLoop:
 
 
 def make_loop(
-    system: str,
-    task: str,
+    system: Any,
+    task: Any,
     num_cultures: int,
     *,
-    model: Model | str | Mapping[str, Any] | None = None,
-    backend: str | None = None,
+    params: Any = None,
+    io: Any = None,
+    model: Any = None,
+    backend: Any = None,
     profile: str | None = None,
     dt: float | None = None,
     graph_seed: int | None = None,
@@ -343,12 +343,13 @@ def make_loop(
     """A closed loop from names, as every environment makes its own.
 
     Args:
-        system: Name of a predefined system.
+        system: A system, as ``livn_gym.system.make`` takes it.
         task: Name of a task.
         num_cultures: B.
-        model: The cells' dynamics, a name as ``"izhikevich_model"``, a mapping with a ``name`` and options, or a
-            ``Model``; None for the default.
-        backend: Name of a simulator; None for the default.
+        params: Parameters, as ``livn_gym.parameter_sets.find`` takes them; None for those that are shipped.
+        io: The electrode interface, as ``livn_gym.io.make`` takes it; None for the default.
+        model: The cells' dynamics, as ``livn_gym.models.make`` takes it; None for the default.
+        backend: The simulator, as ``livn_gym.backends.make`` takes it; None for the default.
         profile: The simulation's setting, ``"fast"`` (also for None) or ``"exact"`` (see ``Env``).
         dt: Time step of the simulation, ms; None takes the profile's.
         graph_seed: Another culture generated from the system's numbers; None is the predefined one.
@@ -375,7 +376,9 @@ def make_loop(
         system,
         variant=chosen.pop("variant", None),
         graph_seed=graph_seed,
-        model=model if model is None or isinstance(model, Model) else _made(_model, model),
+        params=params,
+        model=model,
+        io=io,
         backend=backend,
         profile="fast" if profile is None else profile,
         dt=dt,
@@ -386,8 +389,8 @@ def make_loop(
             env,
             # An object among the options, as an environment inside, is one culture's own.
             [tasks.create(task, env, **(copy.deepcopy(chosen) if b else chosen)) for b in range(num_cultures)],
-            encoding if isinstance(encoding, Encoding) else _made(encodings.make, encoding),
-            decoding if isinstance(decoding, Decoding) else _made(decodings.make, decoding, duration=step_ms),
+            encodings.make(encoding),
+            _decoding(decoding, step_ms),
             step_ms=step_ms,
             settle_ms=settle_ms,
             conditions=[known_conditions.create(env, conditions) for _ in range(num_cultures)],
@@ -397,22 +400,9 @@ def make_loop(
         raise
 
 
-def _made(make: Callable[..., Any], chosen: str | Mapping[str, Any], **options: Any) -> Any:
-    """An encoding or decoding from its name, or from a mapping with ``name`` and its options."""
-    if isinstance(chosen, str):
-        return make(chosen, **options)
-    if not isinstance(chosen, Mapping) or "name" not in chosen:
-        raise InvalidInput(f"Expected a name, a mapping with a 'name', or an object, got {chosen!r}.")
-    own = dict(chosen)
-    name = own.pop("name")
-    for option in own:
-        if not isinstance(option, str) or option in options:
-            raise InvalidInput(f"{option!r} is no option of {name!r} here; the environment sets {[*options]} itself.")
-    return make(name, **options, **own)
-
-
-def _model(name: str, **options: Any) -> Model:
-    return registry.create("livn_gym.models", Model, name, options)  # type: ignore[type-abstract]
+def _decoding(spec: decodings.Spec, step_ms: float) -> Decoding:
+    thing = decodings.DECODINGS.find(spec) if isinstance(spec, str) else spec
+    return decodings.make(thing) if isinstance(thing, Decoding) else decodings.make(thing, duration=step_ms)
 
 
 def _bounded_box(kind: str, owner: object, space: spaces.Space) -> spaces.Box:

@@ -1,20 +1,33 @@
-"""Registers one Gymnasium id per system and task, from ``configs/tasks/*.toml`` alone.
+"""Gymnasium ids: one per system and task from ``configs/tasks/*.toml``, one for any culture, and those of a user.
 
 It runs at ``import livn_gym``, so it reads a few numbers and imports neither environments nor simulators.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec, parse_env_id
 
 from livn_gym import config
+from livn_gym.errors import ImportFailed, InvalidInput, unknown_name
 
 ENTRY_POINT = "livn_gym.envs.culture_env:CultureEnv"
 VECTOR_ENTRY_POINT = "livn_gym.envs.vector_env:CultureVectorEnv"
 
+CULTURE_ID = "livn/Culture-v0"
+"""The id for a culture, task, ... of one's own; every part is an argument of ``gym.make``."""
+
+MAX_EPISODE_STEPS = 100
+"""Time limit of ids that do not state one."""
+
+_NAMESPACE = "livn"
+
 
 def register_all() -> tuple[str, ...]:
-    """Register every id that is not registered yet; returns all of them.
+    """Register every id of this package that is not registered yet; returns those of systems and tasks.
 
     A task's table ``[registration]`` names its systems, its word in the id (``livn/EI2-<word>-v0``, or
     ``livn/EI2-v0`` where it is empty), its version and its time limit in steps.
@@ -24,14 +37,73 @@ def register_all() -> tuple[str, ...]:
         table = config.load("tasks", task)["registration"]
         for system in table["systems"]:
             word = f"-{table['word']}" if table["word"] else ""
-            env_id = f"livn/{system}{word}-v{table['version']}"
+            env_id = f"{_NAMESPACE}/{system}{word}-v{table['version']}"
             ids.append(env_id)
-            if env_id not in gym.registry:
-                gym.register(
-                    env_id,
-                    entry_point=ENTRY_POINT,
-                    vector_entry_point=VECTOR_ENTRY_POINT,
-                    max_episode_steps=table["max_episode_steps"],
-                    kwargs={"system": system, "task": task},
-                )
+            _register(env_id, table["max_episode_steps"], {"system": system, "task": task})
+    _register(CULTURE_ID, MAX_EPISODE_STEPS, {})
     return tuple(ids)
+
+
+def register(env_id: str, *, max_episode_steps: int | None = MAX_EPISODE_STEPS, **options: Any) -> None:
+    """Give an environment with a system, task, encoding, ... of one's own a Gymnasium id.
+
+    ``register("my/Avoid-v0", system="my_culture/", task="my_package.tasks:Avoid")`` is ``livn/Culture-v0`` with these
+    arguments as its defaults. An id is known in the process that registers it: put the call into a module and name
+    the module with the id, ``gym.make("my_package:my/Avoid-v0")``, so that other processes find it too.
+
+    Args:
+        env_id: ``"<namespace>/<name>-v<version>"``; the namespace ``livn`` is this package's own.
+        max_episode_steps: Time limit in steps; None for no limit.
+        **options: Arguments of ``CultureEnv``. Names, references and paths travel to other processes and through JSON;
+            an object does so if it can be made again from a reference and its options.
+
+    Raises:
+        InvalidInput: The id has another form, is this package's own, or is registered with other arguments.
+    """
+    try:
+        namespace, _, version = parse_env_id(env_id)
+    except (gym.error.Error, TypeError) as error:
+        raise InvalidInput(f"An id has the form '<namespace>/<name>-v<version>', got {env_id!r}: {error}") from error
+    if namespace == _NAMESPACE or version is None:
+        raise InvalidInput(f"An id needs a namespace other than {_NAMESPACE!r} and a version '-v0', got {env_id!r}.")
+    known = gym.registry.get(env_id)
+    if known is not None and (known.kwargs, known.max_episode_steps) != (options, max_episode_steps):
+        raise InvalidInput(f"{env_id!r} is registered with other arguments already: {known.kwargs}.")
+    _register(env_id, max_episode_steps, options)
+
+
+def is_ours(spec: EnvSpec) -> bool:
+    """Whether an id makes environments of this package, which are simulated as one batch in a vector."""
+    return spec.vector_entry_point == VECTOR_ENTRY_POINT
+
+
+def spec_of(env_id: str) -> EnvSpec:
+    """The spec of an id; of ``"module:id"``, after importing the module that registers it.
+
+    Raises:
+        UnknownName: There is no such id.
+        ImportFailed: The module cannot be imported.
+    """
+    module, colon, name = str(env_id).rpartition(":")
+    if colon:
+        try:
+            import_module(module)
+        except Exception as error:  # whatever the module of somebody else raises
+            raise ImportFailed(
+                f"The module {module!r} of {env_id!r} cannot be imported: {type(error).__name__}: {error}"
+            ) from error
+    if name not in gym.registry:
+        ids = [known for known, spec in gym.registry.items() if is_ours(spec)]
+        raise unknown_name("environment", name, ids)
+    return gym.registry[name]
+
+
+def _register(env_id: str, max_episode_steps: int | None, options: dict[str, Any]) -> None:
+    if env_id not in gym.registry:
+        gym.register(
+            env_id,
+            entry_point=ENTRY_POINT,
+            vector_entry_point=VECTOR_ENTRY_POINT,
+            max_episode_steps=max_episode_steps,
+            kwargs=options,
+        )

@@ -12,33 +12,46 @@ from typing import Any
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
 
-from livn_gym import registry
-from livn_gym.decoding import Decoding
-from livn_gym.encoding import Encoding
-from livn_gym.models import Cell, Model
+from livn_gym import references
+from livn_gym.decoding import DECODINGS
+from livn_gym.encoding import ENCODINGS
+from livn_gym.io import IOS
+from livn_gym.models import MODELS, Cell, Model
+from livn_gym.registry import Kind, snake_case
 
-_PACKAGES: dict[type, str] = {
-    Encoding: "livn_gym.encoding",
-    Decoding: "livn_gym.decoding",
-    Model: "livn_gym.models",
-}
+_KINDS = (ENCODINGS, DECODINGS, MODELS, IOS)
+"""Kinds whose shipped objects are described by a name and the options that make an equal one."""
+
+NAMED = ("system", "task", "params", "model", "io", "encoding", "decoding", "conditions", "backend")
+"""Arguments that may be names, references and paths, and classes and functions for which these stand."""
 
 
 def in_json(spec: EnvSpec | None) -> EnvSpec | None:
     """The spec with arguments that mean the same and that JSON can hold, as far as there are any.
 
-    NumPy's numbers and arrays, ranges and tuples become numbers and lists; an encoding, decoding or model of ours the
-    mapping that makes it. Other objects stay, and ``to_json`` refuses them by their type.
+    NumPy's numbers and arrays, ranges and tuples become numbers and lists; an encoding, decoding, model or interface of
+    this package becomes the mapping that makes it, and a class or function the reference by which it is imported.
+    Other objects stay, and ``to_json`` refuses them by their type.
     """
     if spec is None:
         return None
     spec = copy.copy(spec)
-    spec.kwargs = plain(spec.kwargs)
+    spec.kwargs = plain_options(spec.kwargs)
     return spec
 
 
-def plain(value: Any) -> Any:
-    """A value that means the same as an argument and consists of what JSON has, or else the value itself."""
+def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of an environment that mean the same; see ``in_json``."""
+    return {name: plain(value, named=name in NAMED) for name, value in options.items()}
+
+
+def plain(value: Any, *, named: bool = False) -> Any:
+    """A value that means the same as an argument and consists of what JSON has, or else the value itself.
+
+    Args:
+        value: The value.
+        named: Whether a reference may stand for a class or function.
+    """
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     if isinstance(value, Enum):
@@ -46,24 +59,26 @@ def plain(value: Any) -> Any:
     if isinstance(value, PurePath):
         return str(value)
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain(item, named=named and key == "name") for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return [plain(item) for item in value]
+        return [plain(item, named=named) for item in value]
     if isinstance(value, Cell):
         return next((name for name in type(value).set_names() if type(value).named(name) == value), value)
-    for base, package in _PACKAGES.items():
-        if isinstance(value, base):
-            return _description(value, base, package)
+    if named and (inspect.isclass(value) or inspect.isfunction(value)):
+        return references.reference(value) or value
+    for kind in _KINDS:
+        if isinstance(value, kind.base):
+            return _description(value, kind)
     return value
 
 
-def _description(value: Any, base: type, package: str) -> Any:
+def _description(value: Any, kind: Kind) -> Any:
     """The name with the options that make the object's equal; the object if there are none."""
-    name = registry.snake_case(type(value).__name__)
-    if registry.find(package, base).get(name) is not type(value):
+    name = snake_case(type(value).__name__)
+    if kind.shipped().get(name) is not type(value):
         return value
     # A decoding's duration is the step's.
-    parameters = [p for p in inspect.signature(type(value)).parameters if not (base is Decoding and p == "duration")]
+    parameters = [p for p in inspect.signature(type(value)).parameters if not (kind is DECODINGS and p == "duration")]
     cells = {name.lower(): cell for name, cell in value.cells.items()} if isinstance(value, Model) else {}
     if not all(p in cells or hasattr(value, p) for p in parameters):
         return value

@@ -6,7 +6,7 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from livn_gym.checks import checked
-from livn_gym.envs.registration import register_all
+from livn_gym.envs.registration import register, register_all
 
 if TYPE_CHECKING:
     from livn_gym.env import Env
@@ -17,29 +17,41 @@ register_all()
 
 
 @checked
-def make(name: str, variant: str | None = None, *, graph_seed: int | None = None, **options: Any) -> Env:
-    """A culture of a predefined system with its tuned parameters, ready to run; records nothing until told.
+def make(
+    system: Any,
+    variant: str | None = None,
+    *,
+    graph_seed: int | None = None,
+    params: Any = None,
+    **options: Any,
+) -> Env:
+    """A culture with its parameters, ready to run; records nothing until told.
 
     Args:
-        name: ``"EI1"`` ... ``"EI4"``.
+        system: ``"EI1"`` ... ``"EI4"``, or any other system, as ``livn_gym.system.make`` takes it.
         variant: A named variant of the parameters, e.g. ``"bursting"``; see docs/cultures.md.
-        graph_seed: Another culture generated from the same numbers, with this seed; None is the predefined one.
+        graph_seed: Another culture generated from the same numbers, with this seed; None is the system itself.
+        params: Parameters in place of those that are shipped: the name of a set, a TOML file, a reference, or a
+            mapping of keys that change single values; see ``livn_gym.parameter_sets.find``.
         **options: Further arguments of ``Env``.
 
     Raises:
-        UnknownName: There is no such system or variant.
+        UnknownName: There is no such system, variant or parameter.
         UnknownOption: ``Env`` has no argument of that name.
     """
-    from livn_gym import registry, system
+    from livn_gym import parameter_sets, registry
+    from livn_gym import system as systems
     from livn_gym.env import Env
 
-    registry.check_options("make", Env, {"system": name, **options})
-    env = Env(system.make(name, graph_seed), **options).init()
+    registry.check_options("make", Env, {"system": system, **options})
+    culture = systems.make(system, graph_seed)
+    values = parameter_sets.find(culture, params, variant)
+    env = Env(culture, **options).init()
     try:
-        return env.apply_model_defaults(variant)
+        return env.set_params(values)
     except BaseException:
         env.close()
         raise
 
 
-__all__ = ["__version__", "make"]
+__all__ = ["__version__", "make", "register"]

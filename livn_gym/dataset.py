@@ -145,7 +145,7 @@ def sample(
     folder = Path(folder)
     rank, ranks = (0, 1) if comm is None else (comm.Get_rank(), comm.Get_size())
     whole_number("cultures", cultures)
-    backends.chosen(plan.backend)  # what is refused does not take the folder
+    backends.selected(plan.backend)  # what is refused does not take the folder
     Env(system, backend=plan.backend, profile=plan.profile).close()
     error: LivnError | None = None
     manifest = _manifest(system, plan)

@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import numpy as np
 
-from livn_gym import backends, memory
+from livn_gym import backends, memory, models
+from livn_gym import io as ios
+from livn_gym import system as systems
 from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Undoable
 from livn_gym.backends.ranks import Ranks
 from livn_gym.checks import checked
@@ -22,14 +23,13 @@ from livn_gym.errors import InvalidInput, UnsupportedModel, shown
 from livn_gym.exclusive import Run
 from livn_gym.interrupts import CallLock
 from livn_gym.io import IO, MEA, BoundElectrodes
-from livn_gym.models import Geometry, Model, ReducedCalciumSomaDendrite
+from livn_gym.models import Geometry, ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream, checked_seed, checked_seeds
 from livn_gym.parameters import ParameterSet
 from livn_gym.recorder import Recorder
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.saved_states import SavedStates
 from livn_gym.stimulus import Stimulus
-from livn_gym.system import System
 from livn_gym.units import whole_number, whole_steps
 
 _T = TypeVar("_T")
@@ -48,16 +48,16 @@ class Env(SavedStates, Recorder, Configurable):
     run before ended. See ``docs/architecture.md`` for forks, and for cultures that NEURON loses.
 
     Args:
-        system: A ``System``, or the path of a folder that holds one.
-        model: The cells' dynamics; default ``ReducedCalciumSomaDendrite()``.
-        io: The interface; default ``MEA()``, which takes the system's own electrodes.
+        system: A ``System``, a name, or the path of a folder or TOML file; see ``livn_gym.system.make``.
+        model: The cells' dynamics, as ``livn_gym.models.make`` takes it; default ``ReducedCalciumSomaDendrite()``.
+        io: The interface, as ``livn_gym.io.make`` takes it; default ``MEA()``, which takes the system's own electrodes.
         seed: Seed of the background noise; culture b gets ``seed + b``. Or a sequence of B seeds.
         comm: mpi4py communicator whose ranks share the cultures, each with cells of its own. They all make the same
             calls; recordings are of the rank's own cells. See ``docs/scaling.md``.
         subworld_size: Consecutive ranks of ``comm`` that share cultures, where there are several such subworlds;
             default all. ``env.comm`` is the subworld's communicator.
-        backend: ``"native"`` (compiled kernels) or ``"neuron"`` (the reference); default from LIVN_BACKEND, else
-            the native one.
+        backend: ``"native"`` (compiled kernels), ``"neuron"`` (the reference), or whatever else
+            ``livn_gym.backends.make`` takes; default from LIVN_BACKEND, else the native one.
         num_cultures: B, independent copies with their own seeds and stimuli.
         profile: The setting from which ``dt``, ``scheme`` and ``precision`` are taken where they are not given:
             ``"exact"`` (0.025 ms, backward Euler, float64), or ``"fast"`` (0.05 ms, second order, and float32 on a
@@ -74,14 +74,14 @@ class Env(SavedStates, Recorder, Configurable):
 
     def __init__(
         self,
-        system: System | str | Path,
-        model: Model | None = None,
-        io: IO | None = None,
+        system: systems.Spec,
+        model: models.Spec | None = None,
+        io: ios.Spec | None = None,
         seed: int | Sequence[int] = 0,
         comm: Any = None,
         subworld_size: int | None = None,
         *,
-        backend: str | None = None,
+        backend: backends.Spec | None = None,
         num_cultures: int = 1,
         profile: str = "exact",
         dt: float | None = None,
@@ -90,8 +90,8 @@ class Env(SavedStates, Recorder, Configurable):
     ) -> None:
         self._ranks = Ranks.of(comm, subworld_size)
         with self._together("Env"):
-            self.system = system if isinstance(system, System) else System.from_directory(system)
-            self.model = model if model is not None else ReducedCalciumSomaDendrite()
+            self.system = systems.make(system)
+            self.model = ReducedCalciumSomaDendrite() if model is None else models.make(model)
             self.num_cultures = whole_number("num_cultures", num_cultures)
             # A cell has some 25 variables of 8 bytes, in the simulator and once more in a snapshot.
             memory.require(f"{num_cultures} cultures", self.num_cultures * self.system.num_neurons * 400)
@@ -102,11 +102,11 @@ class Env(SavedStates, Recorder, Configurable):
             self._precision_given = precision is not None
             self.seeds = checked_seeds(seed, self.num_cultures)
             self.trials = [0] * self.num_cultures
-            bound = (io if io is not None else MEA()).bind(self.system)
+            bound = (MEA() if io is None else ios.make(io)).bind(self.system)
             self.electrodes = BoundElectrodes(bound, self.model.geometry(self.system))
             self._parameters = ParameterSet(self.system)
             self._backend: Backend | None = None
-            self._backend_name = backend
+            self._backend_spec = backend
             self._request = RecordingRequest()
             self._steps = [0] * self.num_cultures
             self._closed = False
@@ -125,7 +125,7 @@ class Env(SavedStates, Recorder, Configurable):
 
     def _built(self) -> tuple[Backend, CultureSpec]:
         """The cultures in a new simulator; an interrupt leaves nothing behind."""
-        backend = backends.create(self._backend_name)
+        backend = backends.make(self._backend_spec)
         can = backend.capabilities
         precision = self.precision
         if precision not in can.precisions:

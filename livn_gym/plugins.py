@@ -19,8 +19,6 @@ from typing import Any
 
 from livn_gym.errors import ImportFailed, InvalidInput, PluginWarning
 
-PREFIX = "livn_gym."
-
 
 def names(group: str, shipped: Iterable[str] = ()) -> list[str]:
     """Names that installed packages add to those that are shipped, sorted.
@@ -29,7 +27,7 @@ def names(group: str, shipped: Iterable[str] = ()) -> list[str]:
     """
     taken = set(shipped)
     added = []
-    for name, offers in sorted(_offered(tuple(sys.path)).get(group, {}).items()):
+    for name, offers in sorted(_offers(group).items()):
         if name not in taken:
             added.append(name)
             continue
@@ -49,7 +47,7 @@ def find(group: str, name: str) -> metadata.EntryPoint | None:
     Raises:
         InvalidInput: Several packages offer the name.
     """
-    offers = _offered(tuple(sys.path)).get(group, {}).get(name, [])
+    offers = _offers(group).get(name, [])
     if len(offers) > 1:
         listed = ", ".join(f"{package(offer)} ({offer.value!r})" for offer in offers)
         raise InvalidInput(f"Several packages offer {name!r} in {group}: {listed}. Name one as 'module:attribute'.")
@@ -78,15 +76,14 @@ def package(offer: metadata.EntryPoint) -> str:
     return f"{offer.dist.metadata['Name']} {offer.dist.version}"
 
 
-@lru_cache(maxsize=8)
-def _offered(path: tuple[str, ...]) -> dict[str, dict[str, list[metadata.EntryPoint]]]:
-    """Entry points of all groups of this project, by group and name.
+def _offers(group: str) -> dict[str, list[metadata.EntryPoint]]:
+    return _read(group, tuple(sys.path))
 
-    Args:
-        path: The import path that was searched, so that a folder that is added later is searched too.
-    """
-    found: dict[str, dict[str, list[metadata.EntryPoint]]] = {}
-    for offer in metadata.entry_points():
-        if offer.group.startswith(PREFIX):
-            found.setdefault(offer.group, {}).setdefault(offer.name, []).append(offer)
+
+@lru_cache(maxsize=64)
+def _read(group: str, path: tuple[str, ...]) -> dict[str, list[metadata.EntryPoint]]:
+    """Entry points of a group by name, of the packages on an import path: one that changes is searched again."""
+    found: dict[str, list[metadata.EntryPoint]] = {}
+    for offer in metadata.entry_points(group=group):
+        found.setdefault(offer.name, []).append(offer)
     return found

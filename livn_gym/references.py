@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -105,16 +105,19 @@ def load_file(text: str, base: type) -> Any:
     return found[0]
 
 
-def reference(cls: type) -> str | None:
-    """The string by which ``load`` or ``load_file`` gives a class again; None for one of a function or a script."""
-    module = sys.modules.get(cls.__module__)
+def reference(thing: type | Callable[..., Any]) -> str | None:
+    """The string by which ``load`` or ``load_file`` gives a class or function again.
+
+    None for one that is defined in a function or in the script that runs, where no other process could find it.
+    """
+    name, module_name = getattr(thing, "__qualname__", ""), getattr(thing, "__module__", None) or ""
+    module = sys.modules.get(module_name)
     found: Any = module
-    for part in cls.__qualname__.split("."):
+    for part in name.split("."):
         found = getattr(found, part, None)
-    if module is None or found is not cls or cls.__module__ == "__main__":
+    if module is None or found is not thing or module_name == "__main__":
         return None
-    where = module.__file__ if cls.__module__.startswith(_PREFIX) else cls.__module__
-    return f"{where}:{cls.__qualname__}"
+    return f"{module.__file__ if module_name.startswith(_PREFIX) else module_name}:{name}"
 
 
 def subclasses(module: ModuleType, base: type) -> list[Any]:

@@ -124,6 +124,17 @@ class Kind(Generic[T]):
             raise unknown_name(self.name, name, self.names())
         return plugins.load(self.name, offered)
 
+    def check(self, name: str) -> None:
+        """Refuse a name that does not exist; references and files are not imported for it.
+
+        Raises:
+            UnknownName: There is no such name.
+        """
+        if name in self.shipped() or references.is_file(name) or references.is_reference(name):
+            return
+        if plugins.find(self.group, name) is None:
+            raise unknown_name(self.name, name, self.names())
+
     def make(self, spec: object, *arguments: Any, **options: Any) -> T:
         """Make the thing that ``spec`` stands for.
 
@@ -157,11 +168,6 @@ class Kind(Generic[T]):
             raise InvalidInput(f"{shown(spec)} must make {_article(self.name).lower()}, it made {shown(made)}.")
         return made
 
-    def described(self, cls: type) -> str | None:
-        """The name or reference by which ``find`` gives a class again; None for one that has neither."""
-        name = snake_case(cls.__name__)
-        return name if self.shipped().get(name) is cls else references.reference(cls)
-
     def _finished(self, thing: T, options: Mapping[str, Any]) -> T:
         what = type(thing).__name__
         if not self.objects:
@@ -181,6 +187,11 @@ class Kind(Generic[T]):
                     f"{option!r} is no option of {shown(name)} here; the environment sets {[*options]} itself."
                 )
         return name, own | dict(options)
+
+
+def create(package: str, base: type[T], spec: object, options: Mapping[str, Any]) -> T:
+    """Make the implementation that ``spec`` names; see ``Kind.make``."""
+    return Kind(base.__name__.lower(), base, package).make(spec, **options)
 
 
 def _article(name: str) -> str:

@@ -69,7 +69,7 @@ class Lab:
     ):
         self.system, self.dt, self.num_cultures = culture, dt, len(seeds)
         self.parameters = ParameterSet(culture).updated(params or {})
-        self.backend = backends.create(backend)
+        self.backend = backends.make(backend)
         spec = CultureSpec(culture, model or ReducedCalciumSomaDendrite(), dt, scheme, len(seeds), precision)
         self.backend.build(spec, self.parameters.frozen(), [NoiseStream(seed) for seed in seeds])
 

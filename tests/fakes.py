@@ -67,5 +67,5 @@ class PoissonBackend(Backend):
 
 def use_poisson_backend(monkeypatch) -> None:
     """Make ``backend="fake"`` a backend, and the default one, for a test."""
-    monkeypatch.setitem(backends._BACKENDS, "fake", f"{__name__}:PoissonBackend")
+    monkeypatch.setitem(backends._SHIPPED, "fake", f"{__name__}:PoissonBackend")
     monkeypatch.setenv("LIVN_BACKEND", "fake")

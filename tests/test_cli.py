@@ -347,10 +347,10 @@ def test_tune_and_validate_refuse_what_they_cannot_do(run, arguments, message):
 
 
 def test_an_error_that_nobody_expected_is_one_line_and_a_traceback_with_debug(monkeypatch):
-    def broken() -> None:
+    def broken(name: str) -> None:
         raise ZeroDivisionError("one by nothing")
 
-    monkeypatch.setattr("livn_gym.system.names", broken)
+    monkeypatch.setattr("livn_gym.system.make", broken)
     short = CliRunner().invoke(app, ["info", "EI1"])
     assert short.exit_code == 1
     assert short.stderr.splitlines() == [

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from livn_gym.backends.base import (
     MAX_VOLTAGE_MV,
@@ -21,70 +22,85 @@ from livn_gym.backends.base import (
     Undoable,
     setting,
 )
-from livn_gym.errors import BackendUnavailable, LivnError, unknown_name
+from livn_gym.errors import BackendUnavailable, ImportFailed, unknown_name
+from livn_gym.registry import Kind
 
-_BACKENDS = {
+_SHIPPED = {
     "native": "livn_gym.backends.native:NativeBackend",
     "neuron": "livn_gym.backends.neuron:NeuronBackend",
 }
 
+Spec = str | type[Backend] | Callable[..., Backend] | Mapping[str, Any]
+"""What ``make`` takes besides None."""
+
+BACKENDS: Kind[Backend] = Kind("backend", Backend, lambda: _SHIPPED, objects=False)  # type: ignore[type-abstract]
+
 
 def names() -> tuple[str, ...]:
-    """Names that ``Env(backend=)`` takes."""
-    return tuple(_BACKENDS)
+    """Names that ``Env(backend=)`` takes, those of installed packages among them."""
+    return tuple(BACKENDS.names())
 
 
-def create(name: str | None = None) -> Backend:
-    """A backend by name; the default is LIVN_BACKEND, else the native engine.
+def make(backend: Spec | None = None) -> Backend:
+    """Make a backend.
+
+    Args:
+        backend: One of ``names()``, a reference ``"module:attribute"`` or ``"file.py:attribute"``, a class, a function
+            that makes one, or a mapping with a ``name`` and options; None takes LIVN_BACKEND, else the native engine.
 
     Raises:
         UnknownName: There is no backend of that name.
+        InvalidInput: It is a finished object, of which a second culture would take the simulator, or something else.
         BackendUnavailable: Its simulator is not installed, or cannot be loaded.
+        ImportFailed: The package that offers it cannot be imported.
     """
-    name = chosen(name)
-    module, _, cls = _BACKENDS[name].partition(":")
+    spec = selected(backend)
     try:
-        backend = getattr(import_module(module), cls)
-    except LivnError:
-        raise
-    except (ImportError, OSError, ValueError) as error:  # as Numba does for NumPy or NUMBA_ settings that it cannot use
+        return BACKENDS.make(spec)
+    except ImportFailed as error:
+        if not isinstance(spec, str) or spec not in _SHIPPED:
+            raise
+        # As Numba fails for NumPy or NUMBA_ settings that it cannot use.
+        cause = error.__cause__
         raise BackendUnavailable(
-            f"The backend {name!r} cannot be loaded: {type(error).__name__}: {error} Look at the versions that are "
+            f"The backend {spec!r} cannot be loaded: {type(cause).__name__}: {cause} Look at the versions that are "
             "installed (pip check) and at variables such as NUMBA_NUM_THREADS in the environment."
-        ) from error
-    return backend()
+        ) from cause
 
 
-def chosen(name: str | None = None) -> str:
-    """The backend that ``create`` makes.
+def selected(backend: Spec | None = None) -> Spec:
+    """The backend that ``make`` makes: what was given, else LIVN_BACKEND, else the native engine.
 
     Raises:
         UnknownName: There is no backend of that name.
     """
-    name = (os.environ.get("LIVN_BACKEND") or "native") if name is None else name
-    if not isinstance(name, str) or name not in _BACKENDS:
-        raise unknown_name("backend", name, _BACKENDS)
-    return name
+    spec = (os.environ.get("LIVN_BACKEND") or "native") if backend is None else backend
+    if isinstance(spec, str):
+        BACKENDS.check(spec)
+    elif not isinstance(spec, Mapping) and not callable(spec):
+        raise unknown_name("backend", spec, names())
+    return spec
 
 
-def attend(name: str | None, subworld_size: int) -> None:
+def attend(backend: Spec | None, subworld_size: int) -> None:
     """What all ranks of an MPI job do, also those without a culture, before some of them share cultures.
 
     Args:
-        name: The cultures' backend, as ``create`` takes it.
+        backend: The cultures' backend, as ``make`` takes it.
         subworld_size: Ranks that share a culture.
 
     Raises:
         BackendError: NEURON does not find the other ranks.
         BackendUnavailable: The simulator is not installed.
     """
-    if subworld_size > 1 and chosen(name) == "neuron":
+    if subworld_size > 1 and selected(backend) == "neuron":
         from livn_gym.backends.neuron.rank import join
 
         join(subworld_size)
 
 
 __all__ = [
+    "BACKENDS",
     "MAX_VOLTAGE_MV",
     "PROFILES",
     "Backend",
@@ -99,8 +115,8 @@ __all__ = [
     "Stoppable",
     "Undoable",
     "attend",
-    "chosen",
-    "create",
+    "make",
     "names",
+    "selected",
     "setting",
 ]

@@ -27,7 +27,11 @@ Backend = Annotated[
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the noise.")]
 SystemName = Annotated[
-    str, typer.Argument(metavar="SYSTEM", help="Name of a system, folder that holds one, TOML file of the generator, or module:attribute.")
+    str,
+    typer.Argument(
+        metavar="SYSTEM",
+        help="Name of a system, folder that holds one, TOML file of the generator, or module:attribute.",
+    ),
 ]
 
 

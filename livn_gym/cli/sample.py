@@ -43,7 +43,7 @@ def sample(
         shard=shard,
         variant=variant,
         profile=profile,
-        backend=backends.chosen(backend),
+        backend=str(backends.selected(backend)),
     )
     culture = find_system(system)
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from livn_gym.cli.common import progress_bar, save_figure, table
-from livn_gym.errors import BackendUnavailable, InvalidInput, unknown_name
+from livn_gym.errors import BackendUnavailable, InvalidInput
 
 EnvId = Annotated[str, typer.Option("--env", help="Id of the environment.")]
 Options = Annotated[
@@ -137,7 +137,7 @@ def evaluate(
             report=lambda step: report(step, limit),
             **options,
         )
-    measure = scoring.measure_of(env_id)
+    measure = scoring.measure_of(env_id, options)
     scores = {name: scoring.score(found, measure) for name, found in played.items()}
     Console().print(score_table(f"{env_id}, {episodes} episodes", measure, scores))
 
@@ -198,12 +198,9 @@ def check_env(env_id: str) -> None:
     Raises:
         UnknownName: The message lists those there are.
     """
-    import gymnasium as gym
+    from livn_gym.envs.registration import spec_of
 
-    from livn_gym.envs.registration import register_all
-
-    if env_id not in gym.registry:
-        raise unknown_name("environment", env_id, register_all())
+    spec_of(env_id)
 
 
 def parse_options(given: list[str] | None) -> dict[str, Any]:
@@ -246,9 +243,9 @@ def environment_of(agents: list[str], env_id: str | None, option: list[str] | No
 
 def spec_steps(env_id: str, options: dict[str, Any]) -> int:
     """Time limit of an environment, steps."""
-    import gymnasium as gym
+    from livn_gym.envs.registration import spec_of
 
-    return int(options.get("max_episode_steps") or gym.spec(env_id).max_episode_steps or 0)
+    return int(options.get("max_episode_steps") or spec_of(env_id).max_episode_steps or 0)
 
 
 def score_table(title: str, measure: str, scores: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any, Self
 import gymnasium as gym
 
 from livn_gym.agents.baselines import Agent, Silent
-from livn_gym.envs.registration import register_all
+from livn_gym.envs.registration import register_all, spec_of
 from livn_gym.errors import ClosedError, InvalidInput, LivnError, unknown_name
 from livn_gym.serve import messages
 from livn_gym.serve.hand import Hand, HandStimulation
@@ -63,9 +63,10 @@ class LiveSession:
         paused: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.ids = register_all()
+        self.ids = tuple(dict.fromkeys((*register_all(), env_id)))
+        """Ids that can be chosen: those of this package and the first one, which whoever started the session named."""
+        spec_of(env_id)
         self.shelf = shelf
-        self._check_id(env_id)
         if agent not in shelf.names:
             raise unknown_name("agent", agent, shelf.names)
         self._options = {env_id: dict(options or {})}

@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from livn_gym import backends
+from livn_gym import backends, references
 from livn_gym.backends.neuron import library
 from livn_gym.backends.neuron.compile import mechanism_library
 from livn_gym.errors import BackendUnavailable, StorageError
@@ -51,9 +51,9 @@ def test_a_simulator_that_cannot_be_loaded_is_a_clear_error(monkeypatch, error):
     def fail(_):
         raise error
 
-    monkeypatch.setattr(backends, "import_module", fail)
+    monkeypatch.setattr(references, "import_module", fail)
     with pytest.raises(BackendUnavailable, match=str(error)):
-        backends.create("native")
+        backends.make("native")
 
 
 def test_a_setting_that_numba_refuses_is_a_clear_error():

@@ -1,0 +1,81 @@
+"""Which parameters an environment gets: a shipped set by name, a file, a reference, or single keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from livn_gym import config, references
+from livn_gym.backends.base import Parameters
+from livn_gym.checks import checked, checked_methods
+from livn_gym.errors import InvalidInput
+from livn_gym.parameters import by_key, from_table, read_params, set_name, tuned
+from livn_gym.registry import Kind
+from livn_gym.system import System
+
+Spec = str | Path | Mapping[str, Any]
+"""What ``find`` takes."""
+
+
+def _shipped() -> dict[str, Any]:
+    return {name: partial(_load, name) for name in config.names("params")}
+
+
+def _load(name: str) -> dict[str, float]:
+    return from_table(config.load("params", name))
+
+
+PARAMETER_SETS: Kind[Mapping] = Kind("parameter set", Mapping, _shipped, group="livn_gym.params")  # type: ignore[type-abstract]
+
+
+def names() -> list[str]:
+    """Names of the parameter sets that are shipped and of those that installed packages offer."""
+    return PARAMETER_SETS.names()
+
+
+@checked
+def find(system: System, params: Spec | None = None, variant: str | None = None) -> dict[str, float]:
+    """The parameters of a system by key.
+
+    Args:
+        system: The system.
+        params: A whole set: the name of one that is shipped (``"EI2-bursting"``) or that an installed package offers,
+            a TOML file in the layout of ``configs/params``, or a reference to a mapping of keys. Or a mapping of
+            keys that change single values of the shipped set. None is the shipped set of the system's name, or the
+            generic one.
+        variant: Named variant of the shipped set.
+
+    Raises:
+        UnknownName: There is no such set or variant.
+        InvalidInput: The file holds no parameters, or a variant is given with a whole set.
+    """
+    if params is None:
+        return tuned(system, variant)
+    if isinstance(params, Mapping):
+        return tuned(system, variant) | dict(params)
+    if variant is not None:
+        raise InvalidInput(f"variant={variant!r} is a set of its own: give it or params={str(params)!r}, not both.")
+    if isinstance(params, Path) or params.endswith(".toml"):
+        return read_params(params)
+    if "/" in params and not references.is_file(params):
+        raise InvalidInput(f"params must be the path of a TOML file where it is a path, got {params!r}.")
+    return dict(PARAMETER_SETS.make(params))
+
+
+@checked_methods
+def identity(system: System, parameters: Parameters) -> dict[str, str]:
+    """Name and hash of parameters, as results carry them.
+
+    Returns:
+        ``params``: the shipped set that they equal, else ``""``; ``params_hash``: 12 hexadecimal digits that depend on
+        every value.
+    """
+    content = json.dumps(by_key(parameters), sort_keys=True)
+    return {
+        "params": set_name(system, parameters),
+        "params_hash": hashlib.sha256(content.encode()).hexdigest()[:12],
+    }
