@@ -307,7 +307,7 @@ def test_validate_goes_on_from_a_folder(run, tmp_path):
     _, again, _ = run("validate", "EI1", *short)
     assert again == first
     code, _, err = run("validate", "EI1", *short, "--figure", "page.png")
-    assert code == 2 and "kept had them all" in err
+    assert code == 2 and "kept holds the measures of all" in err
 
 
 def test_tune_writes_parameters_and_goes_on_from_its_study(run, tmp_path):
@@ -354,7 +354,7 @@ def test_an_error_that_nobody_expected_is_one_line_and_a_traceback_with_debug(mo
     short = CliRunner().invoke(app, ["info", "EI1"])
     assert short.exit_code == 1
     assert short.stderr.splitlines() == [
-        "livn-gym: ZeroDivisionError: one by nothing (not an error that was expected; --debug shows where)"
+        "livn-gym: ZeroDivisionError: one by nothing (unexpected error; --debug shows the traceback)"
     ]
     assert isinstance(CliRunner().invoke(app, ["--debug", "info", "EI1"]).exception, ZeroDivisionError)
 

@@ -1,4 +1,4 @@
-"""The command line ``livn-gym``. A command imports what it needs when it runs: help answers at once."""
+"""The command line ``livn-gym``. Each command imports its dependencies when it runs, so that ``--help`` is fast."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from livn_gym.cli import (
 )
 from livn_gym.errors import InvalidInput, LivnError
 
-# BadParameter is a UsageError, which is a ClickException: the last has no name of its own in every Typer.
+# BadParameter derives from UsageError, and that from ClickException, which not every version of Typer exports.
 _NOT_ERRORS: tuple[Any, ...] = (typer.Exit, typer.Abort, typer.BadParameter.__mro__[2])
-"""What the command line itself ends with."""
+"""Exceptions that Typer handles itself."""
 
 
 class _Commands(typer.core.TyperGroup):
-    """Turns errors into one line and an exit code: 2 for a wrong argument, 1 for a failure."""
+    """Command group that reports an error in one line and exits with 2 for a wrong argument, 1 for a failure."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -64,22 +64,24 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Simulated neural cultures on a multi-electrode array.",
+    help="Gymnasium environments that simulate neuronal cultures on a multi-electrode array.",
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"livn_gym {livn_gym.__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _options(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say what is being done.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Say more, and show the traceback of an error.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log progress.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Log debug messages and show the traceback of an error.")
+    ] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     log = logging.getLogger("livn_gym")
@@ -108,14 +110,14 @@ app.command()(warmup.warmup)
 
 def main() -> None:
     """Entry point of ``livn-gym``."""
-    if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may lack signs such as ± and names of files
+    if isinstance(sys.stdout, io.TextIOWrapper):  # its encoding may lack characters such as ± or those of file names
         sys.stdout.reconfigure(errors="backslashreplace")
     app()
 
 
 def _one_line(error: Exception) -> str:
-    """Of a simulator's long output the first line says what failed and the last one why."""
+    """Shorten an error message to its first line, which says what failed, and its last, which says why."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [""]
     if not isinstance(error, LivnError | OSError):
-        lines[0] = f"{type(error).__name__}: {lines[0]} (not an error that was expected; --debug shows where)"
+        lines[0] = f"{type(error).__name__}: {lines[0]} (unexpected error; --debug shows the traceback)"
     return lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]} (--debug shows all)"

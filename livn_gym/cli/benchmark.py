@@ -1,4 +1,4 @@
-"""``livn-gym benchmark``: every agent on every task, as a table and a figure."""
+"""``livn-gym benchmark``: score every agent on every task, as a table and a figure."""
 
 from __future__ import annotations
 
@@ -14,40 +14,64 @@ from livn_gym.cli.train import Options, Trust, check_learning, parse_options
 
 def benchmark(
     tasks: Annotated[
-        list[str] | None, typer.Option("--tasks", help="Ids; without it every task on EI2.", show_default=False)
+        list[str] | None,
+        typer.Option(
+            "--tasks",
+            help="Id of an environment; repeat for several. Default: every task on the system EI2.",
+            show_default=False,
+        ),
     ] = None,
     agents: Annotated[
         list[str] | None,
         typer.Option(
-            "--agents", help="Baselines and learners; without it all baselines, ppo, sac.", show_default=False
+            "--agents",
+            help="Baseline or learning algorithm; repeat for several. Default: all baselines, ppo and sac.",
+            show_default=False,
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Runs of each.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of runs, each with its own seed, per agent and task.")] = 5,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Training steps; without it the hyperparameters'.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1,
+            help="Environment steps of each training run. Default: taken from the hyperparameter file.",
+            show_default=False,
+        ),
     ] = None,
-    episodes: Annotated[int, typer.Option(min=1, help="Test episodes of each run.")] = 10,
-    out: Annotated[Path, typer.Option(help="Folder; what it holds already is not run again.")] = Path(
-        "benchmarks/results"
-    ),
+    episodes: Annotated[int, typer.Option(min=1, help="Number of test episodes per run.")] = 10,
+    out: Annotated[
+        Path, typer.Option(help="Folder of the results. Runs that it already holds are not repeated.")
+    ] = Path("benchmarks/results"),
     page: Annotated[
-        Path | None, typer.Option(help="Markdown page whose table is replaced.", show_default=False)
+        Path | None,
+        typer.Option(help="Markdown page in which the table is replaced by the new one.", show_default=False),
     ] = None,
     processes: Annotated[
-        int | None, typer.Option(min=1, help="Runs at once; without it one a processor.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1, help="Number of runs to execute in parallel. Default: one per processor.", show_default=False
+        ),
     ] = None,
     hours: Annotated[
-        float | None, typer.Option(min=0, help="After this no further run begins; 0 only reports.", show_default=False)
+        float | None,
+        typer.Option(
+            min=0,
+            help="Start no further run after this many hours; 0 only reports. Default: no limit.",
+            show_default=False,
+        ),
     ] = None,
     trust: Trust = False,
     option: Options = None,
 ) -> None:
-    """Run what is not yet in the folder and print the table; what is missing says 'not run'."""
+    """Score agents on tasks, print the results as a table and draw them as a figure.
+
+    Runs that the output folder already holds are not repeated. Missing runs are marked 'not run'.
+    """
     check_learning()
     from livn_gym.agents import benchmark as bench
     from livn_gym.agents import report
 
-    wanted = bench.jobs(
+    jobs = bench.jobs(
         tasks or bench.standard_tasks(),
         agents or bench.AGENTS,
         seeds=seeds,
@@ -57,14 +81,14 @@ def benchmark(
     )
     with progress_bar("benchmark") as update:
         rows = bench.benchmark(
-            wanted,
+            jobs,
             out,
             processes=processes,
             hours=hours,
             trust=trust,
             report=lambda done, total, row: update(done, total, float(row["total_reward"] or "nan")),
         )
-    tables = bench.summary(wanted, rows)
+    tables = bench.summary(jobs, rows)
     overall = bench.overall(tables)
     report.write(out, tables, overall)
     if page is not None:
@@ -75,7 +99,11 @@ def benchmark(
     console = Console()
     console.print(shown)
     if overall:
-        scaled = table("All tasks together; the worst baseline is 0, the best 1", "agent", "scaled return (IQM, 95 %)")
+        scaled = table(
+            "All tasks combined, scaled so that the worst baseline is 0 and the best 1",
+            "agent",
+            "scaled return (IQM, 95 %)",
+        )
         for name, score in overall.items():
             scaled.add_row(name, report.interval(score))
         console.print(scaled)

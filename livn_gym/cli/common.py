@@ -1,4 +1,4 @@
-"""What several commands share."""
+"""Options, tables and progress bars that several commands share."""
 
 from __future__ import annotations
 
@@ -23,23 +23,30 @@ if TYPE_CHECKING:
 
 Backend = Annotated[
     str | None,
-    typer.Option(help="Simulator, native or neuron; without it LIVN_BACKEND, else native.", show_default=False),
+    typer.Option(
+        help="Simulation engine: native or neuron. Default: the environment variable LIVN_BACKEND, otherwise native.",
+        show_default=False,
+    ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the noise.")]
+ProfileName = Annotated[str, typer.Option(help="Simulation profile (solver, time step and precision): fast or exact.")]
+SettleMs = Annotated[
+    float, typer.Option(help="Simulated time before the recording, in ms: cultures start with a burst.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed of the synaptic noise.")]
 SystemName = Annotated[
     str,
     typer.Argument(
         metavar="SYSTEM",
-        help="Name of a system, folder that holds one, TOML file of the generator, or module:attribute.",
+        help="Name of a system, SONATA or livn folder, TOML file of the generator, or module:attribute.",
     ),
 ]
 
 
 def find_system(name: str) -> System:
-    """The system that an argument of the command line stands for.
+    """Return the system that a command-line argument names.
 
     Raises:
-        UnknownName: There is none.
+        UnknownName: There is no such system.
     """
     from livn_gym.system import make
 
@@ -47,7 +54,7 @@ def find_system(name: str) -> System:
 
 
 def table(title: str, *headings: str) -> Table:
-    """An empty table; the first column is text, the others are aligned like numbers."""
+    """Return an empty table whose first column is left-aligned and whose other columns are right-aligned."""
     result = Table(title=title, title_justify="left", show_header=bool(headings))
     for index, heading in enumerate(headings):
         result.add_column(heading, justify="right" if index else "left")
@@ -55,10 +62,10 @@ def table(title: str, *headings: str) -> Table:
 
 
 def check_output(option: str, path: Path | None, *suffixes: str) -> None:
-    """Refuse a path to which nothing could be written, before anything runs.
+    """Check, before a command runs, that an output file can be written.
 
     Raises:
-        InvalidInput: Its suffix is not among those allowed, or its folder does not exist.
+        InvalidInput: The path's suffix is not allowed, or its folder does not exist.
     """
     if path is None:
         return
@@ -70,22 +77,22 @@ def check_output(option: str, path: Path | None, *suffixes: str) -> None:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Write a figure in the format of the path's suffix."""
-    with replacing(path) as part:
-        figure.savefig(part)
+    with replacing(path) as temporary:
+        figure.savefig(temporary)
 
 
 @contextmanager
 def progress_bar(label: str, unit: str = "", quiet: bool = False) -> Iterator[Any]:
-    """A bar on standard error.
+    """Show a progress bar on standard error.
 
     Args:
-        label: What is being done.
-        unit: Of the numbers.
+        label: Description of the task in progress.
+        unit: Unit of the counts, appended to them.
         quiet: Show nothing.
 
     Yields:
-        A function that takes what is done, of how much (None where nobody knows), the latest return (NaN for none)
-        and, in its place, any other note.
+        A function that updates the bar. It takes the amount done, the total (None if unknown), the latest return (NaN
+        if there is none) and a note, which a return replaces.
     """
     counted = TextColumn("{task.fields[count]}")
     columns = (

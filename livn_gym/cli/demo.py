@@ -1,4 +1,4 @@
-"""``livn-gym demo``: an agent learns to hold a culture at a firing rate, and what that is worth."""
+"""``livn-gym demo``: train an agent for a short time and compare it with the baselines."""
 
 from __future__ import annotations
 
@@ -13,22 +13,31 @@ from livn_gym.cli.train import EnvId, Trust, check_env, check_learning, score_ta
 
 QUICK = {"steps": 1000, "episodes": 2, "strengths": 5}
 QUICK_OPTIONS = {"max_episode_steps": 10, "settle_ms": 400.0}
-"""Of the short form's environments."""
+"""Environment options of ``--quick``: short episodes after a short settling time."""
 
 
 def demo(
-    agent: Annotated[str, typer.Option(help="ppo, sac or td3.")] = "sac",
+    agent: Annotated[str, typer.Option(help="Learning algorithm: ppo, sac or td3.")] = "sac",
     env_id: EnvId = "livn/EI2-v0",
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 8000,
-    episodes: Annotated[int, typer.Option(min=1, help="Test episodes, the same for all agents.")] = 5,
-    quick: Annotated[bool, typer.Option("--quick", help="All of it in short; nothing is learned.")] = False,
-    out: Annotated[Path, typer.Option(help="Folder for curve, pictures and the trained agent.")] = Path("livn-demo"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the learner.")] = 0,
+    steps: Annotated[int, typer.Option(min=1, help="Number of training steps.")] = 8000,
+    episodes: Annotated[int, typer.Option(min=1, help="Number of test episodes, the same for all agents.")] = 5,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Smoke test: short training and short episodes, in which nothing is learned. Overrides --steps and "
+            "--episodes.",
+        ),
+    ] = False,
+    out: Annotated[Path, typer.Option(help="Output folder for the pictures and the trained agent.")] = Path(
+        "livn-demo"
+    ),
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the training.")] = 0,
     trust: Trust = False,
 ) -> None:
-    """Train an agent for a couple of minutes and score it beside agents that did not learn.
+    """Train an agent for a couple of minutes and compare it with baselines that do not learn.
 
-    A second call with the same folder goes on where the first one stopped.
+    If the training was interrupted, the same command continues it; a finished training is not repeated.
     """
     check_learning()
     check_env(env_id)
@@ -44,11 +53,20 @@ def demo(
         steps, episodes = QUICK["steps"], QUICK["episodes"]
 
     with progress_bar(f"training {agent}") as report:
-        same: dict[str, Any] = {"steps": steps, "seed": seed, "options": options}
-        curve = train(agent, env_id, out / "run", **same, resume=True, trust=trust, report=report)
+        curve = train(
+            agent,
+            env_id,
+            out / "run",
+            steps=steps,
+            seed=seed,
+            options=options,
+            resume=True,
+            trust=trust,
+            report=report,
+        )
     trained = learned.load(out / "run")
 
-    with progress_bar("searching the best constant"):
+    with progress_bar("searching for the best constant"):
         strengths = QUICK["strengths"] if quick else 9
         makers = {
             name: evaluate.baseline(name, env_id, seed=seed, strengths=strengths, **options) for name in evaluate.NAMES
@@ -58,14 +76,14 @@ def demo(
     with progress_bar("playing test episodes") as report:
         played = evaluate.play(makers, env_id, episodes=episodes, report=lambda step: report(step, limit), **options)
     measure = evaluate.measure_of(env_id)
-    scores = {name: evaluate.score(found, measure) for name, found in played.items()}
+    scores = {name: evaluate.score(episodes_of_agent, measure) for name, episodes_of_agent in played.items()}
     title = f"{env_id}, {episodes} test episodes, {curve[-1]['step']:,.0f} training steps"
     Console().print(score_table(title, measure, scores))
 
     levels = {name: score.total_reward for name, score in scores.items() if name in evaluate.NAMES}
     save_figure(learning_curves(curve, title=f"{agent} on {env_id}", levels=levels), out / "curve.png")
-    own = sorted(played[f"{agent}, trained"], key=lambda episode: episode.total_reward)
-    watch(trained, env_id, out / "episode.png", seed=own[len(own) // 2].seed, options=options)
+    by_return = sorted(played[f"{agent}, trained"], key=lambda episode: episode.total_reward)
+    watch(trained, env_id, out / "episode.png", seed=by_return[len(by_return) // 2].seed, options=options)
     typer.echo(
-        f"Learning curve, the median episode and the agent: {out / 'curve.png'}, {out / 'episode.png'}, {out / 'run'}"
+        f"Learning curve, median episode and trained agent: {out / 'curve.png'}, {out / 'episode.png'}, {out / 'run'}"
     )

@@ -1,4 +1,4 @@
-"""``livn-gym export``: a recording in another format."""
+"""``livn-gym export``: convert a recording to another file format."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ import typer
 
 def export(
     recording: Annotated[
-        Path, typer.Argument(metavar="RECORDING.npz", help="From livn-gym simulate --out, or Session.save.")
+        Path,
+        typer.Argument(
+            metavar="RECORDING.npz", help="Recording written by livn-gym simulate --out or by Session.save."
+        ),
     ],
-    to: Annotated[str, typer.Option(help="nwb, neo, sonata or parquet.")],
-    out: Annotated[Path, typer.Option(help="Write it here: .nwb, .nix, .h5 or .parquet, as the format has it.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Write over a file that is there.")] = False,
+    to: Annotated[str, typer.Option(help="Target format: nwb, neo, sonata or parquet.")],
+    out: Annotated[
+        Path, typer.Option(help="Output file: .nwb for nwb, .nix for neo, .h5 for sonata, .parquet for parquet.")
+    ],
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite the output file if it exists.")] = False,
 ) -> None:
-    """Write a recording as NWB, Neo (NIX), SONATA spikes or a Parquet table."""
+    """Convert a recording to NWB, Neo (NIX), SONATA spikes or a Parquet table."""
     from livn_gym.formats import Session, left_out, write
 
     session = Session.load(recording)
@@ -25,4 +30,4 @@ def export(
     typer.echo(f"{len(gid):,} spikes of {session.system}: {out}")
     lost = left_out(session, to)
     if lost:
-        typer.echo(f"The format {to} holds spikes alone; left out: {', '.join(lost)}.", err=True)
+        typer.echo(f"The format {to} holds spikes only; left out: {', '.join(lost)}.", err=True)

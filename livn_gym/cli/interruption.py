@@ -1,4 +1,4 @@
-"""Ctrl-C: one is enough, whatever the command is doing, and a line says how to continue."""
+"""Handling of Ctrl-C: a single press ends any command, and a message says how to continue."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from contextlib import contextmanager
 from typing import Any
 
 EXIT_CODE = 130
-"""What shells give a command that Ctrl-C ended."""
+"""Exit code by which shells report that Ctrl-C ended a command."""
 
 CONTINUE = {
     "train": "the same command with --resume continues from the last checkpoint",
     "demo": "the same command continues from the last checkpoint",
-    "benchmark": "the same command does the runs that are missing",
+    "benchmark": "the same command executes the missing runs",
     "tune": "the same command continues the study",
-    "sample": "the same command makes the samples that are missing",
+    "sample": "the same command generates the missing samples",
     "validate": "with --folder, the same command continues",
 }
-"""How to continue a command; the others have written nothing."""
+"""How to continue an interrupted command. Commands without an entry write nothing before they finish."""
 
 _asked = threading.Event()
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Remember that Ctrl-C was pressed, besides raising ``KeyboardInterrupt``.
+    """Record that Ctrl-C was pressed, in addition to raising ``KeyboardInterrupt``.
 
-    Python drops an exception that is raised in a destructor, in a callback of the garbage collector or in one of a
-    C library. ``check`` raises it again where a command reports its progress. Ctrl-C stays ignored where it is.
+    Python discards an exception that is raised in a destructor or in a callback of the garbage collector or of a C
+    library. ``check``, called whenever a command reports its progress, raises it again. Outside the main thread, and
+    where SIGINT is ignored or handled in another way, nothing changes.
     """
     _asked.clear()
     in_main = threading.current_thread() is threading.main_thread()
@@ -47,14 +48,14 @@ def check() -> None:
     """Raise if Ctrl-C was pressed and the command is still running.
 
     Raises:
-        KeyboardInterrupt: It was.
+        KeyboardInterrupt: Ctrl-C was pressed.
     """
     if _asked.is_set() and threading.current_thread() is threading.main_thread():
         raise KeyboardInterrupt
 
 
 def message(command: str | None) -> str:
-    """What an interrupted command says."""
+    """Return the message of an interrupted command."""
     return f"livn-gym: interrupted; {CONTINUE.get(command or '', 'nothing was written')}."
 
 

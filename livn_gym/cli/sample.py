@@ -1,4 +1,4 @@
-"""``livn-gym sample``: a dataset of stimulated cultures."""
+"""``livn-gym sample``: generate a dataset of stimulated cultures."""
 
 from __future__ import annotations
 
@@ -7,28 +7,34 @@ from typing import Annotated, Any
 
 import typer
 
-from livn_gym.cli.common import Backend, Seed, SystemName, find_system, progress_bar
+from livn_gym.cli.common import Backend, ProfileName, SettleMs, SystemName, find_system, progress_bar
 from livn_gym.cli.validate import Variant
 
 
 def sample(
     system: SystemName,
-    out: Annotated[Path, typer.Option(help="Folder; what it holds already is not made again.")],
-    samples: Annotated[int, typer.Option(min=1, help="How many.")] = 1000,
-    duration: Annotated[float, typer.Option(help="Recorded length of each, ms.")] = 1000.0,
-    settle: Annotated[float, typer.Option(help="Unrecorded time before: a culture begins with a burst, ms.")] = 2000.0,
-    step: Annotated[float, typer.Option(help="How long amplitudes are held, ms.")] = 200.0,
-    alone: Annotated[bool, typer.Option("--unstimulated", help="Leave the cultures alone.")] = False,
-    shard: Annotated[int, typer.Option(min=1, help="Samples in a file.")] = 100,
-    cultures: Annotated[int, typer.Option(min=1, help="Simulated at once; changes nothing in the files.")] = 16,
+    out: Annotated[Path, typer.Option(help="Folder of the dataset. Files that it already holds are kept.")],
+    samples: Annotated[int, typer.Option(min=1, help="Number of samples.")] = 1000,
+    duration: Annotated[float, typer.Option(help="Recorded time per sample, in ms.")] = 1000.0,
+    settle: SettleMs = 2000.0,
+    step: Annotated[float, typer.Option(help="Time for which each stimulation amplitude is held, in ms.")] = 200.0,
+    unstimulated: Annotated[
+        bool, typer.Option("--unstimulated", help="Record spontaneous activity, without stimulation.")
+    ] = False,
+    shard: Annotated[int, typer.Option(min=1, help="Number of samples per file.")] = 100,
+    cultures: Annotated[
+        int, typer.Option(min=1, help="Number of cultures simulated at once; does not affect the results.")
+    ] = 16,
     variant: Variant = None,
-    profile: Annotated[str, typer.Option(help="Setting of the simulation, fast or exact.")] = "fast",
-    seed: Seed = 0,
+    profile: ProfileName = "fast",
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the first sample; sample k uses seed + k.")] = 0,
     backend: Backend = None,
 ) -> None:
-    """Write samples of a culture under random stimulation as Parquet files, which pyarrow and datasets read.
+    """Simulate cultures under random stimulation and write them as a dataset of Parquet files.
 
-    Started by an MPI launcher, all ranks share the work. The same command goes on where one was stopped.
+    The files can be read with pyarrow, pandas or Hugging Face datasets.
+
+    Repeat the command to continue an interrupted run. Under an MPI launcher, the ranks share the work.
     """
     from livn_gym import backends, dataset
     from livn_gym.mpi import on_all_ranks
@@ -38,7 +44,7 @@ def sample(
         duration_ms=duration,
         settle_ms=settle,
         step_ms=step,
-        stimulated=not alone,
+        stimulated=not unstimulated,
         seed=seed,
         shard=shard,
         variant=variant,

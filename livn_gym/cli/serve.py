@@ -1,4 +1,4 @@
-"""``livn-gym serve``: a running culture in the browser."""
+"""``livn-gym serve``: show a running culture in the browser."""
 
 from __future__ import annotations
 
@@ -13,39 +13,55 @@ from livn_gym.cli.train import Options, environment_of
 def serve(
     env_id: Annotated[
         str | None,
-        typer.Argument(metavar="[ENV_ID]", help="Id; without it that of a trained agent's run, else livn/EI2-v0."),
+        typer.Argument(
+            metavar="ENV_ID",
+            help="Id of the environment. Default: that of the run folder, otherwise livn/EI2-v0.",
+            show_default=False,
+        ),
     ] = None,
     agent: Annotated[
-        str, typer.Option(help="silent, random, constant, on-off, proportional-integral, or the folder of a run.")
+        str,
+        typer.Option(
+            help="Agent that acts: silent, random, constant, on-off, proportional-integral, or the run folder of a "
+            "trained agent."
+        ),
     ] = "silent",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 selects a free one.")] = 8765,
     host: Annotated[
-        str, typer.Option(help="Address; others than the loopback let all who reach it act on the culture.")
+        str,
+        typer.Option(
+            help="Address to listen on. Any address but the loopback lets other machines connect; with the token, they "
+            "can stimulate the culture."
+        ),
     ] = "127.0.0.1",
     origin: Annotated[
         list[str] | None,
         typer.Option(
-            "--origin", help="http://NAME:PORT of a page that may connect, too; again for more.", show_default=False
+            "--origin",
+            help="Origin of another web page that may connect, http://NAME:PORT; repeat for several.",
+            show_default=False,
         ),
     ] = None,
     token: Annotated[
         str | None,
         typer.Option(
             envvar="LIVN_GYM_TOKEN",
-            help="Token that the page's address must hold. Default: a random one. Other users of the machine can read "
-            "the arguments of a command, but not its environment.",
+            help="Access token, which the address of the page must contain. Default: a random one. Prefer the "
+            "environment variable: other users of the machine can read the arguments of a command.",
             show_default=False,
         ),
     ] = None,
     no_token: Annotated[
-        bool, typer.Option("--no-token", help="Let in every user and program that reaches the address.")
+        bool, typer.Option("--no-token", help="Require no token: anyone who can reach the address can connect.")
     ] = False,
-    speed: Annotated[float, typer.Option(help="Simulated in units of real time; 0 is as fast as it goes.")] = 1.0,
-    paused: Annotated[bool, typer.Option("--paused", help="Begin paused.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first episode.")] = 0,
+    speed: Annotated[
+        float, typer.Option(help="Speed relative to real time: 1 is real time, 0 is as fast as possible.")
+    ] = 1.0,
+    paused: Annotated[bool, typer.Option("--paused", help="Start paused.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the first episode.")] = 0,
     option: Options = None,
 ) -> None:
-    """Show a running culture in the browser: click electrodes, pause, change task and agent."""
+    """Show a running culture in the browser: stimulate electrodes, pause, change the task and the agent."""
     from livn_gym.serve import check_available
 
     check_available()
@@ -56,20 +72,20 @@ def serve(
     from livn_gym.serve.shelf import shelf
 
     if speed and not SPEEDS[0] <= speed <= SPEEDS[1]:
-        raise InvalidInput(f"--speed must lie in {SPEEDS[0]:g} ... {SPEEDS[1]:g}, or be 0, got {speed:g}.")
+        raise InvalidInput(f"--speed must be 0 or from {SPEEDS[0]:g} to {SPEEDS[1]:g}, got {speed:g}.")
     if no_token and token is not None:
-        raise InvalidInput("--no-token and --token (or LIVN_GYM_TOKEN) exclude each other.")
+        raise InvalidInput("--no-token cannot be combined with --token or LIVN_GYM_TOKEN.")
     if token == "":
-        raise InvalidInput("--token is empty; --no-token lets in everybody.")
+        raise InvalidInput("--token is empty; use --no-token to require none.")
     env_id, options = environment_of([agent], env_id, option)
     agents, name = shelf(agent, seed)
     session = LiveSession(env_id, agents, name, seed=seed, speed=speed or None, paused=paused, options=options)
-    # A port that is taken ends it before anything runs.
+    # The server comes first, so that a port in use raises before the culture is built.
     server = LiveServer(session, host, port, origins=origin or [], token="" if no_token else token)
     before = signal.signal(signal.SIGTERM, _stop)
     try:
         with session, server:
-            typer.echo(f"The culture can be seen at {server.url} ; Ctrl-C ends.")
+            typer.echo(f"Open {server.url} in a browser; Ctrl-C ends.")
             while not session.wait(0.5) and server.failure is None:
                 pass
     except KeyboardInterrupt:

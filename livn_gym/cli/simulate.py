@@ -1,4 +1,4 @@
-"""``livn-gym simulate``: a culture by itself."""
+"""``livn-gym simulate``: record the spontaneous activity of a culture."""
 
 from __future__ import annotations
 
@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import Backend, Seed, SystemName, check_output, find_system, progress_bar, save_figure, table
+from livn_gym.cli.common import (
+    Backend,
+    Seed,
+    SettleMs,
+    SystemName,
+    check_output,
+    find_system,
+    progress_bar,
+    save_figure,
+    table,
+)
 from livn_gym.units import whole_steps
 
 if TYPE_CHECKING:
@@ -17,24 +27,27 @@ if TYPE_CHECKING:
     from livn_gym.recording import Recording
 
 CHUNK_MS = 100.0
-"""Simulated time between two movements of the progress bar."""
+"""Simulated time between two updates of the progress bar."""
 
 
 def simulate(
     system: SystemName,
-    duration: Annotated[float, typer.Option(help="How long is recorded, ms.")] = 1000.0,
-    settle: Annotated[float, typer.Option(help="Unrecorded time before, ms: a culture begins with a burst.")] = 2000.0,
+    duration: Annotated[float, typer.Option(help="Recorded time, in ms.")] = 1000.0,
+    settle: SettleMs = 2000.0,
     plot: Annotated[
-        Path | None, typer.Option(help="Write a raster plot: .png, .pdf or .svg.", show_default=False)
+        Path | None, typer.Option(help="Write a raster plot to this .png, .pdf or .svg file.", show_default=False)
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Write the spikes: .npz, with gid and t_ms; livn-gym export takes it.", show_default=False),
+        typer.Option(
+            help="Write the spikes to this .npz file, as arrays gid and t_ms; livn-gym export converts it.",
+            show_default=False,
+        ),
     ] = None,
     seed: Seed = 0,
     backend: Backend = None,
 ) -> None:
-    """Run a culture without stimulation and report its spikes."""
+    """Simulate a culture without stimulation and print the firing rates of its populations."""
     from livn_gym.env import Env
     from livn_gym.formats import Session
 
@@ -58,7 +71,7 @@ def simulate(
         wall_s = time.perf_counter() - started
         session = None if out is None else Session.of(env, recording)
     _, gid, _ = recording.spikes
-    rates = table(culture.name, "population", "cells", "spikes", "rate (Hz a cell)")
+    rates = table(culture.name, "population", "cells", "spikes", "rate per cell (Hz)")
     for population in culture.populations:
         count = int(((gid >= population.start) & (gid < population.stop)).sum())
         rate_hz = count / population.count / duration * 1000.0
@@ -74,14 +87,14 @@ def simulate(
 
 
 def _run(env: Env, duration_ms: float, label: str) -> Recording:
-    """Run in parts under a progress bar; the parts' recordings as one."""
+    """Run in chunks under a progress bar and return their concatenated recording."""
     from livn_gym.recording import Recording
 
-    parts, done_ms = [], 0.0
+    recordings, done_ms = [], 0.0
     with progress_bar(label, " ms") as show:
         while duration_ms - done_ms > env.dt / 2:
-            part_ms = min(CHUNK_MS, duration_ms - done_ms)
-            parts.append(env.run(part_ms))
-            done_ms += part_ms
+            chunk_ms = min(CHUNK_MS, duration_ms - done_ms)
+            recordings.append(env.run(chunk_ms))
+            done_ms += chunk_ms
             show(done_ms, duration_ms)
-    return Recording.concat(parts)
+    return Recording.concat(recordings)

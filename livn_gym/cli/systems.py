@@ -1,4 +1,4 @@
-"""``livn-gym list``, ``info`` and ``generate``: what cultures there are, and new ones."""
+"""``livn-gym list``, ``info`` and ``generate``: predefined systems and the generation of new ones."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from livn_gym.cli.common import SystemName, find_system, table
 
 
 def list_all() -> None:
-    """List the environments' ids and the predefined systems."""
+    """List the ids of all environments and the predefined systems."""
     import gymnasium as gym
 
     from livn_gym.envs.registration import register_all
     from livn_gym.system import names, predefined_config
 
-    ids = table("Gymnasium environments", "id", "system", "task", "steps an episode")
+    ids = table("Gymnasium environments", "id", "system", "task", "steps per episode")
     for env_id in register_all():
         spec = gym.spec(env_id)
         ids.add_row(env_id, spec.kwargs["system"], spec.kwargs["task"], str(spec.max_episode_steps))
@@ -38,31 +38,34 @@ def list_all() -> None:
 
 
 def info(system: SystemName) -> None:
-    """Show what a system is made of, and the parameters it comes with."""
+    """Show the size and connectivity of a system and its default parameters."""
     from livn_gym.parameters import tuned
 
     culture = find_system(system)
-    made_of = table(culture.name)
-    made_of.add_column(no_wrap=True)
-    made_of.add_column(overflow="fold")
+    summary = table(culture.name)
+    summary.add_column(no_wrap=True)
+    summary.add_column(overflow="fold")
     for key, value in culture.summary().items():
-        made_of.add_row(key, _plain(value, " x " if key == "area_um" else " ... "))
+        summary.add_row(key, _plain(value, " x " if key == "area_um" else " ... "))
     parameters = table("Parameters (nS, ms)", "key", "value")
     for key, number in tuned(culture).items():
         parameters.add_row(key, f"{number:g}")
     console = Console()
-    console.print(made_of)
+    console.print(summary)
     console.print(parameters)
 
 
 def generate(
-    config: Annotated[Path, typer.Argument(help="TOML file laid out like those in configs/systems.")],
-    out: Annotated[Path, typer.Argument(help="New folder for the SONATA files.")],
+    config: Annotated[Path, typer.Argument(help="TOML file in the layout of configs/systems/EI2.toml.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the SONATA files; it must be new or empty.")],
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of the graph; without it the file's.", show_default=False)
+        int | None,
+        typer.Option(
+            min=0, help="Random seed of the network graph. Default: taken from the TOML file.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Generate a system from a TOML file and write it as SONATA."""
+    """Generate a system from a TOML file and write it in the SONATA format."""
     from livn_gym import system
 
     culture = system.generate(system.GeneratorConfig.from_toml(config), seed)

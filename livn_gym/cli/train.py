@@ -1,4 +1,4 @@
-"""``livn-gym train``, ``evaluate`` and ``watch``: agents that learn, their scores and what they do."""
+"""``livn-gym train``, ``evaluate`` and ``watch``: train agents, score them and show them at work."""
 
 from __future__ import annotations
 
@@ -14,47 +14,70 @@ from rich.console import Console
 from livn_gym.cli.common import progress_bar, save_figure, table
 from livn_gym.errors import BackendUnavailable, InvalidInput
 
-EnvId = Annotated[str, typer.Option("--env", help="Id of the environment.")]
+EnvId = Annotated[str, typer.Option("--env", help="Id of the environment; livn-gym list prints all ids.")]
 Options = Annotated[
     list[str] | None,
     typer.Option(
-        "--option", "-o", help="An option of the environment, NAME=VALUE; again for more.", show_default=False
+        "--option", "-o", help="Option of the environment, as NAME=VALUE; repeat for several.", show_default=False
     ),
 ]
-RunFolder = Annotated[Path, typer.Option(help="Folder of the run.")]
 Trust = Annotated[
     bool,
-    typer.Option("--trust", help="Resume a checkpoint of another user or machine. Reading one runs the code in it."),
+    typer.Option(
+        "--trust",
+        help="Resume a checkpoint even if another user or machine wrote it. Reading a checkpoint can execute code.",
+    ),
 ]
 
 
 def train(
-    agent: Annotated[str, typer.Option(help="ppo, sac or td3.")] = "ppo",
+    agent: Annotated[str, typer.Option(help="Learning algorithm: ppo, sac or td3.")] = "ppo",
     env_id: EnvId = "livn/EI2-v0",
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Environment steps; without it the hyperparameters'.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1,
+            help="Environment steps, counted over all environments. Default: taken from the hyperparameter file.",
+            show_default=False,
+        ),
     ] = None,
     num_envs: Annotated[
-        int | None, typer.Option(min=1, help="Environments at once; likewise.", show_default=False)
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of parallel environments. Default: taken from the hyperparameter file.",
+            show_default=False,
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of learner and environments.")] = 0,
-    out: RunFolder = Path("runs/train"),
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the learner and the environments.")] = 0,
+    out: Annotated[
+        Path, typer.Option(help="Run folder, where logs, checkpoints and the trained agent are written.")
+    ] = Path("runs/train"),
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the run in the folder from its last checkpoint.")
+        bool, typer.Option("--resume", help="Continue the run in the run folder from its last checkpoint.")
     ] = False,
     trust: Trust = False,
     checkpoint_every: Annotated[
         int | None,
-        typer.Option(min=0, help="Steps between checkpoints, 0 for none; else a tenth of all.", show_default=False),
+        typer.Option(
+            min=0,
+            help="Steps between two checkpoints; 0 writes none. Default: a tenth of all steps.",
+            show_default=False,
+        ),
     ] = None,
     option: Options = None,
     mpi: Annotated[
-        bool, typer.Option("--mpi", help="Spread the environments over the ranks of mpiexec -n RANKS livn-gym ...")
+        bool,
+        typer.Option(
+            "--mpi", help="Distribute the environments over MPI ranks, started with mpiexec -n RANKS livn-gym ..."
+        ),
     ] = False,
 ) -> None:
-    """Train an agent of Stable-Baselines3; logs, checkpoints, learning curve and the agent go into a folder.
+    """Train an agent with Stable-Baselines3.
 
-    A checkpoint is a pickle, so one that another user or machine wrote is resumed only with --trust.
+    Logs, checkpoints, the learning curve and the trained agent are written to the run folder.
+
+    Reading a checkpoint can execute code: one of another user or machine is resumed only with --trust.
     """
     run = partial(_train, agent, env_id, steps, num_envs, seed, out, resume, trust, checkpoint_every, option)
     if not mpi:
@@ -104,28 +127,37 @@ def _train(
         from livn_gym.plot import learning_curves
 
         save_figure(learning_curves(curve, title=f"{agent} on {env_id}"), out / "curve.png")
-    typer.echo(f"The trained agent and its logs: {out}")
+    typer.echo(f"Trained agent and logs: {out}")
 
 
 def evaluate(
     agents: Annotated[
-        list[str], typer.Argument(help="Folders of runs, and baselines: silent, random, best-constant, ...")
+        list[str],
+        typer.Argument(
+            help="Run folders of trained agents, and baselines: silent, random, best-constant, on-off, "
+            "proportional-integral."
+        ),
     ],
     env_id: Annotated[
-        str | None, typer.Option("--env", help="Id; without it that of the first run.", show_default=False)
+        str | None,
+        typer.Option(
+            "--env",
+            help="Id of the environment. Default: that of the first run folder, otherwise livn/EI2-v0.",
+            show_default=False,
+        ),
     ] = None,
-    episodes: Annotated[int, typer.Option(min=1, help="Test episodes, the same for all.")] = 10,
-    seed: Annotated[int, typer.Option(min=0, help="Added to the seed of the first test episode.")] = 0,
+    episodes: Annotated[int, typer.Option(min=1, help="Number of test episodes, the same for all agents.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Offset that is added to the seeds of the test episodes.")] = 0,
     option: Options = None,
 ) -> None:
-    """Score agents on the same test episodes, which no training or search has seen.
+    """Score agents on the same test episodes, with seeds that no training or search uses.
 
-    Nothing in the folder of a run is executed: it needs no trust.
+    No code in a run folder is executed, so folders from other users can be evaluated.
     """
     env_id, options = environment_of(agents, env_id, option)
     from livn_gym.agents import evaluate as scoring
 
-    with progress_bar("searching the best constant" if "best-constant" in agents else "preparing"):
+    with progress_bar("searching for the best constant" if "best-constant" in agents else "preparing"):
         makers = scoring.find(agents, env_id, seed=seed, **options)
     limit = spec_steps(env_id, options)
     with progress_bar("playing") as report:
@@ -138,25 +170,35 @@ def evaluate(
             **options,
         )
     measure = scoring.measure_of(env_id, options)
-    scores = {name: scoring.score(found, measure) for name, found in played.items()}
+    scores = {name: scoring.score(episodes_of_agent, measure) for name, episodes_of_agent in played.items()}
     Console().print(score_table(f"{env_id}, {episodes} episodes", measure, scores))
 
 
 def watch(
-    agent: Annotated[str, typer.Argument(help="Folder of a run, or a baseline.")],
-    out: Annotated[Path, typer.Option(help="Write it here: .gif, .mp4 or, of the end only, .png.")] = Path(
-        "episode.gif"
-    ),
+    agent: Annotated[str, typer.Argument(help="Run folder of a trained agent, or the name of a baseline.")],
+    out: Annotated[
+        Path, typer.Option(help="Output file: .gif or .mp4 for an animation, .png for the last frame.")
+    ] = Path("episode.gif"),
     env_id: Annotated[
-        str | None, typer.Option("--env", help="Id; without it that of the run.", show_default=False)
+        str | None,
+        typer.Option(
+            "--env",
+            help="Id of the environment. Default: that of the run folder, otherwise livn/EI2-v0.",
+            show_default=False,
+        ),
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="At most so many steps.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the episode.")] = 0,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Maximum number of steps. Default: the time limit of the environment.", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the episode.")] = 0,
     option: Options = None,
 ) -> None:
-    """Play an episode and write what it looks like.
+    """Play one episode and write it as an animation or a picture.
 
-    Nothing in the folder of a run is executed: it needs no trust.
+    No code in a run folder is executed, so agents from other users can be watched.
     """
     env_id, options = environment_of([agent], env_id, option)
     from livn_gym.agents import evaluate as scoring
@@ -179,38 +221,38 @@ def watch(
             options=options,
             report=lambda step: report(step, limit),
         )
-    typer.echo(f"Return {total:.2f}; the episode: {out}")
+    typer.echo(f"Return {total:.2f}; episode written to {out}")
 
 
 def check_learning() -> None:
-    """Raise if what learning needs is missing.
+    """Check that the packages of the extra ``rl`` are installed.
 
     Raises:
-        BackendUnavailable: The message says how to install it.
+        BackendUnavailable: A package is missing; the message says how to install it.
     """
     if find_spec("stable_baselines3") is None or find_spec("tensorboard") is None:
-        raise BackendUnavailable('Trained agents need the extra rl, which is missing: pip install "livn_gym[rl]"')
+        raise BackendUnavailable('Trained agents need the extra rl, which is not installed: pip install "livn_gym[rl]"')
 
 
 def check_env(env_id: str) -> None:
-    """Raise if there is no such environment.
+    """Check that an environment id is registered.
 
     Raises:
-        UnknownName: The message lists those there are.
+        UnknownName: The id is not registered; the message lists those that are.
     """
     from livn_gym.envs.registration import spec_of
 
     spec_of(env_id)
 
 
-def parse_options(given: list[str] | None) -> dict[str, Any]:
-    """``NAME=VALUE`` pairs; a value is read as JSON where it is any, else it is a word.
+def parse_options(pairs: list[str] | None) -> dict[str, Any]:
+    """Parse ``NAME=VALUE`` pairs. A value that is valid JSON is decoded; any other stays a string.
 
     Raises:
-        InvalidInput: There is no ``=``.
+        InvalidInput: A pair has no ``=``, or no name before it.
     """
     options: dict[str, Any] = {}
-    for pair in given or []:
+    for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not name or not equals:
             raise InvalidInput(f"--option takes NAME=VALUE, got {pair!r}.")
@@ -222,7 +264,9 @@ def parse_options(given: list[str] | None) -> dict[str, Any]:
 
 
 def environment_of(agents: list[str], env_id: str | None, option: list[str] | None) -> tuple[str, dict[str, Any]]:
-    """The environment that agents are put on: the one given, or the first run's with its options.
+    """Return the id and the options of the environment in which agents are to act.
+
+    If no id is given, id and options come from the first run folder among the agents; ``option`` overrides them.
 
     Raises:
         UnknownName: There is no such environment.
@@ -242,14 +286,14 @@ def environment_of(agents: list[str], env_id: str | None, option: list[str] | No
 
 
 def spec_steps(env_id: str, options: dict[str, Any]) -> int:
-    """Time limit of an environment, steps."""
+    """Return the time limit of an environment in steps; 0 if it has none."""
     from livn_gym.envs.registration import spec_of
 
     return int(options.get("max_episode_steps") or spec_of(env_id).max_episode_steps or 0)
 
 
 def score_table(title: str, measure: str, scores: dict[str, Any]) -> Any:
-    """Scores of agents, the highest return in bold; ``measure`` is the name of the task's own."""
+    """Return a table of agents' scores, the highest return in bold; ``measure`` names the task's measure of effect."""
     effect = {"error_hz": "mean |error| (Hz)", "": "-"}.get(measure, f"mean {measure}")
     rows = table(title, "agent", "return", "+-", effect, "charge (nC)")
     best = max(score.total_reward for score in scores.values())

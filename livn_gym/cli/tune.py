@@ -1,15 +1,16 @@
-"""``livn-gym tune``: search parameters that reach the targets."""
+"""``livn-gym tune``: search for parameters with which a culture reaches its targets."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import check_output, progress_bar, table
+from livn_gym.cli.common import ProfileName, check_output, progress_bar, table
 from livn_gym.cli.validate import TargetsFile, Variant
 from livn_gym.errors import unknown_name
 
@@ -19,23 +20,29 @@ if TYPE_CHECKING:
 
 def tune(
     system: Annotated[str, typer.Argument(metavar="SYSTEM", help="Name of a predefined system.")],
-    out: Annotated[Path, typer.Option(help="Write the parameters: .toml.")] = Path("params.toml"),
-    study: Annotated[Path, typer.Option(help="The study, which grows while it runs and from which it goes on.")] = Path(
-        "study.journal"
-    ),
-    trials: Annotated[int, typer.Option(min=1, help="Trials that the study has in the end.")] = 200,
+    out: Annotated[Path, typer.Option(help="Write the parameters to this .toml file.")] = Path("params.toml"),
+    study: Annotated[
+        Path, typer.Option(help="File (.journal) to which every trial is written; an existing study is continued.")
+    ] = Path("study.journal"),
+    trials: Annotated[
+        int, typer.Option(min=1, help="Total number of trials, including those already in the study.")
+    ] = 200,
     variant: Variant = None,
     targets: TargetsFile = None,
     start: Annotated[
-        Path | None, typer.Option(help="Begin with these parameters: .toml; without it the shipped ones.")
+        Path | None,
+        typer.Option(
+            help="Start the search from the parameters in this .toml file. Default: the shipped parameters.",
+            show_default=False,
+        ),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="One culture, a short protocol: does it run.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the search.")] = 0,
-    profile: Annotated[str, typer.Option(help="Setting of the simulation, fast or exact.")] = "fast",
+    quick: Annotated[bool, typer.Option("--quick", help="Smoke test: one culture, shortened protocol.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the search.")] = 0,
+    profile: ProfileName = "fast",
 ) -> None:
-    """Search weights, noise and depression within the targets' bounds.
+    """Search for weights, noise and depression with which a system reaches its targets.
 
-    Started by an MPI launcher, all ranks share one study.
+    The targets file sets the bounds of the search. Under an MPI launcher, all ranks work on one study.
     """
     from livn_gym import tuning
     from livn_gym.mpi import on_all_ranks
@@ -47,12 +54,12 @@ def tune(
     check_output("--out", out, ".toml")
     check_output("--study", study, ".journal")
     check_output("--start", start, ".toml")
-    wanted = tuning.load(targets or "", system, variant)
+    target_set = tuning.load(targets or "", system, variant)
     sizes: dict[str, Any] = {}
     if quick:
-        few = tuning.Cultures("quick look", (None,), (1000,))
-        sizes = {"cultures": few, "confirmation": few, "finalists": 1}
-        wanted = tuning.Targets(wanted.name, wanted.targets, wanted.search, wanted.protocol.quick())
+        one_culture = tuning.Cultures("quick check", (None,), (1000,))
+        sizes = {"cultures": one_culture, "confirmation": one_culture, "finalists": 1}
+        target_set = replace(target_set, protocol=target_set.protocol.quick())
 
     def run(comm: Any) -> None:
         started = time.perf_counter()
@@ -62,9 +69,9 @@ def tune(
                 done = [sum(t.values) for t in study.get_trials(deepcopy=False) if t.values]
                 show(len(done), trials, note=f"best {min(done):.2f}" if done else "")
 
-            found = tuning.tune(
+            tuned = tuning.tune(
                 system,
-                wanted,
+                target_set,
                 study,
                 trials=trials,
                 seed=seed,
@@ -75,38 +82,38 @@ def tune(
                 **sizes,
             )
         if comm is None or comm.Get_rank() == 0:
-            _write(out, system, variant, wanted, found, seed)
-            Console().print(_table(wanted, found))
-            typer.echo(f"{found.trials} trials in the study; {time.perf_counter() - started:.0f} s; parameters: {out}")
+            _write(out, system, variant, target_set, tuned, seed)
+            Console().print(_table(target_set, tuned))
+            typer.echo(f"{tuned.trials} trials in the study; {time.perf_counter() - started:.0f} s; parameters: {out}")
 
     on_all_ranks(run)
 
 
-def _write(path: Path, system: str, variant: str | None, targets: Targets, found: Tuned, seed: int) -> None:
+def _write(path: Path, system: str, variant: str | None, targets: Targets, tuned: Tuned, seed: int) -> None:
     from livn_gym.tuning.result import provenance, rounded, write_params
 
     name = system if variant is None else f"{system}, {variant}"
-    reached = {measure: rounded(found.values[measure]) for measure in targets.targets if measure in found.values}
+    reached = {measure: rounded(tuned.values[measure]) for measure in targets.targets if measure in tuned.values}
     about = provenance(
         system,
         variant,
         targets,
-        trials=found.trials,
-        trial=found.number,
+        trials=tuned.trials,
+        trial=tuned.number,
         search_seed=seed,
-        **{f"engine_{key}": value for key, value in found.setting.items()},
-        graph_seeds=["own" if graph is None else graph for graph in found.cultures.graphs],
-        noise_seeds=list(found.cultures.seeds),
+        **{f"engine_{key}": value for key, value in tuned.setting.items()},
+        graph_seeds=["own" if graph is None else graph for graph in tuned.cultures.graphs],
+        noise_seeds=list(tuned.cultures.seeds),
         reached={key: value for key, value in reached.items() if value == value},
     )
-    write_params(path, found.params, about, f"{name}: found by livn-gym tune for the targets of {targets.name}.")
+    write_params(path, tuned.params, about, f"{name}: found by livn-gym tune for the targets of {targets.name}.")
 
 
-def _table(targets: Targets, found: Tuned) -> Any:
+def _table(targets: Targets, tuned: Tuned) -> Any:
     from livn_gym.tuning import MEASURES
 
-    rows = table(f"trial {found.number}", "measure", "target", "value", "verdict")
+    rows = table(f"trial {tuned.number}", "measure", "target", "value", "verdict")
     for name, target in targets.targets.items():
-        value = found.values.get(name, float("nan"))
+        value = tuned.values.get(name, float("nan"))
         rows.add_row(MEASURES[name].label, target.band, f"{value:.3g}", target.verdict(value))
     return rows

@@ -1,4 +1,4 @@
-"""``livn-gym validate``: is this culture worth controlling."""
+"""``livn-gym validate``: measure a culture and compare it with its targets."""
 
 from __future__ import annotations
 
@@ -10,41 +10,64 @@ import typer
 from rich.console import Console
 
 from livn_gym.atomic import replacing
-from livn_gym.cli.common import Backend, SystemName, check_output, find_system, progress_bar, table
+from livn_gym.cli.common import (
+    Backend,
+    ProfileName,
+    SystemName,
+    check_output,
+    find_system,
+    progress_bar,
+    table,
+)
 from livn_gym.errors import InvalidInput
 
 if TYPE_CHECKING:
     from livn_gym.tuning import Observation
 
-Variant = Annotated[str | None, typer.Option(help="A named variant, e.g. bursting.", show_default=False)]
+Variant = Annotated[
+    str | None,
+    typer.Option(help="Named variant of the shipped parameters and targets, for example bursting.", show_default=False),
+]
 TargetsFile = Annotated[
-    Path | None, typer.Option("--targets", help="Targets: .toml; without it the shipped ones.", show_default=False)
+    Path | None,
+    typer.Option("--targets", help="Targets, as a .toml file. Default: the shipped targets.", show_default=False),
 ]
 
 
 def validate(
     system: SystemName,
     variant: Variant = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Two cultures and a short protocol, for a look.")] = False,
-    seeds: Annotated[int, typer.Option(min=1, help="Cultures of each set.")] = 20,
-    stimulated: Annotated[int, typer.Option(min=1, help="How many of them are stimulated too.")] = 5,
+    quick: Annotated[bool, typer.Option("--quick", help="Quick check: two cultures, shortened protocol.")] = False,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of cultures in each set.")] = 20,
+    stimulated: Annotated[
+        int, typer.Option(min=1, help="Number of cultures of each graph that are also stimulated.")
+    ] = 5,
     params: Annotated[
-        Path | None, typer.Option(help="Parameters: .toml; without it the shipped ones.", show_default=False)
+        Path | None,
+        typer.Option(help="Parameters, as a .toml file. Default: the shipped parameters.", show_default=False),
     ] = None,
     targets: TargetsFile = None,
-    figure: Annotated[Path | None, typer.Option(help="Write the page: .png, .pdf or .svg.", show_default=False)] = None,
-    out: Annotated[Path | None, typer.Option(help="Write every value: .json.", show_default=False)] = None,
+    figure: Annotated[
+        Path | None,
+        typer.Option(help="Write a summary figure to this .png, .pdf or .svg file.", show_default=False),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the measures of every culture to this .json file.", show_default=False)
+    ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Keep the measures of every culture there, and go on from those.", show_default=False),
+        typer.Option(
+            help="Folder in which the measures of every culture are stored; cultures in it are not simulated again.",
+            show_default=False,
+        ),
     ] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
-    profile: Annotated[str, typer.Option(help="Setting of the simulation, fast or exact.")] = "fast",
+    profile: ProfileName = "fast",
     backend: Backend = None,
 ) -> None:
-    """Run the protocol and print target, value, spread and verdict of every measure.
+    """Measure cultures with the standard protocol and compare every measure with its target.
 
-    The exit code is 1 where a gating target is missed; a quick look decides nothing.
+    The exit code is 1 if a gating target is missed, except with --quick.
     """
     from livn_gym import tuning
 
@@ -56,16 +79,16 @@ def validate(
 
         check_available()
     culture = find_system(system)
-    wanted = tuning.load(targets or "", culture.name, variant)
-    protocol = wanted.protocol.quick() if quick else wanted.protocol
+    target_set = tuning.load(targets or "", culture.name, variant)
+    protocol = target_set.protocol.quick() if quick else target_set.protocol
     if quick:
-        sets: tuple[tuning.Cultures, ...] = (tuning.Cultures("quick look", (None,), (5000, 5001)),)
+        sets: tuple[tuning.Cultures, ...] = (tuning.Cultures("quick check", (None,), (5000, 5001)),)
     else:
         sets = tuning.validation_sets(culture, seeds, stimulated)
-    kept: list[Observation] = []
+    observations: list[Observation] = []
     total_ms = sum(s.duration_ms(protocol, culture.num_channels) for s in sets)
     done_ms = 0.0
-    with progress_bar(f"{culture.name}: cultures' time", " s") as show:
+    with progress_bar(f"{culture.name}: simulated time", " s") as show:
 
         def advance(ms: float) -> None:
             nonlocal done_ms
@@ -76,11 +99,11 @@ def validate(
             culture,
             variant,
             params=_params(params),
-            targets=wanted,
+            targets=target_set,
             sets=sets,
             protocol=protocol,
             progress=advance,
-            keep=lambda seen: kept.append(seen) if not kept else None,
+            keep=lambda observation: observations.append(observation) if not observations else None,
             folder=folder,
             backend=backend,
             profile=profile,
@@ -90,13 +113,16 @@ def validate(
     else:
         Console().print(_table(report))
     if out is not None:
-        with replacing(out) as part:
-            part.write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
-    if figure is not None and not kept:
-        raise InvalidInput(f"A page shows a culture that was run, and {folder} had them all: remove a stimulated one.")
+        with replacing(out) as temporary:
+            temporary.write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
+    if figure is not None and not observations:
+        raise InvalidInput(
+            f"--figure needs a stimulated culture that is simulated now, but {folder} holds the measures of all: "
+            "remove one of its files."
+        )
     if figure is not None:
-        with replacing(figure) as part:
-            tuning.page(kept[0], report).savefig(part)
+        with replacing(figure) as temporary:
+            tuning.page(observations[0], report).savefig(temporary)
     if report.missed and not quick:
         typer.echo(f"missed: {', '.join(report.missed)}", err=True)
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""``livn-gym warmup``: compile ahead, so that the first culture starts at once."""
+"""``livn-gym warmup``: compile in advance, so that the first simulation starts immediately."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from livn_gym.cli.common import progress_bar
 
 
 def warmup(
-    neuron: Annotated[bool, typer.Option("--neuron", help="Compile NEURON's mechanisms as well.")] = False,
+    neuron: Annotated[
+        bool, typer.Option("--neuron", help="Also compile the mechanisms of the NEURON backend.")
+    ] = False,
 ) -> None:
-    """Compile the native engine's kernels and generate the predefined cultures, or check them if they are there.
+    """Compile the native engine and generate the predefined systems, so that later simulations start immediately.
 
-    Afterwards the cache folder (LIVN_GYM_CACHE) may be read-only.
+    Both are stored in the cache folder (variable LIVN_GYM_CACHE), which may be read-only afterwards.
     """
     from livn_gym import make
     from livn_gym.backends import PROFILES

@@ -332,7 +332,7 @@ def test_the_command_line_refuses_what_cannot_be_shown(fake, monkeypatch, tmp_pa
         (["--speed", "1000"], 2, "--speed"),
         (["--token", "short"], 2, "token"),
         (["--token", ""], 2, "--no-token"),
-        (["--token", "x" * 20, "--no-token"], 2, "exclude each other"),
+        (["--token", "x" * 20, "--no-token"], 2, "cannot be combined"),
         (["--host", "203.0.113.7"], 1, "Cannot listen on 203.0.113.7"),  # reserved for documentation: never ours
     ):
         result = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["serve", *arguments, "--port", "0"])
@@ -367,7 +367,7 @@ def test_a_fault_of_the_loop_ends_the_command(debug, tmp_path):
     flags = ["--debug"] if debug else []
     command = [sys.executable, "-c", broken, *flags, "serve", "livn/EI1-v0", "--port", "0"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 1 and "can be seen at" in done.stdout
+    assert done.returncode == 1 and "Open http://" in done.stdout
     assert "RuntimeError: a fault of ours" in done.stderr
     assert ("in fail" in done.stderr) is debug, "where it happened, as everywhere only with --debug"
     assert debug or len(done.stderr.splitlines()) == 1
