@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from livn_gym.checks import checked
-from livn_gym.encoding import MAX_RATE_HZ
+from livn_gym.encoding import MAX_PULSE_RATE_HZ
 from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition
 from livn_gym.errors import InvalidInput
@@ -69,7 +69,7 @@ class Latency(Condition):
         if stimulus is None:
             return None
         if self._waiting is not None:
-            delay = max(delay, float(_pulses(self._waiting).onset_ms.max()) + 1000.0 / MAX_RATE_HZ)
+            delay = max(delay, float(_pulses(self._waiting).onset_ms.max()) + 1000.0 / MAX_PULSE_RATE_HZ)
         delay = round(delay / self.env.dt) * self.env.dt
         pulses = _pulses(stimulus)
         return Stimulus.from_pulses(

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from livn_gym.decoding.rates import MAX_RATE_HZ
+from livn_gym.decoding.rates import MAX_SPIKE_RATE_HZ
 from livn_gym.envs.layout import ObservationLayout
 from livn_gym.envs.wrappers.base import flat_layout, flat_observation, float_type, inside
 from livn_gym.errors import InvalidInput
@@ -52,7 +52,7 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
             self._channels,
         )
         io, geometry = self._inside.culture.io, self._inside.culture.geometry
-        most = max(1, int(io.channel_cells(geometry).sum(axis=1).max())) * MAX_RATE_HZ * self._inside.step_ms * 1e-3
+        most = max(1, int(io.channel_cells(geometry).sum(axis=1).max())) * MAX_SPIKE_RATE_HZ * self._inside.step_ms * 1e-3
         self.observation_space = spaces.Box(
             np.concatenate([np.zeros(counts), seen.low[self._rest]]).astype(self._dtype),
             np.concatenate([np.full(counts, most), seen.high[self._rest]]).astype(self._dtype),

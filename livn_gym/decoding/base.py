@@ -1,41 +1,76 @@
-"""What a decoding is: a recording to a result."""
+"""The base class of decodings."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, final
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
+from livn_gym.decoding.results import culture_result
 from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.recording import Recording
 from livn_gym.units import finite
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.view import CultureView
 
 
 @checked
 class Decoding(ABC):
-    """Turns the six arrays of a run into a result.
+    """Turns the recording of a run into a result.
+
+    A subclass implements ``decode``, for all cultures of a recording at once. The results of B cultures have one of
+    these forms:
+
+    - an array ``[B, ...]``, if the result of a culture is a number or an array of fixed shape;
+    - a list of B results, if it is anything else: text, a tuple, an array whose length varies;
+    - a dict of arrays and lists as above, if it is a dict;
+    - a ``Recording`` of B cultures.
+
+    Culture b of a batch gets the result that it would get alone. ``Env.__call__`` and the call with six arrays return
+    the result of a single culture: entry 0 of the array, the list, or each value of the dict.
 
     Args:
         duration: Length of the run that is decoded, ms.
     """
 
     per_channel: ClassVar[bool] = False
-    """Whether the result is one number per channel of the interface, in their order."""
+    """Whether the result of a culture is one number per channel, in the order of the channels."""
 
     def __init__(self, duration: float) -> None:
         self.duration = finite("Decoding duration (ms)", duration, above=0.0)
 
     @abstractmethod
+    def decode(self, view: CultureView, recording: Recording) -> Any:
+        """Decode a run of B cultures.
+
+        Args:
+            view: The cultures that were recorded. B may be smaller than ``view.num_cultures``: vector environments
+                run some of their cultures.
+            recording: The run, of B cultures.
+
+        Returns:
+            The results of B cultures in one of the forms that the class lists. None on an MPI rank without a result.
+
+        Raises:
+            NotRecorded: The recording lacks what the decoding needs.
+            InvalidInput: The recording is not as long as the decoding's duration.
+        """
+
+    def observation_space(self, view: CultureView) -> spaces.Space:
+        """Space of the result of one culture.
+
+        Raises:
+            NotImplementedError: The result is not a point of a space.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no observation space.")
+
+    @final
     def __call__(
         self,
-        env: Env,
+        env: CultureView,
         it: NDArray | None,
         t: NDArray | None,
         iv: NDArray | None = None,
@@ -43,40 +78,25 @@ class Decoding(ABC):
         im: NDArray | None = None,
         mp: NDArray | None = None,
     ) -> Any:
-        """Decode one culture's run.
+        """Decode the six arrays of a run of one culture: ``decoding(env, *recording)``.
+
+        The arrays hold the membrane current of one compartment. The current of the other is taken as its opposite,
+        which is exact unless a current was injected into cells; ``decode`` with the recording is always exact.
+
+        Args:
+            env: The environment, or another ``CultureView``.
+            it: Cell of every spike, ``[S]``.
+            t: Time of every spike, ms ``[S]``.
+            iv: Cells with voltage, ``[n]``.
+            v: Voltage, mV ``[n, T]``.
+            im: Cells with membrane current, ``[m]``.
+            mp: Membrane current, nA ``[m, T]``.
 
         Raises:
-            NotRecorded: The decoding needs what was not recorded.
+            NotRecorded: The arrays lack what the decoding needs.
+            InvalidInput: Arrays do not fit each other, or a spike lies outside the run or the system.
         """
-
-    def batch(self, env: Env, recording: Recording) -> Any:
-        """Decode every culture: a list of B results (a stacked array where a subclass says so).
-
-        Raises:
-            InvalidInput: The recording is not as long as the decoding's duration.
-        """
-        self.check_duration(recording)
-        return [self.single(env, own) for own in recording.cultures]
-
-    def single(self, env: Env, recording: Recording) -> Any:
-        """Decode the recording of one culture: what ``Env.__call__`` does.
-
-        By default the six arrays, which hold the membrane current of one compartment; a decoding that needs both
-        takes them from here.
-
-        Raises:
-            InvalidInput: The recording is not as long as the decoding's duration.
-        """
-        self.check_duration(recording)
-        return self(env, *recording)
-
-    def observation_space(self, env: Env) -> spaces.Space:
-        """The space of one culture's result.
-
-        Raises:
-            NotImplementedError: The result is no point of a space.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no observation space.")
+        return culture_result(self.decode(env, as_recording(env, self.duration, it, t, iv, v, im, mp)), 0, 1)
 
     def check_duration(self, recording: Recording) -> None:
         """Raise ``InvalidInput`` unless the recording is as long as the decoding's duration."""
@@ -86,55 +106,39 @@ class Decoding(ABC):
                 f"this one lasts {recording.duration_ms:g} ms."
             )
 
-
-@checked
-class SpikeDecoding(Decoding):
-    """A decoding that needs nothing but spikes; subclasses write ``decode``."""
-
-    @abstractmethod
-    def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> Any:
-        """Decode one culture's spikes: cells and times (ms), ``[S]`` each, within the system and the run."""
-
-    def __call__(
-        self,
-        env: Env,
-        it: NDArray | None,
-        t: NDArray | None,
-        iv: NDArray | None = None,
-        v: NDArray | None = None,
-        im: NDArray | None = None,
-        mp: NDArray | None = None,
-    ) -> Any:
-        """Decode one culture's run; see the class.
+    def spikes(
+        self, view: CultureView, recording: Recording
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+        """Check and return the spikes of all cultures: culture, cell and time (ms) of each, ``[S]``.
 
         Raises:
             NotRecorded: Spikes were not recorded.
-            InvalidInput: A spike lies outside the run or the system.
+            InvalidInput: The recording has another length, or a spike is of a cell that the system does not have.
         """
-        return self.decode(env, *self.checked(env, it, t))
-
-    def checked(self, env: Env, it: NDArray | None, t: NDArray | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Spikes as arrays, or the error that says what is wrong with them."""
-        if it is None or t is None:
+        self.check_duration(recording)
+        if recording.spike_gid is None:
             raise NotRecorded(f"{type(self).__name__} needs spikes: call record_spikes() before the run.")
-        gid, times = np.asarray(it, dtype=np.int64), np.asarray(t, dtype=np.float64)
-        if gid.shape != times.shape or gid.ndim != 1:
-            raise InvalidInput(f"it and t must be of one length [S], got {gid.shape} and {times.shape}.")
-        if len(gid):
-            cells = env.system.num_neurons
-            if gid.min() < 0 or gid.max() >= cells:
-                raise InvalidInput(f"Spikes of cells {gid.min()} ... {gid.max()} in a system of {cells} cells.")
-            if not (times.min() >= 0.0 and times.max() < self.duration):
-                raise InvalidInput(
-                    f"{type(self).__name__} decodes runs of {self.duration:g} ms; spikes lie at "
-                    f"{times.min():g} ... {times.max():g} ms."
-                )
-        return gid, times
+        culture, gid, t = recording.spikes
+        cells = view.system.num_neurons
+        if len(gid) and not 0 <= gid.min() <= gid.max() < cells:
+            raise InvalidInput(f"Spikes of cells {gid.min()} ... {gid.max()} in a system of {cells} cells.")
+        return culture, gid, t
+
+    def trains(self, view: CultureView, recording: Recording) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Check and return the spikes culture by culture: cells and times (ms), ``[S]`` each, of B cultures.
+
+        Raises:
+            NotRecorded: Spikes were not recorded.
+            InvalidInput: As for ``spikes``.
+        """
+        culture, gid, t = self.spikes(view, recording)
+        first = np.searchsorted(culture, np.arange(recording.num_cultures + 1))
+        return [(gid[start:stop], t[start:stop]) for start, stop in zip(first[:-1], first[1:], strict=True)]
 
 
 @checked
 def as_recording(
-    env: Env,
+    view: CultureView,
     duration_ms: float,
     it: NDArray | None,
     t: NDArray | None,
@@ -143,42 +147,29 @@ def as_recording(
     im: NDArray | None = None,
     mp: NDArray | None = None,
 ) -> Recording:
-    """One culture's six arrays as a recording.
-
-    They hold the membrane current of a single compartment. The other's is taken as its opposite, which is
-    exact unless a current was injected into cells: what enters a cell in one compartment leaves in the other.
-
-    Args:
-        env: The culture.
-        duration_ms: Length of the run.
-        it: Cell of every spike, ``[S]``.
-        t: Time of every spike, ms ``[S]``.
-        iv: Cells with voltage, ``[n]``.
-        v: Voltage, mV ``[n, T]``.
-        im: Cells with membrane current, ``[m]``.
-        mp: Membrane current, nA ``[m, T]``.
+    """Make a recording of one culture from six arrays; see ``Decoding.__call__``.
 
     Raises:
-        InvalidInput: A spike lies outside the run.
+        InvalidInput: Arrays do not fit each other, or a spike lies outside the run.
     """
-    if t is not None and len(t) and not (np.min(t) >= 0.0 and np.max(t) < duration_ms):
-        raise InvalidInput(f"A run of {duration_ms:g} ms has spikes at {np.min(t):g} ... {np.max(t):g} ms.")
     for spikes, what in ((it, "it"), (t, "t")):
         if spikes is not None and (spikes.ndim != 1 or it is None or t is None or len(it) != len(t)):
             raise InvalidInput(f"{what} must be [S], one cell and one time for every spike.")
+    if t is not None and len(t) and not (np.min(t) >= 0.0 and np.max(t) < duration_ms):
+        raise InvalidInput(f"A run of {duration_ms:g} ms has spikes at {np.min(t):g} ... {np.max(t):g} ms.")
     for rows, values, what in ((iv, v, "v"), (im, mp, "mp")):
-        if values is not None and (values.ndim != 2 or rows is None or len(rows) != len(values)):
+        if values is not None and (values.ndim != 2 or not values.shape[1] or rows is None or len(rows) != len(values)):
             raise InvalidInput(f"{what} must be [n, T], one row for every cell, got the shape {values.shape}.")
     trace = v if v is not None else mp
     return Recording(
         t0_ms=0.0,
         duration_ms=duration_ms,
-        dt_ms=env.dt,
-        sample_dt_ms=env.dt if trace is None else duration_ms / trace.shape[1],
+        dt_ms=view.dt,
+        sample_dt_ms=view.dt if trace is None else duration_ms / trace.shape[1],
         num_cultures=1,
         spike_culture=None if it is None else np.zeros(len(it), dtype=np.int64),
-        spike_gid=it,
-        spike_t=t,
+        spike_gid=None if it is None else it.astype(np.int64, copy=False),
+        spike_t=None if t is None else t.astype(np.float64, copy=False),
         voltage_gid=iv,
         voltage=None if v is None else v[None],
         current_gid=im,

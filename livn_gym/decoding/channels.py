@@ -1,29 +1,24 @@
-"""What every electrode hears."""
+"""Spikes by electrode."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.decoding.base import SpikeDecoding
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.decoding.base import Decoding
+from livn_gym.recording import Recording
+from livn_gym.view import CultureView
 
 
 @checked
-class ChannelRecording(SpikeDecoding):
-    """Channel (int64) and time (ms, float64) of every spike that an electrode hears, ``[S']`` each.
+class ChannelRecording(Decoding):
+    """Channel (int64) and time (ms, float64) of every spike that an electrode records, ``[S']`` each.
 
-    As ``env.io.channel_recording`` gives them: sorted by time and channel; a spike heard by two electrodes
-    stands there twice, one heard by none is missing.
+    Sorted by time and channel. A spike that two electrodes record appears twice; a spike that none records is omitted.
+    The results of B cultures are a list of B pairs.
     """
 
-    def decode(
-        self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """One culture's spikes by channel; see the class."""
-        return env.io.channel_recording(env.geometry, gid, t)
+    def decode(self, view: CultureView, recording: Recording) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Channels and times of every culture."""
+        return [view.electrodes.channel_recording(gid, t) for gid, t in self.trains(view, recording)]

@@ -1,32 +1,30 @@
-"""Decodings made of decodings: a part of the run, a chain, several at once."""
+"""Decodings that consist of other decodings: a part of the run, a chain, several at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gymnasium import spaces
-from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.decoding.base import Decoding, as_recording
+from livn_gym.decoding.base import Decoding
+from livn_gym.decoding.results import culture_result
 from livn_gym.errors import InvalidInput, shown
 from livn_gym.recording import Recording
 from livn_gym.units import finite
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.view import CultureView
 
 
 @checked
 class Slice(Decoding):
-    """Decode the part ``[start, stop)`` of a run; without a decoding, the result is that part's recording.
+    """Decode the part ``[start, stop)`` of a run; without a decoding, the result is the recording of that part.
 
     Args:
         duration: Length of the run, ms.
-        start: Where the part starts, ms.
-        stop: Where it ends, ms; default the run's end.
-        decoding: What is applied to the part; its duration is the part's.
+        start: Start of the part, ms.
+        stop: End of the part, ms; default the end of the run.
+        decoding: Decoding of the part; its duration must be the length of the part.
     """
 
     def __init__(
@@ -41,46 +39,27 @@ class Slice(Decoding):
             same_duration("The slice", self.stop - self.start, decoding)
         self.decoding = decoding
 
-    def __call__(
-        self,
-        env: Env,
-        it: NDArray | None,
-        t: NDArray | None,
-        iv: NDArray | None = None,
-        v: NDArray | None = None,
-        im: NDArray | None = None,
-        mp: NDArray | None = None,
-    ) -> Any:
-        """One culture's part, decoded."""
-        part = as_recording(env, self.duration, it, t, iv, v, im, mp).slice(self.start, self.stop)
-        return part if self.decoding is None else self.decoding(env, *part)
-
-    def single(self, env: Env, recording: Recording) -> Any:
-        """One culture's part, with the currents of both compartments, decoded."""
+    def decode(self, view: CultureView, recording: Recording) -> Any:
+        """Results of the inner decoding for the part, or the part itself."""
         self.check_duration(recording)
         part = recording.slice(self.start, self.stop)
-        return part if self.decoding is None else self.decoding.single(env, part)
+        return part if self.decoding is None else self.decoding.decode(view, part)
 
-    def batch(self, env: Env, recording: Recording) -> Any:
-        """Every culture's part, decoded as the inner decoding decodes a batch."""
-        self.check_duration(recording)
-        part = recording.slice(self.start, self.stop)
-        return part if self.decoding is None else self.decoding.batch(env, part)
-
-    def observation_space(self, env: Env) -> spaces.Space:
-        """The inner decoding's space."""
-        return super().observation_space(env) if self.decoding is None else self.decoding.observation_space(env)
+    def observation_space(self, view: CultureView) -> spaces.Space:
+        """Space of the inner decoding."""
+        return super().observation_space(view) if self.decoding is None else self.decoding.observation_space(view)
 
 
 class Pipe(Decoding):
-    """A chain: the first stage decodes the run, every further one is called on the result before it.
+    """Chain of stages: the first decodes the run, each further stage is applied to the result of the one before.
 
-    A further stage is a function of the result, or a decoding where the result before is a recording (that of
-    a ``Slice`` or ``GatherAndMerge`` without a decoding of its own). A None, which ranks other than the root
-    get from ``GatherAndMerge``, ends the chain. A batch goes through it one culture after another.
+    A further stage is a function of the result of one culture, or a decoding if the stage before gives a recording (a
+    ``Slice`` or a ``GatherAndMerge`` without a decoding of its own). Functions are called for one culture after
+    another, and the results of B cultures are then a list of B. If a stage gives None, as ``GatherAndMerge`` does on
+    MPI ranks other than the root, the chain ends and its result is None.
 
     Args:
-        stages: The first a decoding, the others decodings or functions.
+        stages: A decoding, followed by decodings or functions.
     """
 
     def __init__(self, stages: Sequence[Decoding | Callable[[Any], Any]]) -> None:
@@ -91,40 +70,25 @@ class Pipe(Decoding):
         self.first = first
         self.further = tuple(stages[1:])
 
-    def __call__(
-        self,
-        env: Env,
-        it: NDArray | None,
-        t: NDArray | None,
-        iv: NDArray | None = None,
-        v: NDArray | None = None,
-        im: NDArray | None = None,
-        mp: NDArray | None = None,
-    ) -> Any:
-        """One culture's result of the last stage."""
-        return self._further(env, self.first(env, it, t, iv, v, im, mp))
-
-    def single(self, env: Env, recording: Recording) -> Any:
-        """One culture's result of the last stage; stages that decode a recording get it whole."""
+    def decode(self, view: CultureView, recording: Recording) -> Any:
+        """Results of the last stage."""
         self.check_duration(recording)
-        return self._further(env, self.first.single(env, recording))
-
-    def _further(self, env: Env, result: Any) -> Any:
+        results, cultures = self.first.decode(view, recording), recording.num_cultures
         for stage in self.further:
-            if result is None:
+            if results is None:
                 return None
             if not isinstance(stage, Decoding):
-                result = stage(result)
-            elif isinstance(result, Recording):
-                result = stage.single(env, result)
+                results = _joined([stage(culture_result(results, b, cultures)) for b in range(cultures)])
+            elif isinstance(results, Recording):
+                results = stage.decode(view, results)
             else:
-                raise InvalidInput(f"{type(stage).__name__} decodes a recording, the stage before it gave {result!r}.")
-        return result
+                raise InvalidInput(f"{type(stage).__name__} decodes a recording, the stage before it gave {results!r}.")
+        return results
 
-    def observation_space(self, env: Env) -> spaces.Space:
-        """The last stage's space, where that is a decoding."""
+    def observation_space(self, view: CultureView) -> spaces.Space:
+        """Space of the last stage, if that is a decoding."""
         last = self.further[-1] if self.further else self.first
-        return last.observation_space(env) if isinstance(last, Decoding) else super().observation_space(env)
+        return last.observation_space(view) if isinstance(last, Decoding) else super().observation_space(view)
 
 
 @checked
@@ -132,7 +96,7 @@ class Combine(Decoding):
     """Several decodings of the same run: a dict of their results by name.
 
     Args:
-        decodings: The decodings by name, all of one duration.
+        decodings: Decodings by name, all of one duration.
     """
 
     def __init__(self, decodings: Mapping[str, Decoding]) -> None:
@@ -143,30 +107,13 @@ class Combine(Decoding):
             same_duration(f"The run that {name!r} shares with others", self.duration, decoding)
         self.decodings = dict(decodings)
 
-    def __call__(
-        self,
-        env: Env,
-        it: NDArray | None,
-        t: NDArray | None,
-        iv: NDArray | None = None,
-        v: NDArray | None = None,
-        im: NDArray | None = None,
-        mp: NDArray | None = None,
-    ) -> dict[str, Any]:
-        """One culture's results."""
-        return {name: decoding(env, it, t, iv, v, im, mp) for name, decoding in self.decodings.items()}
+    def decode(self, view: CultureView, recording: Recording) -> dict[str, Any]:
+        """Results of each decoding, by name."""
+        return {name: decoding.decode(view, recording) for name, decoding in self.decodings.items()}
 
-    def single(self, env: Env, recording: Recording) -> dict[str, Any]:
-        """One culture's results, each decoding's of the whole recording."""
-        return {name: decoding.single(env, recording) for name, decoding in self.decodings.items()}
-
-    def batch(self, env: Env, recording: Recording) -> dict[str, Any]:
-        """Every culture's results: by name, what each decoding gives for a batch."""
-        return {name: decoding.batch(env, recording) for name, decoding in self.decodings.items()}
-
-    def observation_space(self, env: Env) -> spaces.Dict:
-        """The spaces by name; every decoding must have one."""
-        return spaces.Dict({name: decoding.observation_space(env) for name, decoding in self.decodings.items()})
+    def observation_space(self, view: CultureView) -> spaces.Dict:
+        """Spaces by name; every decoding must have one."""
+        return spaces.Dict({name: decoding.observation_space(view) for name, decoding in self.decodings.items()})
 
 
 @checked
@@ -176,3 +123,12 @@ def same_duration(what: str, duration_ms: float, decoding: Decoding) -> None:
         raise InvalidInput(
             f"{what} lasts {duration_ms:g} ms, {type(decoding).__name__} decodes {decoding.duration:g} ms."
         )
+
+
+def _joined(results: list[Any]) -> Any:
+    """The results of B cultures as a list; one recording if they are recordings, None if there are none."""
+    if all(result is None for result in results):
+        return None
+    if all(isinstance(result, Recording) for result in results):
+        return Recording.batch(results, results[0].t0_ms)
+    return results

@@ -1,35 +1,33 @@
-"""Recordings of a culture that is spread over MPI ranks, brought together."""
+"""Merging the recordings of cultures whose cells are distributed over MPI ranks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.decoding.base import Decoding, as_recording
+from livn_gym.decoding.base import Decoding
 from livn_gym.decoding.compose import same_duration
 from livn_gym.errors import InvalidInput, shown
 from livn_gym.recording import Recording
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.view import CultureView
 
 
 @checked
 class GatherAndMerge(Decoding):
-    """Merge what every rank recorded of its own cells, and decode the whole on the root.
+    """Merge the recordings of all MPI ranks, each of its own cells, and decode the merged recording on the root.
 
-    Every rank must call it; ranks other than the root get None. A process that has the culture alone has the whole
-    recording already. Without a decoding the result is the merged recording, which unpacks into six arrays.
+    Every rank must call it; ranks other than the root get None. In a single process, the recording is complete
+    already. Without a decoding, the result is the merged recording, which unpacks into six arrays.
 
     Args:
         duration: Length of the run, ms.
-        decoding: What is applied to the merged recording; its duration is the run's.
+        decoding: Decoding of the merged recording; its duration must be the length of the run.
         comm: Communicator with mpi4py's ``gather(object, root)``, ``allgather(object)`` and ``Get_size()``; default
             the ranks that share the environment's cultures.
         root: Rank that gets the result; None for all of them.
@@ -49,40 +47,20 @@ class GatherAndMerge(Decoding):
         self.comm = comm
         self.root = root
 
-    def __call__(
-        self,
-        env: Env,
-        it: NDArray | None,
-        t: NDArray | None,
-        iv: NDArray | None = None,
-        v: NDArray | None = None,
-        im: NDArray | None = None,
-        mp: NDArray | None = None,
-    ) -> Any:
-        """One culture's merged result, None on ranks other than the root."""
-        whole = self._gather(env, as_recording(env, self.duration, it, t, iv, v, im, mp))
-        return whole if whole is None or self.decoding is None else self.decoding(env, *whole)
-
-    def single(self, env: Env, recording: Recording) -> Any:
-        """One culture's merged result with the currents of both compartments; None on ranks other than the root."""
+    def decode(self, view: CultureView, recording: Recording) -> Any:
+        """Results of the merged recording, or the merged recording; None on ranks other than the root."""
         self.check_duration(recording)
-        whole = self._gather(env, recording)
-        return whole if whole is None or self.decoding is None else self.decoding.single(env, whole)
+        merged = self._gather(view, recording)
+        return merged if merged is None or self.decoding is None else self.decoding.decode(view, merged)
 
-    def batch(self, env: Env, recording: Recording) -> Any:
-        """Every culture's merged result, decoded as a batch; None on ranks other than the root."""
-        self.check_duration(recording)
-        whole = self._gather(env, recording)
-        return whole if whole is None or self.decoding is None else self.decoding.batch(env, whole)
+    def observation_space(self, view: CultureView) -> spaces.Space:
+        """Space of the inner decoding."""
+        return super().observation_space(view) if self.decoding is None else self.decoding.observation_space(view)
 
-    def observation_space(self, env: Env) -> spaces.Space:
-        """The inner decoding's space."""
-        return super().observation_space(env) if self.decoding is None else self.decoding.observation_space(env)
-
-    def _gather(self, env: Env, recording: Recording) -> Recording | None:
+    def _gather(self, view: CultureView, recording: Recording) -> Recording | None:
         parts: list[Recording] | None
         if self.comm is None:
-            parts = env.gather(recording, self.root)
+            parts = view.gather(recording, self.root)
         elif self.root is None:
             parts = self.comm.allgather(recording)
         else:
@@ -92,12 +70,12 @@ class GatherAndMerge(Decoding):
 
 @checked
 def merge(parts: Sequence[Recording]) -> Recording:
-    """One recording from those of several ranks, each of different cells of the same cultures and run.
+    """Merge the recordings of several ranks, each of different cells of the same cultures and run.
 
-    Spikes are sorted by (culture, time, gid), traces by gid, whatever the order of the ranks.
+    Spikes are sorted by (culture, time, gid) and traces by gid, whatever the order of the ranks.
 
     Raises:
-        InvalidInput: The parts are of different runs, recorded different things, or share cells.
+        InvalidInput: The parts are of different runs, recorded different quantities, or share cells.
     """
     first = parts[0]
     if len(parts) == 1:
@@ -118,7 +96,7 @@ def merge(parts: Sequence[Recording]) -> Recording:
 
 
 def _rows(parts: Sequence[Recording], gids: str, *traces: str) -> dict[str, Any]:
-    """Fields with the rows of all parts, sorted by gid."""
+    """Fields of a recording with the rows of all parts, sorted by gid."""
     rows = [getattr(part, gids) for part in parts]
     _check_disjoint(rows)
     order = np.argsort(np.concatenate(rows))

@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym import measures
 from livn_gym.checks import checked
-from livn_gym.decoding.base import SpikeDecoding
+from livn_gym.decoding.base import Decoding
+from livn_gym.decoding.results import stack_by_name
 from livn_gym.errors import InvalidInput
+from livn_gym.recording import Recording
 from livn_gym.units import finite
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.view import CultureView
 
 
 @checked
-class BurstDetection(SpikeDecoding):
-    """Network bursts: times in which the culture as a whole fires fast and many of its cells take part.
+class BurstDetection(Decoding):
+    """Network bursts: periods of fast firing of the whole culture in which many cells take part.
 
-    In a burst every spike belongs to a window in which the pooled rate reaches a threshold: the largest of
-    ``min_rate_hz`` a cell, ``relative`` times the run's own mean rate, and what a Poisson culture of that mean
-    reaches in one of twenty runs (which matters for a few cells only). A burst cut by the run's ends counts
-    as what is seen of it. The definition and its source stand in ``measures.network_bursts``.
+    Every spike of a burst belongs to a window in which the pooled rate reaches a threshold: the largest of
+    ``min_rate_hz`` per cell, ``relative`` times the mean rate of the run, and the rate that a Poisson culture of that
+    mean reaches in one of twenty runs (which matters for small cultures only). Of a burst that the start or the end of
+    the run cuts, the part within the run counts. ``measures.network_bursts`` has the definition and its source.
 
     The result is a dict: ``count``; ``bursts_per_s``; ``participation``, the mean share of cells that fire in
-    a burst; ``duration_ms``, its mean length from first to last spike; ``spike_share``, the share of all
-    spikes inside bursts; ``start_ms`` and ``stop_ms`` ``[K]``. Without bursts the two means are NaN; without
-    spikes ``spike_share`` is NaN too.
+    a burst; ``duration_ms``, the mean time from the first to the last spike of a burst; ``spike_share``, the share of
+    all spikes inside bursts; ``start_ms`` and ``stop_ms`` ``[K]``. Without bursts, the two means are NaN; without
+    spikes, ``spike_share`` is NaN as well. Of B cultures, the numbers are ``[B]``, ``start_ms`` and ``stop_ms`` lists.
 
     Args:
         duration: Length of the run, ms.
         min_rate_hz: Lowest mean rate of a cell in a burst.
-        relative: Lowest rate in units of the run's mean. With 0 the run's mean plays no part, neither here nor
-            for chance: for short runs, which may lie within a burst.
-        window_ms: Window of the rate.
-        merge_ms: Bursts closer than this are one.
+        relative: Lowest rate in units of the mean rate of the run. With 0, the mean does not matter, neither here nor
+            for chance; use this for short runs, which may lie within a burst.
+        window_ms: Window in which the rate is computed.
+        merge_ms: Bursts closer than this are merged.
         min_participation: Smallest share of cells that fire in a burst.
     """
 
@@ -60,9 +60,14 @@ class BurstDetection(SpikeDecoding):
         if self.min_participation > 1.0:
             raise InvalidInput(f"min_participation is a share from 0 to 1, got {min_participation:g}.")
 
-    def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, Any]:
-        """One culture's bursts; see the class."""
-        cells = env.system.num_neurons
+    def decode(self, view: CultureView, recording: Recording) -> dict[str, Any]:
+        """Bursts of every culture."""
+        cells = view.system.num_neurons
+        return stack_by_name(
+            [self._bursts(cells, gid, t) for gid, t in self.trains(view, recording)], lists=("start_ms", "stop_ms")
+        )
+
+    def _bursts(self, cells: int, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, Any]:
         bursts = measures.network_bursts(
             gid,
             t,
@@ -83,7 +88,7 @@ class BurstDetection(SpikeDecoding):
         }
 
     def min_spikes(self, cells: int, spikes: int) -> int:
-        """Spikes in a window from which on it is a burst's, for a culture with so many spikes in the run."""
+        """Smallest number of spikes in a window of a burst, for a culture with that many spikes in the run."""
         mean = spikes * self.window_ms / self.duration
         floor = max(self.min_rate_hz * cells * self.window_ms / 1000.0, self.relative * mean)
         number = max(2, math.ceil(floor - 1e-9))
@@ -91,13 +96,13 @@ class BurstDetection(SpikeDecoding):
 
 
 @checked
-class Synchrony(SpikeDecoding):
-    """``{"correlation": float, "chi": float}``: how much cells fire together.
+class Synchrony(Decoding):
+    """Synchrony of cells: ``{"correlation": float, "chi": float}``, of B cultures ``[B]`` each.
 
-    The mean over pairs of cells of the correlation of their spike counts, and chi (Golomb), on counts in
-    bins, over cells whose count varies; see ``measures.count_synchrony``. Independent cells have a correlation of 0
-    and a chi of about 1 / sqrt(cells), identical ones 1 and 1. NaN where fewer than two (chi: one) fire, and for
-    fewer than 10 spikes: one coincidence of two lone spikes would be a correlation of 1.
+    The mean over pairs of cells of the correlation of their spike counts in bins, and Golomb's chi of these counts,
+    over cells whose count varies; see ``measures.count_synchrony``. Independent cells have a correlation of 0
+    and a chi of about 1 / sqrt(cells), identical cells 1 and 1. NaN if fewer than two cells (chi: one) fire, and for
+    fewer than 10 spikes, since one coincidence of two single spikes would be a correlation of 1.
 
     Args:
         duration: Length of the run, ms; a whole number of bins.
@@ -109,8 +114,11 @@ class Synchrony(SpikeDecoding):
         measures.num_bins(duration, bin_ms)
         self.bin_ms = float(bin_ms)
 
-    def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, float]:
-        """One culture's correlation and chi; see the class."""
+    def decode(self, view: CultureView, recording: Recording) -> dict[str, NDArray[np.float64]]:
+        """Correlation and chi of every culture."""
+        return stack_by_name([self._synchrony(gid, t) for gid, t in self.trains(view, recording)])
+
+    def _synchrony(self, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, float]:
         if len(t) < measures.FEW_SPIKES:
             return {"correlation": float("nan"), "chi": float("nan")}
         correlation, chi = measures.count_synchrony(gid, t, self.duration, self.bin_ms)
@@ -118,19 +126,20 @@ class Synchrony(SpikeDecoding):
 
 
 @checked
-class AvalancheAnalysis(SpikeDecoding):
-    """Avalanches and the branching ratio of the culture's pooled activity.
+class AvalancheAnalysis(Decoding):
+    """Avalanches and branching ratio of the pooled activity of the culture.
 
-    The result is a dict: ``branching_ratio`` by multistep regression, a number only where ``verdict`` is
-    ``"temporal correlation"``, else NaN and ``"no temporal correlation"`` (a Poisson train's) or ``"too few spikes"``
-    (fewer than ``measures.criticality.MIN_SPIKES``, 200);
-    ``timescale_ms``, ``amplitude``, ``r_1`` and ``r_1_chance``, on which the verdict rests;
-    ``naive_branching_ratio``, the simple ratio of successive bins, near 1 for a Poisson train too; ``sizes``
-    (spikes) and ``durations_ms`` of the avalanches, ``[K]``. Without spikes the ratios are NaN and there are
-    no avalanches. Definitions and sources stand in ``livn_gym.measures.criticality``.
+    The result is a dict: ``branching_ratio`` by multistep regression, a number only if ``verdict`` is
+    ``"temporal correlation"``, otherwise NaN and ``"no temporal correlation"`` (as for a Poisson train) or
+    ``"too few spikes"`` (fewer than ``measures.criticality.MIN_SPIKES``, 200);
+    ``timescale_ms``, ``amplitude``, ``r_1`` and ``r_1_chance``, on which the verdict is based;
+    ``naive_branching_ratio``, the simple ratio of successive bins, which is near 1 for a Poisson train as well;
+    ``sizes`` (spikes) and ``durations_ms`` of the avalanches, ``[K]``. Without spikes, the ratios are NaN and there
+    are no avalanches. Of B cultures, the numbers are ``[B]``; ``verdict``, ``sizes`` and ``durations_ms`` are lists.
+    ``livn_gym.measures.criticality`` has the definitions and their sources.
 
     Args:
-        duration: Length of the run, ms; a whole number of bins, at least 100. A minute is a good length.
+        duration: Length of the run, ms; a whole number of bins, at least 100. A minute is long enough for most uses.
         bin_ms: Bin width.
         max_lag_ms: Longest lag of the regression.
 
@@ -146,8 +155,14 @@ class AvalancheAnalysis(SpikeDecoding):
         self.bin_ms = float(bin_ms)
         self.max_lag_ms = finite("max_lag_ms", max_lag_ms, above=0.0)
 
-    def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, Any]:
-        """One culture's avalanches; see the class."""
+    def decode(self, view: CultureView, recording: Recording) -> dict[str, Any]:
+        """Avalanches and branching ratio of every culture."""
+        return stack_by_name(
+            [self._avalanches(t) for _, t in self.trains(view, recording)],
+            lists=("verdict", "sizes", "durations_ms"),
+        )
+
+    def _avalanches(self, t: NDArray[np.float64]) -> dict[str, Any]:
         counts = measures.population_counts(t, self.duration, self.bin_ms)
         found = measures.branching(counts, self.bin_ms, max_lag_ms=self.max_lag_ms)
         sizes, bins = measures.avalanches(counts)

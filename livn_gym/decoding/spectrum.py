@@ -1,9 +1,9 @@
-"""Spectra: of the culture's pooled firing, and of the potentials at its electrodes."""
+"""Spectra of the pooled firing of a culture and of the potentials at its electrodes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from gymnasium import spaces
@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from livn_gym import measures
 from livn_gym.checks import checked
-from livn_gym.decoding.base import Decoding, SpikeDecoding, as_recording
+from livn_gym.decoding.base import Decoding
 from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.measures.criticality import MIN_SPIKES
 from livn_gym.recording import Recording
 from livn_gym.units import finite
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.view import CultureView
 
 BANDS: Mapping[str, tuple[float, float]] = {
     "delta": (1.0, 4.0),
@@ -27,19 +25,18 @@ BANDS: Mapping[str, tuple[float, float]] = {
     "beta": (13.0, 30.0),
     "gamma": (30.0, 100.0),
 }
-"""The usual bands by name: lower (included) and upper (excluded) frequency, Hz."""
+"""Frequency bands by name: lower (included) and upper (excluded) frequency, Hz."""
 
 MAX_POWER_MV2 = 1e4
-"""Bound of the space of band powers: no electrode swings by more than 100 mV."""
+"""Upper bound of the space of band powers: the potential at an electrode stays within 100 mV."""
 
 
 @checked
-class SpectralSlope(SpikeDecoding):
-    """Exponent of the 1/f spectrum of the culture's spike count; a float.
+class SpectralSlope(Decoding):
+    """Exponent of the 1/f spectrum of the culture's spike count: a float, of B cultures ``[B]``.
 
     Spikes in bins of 5 ms, Welch's method with segments of 2 s, least squares on log power over log frequency
-    from 1 to 50 Hz. 0 for a Poisson train, NaN for fewer than 200 spikes: the spectrum of a few is that of single
-    events.
+    from 1 to 50 Hz. 0 for a Poisson train, NaN for fewer than 200 spikes, whose spectrum is that of single events.
 
     Args:
         duration: Length of the run, ms; a whole number of bins, at least 2 s.
@@ -53,8 +50,11 @@ class SpectralSlope(SpikeDecoding):
         self.bin_ms = float(bin_ms)
         self.segment_ms = _segment(segment_ms, self.duration)
 
-    def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> float:
-        """One culture's slope; see the class."""
+    def decode(self, view: CultureView, recording: Recording) -> NDArray[np.float64]:
+        """Slope of every culture, ``[B]``."""
+        return np.array([self._slope(t) for _, t in self.trains(view, recording)])
+
+    def _slope(self, t: NDArray[np.float64]) -> float:
         if len(t) < MIN_SPIKES:
             return float("nan")
         counts = measures.population_counts(t, self.duration, self.bin_ms)
@@ -63,17 +63,17 @@ class SpectralSlope(SpikeDecoding):
 
 @checked
 class LFPBandPower(Decoding):
-    """Power of every electrode's potential in frequency bands, mV2: float32 ``[C, K]`` or ``[B, C, K]``.
+    """Power of the potential at every electrode in frequency bands, mV2: float32 ``[C, K]``.
 
-    Needs the membrane current of both compartments, which ``single``, ``batch`` and so an Env take from the
-    recording. A call with six arrays knows one and takes the other as its opposite: exact unless a current was
-    injected into cells.
-    Power is the integral of Welch's density over the band, so that a sine of amplitude a has a**2 / 2.
+    Of B cultures, ``[B, C, K]``.
+
+    Needs the membrane currents of both compartments, which a recording holds; six arrays hold those of one (see
+    ``Decoding.__call__``). Power is the integral of Welch's density over the band: a sine of amplitude a has a**2 / 2.
 
     Args:
-        duration: Length of the run, ms; at least a segment.
+        duration: Length of the run, ms; at least one segment.
         bands: Lower and upper frequency (Hz) of each band by name; default ``BANDS``.
-        segment_ms: Length of Welch's segments; at least a period of the lowest band's lower frequency.
+        segment_ms: Length of Welch's segments; at least one period of the lowest frequency of all bands.
     """
 
     def __init__(
@@ -92,34 +92,12 @@ class LFPBandPower(Decoding):
                     f"frequency of a segment of {self.segment_ms:g} ms, got {low:g} ... {high:g} Hz."
                 )
 
-    def __call__(
-        self,
-        env: Env,
-        it: NDArray | None,
-        t: NDArray | None,
-        iv: NDArray | None = None,
-        v: NDArray | None = None,
-        im: NDArray | None = None,
-        mp: NDArray | None = None,
-    ) -> NDArray[np.float32]:
-        """One culture's powers, mV2 ``[C, K]``; see the class.
+    def decode(self, view: CultureView, recording: Recording) -> NDArray[np.float32]:
+        """Powers of every culture, mV2 ``[B, C, K]``.
 
         Raises:
             NotRecorded: Membrane currents were not recorded.
-            InvalidInput: Samples are too far apart for the highest band.
-        """
-        return self.batch(env, as_recording(env, self.duration, None, None, im=im, mp=mp))[0]
-
-    def single(self, env: Env, recording: Recording) -> NDArray[np.float32]:
-        """One culture's powers, mV2 ``[C, K]``, from the currents of both compartments."""
-        return self.batch(env, recording)[0]
-
-    def batch(self, env: Env, recording: Recording) -> NDArray[np.float32]:
-        """Every culture's powers, mV2 ``[B, C, K]``.
-
-        Raises:
-            NotRecorded: Membrane currents were not recorded.
-            InvalidInput: The recording has another duration, or its samples are too far apart.
+            InvalidInput: The recording has another duration, or its samples are too far apart for the highest band.
         """
         self.check_duration(recording)
         if recording.current is None:
@@ -131,16 +109,16 @@ class LFPBandPower(Decoding):
                 f"Bands up to {highest:g} Hz need samples every {500.0 / highest:g} ms or more often, "
                 f"got {recording.sample_dt_ms:g} ms."
             )
-        potential = env.io.potential_recording(env.geometry, recording)
-        potential = potential.reshape(recording.num_cultures, env.io.num_channels, -1)
+        potential = view.electrodes.potential_recording(recording)
+        potential = potential.reshape(recording.num_cultures, view.electrodes.num_channels, -1)
         segment = round(self.segment_ms / recording.sample_dt_ms)
         frequency, density = measures.welch(potential, sample_hz, segment)
         powers = [measures.band_power(frequency, density, low, high) for low, high in self.bands.values()]
         return np.stack(powers, axis=-1).astype(np.float32)
 
-    def observation_space(self, env: Env) -> spaces.Box:
+    def observation_space(self, view: CultureView) -> spaces.Box:
         """``Box(0, 1e4, [C, K], float32)``, mV2."""
-        return spaces.Box(0.0, MAX_POWER_MV2, (env.io.num_channels, len(self.bands)), np.float32)
+        return spaces.Box(0.0, MAX_POWER_MV2, (view.electrodes.num_channels, len(self.bands)), np.float32)
 
 
 def _segment(segment_ms: Any, duration_ms: float) -> float:

@@ -1,34 +1,35 @@
-"""How irregular and how stationary firing is."""
+"""Irregularity and stationarity of firing."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym import measures
 from livn_gym.checks import checked
-from livn_gym.decoding.base import SpikeDecoding
+from livn_gym.decoding.base import Decoding
+from livn_gym.decoding.results import stack_by_name
 from livn_gym.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.recording import Recording
+from livn_gym.view import CultureView
 
 
 @checked
-class Stability(SpikeDecoding):
-    """Does a run's second half resemble the first: ``{"drift": float, "pattern_correlation": float}``.
+class Stability(Decoding):
+    """Similarity of the two halves of a run: ``{"drift": float, "pattern_correlation": float}``.
 
-    ``drift`` is the change of the culture's spike count by its sum, (n2 - n1) / (n1 + n2), from -1 to 1; 0 is
-    stable, NaN a run without spikes. ``pattern_correlation`` is Pearson's correlation over cells of their
-    counts in the two halves: near 1 where the same cells stay active, NaN where all cells fire alike.
+    ``drift`` is the change of the culture's spike count relative to its sum, (n2 - n1) / (n1 + n2), from -1 to 1; it
+    is 0 for stable firing and NaN without spikes. ``pattern_correlation`` is Pearson's correlation over cells of their
+    counts in the two halves: near 1 if the same cells stay active, NaN if all cells fire alike. Of B cultures,
+    ``[B]`` each.
     """
 
-    def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, float]:
-        """One culture's drift and correlation; see the class."""
-        measures.same_length(gid, t)
-        n = env.system.num_neurons
+    def decode(self, view: CultureView, recording: Recording) -> dict[str, NDArray[np.float64]]:
+        """Drift and correlation of every culture."""
+        n = view.system.num_neurons
+        return stack_by_name([self._stability(n, gid, t) for gid, t in self.trains(view, recording)])
+
+    def _stability(self, n: int, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, float]:
         half = measures.bin_index(t, self.duration / 2.0, 2)
         counts = np.bincount(half * n + gid, minlength=2 * n).reshape(2, n)
         first, second = counts.sum(axis=1)
@@ -42,11 +43,11 @@ class Stability(SpikeDecoding):
 
 
 @checked
-class ISICV(SpikeDecoding):
-    """Irregularity of cells: ``{"cv": float, "cvs": [N]}``, the mean over cells and each cell's.
+class ISICV(Decoding):
+    """Coefficient of variation of interspike intervals: ``{"cv": float, "cvs": [N]}``, mean over cells and per cell.
 
-    The coefficient of variation of the interspike intervals: 0 for a clock, 1 for a Poisson train. Cells with
-    too few spikes are NaN and not in the mean, which is NaN where no cell is left.
+    It is 0 for a clock and 1 for a Poisson train. Cells with too few spikes are NaN and excluded from the mean, which
+    is NaN if no cell remains. Of B cultures, ``{"cv": [B], "cvs": [B, N]}``.
 
     Args:
         duration: Length of the run, ms.
@@ -59,18 +60,20 @@ class ISICV(SpikeDecoding):
             raise InvalidInput(f"min_spikes must be at least 3, the spikes of two intervals, got {min_spikes}.")
         self.min_spikes = min_spikes
 
-    def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, Any]:
-        """One culture's coefficients; see the class."""
-        cvs = measures.isi_cv(gid, t, env.system.num_neurons, self.min_spikes)
-        return {"cv": _mean(cvs), "cvs": cvs}
+    def decode(self, view: CultureView, recording: Recording) -> dict[str, NDArray[np.float64]]:
+        """Coefficients of every culture."""
+        cells, trains = view.system.num_neurons, self.trains(view, recording)
+        cvs = np.stack([measures.isi_cv(gid, t, cells, self.min_spikes) for gid, t in trains])
+        return {"cv": _means(cvs), "cvs": cvs}
 
 
 @checked
-class FanoFactor(SpikeDecoding):
-    """Variance by mean of spike counts: ``{"population": float, "cell": float, "cells": [N]}``.
+class FanoFactor(Decoding):
+    """Fano factor, variance over mean of spike counts: ``{"population": float, "cell": float, "cells": [N]}``.
 
-    Of the culture's pooled count (1 for independent Poisson cells, large for bursts), the mean over cells,
-    and each cell's. Silent cells are NaN and not in the mean; without spikes all are NaN.
+    Of the pooled count of the culture (1 for independent Poisson cells, large for bursts), the mean over cells, and of
+    each cell. Silent cells are NaN and excluded from the mean; without spikes, all are NaN. Of B cultures, ``[B]``,
+    ``[B]`` and ``[B, N]``.
 
     Args:
         duration: Length of the run, ms; a whole number of windows, at least 2.
@@ -83,17 +86,15 @@ class FanoFactor(SpikeDecoding):
             raise InvalidInput(f"A Fano factor needs two windows of {window_ms:g} ms, the run has {duration:g} ms.")
         self.window_ms = float(window_ms)
 
-    def decode(self, env: Env, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, Any]:
-        """One culture's factors; see the class."""
-        cells = measures.cell_fano_factors(gid, t, env.system.num_neurons, self.duration, self.window_ms)
-        return {
-            "population": measures.population_fano_factor(t, self.duration, self.window_ms),
-            "cell": _mean(cells),
-            "cells": cells,
-        }
+    def decode(self, view: CultureView, recording: Recording) -> dict[str, NDArray[np.float64]]:
+        """Fano factors of every culture."""
+        n, trains = view.system.num_neurons, self.trains(view, recording)
+        cells = np.stack([measures.cell_fano_factors(gid, t, n, self.duration, self.window_ms) for gid, t in trains])
+        population = [measures.population_fano_factor(t, self.duration, self.window_ms) for _, t in trains]
+        return {"population": np.array(population), "cell": _means(cells), "cells": cells}
 
 
-def _mean(values: NDArray[np.float64]) -> float:
-    """Mean of what is not NaN; NaN where nothing is."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else float("nan")
+def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of each row of ``[B, N]`` over the values that are not NaN, ``[B]``; NaN for a row of NaN."""
+    known = [row[~np.isnan(row)] for row in values]
+    return np.array([row.mean() if len(row) else np.nan for row in known])

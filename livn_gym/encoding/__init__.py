@@ -1,4 +1,4 @@
-"""Encodings: what inputs do to a culture."""
+"""Encodings turn inputs into a stimulus, for example amplitudes into pulses."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from livn_gym.checks import checked
 from livn_gym.encoding.base import Encoding
 from livn_gym.encoding.channel_current import ChannelCurrent
-from livn_gym.encoding.limits import MAX_CHARGE_NC, MAX_RATE_HZ
+from livn_gym.encoding.limits import MAX_CHARGE_NC, MAX_PULSE_RATE_HZ
 from livn_gym.encoding.pulse_amplitude import PulseAmplitude
 from livn_gym.encoding.pulse_rate import PulseRate
 from livn_gym.encoding.replay import Replay, load_stimulus, save_stimulus
@@ -15,7 +15,7 @@ from livn_gym.registry import Kind
 __all__ = [
     "ENCODINGS",
     "MAX_CHARGE_NC",
-    "MAX_RATE_HZ",
+    "MAX_PULSE_RATE_HZ",
     "ChannelCurrent",
     "Encoding",
     "PulseAmplitude",
@@ -29,28 +29,28 @@ __all__ = [
 
 
 Spec = str | type[Encoding] | Encoding | Mapping[str, Any] | Callable[..., Encoding]
-"""What ``make`` takes."""
+"""Types that ``make`` accepts."""
 
 ENCODINGS: Kind[Encoding] = Kind("encoding", Encoding, "livn_gym.encoding")  # type: ignore[type-abstract]
 
 
 @checked
 def make(encoding: Spec, **options: Any) -> Encoding:
-    """Make an encoding: ``make("pulse_amplitude", rate_hz=10)``; an object is returned as it is.
+    """Make an encoding: ``make("pulse_amplitude", rate_hz=10)``. An object is returned unchanged.
 
     Args:
         encoding: One of ``names()``, a reference ``"module:attribute"`` or ``"file.py:attribute"``, a class, a function
             that makes one, an object, or a mapping with a ``name`` and options.
-        options: Arguments of the constructor.
+        options: Keyword arguments of the constructor.
 
     Raises:
-        UnknownName: There is no encoding of that name.
+        UnknownName: There is no encoding with that name.
         ImportFailed: Importing it raised an error.
-        InvalidInput: The options do not fit.
+        InvalidInput: The constructor does not accept the options.
     """
     return ENCODINGS.make(encoding, **options)
 
 
 def names() -> list[str]:
-    """Names of every encoding that ``make`` knows, those of installed packages among them."""
+    """Names of all encodings that ``make`` accepts, including those of installed packages."""
     return ENCODINGS.names()

@@ -1,36 +1,38 @@
-"""What an encoding is: features to a stimulus."""
+"""The base class of encodings."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gymnasium import spaces
 
 from livn_gym.checks import checked
 from livn_gym.stimulus import Stimulus
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.view import CultureView
 
 
 @checked
 class Encoding(ABC):
-    """Turns inputs into a stimulus of a given duration; stateless between calls unless it says otherwise."""
+    """Turns inputs into a stimulus; keeps no state between calls unless the subclass says so."""
 
     @abstractmethod
-    def __call__(self, env: Env, duration: float, inputs: Any) -> Stimulus:
-        """Encode.
+    def __call__(self, view: CultureView, duration_ms: float, inputs: Any) -> Stimulus:
+        """Encode inputs.
 
         Args:
-            env: The culture that will be stimulated.
-            duration: How long it will run, ms.
-            inputs: Features; with a leading axis B where the Env has several cultures.
+            view: The cultures to stimulate: an ``Env``, or another ``CultureView``.
+            duration_ms: Length of the next run, ms.
+            inputs: Inputs of one culture, or of n cultures with a leading axis n. With ``view.num_cultures`` = B,
+                n is at most B: vector environments run some of their cultures.
+
+        Returns:
+            A stimulus not longer than the run, of one culture or of n cultures as the inputs.
 
         Raises:
             InvalidInput: The inputs have the wrong shape, are not finite or out of range.
         """
 
     @abstractmethod
-    def action_space(self, env: Env) -> spaces.Space:
-        """The space of one culture's inputs."""
+    def action_space(self, view: CultureView) -> spaces.Space:
+        """Space of the inputs of one culture."""

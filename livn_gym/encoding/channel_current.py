@@ -1,8 +1,8 @@
-"""The inputs are each channel's current over time."""
+"""Encoding of a current waveform for each channel."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 from gymnasium import spaces
@@ -13,28 +13,26 @@ from livn_gym.encoding.limits import MAX_CHARGE_NC, channel_inputs, channels, sa
 from livn_gym.errors import InvalidInput
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite, whole_steps
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.view import CultureView
 
 
 @checked
 @final
 class ChannelCurrent(Encoding):
-    """A waveform for every channel, uA ``[T, C]``, each row held for ``dt_ms``; negative is cathodic.
+    """Current waveform for every channel, uA ``[T, C]``, each row held for ``dt_ms``; negative is cathodic.
 
-    The space bounds every value. The charge is a joint limit of many values, which no box can express, so
-    it is checked at every call: neither a phase nor the net charge at any time may exceed ``max_charge_nC``.
-    A point drawn at random from the space therefore may well be refused.
+    The space bounds every value. The charge limit concerns many values jointly, which no box can express, so it is
+    checked at every call: neither the charge of a phase nor the net charge at any time may exceed ``max_charge_nC``.
+    A random sample of the space is therefore often refused.
 
     Args:
         duration_ms: Length of the waveform; runs must be at least as long.
         dt_ms: Time between rows.
-        max_current_uA: Bound of the space.
-        max_charge_nC: Charge limit; None lifts it, for studies of what should not be done to a living culture.
+        max_current_uA: Largest current in the space.
+        max_charge_nC: Charge limit; None removes it, for simulations beyond the limits of living cultures.
 
     Raises:
-        InvalidInput: A number is not positive, the duration is no whole number of rows, or a single row at the
+        InvalidInput: A number is not positive, the duration is not a whole number of rows, or a single row at the
             highest current exceeds the charge limit.
     """
 
@@ -57,23 +55,23 @@ class ChannelCurrent(Encoding):
                 f"max_charge_nC = {self.max_charge_nC:g}."
             )
 
-    def __call__(self, env: Env, duration: float, inputs: Any) -> Stimulus:
-        """The waveforms of ``[T, C]`` inputs in uA, or ``[B, T, C]``.
+    def __call__(self, view: CultureView, duration_ms: float, inputs: Any) -> Stimulus:
+        """Waveforms of inputs in uA, ``[T, C]`` or ``[n, T, C]``.
 
         Raises:
-            InvalidInput: Inputs of the wrong shape, NaN or out of range, too much charge, a run shorter than the
-                waveform, or rows that are no whole number of time steps.
+            InvalidInput: The inputs have the wrong shape, are NaN, out of range or exceed the charge limit, the run is
+                shorter than the waveform, or a row is not a whole number of time steps.
         """
-        values = channel_inputs(env, inputs, (self.num_steps, channels(env)), self.max_current_uA)
-        whole_steps("dt_ms", self.dt_ms, env.dt)
-        if self.duration_ms > finite("duration (ms)", duration, above=0.0) * (1 + 1e-9):
-            raise InvalidInput(f"A waveform of {self.duration_ms:g} ms does not fit in {duration:g} ms.")
+        values = channel_inputs(view, inputs, (self.num_steps, channels(view)), self.max_current_uA)
+        whole_steps("dt_ms", self.dt_ms, view.dt)
+        if self.duration_ms > finite("duration_ms", duration_ms, above=0.0) * (1 + 1e-9):
+            raise InvalidInput(f"A waveform of {self.duration_ms:g} ms does not fit in {duration_ms:g} ms.")
         stimulus = Stimulus(values, self.dt_ms, "electrode")
         if self.max_charge_nC is not None:
             safe_stimulus(stimulus, self.max_charge_nC)
         return stimulus
 
-    def action_space(self, env: Env) -> spaces.Box:
-        """Currents within the bound, uA ``[T, C]``."""
+    def action_space(self, view: CultureView) -> spaces.Box:
+        """Currents up to ``max_current_uA``, uA ``[T, C]``."""
         limit = self.max_current_uA
-        return spaces.Box(-limit, limit, (self.num_steps, channels(env)), np.float32)
+        return spaces.Box(-limit, limit, (self.num_steps, channels(view)), np.float32)

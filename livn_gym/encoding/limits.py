@@ -1,8 +1,8 @@
-"""What electrodes may carry, and what inputs may be."""
+"""Charge and rate limits of stimulation, and checks of inputs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,22 +12,20 @@ from livn_gym.errors import InvalidInput
 from livn_gym.pulses import Pulses, numbers
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite, whole_steps
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.view import CultureView
 
 MAX_CHARGE_NC = 3.0
-"""Most charge of a phase, and most net charge at any time: 15 uA for 0.2 ms."""
+"""Charge limit of a phase and of the net charge at any time, nC: that of 15 uA for 0.2 ms."""
 
-MAX_RATE_HZ = 200.0
-"""Most pulses a second on a channel."""
+MAX_PULSE_RATE_HZ = 200.0
+"""Largest number of pulses per second on a channel."""
 
 _ROUNDING = 1.0 + 1e-9
 
 
 @checked
 def safe_pulse(amplitude_uA: float, phase_ms: float, rate_hz: float) -> None:
-    """Check a pulse train against the limits.
+    """Check a pulse train against the charge and rate limits.
 
     Raises:
         InvalidInput: A number is not positive, or a limit is exceeded.
@@ -36,18 +34,18 @@ def safe_pulse(amplitude_uA: float, phase_ms: float, rate_hz: float) -> None:
     charge = amplitude * finite("phase_ms", phase_ms, above=0.0)
     if charge > MAX_CHARGE_NC * _ROUNDING:
         raise InvalidInput(
-            f"{amplitude:g} uA for {phase_ms:g} ms is {charge:g} nC a phase; at most {MAX_CHARGE_NC:g} nC are safe."
+            f"{amplitude:g} uA for {phase_ms:g} ms is {charge:g} nC per phase; at most {MAX_CHARGE_NC:g} nC are safe."
         )
-    if finite("Pulse rate (Hz)", rate_hz, above=0.0) > MAX_RATE_HZ:
-        raise InvalidInput(f"Pulses are safe up to {MAX_RATE_HZ:g} Hz a channel, got {rate_hz:g} Hz.")
+    if finite("Pulse rate (Hz)", rate_hz, above=0.0) > MAX_PULSE_RATE_HZ:
+        raise InvalidInput(f"Pulses are safe up to {MAX_PULSE_RATE_HZ:g} Hz per channel, got {rate_hz:g} Hz.")
 
 
 @checked
 def safe_stimulus(stimulus: Stimulus, max_charge_nC: float) -> None:
-    """Check electrode commands (uA): every phase, and the net charge at any time, within ``max_charge_nC``.
+    """Check that every phase of electrode currents (uA), and the net charge at any time, is within ``max_charge_nC``.
 
-    A phase is what flows in one direction before the direction changes, gaps included. The onsets of pulses
-    must also keep ``MAX_RATE_HZ``; in a dense array there are no pulses to count.
+    A phase is the current in one direction until the direction changes, gaps included. Onsets of pulses must also keep
+    ``MAX_PULSE_RATE_HZ``; a dense array has no pulses to count.
 
     Raises:
         InvalidInput: A limit is exceeded.
@@ -69,7 +67,7 @@ def safe_stimulus(stimulus: Stimulus, max_charge_nC: float) -> None:
 
 
 def _phase_charges(stimulus: Stimulus) -> NDArray[np.float64]:
-    """Charge of the r-th phase of every channel, nC ``[B, R, C]``, 0 where there are fewer."""
+    """Charge of the r-th phase of every channel, nC ``[B, R, C]``; 0 for channels with fewer phases."""
     assert stimulus.pulses is not None
     p = stimulus.pulses
     order = np.lexsort((p.onset_ms + p.offset_ms, p.column, p.culture))
@@ -78,9 +76,9 @@ def _phase_charges(stimulus: Stimulus) -> NDArray[np.float64]:
     rank = np.arange(len(group)) - np.searchsorted(group, group)
     gap = np.diff(p.onset_ms)[np.diff(group) == 0]
     gap = gap[gap > 0]
-    if len(gap) and gap.min() * MAX_RATE_HZ < 1000.0 / _ROUNDING:
+    if len(gap) and gap.min() * MAX_PULSE_RATE_HZ < 1000.0 / _ROUNDING:
         raise InvalidInput(
-            f"Two pulses of a channel are {gap.min():g} ms apart; {1000.0 / MAX_RATE_HZ:g} ms are the least."
+            f"Two pulses of a channel are {gap.min():g} ms apart; {1000.0 / MAX_PULSE_RATE_HZ:g} ms are the least."
         )
     charges = np.zeros((stimulus.num_cultures or 1, rank.max(initial=-1) + 1, stimulus.num_columns))
     charges[p.culture, rank, p.column] = p.value * p.width_ms
@@ -88,26 +86,25 @@ def _phase_charges(stimulus: Stimulus) -> NDArray[np.float64]:
 
 
 @checked
-def channel_inputs(env: Env, inputs: Any, shape: tuple[int, ...], limit: float) -> NDArray[np.float64]:
-    """Inputs as numbers within ``[-limit, limit]`` of the shape that an encoding takes.
+def channel_inputs(view: CultureView, inputs: Any, shape: tuple[int, ...], limit: float) -> NDArray[np.float64]:
+    """Convert the inputs of an encoding to an array and check its shape and range.
 
     Args:
-        env: Its number of cultures B decides on the leading axis.
-        inputs: What was given.
-        shape: Shape of one culture's inputs.
-        limit: Bound of every number.
+        view: The cultures; their number B decides which leading axis is allowed.
+        inputs: Inputs as the user passed them.
+        shape: Shape of the inputs of one culture.
+        limit: Largest absolute value.
 
     Returns:
-        ``shape`` for a single culture given without a leading axis, else ``[B, *shape]`` (fewer than B where only
-        some cultures will run).
+        ``shape`` if there is one culture and no leading axis, otherwise ``[n, *shape]`` with n at most B.
 
     Raises:
-        InvalidInput: Another shape, NaN, or a number out of bounds.
+        InvalidInput: The inputs have another shape, are NaN or exceed the limit.
     """
     values = numbers("Inputs", inputs)
-    single = values.shape == shape and env.num_cultures == 1
-    if not single and (values.shape[1:] != shape or not 1 <= len(values) <= env.num_cultures):
-        expected = shape if env.num_cultures == 1 else (env.num_cultures, *shape)
+    single = values.shape == shape and view.num_cultures == 1
+    if not single and (values.shape[1:] != shape or not 1 <= len(values) <= view.num_cultures):
+        expected = shape if view.num_cultures == 1 else (view.num_cultures, *shape)
         raise InvalidInput(f"Inputs must have the shape {expected}, got {values.shape}.")
     if np.isnan(values).any():
         raise InvalidInput("Inputs must be numbers, they hold NaN.")
@@ -118,22 +115,22 @@ def channel_inputs(env: Env, inputs: Any, shape: tuple[int, ...], limit: float) 
 
 
 @checked
-def channels(env: Env) -> int:
-    """C, at least 1.
+def channels(view: CultureView) -> int:
+    """Number of channels C, at least 1.
 
     Raises:
         InvalidInput: The interface has no channels.
     """
-    if env.io.num_channels < 1:
+    if view.electrodes.num_channels < 1:
         raise InvalidInput("This encoding stimulates electrodes, and the Env's interface has none.")
-    return env.io.num_channels
+    return view.electrodes.num_channels
 
 
 @checked
-def whole_phase(env: Env, phase_ms: float) -> None:
-    """Check that a phase is a whole number of the Env's time steps.
+def whole_phase(view: CultureView, phase_ms: float) -> None:
+    """Check that a phase is a whole number of time steps.
 
     Raises:
         InvalidInput: It is not.
     """
-    whole_steps("phase_ms", phase_ms, env.dt)
+    whole_steps("phase_ms", phase_ms, view.dt)

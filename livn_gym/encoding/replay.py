@@ -1,9 +1,9 @@
-"""A stimulus from a file, the same at every call."""
+"""Encoding that replays a stimulus from a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 import numpy as np
 from gymnasium import spaces
@@ -17,9 +17,7 @@ from livn_gym.pulses import Pulses
 from livn_gym.reading import damage, read_npz
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
+from livn_gym.view import CultureView
 
 FORMAT = 1
 _PULSES = tuple(Pulses.__dataclass_fields__)
@@ -28,16 +26,16 @@ _PULSES = tuple(Pulses.__dataclass_fields__)
 @checked
 @final
 class Replay(Encoding):
-    """Applies the stimulus of an ``.npz`` file, from its beginning in every run.
+    """Applies the stimulus of an ``.npz`` file from its beginning in every run.
 
     Args:
         path: A file made by ``save_stimulus``; any mode.
-        max_charge_nC: In the electrode mode, the most charge of a phase and at any time; None lifts this and
-            the limit of 200 Hz.
+        max_charge_nC: Charge limit of a phase and of the net charge at any time, in the electrode mode; None removes
+            this limit and that of 200 Hz.
 
     Raises:
-        InvalidInput: There is no such file, or the stimulus is beyond the limits.
-        CorruptData: The file is damaged or holds something else.
+        InvalidInput: There is no such file, or the stimulus exceeds the limits.
+        CorruptData: The file is damaged or not a stimulus file.
     """
 
     def __init__(self, path: str | Path, max_charge_nC: float | None = MAX_CHARGE_NC) -> None:
@@ -46,29 +44,29 @@ class Replay(Encoding):
         if max_charge_nC is not None and self.stimulus.mode == "electrode":
             safe_stimulus(self.stimulus, finite("max_charge_nC", max_charge_nC, above=0.0))
 
-    def __call__(self, env: Env, duration: float, inputs: Any = None) -> Stimulus:
-        """The stimulus; inputs are None, or the only action there is, 0.
+    def __call__(self, view: CultureView, duration_ms: float, inputs: Any = None) -> Stimulus:
+        """The stimulus of the file. Inputs must be None or 0, the only action.
 
         Raises:
-            InvalidInput: There are inputs, or the stimulus does not fit the Env or the run.
+            InvalidInput: The inputs are neither, or the stimulus does not fit the cultures or the run.
         """
         if inputs is not None and np.any(np.asarray(inputs) != 0):
             raise InvalidInput(f"Replay takes no inputs (None or 0), got {inputs!r}.")
         stimulus = self.stimulus
-        if stimulus.duration_ms > finite("duration (ms)", duration, above=0.0) * (1 + 1e-9):
+        if stimulus.duration_ms > finite("duration_ms", duration_ms, above=0.0) * (1 + 1e-9):
             raise InvalidInput(
-                f"{self.path} lasts {stimulus.duration_ms:g} ms, longer than the run of {duration:g} ms."
+                f"{self.path} lasts {stimulus.duration_ms:g} ms, longer than the run of {duration_ms:g} ms."
             )
-        if stimulus.num_cultures not in (None, env.num_cultures):
-            raise InvalidInput(f"{self.path} is for {stimulus.num_cultures} cultures, the Env has {env.num_cultures}.")
-        if stimulus.mode == "electrode" and stimulus.num_columns != env.io.num_channels:
+        if stimulus.num_cultures not in (None, view.num_cultures):
+            raise InvalidInput(f"{self.path} is for {stimulus.num_cultures} cultures, the Env has {view.num_cultures}.")
+        if stimulus.mode == "electrode" and stimulus.num_columns != view.electrodes.num_channels:
             raise InvalidInput(
-                f"{self.path} is for {stimulus.num_columns} channels, the Env has {env.io.num_channels}."
+                f"{self.path} is for {stimulus.num_columns} channels, the Env has {view.electrodes.num_channels}."
             )
         return stimulus
 
-    def action_space(self, env: Env) -> spaces.Discrete:
-        """The single action 0."""
+    def action_space(self, view: CultureView) -> spaces.Discrete:
+        """Space of the single action 0."""
         return spaces.Discrete(1)
 
 
@@ -77,7 +75,7 @@ def save_stimulus(stimulus: Stimulus, path: str | Path) -> None:
     """Write a stimulus as an ``.npz`` file that ``load_stimulus`` and ``Replay`` read.
 
     Raises:
-        InvalidInput: The stimulus has passed through electrodes; save what was given to them.
+        InvalidInput: The stimulus has passed through electrodes; save the commands to the electrodes instead.
     """
     if stimulus.gain is not None:
         raise InvalidInput("A stimulus that has passed through electrodes cannot be saved; save the commands.")
@@ -105,7 +103,7 @@ def load_stimulus(path: str | Path) -> Stimulus:
 
     Raises:
         InvalidInput: There is no such file.
-        CorruptData: The file is damaged or holds something else.
+        CorruptData: The file is damaged or not a stimulus file.
     """
     content = read_npz(path, "is no stimulus file")
     with damage(path, "is no stimulus file", invalid_is_damage=True):

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from livn_gym.encoding import MAX_CHARGE_NC, MAX_RATE_HZ, PulseAmplitude, PulseRate, make
+from livn_gym.encoding import MAX_CHARGE_NC, MAX_PULSE_RATE_HZ, PulseAmplitude, PulseRate, make
 from livn_gym.errors import InvalidInput
 
 fixture_is_constant = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -36,7 +36,7 @@ class TestBoth:
             p = stimulus.pulses
             assert (np.abs(p.value) * p.width_ms <= MAX_CHARGE_NC * (1 + 1e-9)).all()
             for column in range(3):
-                assert len(onsets(stimulus, column)) <= MAX_RATE_HZ * 0.2
+                assert len(onsets(stimulus, column)) <= MAX_PULSE_RATE_HZ * 0.2
 
     @fixture_is_constant
     @given(action=inputs)
