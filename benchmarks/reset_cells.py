@@ -120,7 +120,7 @@ def cultures() -> None:
                 own = [((gid >= p.start) & (gid < p.stop)).sum() / p.count / 32.0 for p in env.system.populations]
                 driven = []
                 for uA in (3.0, 7.5, 15.0):
-                    amplitudes = np.full(env.io.num_channels, uA)
+                    amplitudes = np.full(env.electrodes.num_channels, uA)
                     pulses = Stimulus.pulse_train(amplitudes, duration_ms=2000.0, rate_hz=20.0)
                     driven.append(len(env.run(2000, pulses).spikes[1]) / env.system.num_neurons / 8.0)
             numbers = " | ".join(f"{rate:.1f}" for rate in driven)

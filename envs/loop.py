@@ -260,7 +260,7 @@ class ClosedLoop:
     def _advance(self, stimulus: Stimulus | None, chosen: list[int], time_ms: float | None = None) -> None:
         times = [self.history[b][-1].time_ms + self.step_ms if time_ms is None else time_ms for b in chosen]
         recording, stimulus = self.conditioned.run(self.step_ms, stimulus, chosen, times)
-        features = np.asarray(self.decoding.batch(self.env, recording), dtype=np.float64)
+        features = np.asarray(self.decoding.decode(self.env, recording), dtype=np.float64)
         charge = self._charge(stimulus, len(chosen))
         highest_nC, cell_seconds = self.highest_charge_nC.sum(), self.env.system.num_neurons * self.step_ms * 1e-3
         for k, b in enumerate(chosen):

@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="a few seconds of the culture only")
     seconds = 5 if parser.parse_args().short else 30
     with make("EI2", seed=2, profile="fast") as env:
-        heard = env.io.channel_cells(env.geometry)  # [C, N]
+        heard = env.electrodes.channel_cells()  # [C, N]
         projection = next(p for p in env.system.projections if (p.pre, p.post) == ("EXC", "EXC"))
         left, right = heard[LEFT].any(axis=0), heard[RIGHT].any(axis=0)  # [N]
         forth = left[projection.pre_gid] & right[projection.post_gid]

@@ -256,7 +256,7 @@ def _rows(env: Env, plan: Plan, samples: range) -> Iterator[dict[str, Any]]:
         for step in range(plan.steps):
             stimulus = encoding(env, plan.step_ms, inputs[:, step])
             parts.append(env.run(plan.step_ms, stimulus, cultures=running))
-            rates.append(decoding.batch(env, parts[-1]))
+            rates.append(decoding.decode(env, parts[-1]))
         recording = Recording.concat(parts)
         amplitude_uA = (inputs.astype(np.float64) + 1.0) / 2.0 * encoding.max_amplitude_uA
         for b, k in enumerate(batch):

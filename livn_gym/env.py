@@ -17,7 +17,7 @@ from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Undoable
 from livn_gym.backends.ranks import Ranks
 from livn_gym.checks import checked
 from livn_gym.configurable import Configurable
-from livn_gym.decoding import Decoding
+from livn_gym.decoding import Decoding, culture_result
 from livn_gym.decoding.gather import merge
 from livn_gym.errors import InvalidInput, UnsupportedModel, shown
 from livn_gym.exclusive import Run
@@ -303,19 +303,20 @@ class Env(SavedStates, Recorder, Configurable):
     def __call__(
         self, decoding: Callable[..., Any], inputs: Any = None, encoding: Callable[..., Any] | None = None
     ) -> Any:
-        """Encode ``inputs``, run for the decoding's duration, decode.
-
-        Without an encoding the inputs are the stimulus itself, or None. With B > 1 the decoding sees the whole batch.
+        """Encode inputs, run for the duration of the decoding, and decode the recording.
 
         Args:
-            decoding: A ``Decoding``; with one culture anything that has a ``duration`` (ms) and is called as
-                ``decoding(env, it, t, iv, v, im, mp)``.
-            inputs: Of the encoding, or a stimulus.
+            decoding: A ``Decoding``; with one culture also any other callable that has a ``duration`` (ms) and is
+                called as ``decoding(env, it, t, iv, v, im, mp)``.
+            inputs: Inputs of the encoding; without an encoding, a stimulus or None.
             encoding: An ``Encoding``, or a function that is called as ``encoding(env, duration, inputs)`` and returns
                 a stimulus.
 
+        Returns:
+            The result of the culture; with several cultures, the results of all, as ``Decoding.decode`` gives them.
+
         Raises:
-            InvalidInput: The decoding has no duration, or is no ``Decoding`` and there are several cultures.
+            InvalidInput: The decoding has no duration, or there are several cultures and it is not a ``Decoding``.
         """
         with self._together("encoding"):
             if not hasattr(decoding, "duration"):
@@ -327,7 +328,8 @@ class Env(SavedStates, Recorder, Configurable):
         with self._together("decoding"):
             if not isinstance(decoding, Decoding):
                 return decoding(self, *recording)
-            return decoding.single(self, recording) if self.num_cultures == 1 else decoding.batch(self, recording)
+            results = decoding.decode(self, recording)
+            return culture_result(results, 0, 1) if self.num_cultures == 1 else results
 
     def clear(self, seed: int | Sequence[int | None] | None = None, cultures: Sequence[int] | None = None) -> Self:
         """Put cultures back to time 0 with the same configuration and recordings.

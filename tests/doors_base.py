@@ -187,6 +187,8 @@ BASES: dict[str, dict[str, Any]] = {
         "tau_decay_ms": lambda: 2.0,
     },
     "livn_gym.system.registry.make": {},
+    "livn_gym.decoding.results.culture_result": {"results": lambda: np.zeros(2), "num_cultures": lambda: 2},
+    "livn_gym.decoding.results.stack_by_name": {"results": lambda: [{"a": 1.0}, {"a": 2.0}]},
     "livn_gym.decoding.compose.same_duration": {"what": lambda: "The run", "duration_ms": lambda: DURATION_MS},
     "livn_gym.plasticity.rescaled": {
         "weights": lambda: np.ones(3),

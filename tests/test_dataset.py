@@ -35,7 +35,7 @@ def test_rows_are_the_runs_of_single_cultures(made):
     env = Env(make("EI1"), profile="fast", seed=45).init().apply_model_defaults().record_spikes()
     env.run(50.0)
     inputs = PLAN.inputs(5, 1)
-    heard = env.io.channel_cells(env.geometry)
+    heard = env.electrodes.channel_cells()
     gids, times = [], []
     for step in range(2):
         _, gid, t = env.run(100.0, PulseAmplitude()(env, 100.0, inputs[step])).spikes

@@ -39,7 +39,7 @@ def recording(stimulus):
 def test_band_powers_are_those_of_both_compartments(stimulus, recording):
     with injected() as env, injected(2) as batch:
         single, both = env(lfp(), stimulus), batch(lfp(), stimulus)
-        np.testing.assert_array_equal(single, lfp().batch(env, recording)[0])
+        np.testing.assert_array_equal(single, lfp().decode(env, recording)[0])
         np.testing.assert_array_equal(single, both[0])
         # the six arrays hold one compartment, and say something else here
         assert not np.allclose(lfp()(env, *recording), single, rtol=0.01)
@@ -63,11 +63,11 @@ def test_a_part_of_the_run_has_both_currents(decoding, stimulus, recording):
 def test_decodings_within_decodings_see_both_currents(stimulus, recording):
     inner = lfp(100.0)
     with injected() as env:
-        expected = inner.batch(env, recording.slice(0.0, 100.0))[0]
+        expected = inner.decode(env, recording.slice(0.0, 100.0))[0]
         named = Combine({"part": Slice(DURATION_MS, 0.0, 100.0, inner), "whole": lfp()})
         result = env(named, stimulus)
         np.testing.assert_array_equal(result["part"], expected)
-        np.testing.assert_array_equal(result["whole"], lfp().batch(env, recording)[0])
+        np.testing.assert_array_equal(result["whole"], lfp().decode(env, recording)[0])
         piped = injected()(Pipe([Slice(DURATION_MS, 0.0, 100.0), inner]), stimulus)
         np.testing.assert_array_equal(piped, expected)
 

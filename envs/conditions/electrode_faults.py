@@ -38,15 +38,15 @@ class ElectrodeFaults(Condition):
         self.dead, self.loss = finite("dead", dead, minimum=0.0), finite("loss", loss, minimum=0.0)
         if max(self.dead, self.loss) > 1.0:
             raise InvalidInput(f"dead and loss must lie in 0 ... 1, got {dead:g} and {loss:g}.")
-        self.current = np.ones(env.io.num_channels)
-        self.hearing = np.ones(env.io.num_channels)
-        self._heard = env.io.channel_cells(env.geometry)
+        self.current = np.ones(env.electrodes.num_channels)
+        self.hearing = np.ones(env.electrodes.num_channels)
+        self._heard = env.electrodes.channel_cells()
         self._rng = np.random.default_rng(0)
 
     def reset(self, np_random: np.random.Generator) -> None:
         """Draw the array."""
         self._rng = np.random.default_rng(np_random.integers(2**63))
-        channels = self.env.io.num_channels
+        channels = self.env.electrodes.num_channels
         alive = self._rng.uniform(size=channels) >= self.dead
         self.current, self.hearing = alive * (1.0 - self.loss * self._rng.uniform(size=(2, channels)))
         missed = np.where(self._heard, 1.0 - self.hearing[:, None], 1.0).prod(axis=0)

@@ -51,8 +51,8 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
             np.concatenate([np.tile(self._channels, self.bins), np.full(len(self._rest), -1)]),
             self._channels,
         )
-        io, geometry = self._inside.culture.io, self._inside.culture.geometry
-        most = max(1, int(io.channel_cells(geometry).sum(axis=1).max())) * MAX_SPIKE_RATE_HZ * self._inside.step_ms * 1e-3
+        cells = int(self._inside.culture.electrodes.channel_cells().sum(axis=1).max())
+        most = max(1, cells) * MAX_SPIKE_RATE_HZ * self._inside.step_ms * 1e-3
         self.observation_space = spaces.Box(
             np.concatenate([np.zeros(counts), seen.low[self._rest]]).astype(self._dtype),
             np.concatenate([np.full(counts, most), seen.high[self._rest]]).astype(self._dtype),
@@ -62,11 +62,11 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
     def observation(self, observation: NDArray) -> NDArray:
         """Counts in the place of the decoded recording."""
         culture, recording = self._inside.culture, self._inside.measurement.recording
-        channels, step_ms = culture.io.num_channels, self._inside.step_ms
+        channels, step_ms = culture.electrodes.num_channels, self._inside.step_ms
         counts = np.zeros((self.bins, channels))
         if recording is not None:  # there is none before a first step without settling
             _, gid, t = recording.spikes
-            channel, when = culture.io.channel_recording(culture.geometry, gid, t)
+            channel, when = culture.electrodes.channel_recording(gid, t)
             bin_of = np.minimum((when / step_ms * self.bins).astype(np.int64), self.bins - 1)
             counts += np.bincount(bin_of * channels + channel, minlength=counts.size).reshape(counts.shape)
         heard = counts[:, self._channels].ravel()

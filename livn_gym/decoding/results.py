@@ -39,8 +39,9 @@ def culture_result(results: Any, culture: int, num_cultures: int) -> Any:
         return results.culture(culture)
     if isinstance(results, Mapping):
         return {name: culture_result(part, culture, num_cultures) for name, part in results.items()}
-    if not isinstance(results, list | np.ndarray) or np.ndim(results) == 0 or len(results) != num_cultures:
-        got = f"an array {results.shape}" if isinstance(results, np.ndarray) else shown(results)
+    array = isinstance(results, np.ndarray)
+    if not (array and results.ndim or isinstance(results, list)) or len(results) != num_cultures:
+        got = f"an array {results.shape}" if array else shown(results)
         raise InvalidInput(f"The results of B = {num_cultures} cultures must be {LAW}, got {got}.")
     one = results[culture]
     return one.item() if isinstance(one, np.generic) else one
@@ -55,6 +56,6 @@ def stack_by_name(results: Sequence[Mapping[str, Any]], lists: Collection[str] =
         lists: Keys whose values are no numbers or vary in shape from culture to culture: they become lists of B.
     """
     return {
-        name: (list if name in lists else np.array)([result[name] for result in results])  # type: ignore[operator]
+        name: (list if name in lists else np.array)([result[name] for result in results])
         for name in results[0]
     }

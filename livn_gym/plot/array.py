@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from livn_gym.checks import checked_types
 from livn_gym.envs.array_map import CELL_RATE_HZ, draw_array
 from livn_gym.errors import InvalidInput
-from livn_gym.io import MEA
+from livn_gym.io import MEA, BoundElectrodes
 from livn_gym.models import Model, ReducedCalciumSomaDendrite
 from livn_gym.plot.activity import one_culture
 from livn_gym.plot.style import new_figure, panel, styled
@@ -109,10 +109,10 @@ def evoked(
         NotRecorded: Spikes were not recorded.
         InvalidInput: No onset has its whole window within the recording, or a time is out of range.
     """
-    array = (MEA() if io is None else io).bind(system)
     geometry = (ReducedCalciumSomaDendrite() if model is None else model).geometry(system)
+    electrodes = BoundElectrodes((MEA() if io is None else io).bind(system), geometry)
     onsets = _onsets_ms(stimulus)
-    rates, edges = _histogram_hz(recording, array, geometry, onsets, _edges(before_ms, after_ms, bin_ms))
+    rates, edges = _histogram_hz(recording, electrodes, onsets, _edges(before_ms, after_ms, bin_ms))
     if ax is None:
         ax = new_figure(6.8, 5.4).subplots(2, 1, sharex=True, height_ratios=(1, 2.6))
     mean, channels = ax if isinstance(ax, list | tuple | np.ndarray) else (None, ax)
@@ -167,7 +167,7 @@ def _edges(before_ms: float, after_ms: float, bin_ms: float) -> NDArray[np.float
 
 
 def _histogram_hz(
-    recording: Recording, array: MEA, geometry: Any, onsets: NDArray, edges: NDArray
+    recording: Recording, electrodes: BoundElectrodes, onsets: NDArray, edges: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rate of every channel in every bin, ``[C, bins]``, over onsets whose window was recorded."""
     onsets = onsets[(onsets + edges[0] >= -1e-9) & (onsets + edges[-1] <= recording.duration_ms + 1e-9)]
@@ -176,8 +176,8 @@ def _histogram_hz(
             f"No onset has {-edges[0]:g} ms before and {edges[-1]:g} ms after it in {recording.duration_ms:g} ms."
         )
     _, gid, t = recording.spikes
-    channel, when = array.channel_recording(geometry, gid, t)
-    counts = np.zeros((array.num_channels, len(edges) - 1))
+    channel, when = electrodes.channel_recording(gid, t)
+    counts = np.zeros((electrodes.num_channels, len(edges) - 1))
     for onset in onsets:
         window = onset + edges[[0, -1]]
         first, last = np.searchsorted(when, window - rounding(window))

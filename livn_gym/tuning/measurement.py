@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from livn_gym import measures
 from livn_gym.checks import checked_types
-from livn_gym.decoding import BurstDetection
+from livn_gym.decoding import BurstDetection, culture_result
 from livn_gym.io.fields import distances
 from livn_gym.recording import Recording
 from livn_gym.tuning.protocol import BIN_MS, Observation
@@ -148,7 +148,7 @@ def _rest(observation: Observation, rest: Recording) -> dict[str, float]:
     rates = cell_rates_hz(rest, n)
     own = {p.name: float(rates[p.start : p.stop].mean()) for p in env.system.populations}
     logs = np.log10(rates[rates > 0])
-    bursts = BurstDetection(duration).decode(env, gid, t)
+    bursts = culture_result(BurstDetection(duration).decode(env, rest), 0, 1)
     return {
         "rate_hz": float(rates.mean()),
         "exc_hz": own.get("EXC", NAN),

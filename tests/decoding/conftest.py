@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cultures import system
 
-from livn_gym.io import MEA
+from livn_gym.io import MEA, BoundElectrodes
 from livn_gym.models import Geometry
 from livn_gym.recording import Recording
 
@@ -13,15 +13,14 @@ from livn_gym.recording import Recording
 def env():
     """Four EXC and two INH cells 100 um apart on a line; three electrodes.
 
-    The first electrode hears cells 0 and 1, the second cell 3, the third none.
+    The first electrode records cells 0 and 1, the second cell 3, the third none.
     """
     culture = system(4, 2)
     mea = MEA([[50.0, 0.0, 0.0], [300.0, 0.0, 0.0], [5000.0, 0.0, 0.0]], output_radius=60.0).bind(culture)
     dendrites = culture.positions + np.array([70.0, 0.0, 0.0])
     return SimpleNamespace(
         system=culture,
-        io=mea,
-        geometry=Geometry(culture.positions, dendrites),
+        electrodes=BoundElectrodes(mea, Geometry(culture.positions, dendrites)),
         num_cultures=1,
         dt=0.1,
         gather=lambda value, root=0: [value],

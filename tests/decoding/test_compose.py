@@ -30,9 +30,9 @@ def test_slice_without_a_decoding_is_a_recording(env, recording_of):
 
 def test_slices_of_a_batch(env, recording_of):
     run = recording_of([TRAIN, [], [(4, 300.0)]])
-    rates = Slice(1000, 250, 750, PopulationRates(500)).batch(env, run)
+    rates = Slice(1000, 250, 750, PopulationRates(500)).decode(env, run)
     assert rates.tolist() == [[1.5, 1.0], [0.0, 0.0], [0.0, 1.0]]
-    assert Slice(1000, 250, 750).batch(env, run).num_cultures == 3
+    assert Slice(1000, 250, 750).decode(env, run).num_cultures == 3
 
 
 def test_two_slices_make_the_whole(env, recording_of):
@@ -70,7 +70,7 @@ def test_pipe_calls_functions_on_the_result(env, recording_of):
     decoding = Pipe([MeanFiringRate(1000), lambda result: result["rates_hz"], np.sum])
     assert decoding.duration == 1000.0
     assert decoding(env, *recording_of([TRAIN])) == 6.0
-    assert decoding.batch(env, recording_of([TRAIN, [(1, 5.0)]])) == [6.0, 1.0]
+    assert decoding.decode(env, recording_of([TRAIN, [(1, 5.0)]])) == [6.0, 1.0]
 
 
 def test_pipe_passes_recordings_on_to_decodings(env, recording_of):
@@ -97,7 +97,7 @@ def test_combine_gives_every_result_by_name(env, recording_of):
     alone = decoding(env, *run.culture(0))
     assert alone["populations"].tolist() == [1.25, 0.5]
     assert decoding.observation_space(env).contains(alone)
-    together = decoding.batch(env, run)
+    together = decoding.decode(env, run)
     assert together["channels"].shape == (2, 3)
     assert np.array_equal(together["channels"][0], alone["channels"])
 

@@ -69,7 +69,7 @@ def test_merging_the_parts_gives_the_whole(run, order):
 
 
 def test_a_single_process_has_the_whole_already(env, run):
-    assert GatherAndMerge(100).batch(env, run) is run
+    assert GatherAndMerge(100).decode(env, run) is run
     merged = GatherAndMerge(100)(env, *run.culture(0))
     for given, kept in zip(run.culture(0), merged, strict=True):
         assert np.array_equal(given, kept)
@@ -77,15 +77,15 @@ def test_a_single_process_has_the_whole_already(env, run):
 
 
 def test_the_root_gets_the_whole_and_the_others_none(env, run):
-    results = on_ranks(3, lambda rank, comm: GatherAndMerge(100, comm=comm, root=1).batch(env, share(run, rank)))
+    results = on_ranks(3, lambda rank, comm: GatherAndMerge(100, comm=comm, root=1).decode(env, share(run, rank)))
     assert results[0] is None
     assert results[2] is None
     assert_equal(results[1], run)
 
 
 def test_the_root_decodes(env, run):
-    expected = PopulationRates(100).batch(env, run)
-    decode = lambda rank, comm: GatherAndMerge(100, PopulationRates(100), comm).batch(env, share(run, rank))  # noqa: E731
+    expected = PopulationRates(100).decode(env, run)
+    decode = lambda rank, comm: GatherAndMerge(100, PopulationRates(100), comm).decode(env, share(run, rank))  # noqa: E731
     results = on_ranks(3, decode)
     assert np.array_equal(results[0], expected)
     assert results[1:] == [None, None]
@@ -93,7 +93,7 @@ def test_the_root_decodes(env, run):
 
 def test_every_rank_may_have_the_result(env, run):
     def decode(rank, comm):
-        return GatherAndMerge(100, MeanFiringRate(100), comm, root=None)(env, *share(run, rank)[0])
+        return GatherAndMerge(100, MeanFiringRate(100), comm, root=None)(env, *share(run, rank).culture(0))
 
     for result in on_ranks(3, decode):
         assert result["rates_hz"].tolist() == [10.0] * 6
@@ -102,7 +102,7 @@ def test_every_rank_may_have_the_result(env, run):
 def test_pipe_ends_where_there_is_nothing(env, run):
     def decode(rank, comm):
         pipe = Pipe([GatherAndMerge(100, comm=comm), PopulationRates(100), np.sum])
-        return pipe(env, *share(run, rank)[0])
+        return pipe(env, *share(run, rank).culture(0))
 
     assert on_ranks(3, decode) == [20.0, None, None]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from livn_gym.decoding import ActiveFraction, ChannelRates, MeanFiringRate, PopulationRates
 from livn_gym.errors import InvalidInput, NotRecorded, UnknownName
-from livn_gym.io import MEA
+from livn_gym.io import MEA, BoundElectrodes
 
 # Cell 0 fires three times, cell 1 once, cell 3 twice, cell 5 (INH) once.
 TRAIN = [(0, 0.0), (0, 10.0), (3, 20.0), (1, 30.0), (5, 100.0), (3, 250.0), (0, 499.9)]
@@ -50,14 +50,16 @@ def test_channel_rates_sum_over_the_cells_an_electrode_hears(env, recording_of):
 
 
 def test_channel_rates_count_a_cell_between_two_electrodes_at_both(env, recording_of):
-    env.io = MEA([[0.0, 0.0, 0.0], [20.0, 0.0, 0.0]], output_radius=50.0).bind(env.system)
+    mea = MEA([[0.0, 0.0, 0.0], [20.0, 0.0, 0.0]], output_radius=50.0).bind(env.system)
+    env.electrodes = BoundElectrodes(mea, env.electrodes.geometry)
     assert ChannelRates(500)(env, *recording_of([TRAIN], 500.0)).tolist() == [6.0, 6.0]
 
 
 def test_channel_rates_notice_another_interface(env, recording_of):
     decoding = ChannelRates(500)
     decoding(env, *recording_of([TRAIN], 500.0))
-    env.io = MEA([[300.0, 0.0, 0.0]], output_radius=10.0).bind(env.system)
+    mea = MEA([[300.0, 0.0, 0.0]], output_radius=10.0).bind(env.system)
+    env.electrodes = BoundElectrodes(mea, env.electrodes.geometry)
     assert decoding(env, *recording_of([TRAIN], 500.0)).tolist() == [4.0]
 
 
@@ -89,24 +91,10 @@ def test_no_spikes_mean_zero(env, decoding):
     assert not values.any()
 
 
-@pytest.mark.parametrize("decoding", [cls(500) for cls in ALL], ids=lambda d: type(d).__name__)
-def test_a_batch_gives_what_each_culture_gives_alone(env, recording_of, decoding):
-    recording = recording_of([TRAIN, [], [(5, 1.0), (2, 499.0)]], 500.0)
-    together = decoding.batch(env, recording)
-    for b in range(3):
-        alone = decoding(env, *recording.culture(b))
-        if isinstance(alone, dict):
-            assert together["rate_hz"][b] == alone["rate_hz"]
-            assert together["rates_hz"][b].tolist() == alone["rates_hz"].tolist()
-        else:
-            assert np.array_equal(together[b], alone)
-            assert together.dtype == alone.dtype
-
-
 @given(st.lists(st.lists(st.tuples(st.integers(0, 5), st.floats(0.0, 499.0)), max_size=20), min_size=1, max_size=4))
 def test_spikes_are_neither_lost_nor_made(recording_of, trains):
     env = SimpleNamespace(system=system(4, 2))
-    rates = MeanFiringRate(500).batch(env, recording_of(trains, 500.0))["rates_hz"]
+    rates = MeanFiringRate(500).decode(env, recording_of(trains, 500.0))["rates_hz"]
     assert rates.shape == (len(trains), 6)
     assert np.allclose(rates.sum(axis=1) * 0.5, [len(train) for train in trains])
 
@@ -121,15 +109,15 @@ def test_impossible_spikes_are_errors(env):
     decoding = MeanFiringRate(100)
     with pytest.raises(InvalidInput, match="in a system of 6 cells"):
         decoding(env, np.array([6]), np.array([1.0]))
-    with pytest.raises(InvalidInput, match="100 ms; spikes lie at 1 ... 100 ms"):
+    with pytest.raises(InvalidInput, match="run of 100 ms has spikes at 1 ... 100 ms"):
         decoding(env, np.array([0, 1]), np.array([1.0, 100.0]))
-    with pytest.raises(InvalidInput, match="of one length"):
+    with pytest.raises(InvalidInput, match="one cell and one time for every spike"):
         decoding(env, np.array([0, 1]), np.array([1.0]))
 
 
 def test_a_run_of_another_length_is_an_error(env, recording_of):
     with pytest.raises(InvalidInput, match="runs of 100 ms, this one lasts 500 ms"):
-        MeanFiringRate(100).batch(env, recording_of([[]], 500.0))
+        MeanFiringRate(100).decode(env, recording_of([[]], 500.0))
 
 
 @pytest.mark.parametrize("duration", [0, -5.0, float("nan"), "long"])

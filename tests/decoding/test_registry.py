@@ -65,6 +65,6 @@ def test_channel_recording_sorts_spikes_by_electrode(env, recording_of):
     channel, t = ChannelRecording(1000)(env, *run.culture(0))
     assert channel.tolist() == [1, 0, 0]  # cell 5 is heard by none
     assert t.tolist() == [1.0, 2.0, 4.0]
-    assert [len(times) for _, times in ChannelRecording(1000).batch(env, run)] == [3, 0]
+    assert [len(times) for _, times in ChannelRecording(1000).decode(env, run)] == [3, 0]
     with pytest.raises(NotRecorded):
         ChannelRecording(1000)(env, None, None)

@@ -27,7 +27,7 @@ def test_a_sine_shows_in_its_band(env, recording_of, hz, band):
     power = LFPBandPower(2000)(env, *recording)
     assert power.shape == (3, 5)
     assert power.dtype == np.float32
-    potential = env.io.potential_recording(env.geometry, recording)
+    potential = env.electrodes.potential_recording(recording)
     expected = potential.max(axis=1) ** 2 / 2
     column = list(BANDS).index(band)
     assert np.allclose(power[:, column], expected, rtol=1e-3)
@@ -38,7 +38,7 @@ def test_a_sine_shows_in_its_band(env, recording_of, hz, band):
 def test_band_powers_of_a_batch(env, recording_of):
     recording = recording_of([[], []], 2000.0, SAMPLE_MS, **currents(sine(10.0), sine(20.0, 2.0)))
     decoding = LFPBandPower(2000)
-    power = decoding.batch(env, recording)
+    power = decoding.decode(env, recording)
     assert power.shape == (2, 3, 5)
     for b in range(2):
         assert np.array_equal(power[b], decoding(env, *recording.culture(b)))

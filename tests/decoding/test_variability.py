@@ -67,10 +67,10 @@ def test_spikes_that_were_not_recorded_are_an_error(env, cls):
         cls(1000)(env, None, None)
 
 
-def test_a_batch_is_a_list_of_results(env, recording_of):
-    results = Stability(1000).batch(env, recording_of([[(0, 1.0)], [(0, 999.0)], []]))
-    assert [result["drift"] for result in results[:2]] == [-1.0, 1.0]
-    assert len(results) == 3
+def test_a_batch_is_a_dict_of_arrays(env, recording_of):
+    results = Stability(1000).decode(env, recording_of([[(0, 1.0)], [(0, 999.0)], []]))
+    np.testing.assert_array_equal(results["drift"], [-1.0, 1.0, np.nan])
+    assert results["pattern_correlation"].shape == (3,)
 
 
 def test_arguments_out_of_range_are_errors():

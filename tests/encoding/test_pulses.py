@@ -90,14 +90,14 @@ class TestBoth:
 
     def test_durations_and_phases_are_checked(self, encoding, env):
         for duration in (0, -5, np.nan):
-            with pytest.raises(InvalidInput, match="duration .ms. must be"):
+            with pytest.raises(InvalidInput, match="duration_ms must be"):
                 encoding(env, duration, np.zeros(3))
         env.dt = 0.03
         with pytest.raises(InvalidInput, match="phase_ms must be a multiple of the time step 0.03 ms, got 0.2"):
             encoding(env, 200.0, np.zeros(3))
 
     def test_an_interface_without_channels_is_refused(self, encoding, env):
-        env.io.num_channels = 0
+        env.electrodes.num_channels = 0
         with pytest.raises(InvalidInput, match="the Env's interface has none"):
             encoding.action_space(env)
         with pytest.raises(InvalidInput, match="the Env's interface has none"):
@@ -107,9 +107,9 @@ class TestBoth:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("pulse_amplitude", {"max_amplitude_uA": 15.1}, "15.1 uA for 0.2 ms is 3.02 nC a phase; at most 3 nC"),
+        ("pulse_amplitude", {"max_amplitude_uA": 15.1}, "15.1 uA for 0.2 ms is 3.02 nC per phase; at most 3 nC"),
         ("pulse_amplitude", {"phase_ms": 0.3}, "15 uA for 0.3 ms is 4.5 nC"),
-        ("pulse_amplitude", {"rate_hz": 201}, "safe up to 200 Hz a channel, got 201 Hz"),
+        ("pulse_amplitude", {"rate_hz": 201}, "safe up to 200 Hz per channel, got 201 Hz"),
         ("pulse_amplitude", {"rate_hz": 0}, "Pulse rate .Hz. must be greater than 0"),
         ("pulse_amplitude", {"max_amplitude_uA": -1}, "Pulse amplitude .uA. must be greater than 0"),
         ("pulse_amplitude", {"phase_ms": np.nan}, "phase_ms must be a finite number"),

@@ -54,7 +54,7 @@ def test_replay_refuses_what_does_not_fit(tmp_path, env, batch):
     assert Replay(tmp_path / "trains.npz")(batch, 100.0).num_cultures == 2
     with pytest.raises(InvalidInput, match="Replay takes no inputs .None or 0., got 1"):
         Replay(tmp_path / "train.npz")(env, 100.0, 1)
-    env.io.num_channels = 4
+    env.electrodes.num_channels = 4
     with pytest.raises(InvalidInput, match="is for 3 channels, the Env has 4"):
         Replay(tmp_path / "train.npz")(env, 100.0)
     assert Replay(tmp_path / "array.npz")(env, 100.0).mode == "current", "its columns are neurons"

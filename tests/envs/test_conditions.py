@@ -162,7 +162,7 @@ def test_dead_electrodes_neither_stimulate_nor_hear(culture):
     assert (charge[dead] == 0).all() and (np.delete(charge, dead) == train().charge_nC()[0]).all()
     cells = np.arange(100)
     heard = faults.recording(spikes(cells, np.linspace(0, 199, 100)), None, 200.0).spike_gid
-    deaf = culture.io.channel_cells(culture.geometry)[dead].any(axis=0)
+    deaf = culture.electrodes.channel_cells()[dead].any(axis=0)
     assert set(heard) == set(cells[~deaf])
 
 
@@ -172,7 +172,7 @@ def test_losses_weaken_current_and_thin_spikes(culture):
     assert share.min() >= 0.5 and share.max() <= 1.0 and np.ptp(share) > 0.1
     gid, t = np.tile(np.arange(100), 100), np.linspace(0, 199, 10_000)
     heard = np.bincount(faults.recording(spikes(gid, t), None, 200.0).spike_gid, minlength=100)
-    owner = culture.io.channel_cells(culture.geometry)
+    owner = culture.electrodes.channel_cells()
     expected = np.where(owner.any(axis=0), (owner * faults.hearing[:, None]).sum(axis=0), 1.0)
     # 100 draws a cell: a standard deviation of at most 5
     assert np.abs(heard - 100 * expected).max() < 25

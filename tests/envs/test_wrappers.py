@@ -99,7 +99,7 @@ def test_counts_are_the_spikes_of_the_step(make):
         observation, _, _, _, info = env.step(np.ones(16, np.float32))
     _, gid, t = env.unwrapped.measurement.recording.spikes
     culture = env.unwrapped.culture
-    heard, when = culture.io.channel_recording(culture.geometry, gid, t)
+    heard, when = culture.electrodes.channel_recording(gid, t)
     late = np.bincount(heard[when >= 150.0], minlength=16)
     np.testing.assert_array_equal(observation[48:64], late)
 

@@ -43,7 +43,7 @@ def test_the_session_of_an_environment(monkeypatch):
         session = Session.of(env, recording.culture(1), culture=1)
         assert (session.seed, session.trial, session.profile, session.backend) == (6, 1, "exact", "fake")
         assert session.system_sha256 == make("EI2").sha256()
-        heard = env.io.channel_cells(env.geometry)
+        heard = env.electrodes.channel_cells()
         assert np.array_equal(session.heard, np.argwhere(heard)) and len(session.heard) > 10
         assert np.array_equal(session.electrodes_um, env.system.electrodes)
         with pytest.raises(InvalidInput, match="one culture's, got 2"):
@@ -82,7 +82,7 @@ def test_the_potential_is_that_of_the_array():
         env.apply_model_defaults().record_spikes().record_membrane_current(sample_ms=0.5)
         recording = env.run(20.0)
         session = Session.of(env, recording)
-        assert np.array_equal(session.potential, env.io.potential_recording(env.geometry, recording))
+        assert np.array_equal(session.potential, env.electrodes.potential_recording(recording))
         assert session.potential.shape == (1, 40) and np.ptp(session.potential) > 0
         assert Session.of(env, recording, potential=False).potential is None
 

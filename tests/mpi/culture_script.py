@@ -59,7 +59,7 @@ def main(backend, path, comm):
     runs = [*small(backend, comm), *whole(backend, comm), *(batch(comm) if backend == "native" else [])]
     with Env(predefined("EI2"), comm=comm, backend=backend, seed=2).init() as env:
         for run in runs:
-            merged = GatherAndMerge(run.duration_ms).batch(env, run)
+            merged = GatherAndMerge(run.duration_ms).decode(env, run)
             found.append(None if merged is None else arrays(merged))
         env.apply_model_defaults().record_spikes()
         found.append(arrays(env.run(30, root_only=True)))
@@ -69,7 +69,7 @@ def main(backend, path, comm):
         everyones = env.gather(own)
         env.record_membrane_current(sample_ms=1.0)
         run = env.run(10)
-        potentials = env.gather(env.io.potential_recording(env.geometry, run))
+        potentials = env.gather(env.electrodes.potential_recording(run))
         seen = {"gids": run.current_gid, "own": own}
     if comm is None or comm.rank == 0:
         found.append(np.sort(np.concatenate(everyones)))

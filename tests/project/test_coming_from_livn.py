@@ -26,7 +26,7 @@ MODULES = (
     system,
     distributed,
 )
-CLASSES = (Env, io.MEA, stimulus.Stimulus, distributed.DistributedEnv, encoding.Encoding)
+CLASSES = (Env, io.MEA, stimulus.Stimulus, distributed.DistributedEnv, encoding.Encoding, decoding.Decoding)
 
 
 def rows():
