@@ -55,7 +55,4 @@ def stack_by_name(results: Sequence[Mapping[str, Any]], lists: Collection[str] =
         results: The dicts, all with the same keys.
         lists: Keys whose values are no numbers or vary in shape from culture to culture: they become lists of B.
     """
-    return {
-        name: (list if name in lists else np.array)([result[name] for result in results])
-        for name in results[0]
-    }
+    return {name: (list if name in lists else np.array)([result[name] for result in results]) for name in results[0]}
