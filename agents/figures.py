@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.atomic import replacing
-from livn_gym.envs.array_map import COLOURS, check_available
+from livn_gym.plot.style import COLOURS, check_available
 
 
 def intervals(path: str | Path, tables: Mapping[str, Mapping[str, NDArray[np.float64]]], label: str) -> None:

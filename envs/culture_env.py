@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from livn_gym.env import Env
 from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.arguments import reset_options
-from livn_gym.envs.array_map import check_available
 from livn_gym.envs.loop import ClosedLoop, make_loop
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
@@ -21,6 +20,7 @@ from livn_gym.envs.specs import in_json
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import ClosedEnvironment, unknown_name
 from livn_gym.numerics import checked_seed
+from livn_gym.plot.style import check_available
 
 
 class CultureEnv(gym.Env):

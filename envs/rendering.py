@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.envs.array_map import CHARGE_MAP, COLOURS, RASTER_CELLS, draw_array
 from livn_gym.envs.screens import OffScreen, Screen, human_screen
 from livn_gym.envs.tasks import Measurement
+from livn_gym.plot.array_map import CHARGE_MAP, draw_array
+from livn_gym.plot.spikes import raster_spikes, raster_stride
+from livn_gym.plot.style import COLOURS, coloured
 from livn_gym.system import System
 
 RASTER_MS, TRACE_MS = 2000.0, 20000.0
@@ -121,10 +123,10 @@ class _Picture:
         system = self._system
         axes.set_ylim(-1, system.num_neurons)
         _label(axes, "", "cell")
-        self._stride = -(-system.num_neurons // RASTER_CELLS)
+        self._stride = raster_stride(system.num_neurons)
         size = np.clip(110.0 * self._stride / system.num_neurons, 0.8, 6.0)
         self._rasters = []
-        for population, colour in zip(system.populations, COLOURS * len(system.populations), strict=False):
+        for population, colour in coloured(system):
             (line,) = axes.plot([], [], linestyle="none", marker="|", markersize=size, color=colour)
             middle = ((population.start + population.stop) / 2 + 1) / (system.num_neurons + 1)
             style = {"transform": axes.transAxes, "fontsize": 8.5, "color": colour}
@@ -211,11 +213,5 @@ def _label(axes: Any, x: str, y: str) -> None:
 
 
 def _spikes(steps: list[Measurement], start_ms: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Cell and time (ms, of the episode) of the spikes since about ``start_ms``."""
-    gids, times = [np.empty(0, np.int64)], [np.empty(0)]
-    for step in steps:
-        if step.time_ms > start_ms and step.recording is not None:
-            _, gid, t = step.recording.spikes
-            gids.append(gid)
-            times.append(t + step.time_ms - step.recording.duration_ms)
-    return np.concatenate(gids), np.concatenate(times)
+    """Cell and time (ms, of the episode) of the spikes of the steps that end after ``start_ms``."""
+    return raster_spikes((step.recording, step.time_ms) for step in steps if step.time_ms > start_ms)

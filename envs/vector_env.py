@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.arguments import autoreset, episode_limit, graph_seeds, reset_mask, reset_options, reset_seeds
-from livn_gym.envs.array_map import check_available
 from livn_gym.envs.group import Group, LoopGroup, make_group
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.results import Info
@@ -24,6 +23,7 @@ from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
 from livn_gym.envs.turn import Turn
 from livn_gym.errors import ClosedEnvironment, InvalidInput, UnsupportedModel, unknown_attribute, unknown_name
+from livn_gym.plot.style import check_available
 from livn_gym.units import whole_number
 
 _STATE = ("_observations", "_steps", "_ended", "_started")

@@ -125,7 +125,8 @@ def sequence(name: str, value: Any, *, origin: type, element: Check | None) -> A
 
 def row(name: str, value: Any, *, checks: list[Check | None]) -> Any:
     """As many values as there are checks."""
-    if not isinstance(value, tuple | list | np.ndarray) or np.ndim(value) == 0 or len(value) != len(checks):
+    scalar = isinstance(value, np.ndarray) and value.ndim == 0
+    if scalar or not isinstance(value, tuple | list | np.ndarray) or len(value) != len(checks):
         raise InvalidInput(f"{name} must be {len(checks)} values in a row, got {shown(value)}.")
     for k, (check, item) in enumerate(zip(checks, value, strict=True)):
         if check is not None:

@@ -44,8 +44,8 @@ def demo(
     from livn_gym.agents import evaluate, learned
     from livn_gym.agents.train import train
     from livn_gym.agents.watch import watch
-    from livn_gym.envs.array_map import check_available
     from livn_gym.plot import learning_curves
+    from livn_gym.plot.style import check_available
 
     check_available()
     options: dict[str, Any] = dict(QUICK_OPTIONS) if quick else {}

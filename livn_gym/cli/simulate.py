@@ -54,7 +54,7 @@ def simulate(
     check_output("--plot", plot, ".png", ".pdf", ".svg")
     check_output("--out", out, ".npz")
     if plot is not None:
-        from livn_gym.envs.array_map import check_available
+        from livn_gym.plot.style import check_available
 
         check_available()
     culture = find_system(system)

@@ -204,7 +204,7 @@ def watch(
     from livn_gym.agents import evaluate as scoring
     from livn_gym.agents import watch as pictures
     from livn_gym.cli.common import check_output
-    from livn_gym.envs.array_map import check_available
+    from livn_gym.plot.style import check_available
 
     check_output("--out", out, *pictures.SUFFIXES)
     check_available()

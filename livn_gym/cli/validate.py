@@ -75,7 +75,7 @@ def validate(
     check_output("--out", out, ".json")
     check_output("--params", params, ".toml")
     if figure is not None:
-        from livn_gym.envs.array_map import check_available
+        from livn_gym.plot.style import check_available
 
         check_available()
     culture = find_system(system)

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.checks import checked_types
-from livn_gym.envs.array_map import CELL_RATE_HZ, draw_array
 from livn_gym.errors import InvalidInput
 from livn_gym.io import MEA, BoundElectrodes
 from livn_gym.models import Model, ReducedCalciumSomaDendrite
 from livn_gym.plot.activity import one_culture
+from livn_gym.plot.array_map import CELL_RATE_HZ, draw_array
 from livn_gym.plot.style import new_figure, panel, styled
 from livn_gym.pulses import numbers
 from livn_gym.recording import Recording

@@ -1,14 +1,15 @@
-"""What all figures share: fonts, colours, and where they are drawn."""
+"""Style of all figures: fonts, colours and sizes; whether matplotlib is installed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import wraps
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from livn_gym.checks import checked_types
-from livn_gym.envs.array_map import COLOURS, check_available
+from livn_gym.errors import BackendUnavailable
 from livn_gym.system import Population, System
 
 if TYPE_CHECKING:
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
+"""Colours of populations, from Okabe & Ito's palette, which people with any colour vision can tell apart."""
 
 GREY = "#808080"
 
@@ -34,6 +38,16 @@ STYLE = {
     "legend.frameon": False,
     "figure.dpi": 100.0,
 }
+
+
+def check_available() -> None:
+    """Raise if matplotlib is missing.
+
+    Raises:
+        BackendUnavailable: It is not installed; the message says how to install it.
+    """
+    if find_spec("matplotlib") is None:
+        raise BackendUnavailable('Rendering needs matplotlib, which is missing: pip install "livn_gym[viz]"')
 
 
 @checked_types

@@ -17,11 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.envs.tasks import Measurement
+from livn_gym.plot.spikes import raster_spikes, raster_stride
 from livn_gym.serve.messages import MAX_AMPLITUDE_UA, MAX_STEPS, SPEEDS
 from livn_gym.serve.state import LiveStep, Scene, View
-
-RASTER_CELLS = 300
-"""Of larger cultures only every k-th cell stands in the raster, which would be a solid block otherwise."""
 
 
 def scene_message(scene: Scene, ids: Sequence[str], agents: Sequence[str]) -> str:
@@ -39,7 +37,7 @@ def scene_message(scene: Scene, ids: Sequence[str], agents: Sequence[str]) -> st
             "cells": np.round(system.positions[:, :2], 1).tolist(),
             "electrodes": np.round(system.electrodes[:, :2], 1).tolist(),
             "box": system.bounding_box[:, :2].tolist(),
-            "stride": stride(scene),
+            "stride": raster_stride(system.num_neurons),
             "step_ms": scene.step_ms,
             "max_steps": scene.max_steps,
             "max_amplitude_uA": MAX_AMPLITUDE_UA,
@@ -47,11 +45,6 @@ def scene_message(scene: Scene, ids: Sequence[str], agents: Sequence[str]) -> st
             "speeds": SPEEDS,
         }
     )
-
-
-def stride(scene: Scene) -> int:
-    """Every how many-th cell stands in the raster."""
-    return -(-scene.system.num_neurons // RASTER_CELLS)
 
 
 def status_message(view: View) -> str:
@@ -78,7 +71,10 @@ def frame_message(view: View, since: int = -1) -> bytes:
     steps = view.steps
     new = [step for step in steps if step.number > since]
     oldest = steps[max(0, len(steps) - scene.raster_steps)].number if steps else 0
-    gid, time_ms = _spikes([step for step in new if step.number >= oldest], stride(scene))
+    shown = [step.measurement for step in new if step.number >= oldest]
+    stride = raster_stride(scene.system.num_neurons)
+    gids, times_ms = raster_spikes(((each.recording, each.time_ms) for each in shown), stride)
+    gid, time_ms = gids.astype("<u4"), times_ms.astype("<f4")
     counts = _last_second(steps, scene)
     latest = steps[-1].measurement if steps else None
     share = None if latest is None else latest.charge_nC / scene.highest_charge_nC
@@ -161,22 +157,6 @@ def _population_rates(measurement: Measurement, scene: Scene) -> list[float]:
         round(float(count) / population.count / seconds, 2)
         for count, population in zip(counts, scene.system.populations, strict=True)
     ]
-
-
-def _spikes(steps: Sequence[LiveStep], every: int) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
-    """Cells and times (ms since the first observation) of the spikes of these steps, of every k-th cell."""
-    gids, times = [np.empty(0, "<u4")], [np.empty(0, "<f4")]
-    for step in steps:
-        recording = step.measurement.recording
-        if recording is None:
-            continue
-        _, gid, t = recording.spikes
-        if every > 1:
-            shown = gid % every == 0
-            gid, t = gid[shown], t[shown]
-        gids.append(gid.astype("<u4"))
-        times.append((t + (step.measurement.time_ms - recording.duration_ms)).astype("<f4"))
-    return np.concatenate(gids), np.concatenate(times)
 
 
 def _last_second(steps: Sequence[LiveStep], scene: Scene) -> NDArray[np.uint8]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from livn_gym import measures, plot
 from livn_gym.checks import checked_types
-from livn_gym.envs.array_map import COLOURS, check_available
+from livn_gym.plot.spikes import raster_stride
+from livn_gym.plot.style import COLOURS, GREY, check_available, coloured
 from livn_gym.tuning.measurement import (
     AVALANCHE_BIN_MS,
     MEASURES,
@@ -25,13 +26,8 @@ if TYPE_CHECKING:
     from livn_gym.tuning.validation import Report
 
 RASTER_MS = 20_000.0
-RASTER_CELLS = 300
-"""Of larger cultures only every k-th cell stands in the raster."""
-
 MARKED_ELECTRODES = 100
 """More of them would hide the cells."""
-
-GREY = "#808080"
 
 
 @checked_types
@@ -83,8 +79,8 @@ def _raster(axes: Any, observation: Observation) -> None:
     system = observation.env.system
     shown_ms = min(RASTER_MS, observation.rest.duration_ms)
     _, gid, t = observation.rest.culture(0).slice(0.0, shown_ms).spikes
-    every = max(1, system.num_neurons // RASTER_CELLS)
-    for population, colour in zip(system.populations, COLOURS, strict=False):
+    every = raster_stride(system.num_neurons)
+    for population, colour in coloured(system):
         own = (gid >= population.start) & (gid < population.stop) & (gid % every == 0)
         size = float(np.clip(150.0 * every / system.num_neurons, 0.7, 6.0))
         axes.plot(t[own] / 1e3, gid[own], "|", color=colour, markersize=size, label=population.name)
@@ -112,7 +108,7 @@ def _rates(axes: Any, observation: Observation) -> None:
     if len(positive):
         low, high = np.floor(np.log10(positive.min()) * 4) / 4, np.ceil(np.log10(positive.max()) * 4) / 4
         bins = np.logspace(low, max(high, low + 0.5), 25)
-        for population, colour in zip(system.populations, COLOURS, strict=False):
+        for population, colour in coloured(system):
             own = rates[:, population.start : population.stop]
             axes.hist(own[own > 0], bins, color=colour, alpha=0.6, label=population.name)
         axes.set_xscale("log")
@@ -179,7 +175,7 @@ def _pulse_response(axes: Any, observation: Observation) -> None:
     bins = np.linspace(0.0, period, 51)
     width, pulses = bins[1], round(stimulated.duration_ms / period)
     _, gid, t = stimulated.spikes
-    for population, colour in zip(observation.env.system.populations, COLOURS, strict=False):
+    for population, colour in coloured(observation.env.system):
         own = (gid >= population.start) & (gid < population.stop)
         cells = population.count * observation.num_cultures * stimulated.duration_ms / period
         bin_after_pulse = measures.bin_index(t[own], width, 50 * pulses) % 50

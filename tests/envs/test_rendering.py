@@ -280,6 +280,6 @@ def test_a_picture_before_a_reset_is_asked_for_too_early():
 
 
 def test_rendering_without_matplotlib_names_the_extra(monkeypatch):
-    monkeypatch.setattr("livn_gym.envs.array_map.find_spec", lambda name: None)
+    monkeypatch.setattr("livn_gym.plot.style.find_spec", lambda name: None)
     with pytest.raises(BackendUnavailable, match=r"livn_gym\[viz\]"):
         CultureEnv("EI1", render_mode="rgb_array")

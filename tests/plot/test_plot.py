@@ -197,6 +197,6 @@ def test_missing_spikes_are_said():
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr("livn_gym.envs.array_map.find_spec", lambda name: None)
+    monkeypatch.setattr("livn_gym.plot.style.find_spec", lambda name: None)
     with pytest.raises(BackendUnavailable, match=r"livn_gym\[viz\]"):
         plot.intervals(SILENT)

@@ -1,41 +1,25 @@
-"""The map of a culture on its array, which every picture of one shares, and the style of all of them."""
+"""Cells and electrodes of a culture at their places, as rendered frames and figures draw them."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from livn_gym.errors import BackendUnavailable
+from livn_gym.checks import checked_types
 from livn_gym.system import Population, System
 
 CELL_RATE_HZ = 30.0
 """Upper end of the cells' colour scale; faster cells share its colour."""
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
-"""Of populations; from Okabe & Ito's palette, which people with any colour vision can tell apart."""
-
 MARKERS = ("o", "^", "s", "D", "v")
 CELL_MAP, CHARGE_MAP = "viridis", "Oranges"
-RASTER_CELLS = 300
-"""Of larger cultures only every k-th cell stands in the raster, which would be a solid block otherwise."""
-
 LABELLED_CHANNELS = 100
-"""With more channels than this their numbers could not be read."""
+"""Most channels that get their numbers, which would be too small to read otherwise."""
 
 
-def check_available() -> None:
-    """Raise if matplotlib is missing.
-
-    Raises:
-        BackendUnavailable: It is not installed; the message says how to install it.
-    """
-    if find_spec("matplotlib") is None:
-        raise BackendUnavailable('Rendering needs matplotlib, which is missing: pip install "livn_gym[viz]"')
-
-
+@checked_types
 def draw_array(axes: Any, system: System) -> tuple[Any, list[tuple[Population, Any]]]:
     """Draw electrodes with their channels, and the cells over them.
 

@@ -1,0 +1,53 @@
+"""Spikes for rasters: those of consecutive runs, and the cells that fit in a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.checks import checked_types
+from livn_gym.recording import Recording
+from livn_gym.units import whole_number
+
+RASTER_CELLS = 300
+"""Most cells in a raster; of larger cultures it has every k-th cell, since the marks of all would be a solid block."""
+
+
+@checked_types
+def raster_stride(num_neurons: int) -> int:
+    """k, where a raster has every k-th cell.
+
+    Raises:
+        InvalidInput: There are no cells.
+    """
+    return -(-whole_number("num_neurons", num_neurons) // RASTER_CELLS)
+
+
+@checked_types
+def raster_spikes(
+    runs: Iterable[tuple[Recording | None, float]], stride: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Cells and times of the spikes of consecutive runs.
+
+    Args:
+        runs: Recordings with the times at which they ended, ms; None where a run was not recorded.
+        stride: k, for the spikes of every k-th cell.
+
+    Returns:
+        Cell and time (ms, on the axis of the given times) of every spike, ``[S]`` each.
+
+    Raises:
+        InvalidInput: The stride is not positive.
+        NotRecorded: A recording has no spikes.
+    """
+    k = whole_number("stride", stride)
+    gids, times = [np.empty(0, np.int64)], [np.empty(0)]
+    for recording, end_ms in runs:
+        if recording is not None:
+            _, gid, t = recording.spikes
+            shown = slice(None) if k == 1 else gid % k == 0
+            gids.append(gid[shown])
+            times.append(t[shown] + (end_ms - recording.duration_ms))
+    return np.concatenate(gids), np.concatenate(times)
