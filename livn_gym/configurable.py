@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Self, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.backends import Learning, Parameters
+from livn_gym.backends import Backend, CultureParameters, Learning, Parameters
 from livn_gym.checks import checked
-from livn_gym.errors import ClosedError, UnsupportedModel, unknown_name
+from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown_name
 from livn_gym.exclusive import Exclusive
 from livn_gym.models import Model
-from livn_gym.parameters import ParameterSet, tuned
+from livn_gym.parameters import ParameterSet, shared, tuned
 from livn_gym.plasticity import Plasticity, Rule, rescaled
 from livn_gym.system import System
 
-_T = TypeVar("_T")
+Values = float | Sequence[float]
+"""A parameter's value for all cultures, or one for each of them."""
 
 
 @checked
@@ -28,46 +29,105 @@ class Configurable(Exclusive):
     model: Model
     num_cultures: int
     dt: float
-    _parameters: ParameterSet
+    _parameters: list[ParameterSet]
+    """Of every culture; cultures with equal parameters share one object."""
 
     # Parameters
 
     @property
     def parameters(self) -> Parameters:
-        """Weights (nS), noise and depression as they stand."""
-        return self._parameters.frozen()
+        """Current weights (nS), noise and depression, which all cultures share.
 
-    def apply_model_defaults(self, variant: str | None = None) -> Self:
+        Raises:
+            InvalidInput: The cultures have different parameters; ``parameters_of(b)`` gives one culture's.
+        """
+        first = self._parameters[0]
+        if any(other is not first for other in self._parameters):
+            raise InvalidInput("The cultures have different parameters: take env.parameters_of(b) of culture b.")
+        return first.frozen()
+
+    def parameters_of(self, culture: int) -> Parameters:
+        """Current weights (nS), noise and depression of one culture.
+
+        Raises:
+            InvalidInput: There is no such culture.
+        """
+        if not 0 <= culture < self.num_cultures:
+            raise InvalidInput(f"culture must lie in 0 ... {self.num_cultures - 1}, got {culture}.")
+        return self._parameters[culture].frozen()
+
+    def apply_model_defaults(self, variant: str | None = None, *, cultures: Sequence[int] | None = None) -> Self:
         """Set the parameters that are shipped for this system, or the generic ones for a system unknown by name.
 
         Args:
             variant: A named variant, where the system has one.
-        """
-        return self._configure(lambda: self._parameters.updated(tuned(self.system, variant)))
+            cultures: The cultures to set; default all.
 
-    def set_weights(self, weights: Mapping[str, float]) -> Self:
+        Raises:
+            UnknownName: There is no such variant.
+        """
+        return self._configure(lambda: self._updated(tuned(self.system, variant), cultures))
+
+    def set_weights(self, weights: Mapping[str, Values], *, cultures: Sequence[int] | None = None) -> Self:
         """Set peak synaptic conductances, nS, by ``PRE_POST-section-RECEPTOR-weight``.
+
+        Args:
+            weights: Values by key, as of ``set_params``.
+            cultures: The cultures to set; default all.
 
         Raises:
             UnknownName: The system has no such weight; nothing is changed.
+            InvalidInput: A value is out of range; nothing is changed.
         """
-        return self.set_params({f"weight-{key}": value for key, value in weights.items()})
+        return self.set_params({f"weight-{key}": value for key, value in weights.items()}, cultures=cultures)
 
-    def set_noise(self, noise: Mapping[str, float]) -> Self:
+    def set_noise(self, noise: Mapping[str, Values], *, cultures: Sequence[int] | None = None) -> Self:
         """Set background noise: ``g_e0``, ``g_i0``, ``std_e``, ``std_i`` in nS, ``tau_e``, ``tau_i`` in ms.
 
         ``std_e`` sets every population, ``EXC-std_e`` one; the latter wins whatever their order.
-        """
-        return self.set_params({f"noise-{key}": value for key, value in noise.items()})
 
-    def set_params(self, params: Mapping[str, float]) -> Self:
+        Args:
+            noise: Values by key, as of ``set_params``.
+            cultures: The cultures to set; default all.
+
+        Raises:
+            UnknownName: There is no such key; nothing is changed.
+            InvalidInput: A value is out of range; nothing is changed.
+        """
+        return self.set_params({f"noise-{key}": value for key, value in noise.items()}, cultures=cultures)
+
+    def set_params(self, params: Mapping[str, Values], *, cultures: Sequence[int] | None = None) -> Self:
         """Set any parameters by key, with the prefixes ``weight-``, ``noise-`` and ``depression-``.
+
+        Cultures keep their states. A culture's trajectory depends on its own parameters alone.
+
+        Args:
+            params: For each key a number, or a sequence with one number for each of the cultures that are set, ``[n]``.
+            cultures: The cultures to set; default all. The others keep their parameters.
 
         Raises:
             UnknownName: A key does not exist; nothing is changed.
-            InvalidInput: A value is not finite or out of range; nothing is changed.
+            InvalidInput: A value is not finite or out of range, or a sequence has the wrong length; nothing is changed.
+            UnsupportedModel: The backend has no parameters per culture; nothing is changed.
         """
-        return self._configure(lambda: self._parameters.updated(params))
+        return self._configure(lambda: self._updated(params, cultures))
+
+    def _updated(self, params: Mapping[str, Values], cultures: Sequence[int] | None) -> list[ParameterSet]:
+        """The parameters of all cultures with changes to some of them."""
+        selected = self._culture_indices(cultures)
+        per_culture = {key: value for key, value in params.items() if np.ndim(value)}
+        for key, value in per_culture.items():
+            if len(value) != len(selected):  # type: ignore[arg-type]
+                raise InvalidInput(f"{key} needs a number, or one for each of {len(selected)} cultures, got {value!r}.")
+        changed = list(self._parameters)
+        made: dict[int, ParameterSet] = {}
+        for k, b in enumerate(selected):
+            own = {key: value[k] if key in per_culture else value for key, value in params.items()}  # type: ignore[index]
+            before = self._parameters[b]
+            if per_culture or id(before) not in made:
+                made[id(before)] = before.updated(own)
+            changed[b] = made[id(before)]
+        return changed
 
     # Plasticity
 
@@ -91,11 +151,15 @@ class Configurable(Exclusive):
         """
         self._check_whole("plasticity")
         plasticity = Plasticity.of(config, list(self.system.weight_names), dendritic_delay_ms)
-        return self._configure(lambda: self._parameters.with_plasticity(plasticity))
+        return self._configure(lambda: self._with_plasticity(plasticity))
 
     def disable_plasticity(self) -> Self:
         """Freeze all synapses as they are."""
-        return self._configure(lambda: self._parameters.with_plasticity(None))
+        return self._configure(lambda: self._with_plasticity(None))
+
+    def _with_plasticity(self, plasticity: Plasticity | None) -> list[ParameterSet]:
+        made = {id(own): own.with_plasticity(plasticity) for own in self._parameters}
+        return [made[id(own)] for own in self._parameters]
 
     def get_weights(self, projection: str | None = None) -> dict[str, NDArray[np.float64]]:
         """Peak conductance of every synapse, nS.
@@ -136,7 +200,7 @@ class Configurable(Exclusive):
         return self
 
     def _normalize(self, projection: str | None) -> None:
-        plasticity = self._parameters.plasticity
+        plasticity = self._parameters[0].plasticity
         able = list(self.system.weight_names if plasticity is None else plasticity.rules)
         chosen = [key for key in able if projection in (None, key, _projection(key))]
         if projection is not None and not chosen:
@@ -150,7 +214,7 @@ class Configurable(Exclusive):
                 for receptor, key in zip(p.receptors, p.weight_names, strict=True):
                     if key not in chosen:
                         continue
-                    unit = self.model.synapse(self.system, p, receptor)[1] * self._parameters.weights[key]
+                    unit = self.model.synapse(self.system, p, receptor)[1] * self._parameters[b].weights[key]
                     first = p.scale * unit
                     if np.allclose(weights[key], first, rtol=1e-12, atol=0.0):
                         continue  # as it was; its synapses need not be told apart
@@ -160,17 +224,32 @@ class Configurable(Exclusive):
         if changed:
             backend.set_weights(changed)
 
-    def _configure(self, change: Callable[[], ParameterSet]) -> Self:
+    def _configure(self, change: Callable[[], list[ParameterSet]]) -> Self:
         def configure() -> None:
             with self._together("parameters"):
-                changed = change()
+                changed = shared(change())
                 self._check_open()
                 if self._backend is not None:
-                    self._backend.set_parameters(changed.frozen())
+                    differs = (own is not before for own, before in zip(changed, self._parameters, strict=True))
+                    self._hand_over(self._backend, changed, [b for b, new in enumerate(differs) if new])
                 self._parameters = changed
 
         self._exclusively(configure)
         return self
+
+    @staticmethod
+    def _hand_over(backend: Backend, parameters: Sequence[ParameterSet], changed: Sequence[int]) -> None:
+        """Give a backend the parameters of all cultures, of which some have changed."""
+        if all(own is parameters[0] for own in parameters):
+            backend.set_parameters(parameters[0].frozen())
+            return
+        if not isinstance(backend, CultureParameters):
+            raise UnsupportedModel(
+                f"The {backend.capabilities.name} backend has the same parameters in all cultures: set them in all of "
+                "them, or make an Env for each culture."
+            )
+        frozen = {id(own): own.frozen() for own in parameters}
+        backend.set_culture_parameters({b: frozen[id(parameters[b])] for b in changed})
 
     def _check_whole(self, wanted: str) -> None:
         """Refuse what a culture cannot have while ranks share it."""

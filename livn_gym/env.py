@@ -104,7 +104,7 @@ class Env(SavedStates, Recorder, Configurable):
             self.trials = [0] * self.num_cultures
             bound = (MEA() if io is None else ios.make(io)).bind(self.system)
             self.electrodes = BoundElectrodes(bound, self.model.geometry(self.system))
-            self._parameters = ParameterSet(self.system)
+            self._parameters = [ParameterSet(self.system)] * self.num_cultures
             self._backend: Backend | None = None
             self._backend_spec = backend
             self._request = RecordingRequest()
@@ -139,7 +139,9 @@ class Env(SavedStates, Recorder, Configurable):
         started = time.perf_counter()
         try:
             streams = [NoiseStream(*numbers) for numbers in zip(self.seeds, self.trials, strict=True)]
-            backend.build(spec, self._parameters.frozen(), streams)
+            backend.build(spec, self._parameters[0].frozen(), streams)
+            if any(own is not self._parameters[0] for own in self._parameters):
+                self._hand_over(backend, self._parameters, range(self.num_cultures))
         except BaseException:
             backend.close()
             raise
@@ -261,7 +263,7 @@ class Env(SavedStates, Recorder, Configurable):
     ) -> Callable[[], Recording]:
         """Check a run's arguments; what is returned runs."""
         self._check_ready()
-        chosen = self._chosen(cultures)
+        chosen = self._culture_indices(cultures)
         if chosen != sorted(chosen):
             raise InvalidInput(f"cultures must ascend, got {cultures}.")
         steps = whole_steps("duration (ms)", duration, self.dt)
@@ -270,7 +272,7 @@ class Env(SavedStates, Recorder, Configurable):
                 f"duration must be a multiple of the sampling interval {self._request.sample_steps * self.dt:g} ms."
             )
         applied = self._applied(Stimulus.from_arg(stimulus), float(duration), len(chosen))
-        plasticity = self._parameters.plasticity
+        plasticity = self._parameters[0].plasticity
         request = self._request if self._ranks is None else self._request.of(self.own_gids)
         if request.weight_steps and plasticity is not None:
             if steps % request.weight_steps:
@@ -349,7 +351,7 @@ class Env(SavedStates, Recorder, Configurable):
 
     def _clear(self, seed: int | Sequence[int | None] | None, cultures: Sequence[int] | None) -> None:
         backend = self._check_ready()
-        chosen = self._chosen(cultures)
+        chosen = self._culture_indices(cultures)
         seeds: list[int | None]
         if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
             seeds = list(seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from livn_gym.backends import Backend, Stoppable, Undoable
 from livn_gym.backends.ranks import Ranks
 from livn_gym.checks import checked
-from livn_gym.errors import BackendError, ClosedError, LivnError, RunStopped
+from livn_gym.errors import BackendError, ClosedError, InvalidInput, LivnError, RunStopped
 from livn_gym.interrupts import CallLock, uninterrupted
 
 _T = TypeVar("_T")
@@ -37,6 +37,7 @@ class Exclusive:
     _ranks: Ranks | None
     _closed: bool
     _lock: CallLock
+    num_cultures: int
     _last: Run | None
     _steps: list[int]
 
@@ -113,6 +114,17 @@ class Exclusive:
         if purpose is not None and getattr(self, "_ranks", None) is not None:
             with self._together(purpose):
                 raise error
+
+    def _culture_indices(self, cultures: Sequence[int] | None) -> list[int]:
+        """Indices of the cultures that a call concerns; None is all.
+
+        Raises:
+            InvalidInput: They are not distinct indices of cultures.
+        """
+        indices = list(range(self.num_cultures)) if cultures is None else [int(b) for b in cultures]
+        if not indices or any(not 0 <= b < self.num_cultures for b in indices) or len(set(indices)) != len(indices):
+            raise InvalidInput(f"cultures must be distinct indices below {self.num_cultures}, got {cultures}.")
+        return indices
 
     def _check_open(self) -> None:
         if self._closed:

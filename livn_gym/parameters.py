@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +36,11 @@ class ParameterSet:
     def frozen(self) -> Parameters:
         """An immutable copy for a backend."""
         return Parameters(dict(self.weights), dict(self.noise), dict(self.depression), self.plasticity)
+
+    def identity(self) -> Hashable:
+        """What sets of the same system with equal values have in common."""
+        tables = (tuple(table.items()) for table in (self.weights, self.noise, self.depression))
+        return (*tables, id(self.plasticity))
 
     def keys(self) -> list[str]:
         """Every key that ``updated`` takes."""
@@ -77,6 +82,16 @@ class ParameterSet:
         other = copy(self)
         other.plasticity = plasticity
         return other
+
+
+def shared(sets: Sequence[ParameterSet]) -> list[ParameterSet]:
+    """The sets, with one object in place of equal ones."""
+    objects = {id(own): own for own in sets}
+    if len(objects) == 1:
+        return list(sets)
+    first: dict[Hashable, ParameterSet] = {}
+    made = {key: first.setdefault(own.identity(), own) for key, own in objects.items()}
+    return [made[id(own)] for own in sets]
 
 
 @checked

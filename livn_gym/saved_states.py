@@ -42,7 +42,7 @@ class SavedStates(Exclusive):
         Raises:
             UnsupportedModel: The backend has no snapshots.
         """
-        chosen = self._chosen(cultures)
+        chosen = self._culture_indices(cultures)
         setting = self._setting()
 
         def save() -> Snapshot:
@@ -65,7 +65,7 @@ class SavedStates(Exclusive):
             InvalidInput: The snapshot is of another system, model or setting, or of another number of cultures.
             UnsupportedModel: The backend has no snapshots.
         """
-        chosen = self._chosen(cultures)
+        chosen = self._culture_indices(cultures)
         self._snapshots()
         if not isinstance(state, Snapshot):
             raise InvalidInput(f"load_state takes what save_state returned, got {type(state).__name__}.")
@@ -102,12 +102,6 @@ class SavedStates(Exclusive):
             raise UnsupportedModel("An Env that ranks share cannot be copied or pickled.")
         self._exclusively(lambda: None)
         return vars(self) | {"_last": None}
-
-    def _chosen(self, cultures: Sequence[int] | None) -> list[int]:
-        chosen = list(range(self.num_cultures)) if cultures is None else [int(b) for b in cultures]
-        if not chosen or any(not 0 <= b < self.num_cultures for b in chosen) or len(set(chosen)) != len(chosen):
-            raise InvalidInput(f"cultures must be distinct indices below {self.num_cultures}, got {cultures}.")
-        return chosen
 
     def _snapshots(self) -> Snapshots:
         backend = self._check_ready()

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 import livn_gym
 from livn_gym import cache as caching
+from livn_gym import processors
 from livn_gym.cli import app
 from livn_gym.errors import StorageError
 from livn_gym.system import names
@@ -23,5 +24,9 @@ def test_a_warm_cache_may_be_read_only(tmp_path, monkeypatch, arguments):
     for name in names():
         for profile in ("fast", "exact"):
             livn_gym.make(name, profile=profile).close()
+    for profile in ("fast", "exact"):
+        count = 2 * len(processors.usable())
+        with livn_gym.make("EI1", profile=profile, num_cultures=count) as env:
+            env.set_noise({"std_e": [0.1 + 0.01 * b for b in range(count)]})
     if arguments:
         livn_gym.make("EI1", backend="neuron").close()

@@ -219,6 +219,17 @@ class Backend(ABC):
         """Free every resource; may be called twice."""
 
 
+class CultureParameters(ABC):
+    """A backend whose cultures can have parameters of their own."""
+
+    @abstractmethod
+    def set_culture_parameters(self, parameters: Mapping[int, Parameters]) -> None:
+        """Replace weights, noise and depression of some cultures from now on; the others keep theirs.
+
+        The rules of plasticity must be those that all cultures have. States are kept.
+        """
+
+
 class Learning(ABC):
     """A backend whose synapses can change one by one."""
 

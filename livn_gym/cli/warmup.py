@@ -19,7 +19,9 @@ def warmup(
 
     Both are stored in the cache folder (variable LIVN_GYM_CACHE), which may be read-only afterwards.
     """
-    from livn_gym import make
+    import numpy as np
+
+    from livn_gym import make, processors
     from livn_gym.backends import PROFILES
     from livn_gym.system import predefined, predefined_names
 
@@ -29,8 +31,10 @@ def warmup(
     with progress_bar("compiling") as show:
         for done, (backend, profile) in enumerate(engines):
             show(done, total, note=f"{backend}, {profile}")
-            with make("EI1", backend=backend, profile=profile) as env:
+            count = 1 if backend == "neuron" else 2 * len(processors.usable())  # two per thread
+            with make("EI1", backend=backend, profile=profile, num_cultures=count) as env:
                 env.run(1)
+                env.set_noise({"std_e": np.linspace(0.1, 0.2, count)})  # kernels of cultures whose noise differs
         for done, name in enumerate(predefined_names(), len(engines)):
             show(done, total, note=name)
             predefined(name)

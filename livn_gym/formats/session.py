@@ -161,7 +161,7 @@ class Session:
             culture = 0
         if whole_number("culture", culture, minimum=0) >= env.num_cultures:
             raise InvalidInput(f"culture must lie in 0 ... {env.num_cultures - 1}, got {culture}.")
-        system = env.system
+        system, parameters = env.system, env.parameters_of(culture)
         electrodes = env.electrodes.coordinates_um
         return cls(
             recording=recording,
@@ -180,9 +180,9 @@ class Session:
             version=version("livn_gym"),
             stimulus=stimulus,
             model=type(env.model).__name__,
-            parameter_set=set_name(system, env.parameters),
-            parameters=by_key(env.parameters),
-            plasticity="" if env.parameters.plasticity is None else repr(env.parameters.plasticity),
+            parameter_set=set_name(system, parameters),
+            parameters=by_key(parameters),
+            plasticity="" if parameters.plasticity is None else repr(parameters.plasticity),
             potential=_potential(env, recording) if potential else None,
         )
 

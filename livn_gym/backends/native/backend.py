@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import numba
@@ -14,6 +15,7 @@ from livn_gym.backends.base import (
     MAX_VOLTAGE_MV,
     Backend,
     Capabilities,
+    CultureParameters,
     CultureSpec,
     Learning,
     Parameters,
@@ -27,14 +29,13 @@ from livn_gym.backends.native.group import Cultures, Diverged
 from livn_gym.backends.native.layout import layouts
 from livn_gym.backends.native.plasticity import Spikes
 from livn_gym.backends.native.program import program
+from livn_gym.backends.native.settings import SettingsMaker, Varied
 from livn_gym.backends.native.state import CultureState, check_state
 from livn_gym.backends.native.stimuli import Drives
 from livn_gym.backends.native.synapses import Synapses
 from livn_gym.errors import InvalidInput, SimulationDiverged, UnsupportedModel
 from livn_gym.interrupts import Pool, uninterrupted
-from livn_gym.models import Noise
 from livn_gym.numerics import NoiseStream
-from livn_gym.plasticity import Plasticity
 from livn_gym.recording import Recording, RecordingRequest
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import NS_TO_US
@@ -46,7 +47,7 @@ GROUP_CELLS = 1024
 """Cells of the cultures that are advanced together: enough to fill their blocks, few enough to stay in cache."""
 
 
-class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
+class NativeBackend(Backend, CultureParameters, Snapshots, Learning, Stoppable, Undoable):
     """Runs B cultures in one process; a trajectory depends on its noise stream, dt, scheme and precision alone.
 
     A run that raises has not happened. Copies and pickles continue exactly; they have threads of their own.
@@ -68,7 +69,7 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
         self._pool = Pool(self.threads)
         self._control: list[NDArray[np.int64]] = []
         self._back: Callable[[], None] | None = None
-        self._plasticity: Plasticity | None = None
+        self._programs: dict[Varied, Callable[..., Any]] = {}
 
     @property
     def num_cultures(self) -> int:
@@ -79,11 +80,10 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
         """Lay the cultures out and compile the kernels, if this machine has not yet."""
         self._spec, self._layouts = spec, layouts(spec)
         self._synapses, self._drives = Synapses(spec, self._layouts), Drives(spec, self._layouts)
-        self.set_parameters(parameters)
-        self._groups = self._grouped(streams)
-        names = [list(layout.parameters(spec, Noise())) for layout in self._layouts]
-        self._source = source(self._layouts, names, _BITS[spec.precision], shared=spec.ranks is not None)
-        self._program = program(self._source, self._compile)
+        self._maker = SettingsMaker(spec, self._layouts, self._synapses)
+        self._settings = self._maker.make([parameters] * len(streams), None)
+        self._groups = self._grouped(streams, range(len(streams)))
+        self._prepare()
 
     def run(
         self,
@@ -133,15 +133,16 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
         """
         cells, dtype = self._spec.system.num_neurons, np.dtype(self._spec.precision)
         for state in states.values():
-            check_state(state, self._layouts, self._network, cells, dtype)
+            check_state(state, self._layouts, self._settings.network, cells, dtype)
         self._back = None
         self._load(self._groups, states)
 
     def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
         """Peak conductances of every synapse of some cultures, nS."""
         own: dict[int, NDArray[np.float64]] = {}
+        common, row = self._settings.network.weight, self._settings.row
         for group, chosen in self._shares(self._groups, {b: b for b in cultures}):
-            own |= {b: group.learnt.weight[c] if group.learns else self._network.weight for c, b in chosen.items()}
+            own |= {b: group.learnt.weight[c] if group.learns else common[row[b]] for c, b in chosen.items()}
         places = {key: self._synapses.places(key) for key in self._synapses.keys}
         return [{key: own[b][place] / NS_TO_US for key, place in places.items()} for b in cultures]
 
@@ -156,20 +157,45 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
                     group.learnt.weight[c, self._synapses.places(key)] = value * NS_TO_US
 
     def set_parameters(self, parameters: Parameters) -> None:
-        """Replace weights, noise, depression and plasticity."""
-        network, rules = self._synapses.network(parameters), self._synapses.rules(parameters)
-        numbers = tuple(
-            np.array(list(layout.parameters(self._spec, parameters.noise.get(layout.name, Noise())).values()))
-            for layout in self._layouts
-        )
-        before = self._plasticity
-        self._back = None
+        """Replace weights, noise, depression and plasticity in all cultures."""
+        self._set([parameters] * self.num_cultures)
+
+    def set_culture_parameters(self, parameters: Mapping[int, Parameters]) -> None:
+        """Replace weights, noise and depression in some cultures."""
+        self._set([parameters.get(b, before) for b, before in enumerate(self._settings.parameters)])
+
+    def _set(self, parameters: Sequence[Parameters]) -> None:
+        before, self._back = self._settings, None
+        settings = self._maker.make(parameters, before)
+        plasticity = parameters[0].plasticity
+        first = 0
         for group in self._groups:
-            group.set_weight(network.weight)
-            if parameters.plasticity not in (None, before):
+            group.set_weight(settings.network.weight, settings.row[first : first + group.count])
+            first += group.count
+            if plasticity not in (None, before.parameters[0].plasticity):
                 group.begin_learning()
-        self._network, self._rules, self._numbers = network, rules, numbers
-        self._plasticity = parameters.plasticity
+        self._settings = settings
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Find the kernels for the parameters as they are, compiling them where this machine has not yet."""
+        first = 0
+        for group in self._groups:
+            self._program(self._arguments(range(first, first + group.count))[0])
+            first += group.count
+
+    def _arguments(self, numbers: Sequence[int]) -> tuple[Varied, tuple[NDArray, ...]]:
+        """See ``SettingsMaker.arguments``."""
+        return self._maker.arguments(self._settings, numbers, np.dtype(self._spec.precision))
+
+    def _program(self, varied: Varied) -> Callable[..., Any]:
+        """The kernels that read these parameters per lane."""
+        if varied not in self._programs:
+            spec = self._spec
+            bits, shared = _BITS[spec.precision], spec.ranks is not None
+            text = source(self._layouts, self._maker.names, bits, shared=shared, varied=varied)
+            self._programs[varied] = program(text, partial(self._compile, varied))
+        return self._programs[varied]
 
     def close(self) -> None:
         """Free the arrays and the threads."""
@@ -185,33 +211,30 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
         state = vars(self).copy()
         if self._groups and self._spec.ranks is not None:
             raise UnsupportedModel("Cultures that ranks share cannot be copied or pickled.")
-        state.pop("_program", None)
-        return state | {"_control": [], "_back": None}
+        return state | {"_control": [], "_back": None, "_programs": {}}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the state and find the compiled kernels again."""
-        vars(self).update(state)
-        if "_source" in state:
-            self._program = program(self._source, self._compile)
-
-    def _compile(self, run: Any) -> None:
+    def _compile(self, varied: Varied, run: Any) -> None:
         """Compile the program for the types of its arguments; nothing is run."""
-        (group,) = self._grouped([NoiseStream(0)])
+        (group,) = self._grouped([NoiseStream(0)], [0])
         drive, request = self._drives.drive(None, 0, group.count), RecordingRequest()
-        fixed = (self._numbers, self._network, self._rules, drive, self._probe(group.count, 0, request, learns=False))
+        _, arrays = self._arguments([0])
+        arrays += (np.zeros(0, dtype=self._spec.precision),) * len(varied)
+        probe = self._probe(group.count, 0, request, learns=False)
+        fixed = (arrays, self._settings.network, self._settings.rules, drive, probe)
         run.compile(tuple(numba.typeof(argument) for argument in group.example(*fixed)))
 
-    def _grouped(self, streams: Sequence[NoiseStream]) -> list[Cultures]:
-        """Cultures at time 0, in groups for all threads."""
+    def _grouped(self, streams: Sequence[NoiseStream], numbers: Sequence[int]) -> list[Cultures]:
+        """Cultures at time 0, in groups for all threads; ``numbers`` are those of the cultures."""
         spec, share = self._spec, -(-len(streams) // self.threads)
         each = max(1, min(share, GROUP_CELLS // spec.system.num_neurons))
         if spec.ranks is not None:
             each = len(streams)  # groups would meet the other ranks' in any order
         fixed = (np.dtype(spec.precision), spec.system.num_neurons, spec.ranks)
         groups = [Cultures(self._layouts, list(streams[b : b + each]), *fixed) for b in range(0, len(streams), each)]
-        for group in groups:
-            group.set_weight(self._network.weight)
-            if self._plasticity is not None:
+        row = self._settings.row[list(numbers)]
+        for k, group in enumerate(groups):
+            group.set_weight(self._settings.network.weight, row[k * each : k * each + group.count])
+            if self._settings.parameters[0].plasticity is not None:
                 group.own_synapses()
         return groups
 
@@ -234,7 +257,7 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
     ) -> Recording:
         """Advance all cultures."""
         self._back = None
-        backs = [group.checkpoint(learning=self._rules.back > 0) for group in self._groups]
+        backs = [group.checkpoint(learning=self._settings.rules.back > 0) for group in self._groups]
         try:
             recording = self._run(self._groups, num_steps, stimulus, request, numbers)
         except BaseException:
@@ -254,7 +277,7 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
     ) -> Recording:
         """Advance some cultures. Those that stay must not be stepped, so the others go into groups for this run."""
         self._back = None
-        groups, before = self._grouped([NoiseStream(0)] * len(numbers)), self.save(numbers)
+        groups, before = self._grouped([NoiseStream(0)] * len(numbers), numbers), self.save(numbers)
         self._load(groups, dict(enumerate(before)))
         recording = self._run(groups, num_steps, stimulus, request, numbers)
         states = [state for group in groups for state in group.save(range(group.count))]
@@ -278,7 +301,7 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
         request: RecordingRequest,
         numbers: Sequence[int],
     ) -> Recording:
-        """Advance groups; ``numbers`` are those of their cultures, for messages."""
+        """Advance groups; ``numbers`` are those of their cultures."""
         first = np.concatenate([[0], np.cumsum([group.count for group in groups])]).tolist()
         bounds = list(zip(first[:-1], first[1:], strict=True))
         drives = [self._drives.drive(stimulus, *each) for each in bounds]
@@ -290,7 +313,8 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
         def one(group: Cultures, drive: Drive, control: NDArray[np.int64], bounds: tuple[int, int]) -> Spikes:
             start, stop = bounds
             try:
-                return self._advance(group, num_steps, drive, _rows(probe, start, stop), control)
+                own = self._arguments(numbers[start:stop])
+                return self._advance(group, own, num_steps, drive, _rows(probe, start, stop), control)
             except Diverged as error:
                 raise SimulationDiverged(
                     f"The membrane voltage of cell {error.gid} of culture {numbers[start + error.culture]} left "
@@ -302,13 +326,21 @@ class NativeBackend(Backend, Snapshots, Learning, Stoppable, Undoable):
         return self._recording(spikes, probe, num_steps, request, first)
 
     def _advance(
-        self, group: Cultures, num_steps: int, drive: Drive, probe: Probe, control: NDArray[np.int64]
+        self,
+        group: Cultures,
+        parameters: tuple[Varied, tuple[NDArray, ...]],
+        num_steps: int,
+        drive: Drive,
+        probe: Probe,
+        control: NDArray[np.int64],
     ) -> Spikes:
         """Advance a group; its spikes in the order (step, cell)."""
+        varied, arrays = parameters
+        rules = self._settings.rules
         # Postsynaptic spikes of a window must not reach plastic synapses before its end.
-        window = min(self._synapses.window, self._rules.back + 1) if self._rules.back else self._synapses.window
-        fixed = (self._numbers, self._network, self._rules, drive, probe, control)
-        return group.run(self._program, *fixed, window, num_steps, self._spec.dt_ms)
+        window = min(self._synapses.window, rules.back + 1) if rules.back else self._synapses.window
+        fixed = (arrays, self._settings.network, rules, drive, probe, control)
+        return group.run(self._program(varied), *fixed, window, num_steps, self._spec.dt_ms)
 
     def _recording(
         self,

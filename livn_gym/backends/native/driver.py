@@ -36,7 +36,8 @@ class Network(NamedTuple):
     """Synapses by presynaptic gid and then delay, one entry for each receptor, and the depression of every gid.
 
     ``start`` int64 ``[N + 1]``; ``delay`` (steps), ``post`` and ``offset`` (from the cell's address to where
-    increments are collected) int32, ``weight`` (uS) float64 ``[S]``; ``U`` and ``tau_rec`` (ms) ``[N]``.
+    increments are collected) int32 ``[S]``. In K rows, of which every culture has one (``Group.row``): ``weight`` (uS)
+    float64 ``[K, S]``; ``U`` and ``tau_rec`` (ms) ``[K, N]``.
     """
 
     start: Any
@@ -54,7 +55,7 @@ class Group(NamedTuple):
     ``size`` is N. Per population: ``start`` (first gid), ``count`` (cells in a culture), ``cells`` (in the group),
     ``base`` (address of its first block), ``bucket`` (number of that block among all). Per cell ``[cultures * N]``:
     ``address``, ``block`` (number among all), resources ``x``, step ``last`` of its last spike. Per culture: ``time``,
-    steps since its reset.
+    steps since its reset, and ``row``, that of its parameters in ``Network`` and ``Rules``.
     """
 
     size: int
@@ -69,6 +70,7 @@ class Group(NamedTuple):
     x: Any
     last: Any
     time: Any
+    row: Any
 
 
 class Drive(NamedTuple):
@@ -270,13 +272,14 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where
         cell, since, x = flight.cell[spike], flight.step[spike], flight.x[spike]
         gid = cell % group.size
         first_cell, synapse, end = cell - gid, flight.synapse[spike], net.start[gid + 1]
+        row = group.row[cell // group.size]
         while synapse < end and since + net.delay[synapse] < stop:
             target = first_cell + net.post[synapse]
             slot = group.block[target] * steps + since + net.delay[synapse] - step + 1
-            weight = net.weight[synapse]
+            weight = net.weight[row, synapse]
             if own:
                 c, arrival = cell // group.size, since + net.delay[synapse]
-                weight = arrive(rules, learnt, queue, following, c, synapse, target, group.time[c], arrival, dt)
+                weight = arrive(rules, learnt, queue, following, c, row, synapse, target, group.time[c], arrival, dt)
             where[bucket[slot]] = group.address[target] + net.offset[synapse]
             what[bucket[slot]] = math.floor(weight * x * _GRID + 0.5) / _GRID
             bucket[slot] += 1
@@ -287,7 +290,7 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where
             kept += 1
     flight.count[0] = kept
     if reached > 0:
-        take_up_all(rules, learnt, queue, reached, group.size, group.time, dt)
+        take_up_all(rules, learnt, queue, reached, group.size, group.row, group.time, dt)
     return where, what
 
 
@@ -325,11 +328,11 @@ def spread(net, back, group, flight, spikes, queue, found, order, step, steps, d
     for k in range(count):
         cell, at = found.cell[order[k]], found.step[order[k]]
         spikes.cell[kept + k], spikes.step[kept + k] = cell, at
-        gid = cell % group.size
-        now = group.time[cell // group.size] + at
-        x = 1.0 - (1.0 - group.x[cell]) * math.exp(-(now - group.last[cell]) * dt / net.tau_rec[gid])
+        gid, c = cell % group.size, cell // group.size
+        row, now = group.row[c], group.time[c] + at
+        x = 1.0 - (1.0 - group.x[cell]) * math.exp(-(now - group.last[cell]) * dt / net.tau_rec[row, gid])
         group.last[cell] = now
-        group.x[cell] = x * (1.0 - net.U[gid])
+        group.x[cell] = x * (1.0 - net.U[row, gid])
         if net.start[gid] < net.start[gid + 1]:
             flight.cell[flying], flight.step[flying] = cell, at
             flight.synapse[flying], flight.x[flying] = net.start[gid], x

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from textwrap import dedent
 from types import FunctionType
 from typing import Any
@@ -19,129 +20,23 @@ from typing import Any
 from livn_gym.backends.base import MAX_VOLTAGE_MV
 from livn_gym.backends.native import layout as place
 from livn_gym.backends.native.layout import Layout, W
+from livn_gym.backends.native.templates import HEADER, KERNEL, RUN, RUN_SHARE
 
 _LEAST_US = 1e-30
 """What is left of a synapse below this is 0: far too little for any sum to notice, and subnormal numbers, which a decay
 reaches in float32 some 30 ms after a spike, take some processors over a hundred cycles each."""
 
-_HEADER = '''"""Kernels written by livn_gym.backends.native.generate."""
-
-import numpy as np
-from numba import njit
-
-from livn_gym.backends.native.arithmetic import INNER, philox
-from livn_gym.backends.native.arithmetic import exp{bits} as exp
-from livn_gym.backends.native.arithmetic import normal{bits} as normal
-from livn_gym.backends.native.driver import begin, deliver, finish, look, shared_parity, spread, window_end, workspace
-from livn_gym.backends.native.intrinsics import fma, from_bits, load, store, to_bits, whole_registers
-
-T = np.float{bits}
-BOUND = T({bound})
-FLAG = np.int{bits}
-WORD = np.uint64
-BITS = np.uint{bits}
-OPTIONS = {{"error_model": "numpy", "fastmath": {{"arcp"}}}}
-INNER_OPTIONS = INNER | OPTIONS
-'''
-
-_KERNEL = '''
-@njit(**INNER_OPTIONS)
-def step_blocks_{tag}(S, P, group, step, steps, bucket, where, what, found):
-    """Advance the blocks of {name} and note their spikes."""
-    whole_registers()
-    {parameters}
-    num_cells = group.cells[{tag}]
-    num_spikes = found.count[0]
-    parity = shared_parity(group.time)
-    for block in range((num_cells + {W} - 1) // {W}):
-        base = group.base[{tag}] + block * {size}
-        for k in range(steps):
-            slot = (group.bucket[{tag}] + block) * steps + k
-            for event in range(bucket[slot], bucket[slot + 1]):
-                S[where[event]] += T(what[event])
-            crossed = FLAG(0)
-            now = WORD(step + k)
-            drawn = k > 0 and parity >= 0 and (parity + step + k) & 1 == 1
-            for lane in range({W}):
-                i = base + lane
-                {solve}
-            if drawn:
-                for lane in range({W}):
-                    i = base + lane
-                    {noise_drawn}
-            else:
-                for lane in range({W}):
-                    i = base + lane
-                    {noise}
-            for lane in range({W}):
-                i = base + lane
-                {advance}
-            if crossed > FLAG(0):
-                for lane in range({W}):
-                    cell = block * {W} + lane
-                    if S[base + lane] > P[0] and S[base + lane + {v_old}] <= P[0] and cell < num_cells:
-                        culture = cell // group.count[{tag}]
-                        gid = group.start[{tag}] + cell % group.count[{tag}]
-                        found.cell[num_spikes] = culture * group.size + gid
-                        found.step[num_spikes] = step + k + 1
-                        num_spikes += 1
-    found.count[0] = num_spikes
-'''
-
-_RUN = '''
-@njit(nogil=True, **OPTIONS)
-def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight, spikes, queue, window, num_steps, dt):
-    """Advance a group of cultures; returns the spikes under way, those that happened, those not yet taken up.
-
-    A run that ends before its time, for the reasons in ``control``, leaves the arrays in the middle of something.
-    """
-    bucket, where, what, found, order = workspace(group, window)
-    begin(drive)
-    step = np.int64(0)  # a literal would be a type of its own, with functions of its own
-    last = num_steps
-    while step < last:
-        stop = window_end(S, group, learnt, drive, probe, step, min(step + window, num_steps))
-        steps = stop - step
-        where, what = deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt)
-        found.count[0] = 0
-        {advance}
-        flight, spikes, queue = spread(net, rules.back, group, flight, spikes, queue, found, order, step, steps, dt)
-        step = stop
-        last = look(S, group.address, control, step, num_steps, BOUND)
-    finish(group, flight, queue, num_steps)
-    return flight, spikes, queue
-'''
+_IDENTIFIER = re.compile(r"\w+")
 
 
-_RUN_SHARE = '''
-@njit(nogil=True, **OPTIONS)
-def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight, spikes, queue, heard, num_steps,
-        before, step, stop, dt):
-    """Take in what all ranks' cells did from ``before`` to ``step``, then advance own cells to ``stop``.
-
-    Returns the spikes under way, those that happened, those not yet taken up, and those of own cells since ``step``.
-    """
-    bucket, where, what, found, _ = workspace(group, stop - step)
-    if step == 0:
-        begin(drive)
-    order = np.empty(heard.count[0], np.int64)
-    sent = (queue, heard, order, before, step - before, dt)
-    flight, spikes, queue = spread(net, rules.back, group, flight, spikes, *sent)
-    if step == num_steps:
-        finish(group, flight, queue, num_steps)
-    last = stop
-    while step < last:
-        stop = window_end(S, group, learnt, drive, probe, step, last)
-        steps = stop - step
-        where, what = deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt)
-        {advance}
-        step = stop
-        look(S, group.address, control, step, num_steps, BOUND)
-    return flight, spikes, queue, found
-'''
-
-
-def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits: int, *, shared: bool = False) -> str:
+def source(
+    layouts: Sequence[Layout],
+    parameter_names: Sequence[list[str]],
+    bits: int,
+    *,
+    shared: bool = False,
+    varied: Sequence[tuple[str, ...]] = (),
+) -> str:
     """The text of a module with a function ``run`` for these populations.
 
     Args:
@@ -149,28 +44,42 @@ def source(layouts: Iterable[Layout], parameter_names: Iterable[list[str]], bits
         parameter_names: Names of each kernel's parameters, in order, the first being ``threshold``.
         bits: Precision, 32 or 64.
         shared: Whether other ranks have a part of the cells; ``run`` then is one window between two exchanges.
+        varied: Names of each kernel's parameters that differ between cells and are read from the lanes of a further
+            array; none where it is empty.
     """
-    parts = [_HEADER.format(bits=bits, bound=MAX_VOLTAGE_MV)]
+    parts = [HEADER.format(bits=bits, bound=MAX_VOLTAGE_MV)]
     calls = []
-    for tag, (layout, names) in enumerate(zip(layouts, parameter_names, strict=True)):
+    none: tuple[str, ...] = ()
+    each = zip(layouts, parameter_names, varied or [none] * len(layouts), strict=True)
+    for tag, (layout, names, lanes) in enumerate(each):
         functions = _Functions(f"_{tag}", names, layout)
         solve, advance = ([_fused(line) for line in part(layout, functions)] for part in (_solve, _advance))
-        kernel = _KERNEL.format(
+        solve, noise, noise_drawn, advance = (_laned(part, lanes) for part in (solve, _NOISE, _NOISE_DRAWN, advance))
+        kernel = KERNEL.format(
             tag=tag,
             name=layout.name,
             size=layout.size,
             W=W,
             v_old=place.V_OLD * W,
-            parameters=_lines((f"p_{name} = T(P[{k}])" for k, name in enumerate(names)), 1),
+            Q="Q, " if lanes else "",
+            parameters=_lines((f"p_{name} = T(P[{k}])" for k, name in enumerate(names) if name not in lanes), 1),
             solve=_lines(solve, 4),
-            noise=_lines(_NOISE, 5),
-            noise_drawn=_lines(_NOISE_DRAWN, 5),
+            noise=_lines(noise, 5),
+            noise_drawn=_lines(noise_drawn, 5),
             advance=_lines(advance, 4),
         )
         parts += [*functions.texts, kernel]
-        calls.append(f"step_blocks_{tag}(S, parameters[{tag}], group, step, steps, bucket, where, what, found)")
-    parts.append((_RUN_SHARE if shared else _RUN).format(advance=_lines(calls, 2)))
+        arrays = f"parameters[{tag}], parameters[{len(layouts) + tag}]" if lanes else f"parameters[{tag}]"
+        calls.append(f"step_blocks_{tag}(S, {arrays}, group, step, steps, bucket, where, what, found)")
+    parts.append((RUN_SHARE if shared else RUN).format(advance=_lines(calls, 2)))
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _laned(lines: Sequence[str], lanes: Sequence[str]) -> list[str]:
+    """The lines of a loop over the lanes, after those that read the lanes' own parameters as far as they are used."""
+    used = set(_IDENTIFIER.findall("\n".join(lines)))
+    read = [f"p_{name} = load(Q, q + {k * W})" for k, name in enumerate(lanes) if f"p_{name}" in used]
+    return [f"q = block * {len(lanes) * W} + lane", *read, *lines] if read else list(lines)
 
 
 def _get(variable: int) -> str:

@@ -88,6 +88,7 @@ class Cultures:
             np.ones(self.count * size),
             np.zeros(self.count * size, dtype=np.int64),
             np.zeros(self.count, dtype=np.int64),
+            np.zeros(self.count, dtype=np.int64),
         )
         self._base = base
         flying, since, synapse = (np.zeros(64, dtype=np.int64) for _ in range(3))
@@ -99,8 +100,8 @@ class Cultures:
         self.learnt = nothing_learnt()
         self._kept: list[NDArray] = []
         """Copies of the arrays that the last run changed, as they were before."""
-        self.weight = np.zeros(0)
-        """The synapses' weights before anything is learnt, uS ``[S]``."""
+        self.weight = np.zeros((1, 0))
+        """The synapses' weights before anything is learnt, uS ``[K, S]``; see ``Network``."""
         self.reset(dict(enumerate(streams)))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -146,7 +147,7 @@ class Cultures:
         group.time[chosen] = 0
         self._forget(chosen)
         if self.learns:
-            self.learnt.weight[chosen] = self.weight
+            self.learnt.weight[chosen] = self.weight[group.row[chosen]]
             self._without_traces(chosen)
 
     @property
@@ -155,16 +156,24 @@ class Cultures:
         return len(self.learnt.weight) > 0
 
     def own_synapses(self) -> None:
-        """From now on every culture has synapses of its own, with the weights that all share so far."""
+        """From now on every culture has synapses of its own, with the weights of its parameters."""
         if not self.learns:
-            self.learnt = first_weights(self.weight, self.count, self.group.size)
+            self.learnt = first_weights(self.weight[self.group.row], self.group.size)
 
-    def set_weight(self, weight: NDArray[np.float64]) -> None:
-        """Replace the weights that all share; own synapses forget what they learnt where theirs changes."""
+    def set_weight(self, weight: NDArray[np.float64], row: NDArray[np.int64]) -> None:
+        """Replace the weights of the parameters; own synapses forget what they learnt where theirs changes.
+
+        Args:
+            weight: Of every synapse, uS ``[K, S]``.
+            row: Every culture's row, ``[cultures]``.
+        """
         if self.learns:
-            changed = weight != self.weight
-            self.learnt.weight[:, changed] = weight[changed]
+            for c in range(self.count):
+                before, after = self.weight[self.group.row[c]], weight[row[c]]
+                changed = after != before
+                self.learnt.weight[c, changed] = after[changed]
         self.weight = weight
+        self.group.row[:] = row
 
     def begin_learning(self) -> None:
         """Own synapses, without traces of what was before."""
@@ -227,7 +236,7 @@ class Cultures:
                 for array, values in zip(self.learnt[:5], state.learnt, strict=True):
                     array[c] = values
             elif self.learns:
-                self.learnt.weight[c] = self.weight
+                self.learnt.weight[c] = self.weight[group.row[c]]
                 self._without_traces(np.array([c]))
         self.late = np.sort(np.concatenate(late))
         cell, step, synapse, x = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
@@ -298,7 +307,7 @@ class Cultures:
     def run(
         self,
         program: Any,
-        parameters: tuple,
+        parameters: tuple[NDArray, ...],
         network: Network,
         rules: Rules,
         drive: Any,

@@ -8,6 +8,7 @@ the earlier postsynaptic spikes of its target; what is left is taken up at the w
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,10 @@ class Spikes(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """What all cultures share: ``rule[S]`` (row of ``numbers``, -1 for none), ``numbers [R, 7]`` (``Numbers.NAMES``).
+    """Rules of the synapses: ``rule[S]`` (-1 for none) and ``numbers [K, R, 7]`` (``Numbers.NAMES``).
+
+    R rules are shared by all cultures. Their numbers depend on the weights and are in K rows, of which every culture
+    has one (``Group.row``).
 
     ``in_start [N + 1]`` and ``in_synapse`` list every cell's plastic synapses; ``back`` is the dendritic delay in
     steps, 0 where nothing changes.
@@ -60,7 +64,7 @@ class Learnt(NamedTuple):
 def rules(
     keys: list[str],
     plasticity: Plasticity | None,
-    weights_uS: list[float],
+    weights_uS: Sequence[Sequence[float]],
     key: NDArray[np.int32],
     post: NDArray[np.int32],
     cells: int,
@@ -71,7 +75,7 @@ def rules(
     Args:
         keys: Weight keys.
         plasticity: Rules by key, or None.
-        weights_uS: What every key's weight parameter stands for, uS.
+        weights_uS: What every key's weight parameter stands for, uS, in K rows.
         key: Index of every synapse's key, ``[S]``.
         post: Postsynaptic cell of every synapse, ``[S]``.
         cells: N.
@@ -79,16 +83,20 @@ def rules(
     """
     names = [] if plasticity is None else [name for name in keys if name in plasticity.rules]
     row = np.array([names.index(name) if name in names else -1 for name in keys] or [-1], dtype=np.int64)
-    rows: list[tuple[float, ...]] = []
+    numbers: list[list[tuple[float, ...]]] = []
     back = 0
     if plasticity is not None and names:
         back = max(1, round(plasticity.dendritic_delay_ms / dt_ms))
-        rows = [plasticity.rules[name].numbers().scaled(weights_uS[keys.index(name)]) for name in names]
+        numbers = [
+            [plasticity.rules[name].numbers().scaled(each_uS[keys.index(name)]) for name in names]
+            for each_uS in weights_uS
+        ]
     rule = row[key] if names else np.full(len(key), -1)
     changing = np.flatnonzero(rule >= 0)
     in_synapse = changing[np.argsort(post[changing], kind="stable")]
     in_start = np.searchsorted(post[in_synapse], np.arange(cells + 1)).astype(np.int64)
-    return Rules(back, rule.astype(np.int64), np.array(rows).reshape(-1, 7), in_start, in_synapse.astype(np.int64))
+    table = np.array(numbers, dtype=np.float64).reshape(len(weights_uS), -1, 7)
+    return Rules(back, rule.astype(np.int64), table, in_start, in_synapse.astype(np.int64))
 
 
 def nothing_learnt() -> Learnt:
@@ -97,11 +105,10 @@ def nothing_learnt() -> Learnt:
     return Learnt(empty, empty, empty, none, none, np.zeros(0, dtype=np.int64))
 
 
-def first_weights(weight: NDArray[np.float64], cultures: int, cells: int) -> Learnt:
-    """Own synapses of every culture, as they are before anything is learnt."""
-    own = np.tile(weight, (cultures, 1))
+def first_weights(own: NDArray[np.float64], cells: int) -> Learnt:
+    """Own synapses of every culture with the weights ``[cultures, S]``, before anything is learnt."""
     pre = np.zeros(own.shape, dtype=np.int64)
-    head = np.full(cultures * cells, -1, dtype=np.int64)
+    head = np.full(len(own) * cells, -1, dtype=np.int64)
     return Learnt(own, np.zeros_like(own), np.zeros_like(own), pre, pre - 1, head)
 
 
@@ -137,11 +144,11 @@ def take_up(learnt, numbers, c, s, now, dt):
 
 
 @compiled
-def arrive(rules, learnt, queue, following, c, s, target, start, step, dt):
+def arrive(rules, learnt, queue, following, c, row, s, target, start, step, dt):
     """A spike arrives at a synapse at ``step`` of a run that began at ``start``; returns the weight it meets."""
     if rules.rule[s] < 0:
         return learnt.weight[c, s]
-    numbers = rules.numbers[rules.rule[s]]
+    numbers = rules.numbers[row, rules.rule[s]]
     if numbers[5] <= 0.0:
         return learnt.weight[c, s]
     k = learnt.head[target]
@@ -160,7 +167,7 @@ def arrive(rules, learnt, queue, following, c, s, target, start, step, dt):
 
 
 @compiled
-def take_up_all(rules, learnt, queue, count, size, time, dt):
+def take_up_all(rules, learnt, queue, count, size, row, time, dt):
     """The first ``count`` postsynaptic spikes reach all synapses that have not taken them up, and leave the queue."""
     for k in range(count):
         cell = queue.cell[k]
@@ -169,7 +176,7 @@ def take_up_all(rules, learnt, queue, count, size, time, dt):
         now = time[c] + queue.step[k]
         for place in range(rules.in_start[gid], rules.in_start[gid + 1]):
             s = rules.in_synapse[place]
-            numbers = rules.numbers[rules.rule[s]]
+            numbers = rules.numbers[row[c], rules.rule[s]]
             if numbers[5] > 0.0 and now > learnt.post[c, s]:
                 take_up(learnt, numbers, c, s, now, dt)
     for k in range(count, queue.count[0]):

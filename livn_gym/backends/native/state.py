@@ -85,7 +85,7 @@ def check_state(state: Any, layouts: Sequence[Layout], network: Network, cells: 
     _array("waiting", cell, np.int64, None, 0, cells - 1)
     _array("waiting", step, np.int64, cell.shape, -_MOST_STEPS, _MOST_STEPS)
     if state.learnt is not None:
-        synapses = (len(network.weight),)
+        synapses = (len(network.delay),)
         weight, x, y, pre, post = _tuple("learnt", state.learnt, 5)
         for traces in (weight, x, y):
             _array("learnt", traces, np.float64, synapses, 0.0, np.inf)

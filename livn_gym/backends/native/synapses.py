@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,24 +64,27 @@ class Synapses:
         """The weight keys."""
         return self._keys
 
-    def rules(self, parameters: Parameters) -> Rules:
-        """The synapses' rules."""
-        weights_uS = [unit * parameters.weights[key] for unit, key in zip(self._units, self._keys, strict=True)]
+    def rules(self, rows: Sequence[Parameters]) -> Rules:
+        """The synapses' rules; all rows have the same plasticity."""
+        weights_uS = [
+            [unit * parameters.weights[key] for unit, key in zip(self._units, self._keys, strict=True)]
+            for parameters in rows
+        ]
         cells, dt_ms = self.spec.system.num_neurons, self.spec.dt_ms
-        return rules(self._keys, parameters.plasticity, weights_uS, self._key, self._post, cells, dt_ms)
+        return rules(self._keys, rows[0].plasticity, weights_uS, self._key, self._post, cells, dt_ms)
 
-    def network(self, parameters: Parameters) -> Network:
-        """The synapses with these weights and this depression."""
-        system = self.spec.system
-        weights = np.array([parameters.weights[key] for key in self._keys] or [0.0], dtype=np.float64)
+    def network(self, rows: Sequence[Parameters]) -> Network:
+        """The synapses with the weights and the depression of K parameters, a row for each."""
+        counts = [population.count for population in self.spec.system.populations]
+        names = self.spec.system.population_names
+        weights = np.array([[row.weights[key] for key in self._keys] or [0.0] for row in rows], dtype=np.float64)
         U, tau_rec = (
-            np.concatenate(
-                [
-                    np.full(population.count, getattr(parameters.depression[population.name], name))
-                    for population in system.populations
-                ]
+            np.repeat(
+                np.array([[getattr(row.depression[population], name) for population in names] for row in rows]),
+                counts,
+                axis=1,
             ).astype(np.float64)
             for name in ("U", "tau_rec")
         )
-        weight = self._scale_uS * weights[self._key]
+        weight = self._scale_uS * weights[:, self._key]
         return Network(self._start, self._delay, self._post, self._offset, weight, U, tau_rec)

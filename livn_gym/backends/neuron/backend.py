@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.backends.base import Backend, Capabilities, CultureSpec, Learning, Parameters, Stoppable
+from livn_gym.backends.base import (
+    Backend,
+    Capabilities,
+    CultureParameters,
+    CultureSpec,
+    Learning,
+    Parameters,
+    Stoppable,
+)
 from livn_gym.backends.neuron.compile import mechanism_library
 from livn_gym.backends.neuron.mechanisms import sources
 from livn_gym.backends.neuron.process import Worker
@@ -27,7 +35,7 @@ _LONG = ("build", "run")
 """Calls that ``stop`` ends, with the worker in which they are."""
 
 
-class NeuronBackend(Backend, Learning, Stoppable):
+class NeuronBackend(Backend, CultureParameters, Learning, Stoppable):
     """Runs B cultures in B processes, since NEURON holds one simulation a process; or one in all processes of MPI.
 
     NEURON's state cannot be put back: a culture whose run was interrupted, whose process died, or whose run failed is
@@ -50,7 +58,8 @@ class NeuronBackend(Backend, Learning, Stoppable):
         """Start the workers and build a culture in each; compiles the mechanisms on first use."""
         cells = [spec.model.cell(population.name) for population in spec.system.populations]
         self._spec, self._compiled = spec, mechanism_library(sources(cells, spec.dt_ms))
-        self._parameters = parameters
+        self._parameters = [parameters] * len(streams)
+        """Of every culture."""
         if spec.ranks is None:
             self._workers = [None] * len(streams)
             uninterrupted(lambda: self._reset(dict(enumerate(streams))), self.stop)
@@ -91,8 +100,13 @@ class NeuronBackend(Backend, Learning, Stoppable):
 
     def set_parameters(self, parameters: Parameters) -> None:
         """Replace weights, noise and depression in every culture; those that were lost are built with them."""
-        self._some({b: ("set_parameters", (parameters,)) for b, worker in enumerate(self._workers) if worker})
-        self._parameters = parameters
+        self.set_culture_parameters(dict.fromkeys(range(len(self._workers)), parameters))
+
+    def set_culture_parameters(self, parameters: Mapping[int, Parameters]) -> None:
+        """Replace weights, noise and depression in some cultures; those that were lost are built with them."""
+        self._some({b: ("set_parameters", (own,)) for b, own in parameters.items() if self._workers[b]})
+        for b, own in parameters.items():
+            self._parameters[b] = own
 
     def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
         """Peak conductances of every synapse of some cultures, nS."""
@@ -124,7 +138,7 @@ class NeuronBackend(Backend, Learning, Stoppable):
             self._workers[b] = Worker()
         try:
             self._some({b: ("build", (self._spec, self._compiled)) for b in lost})
-            self._some({b: ("set_parameters", (self._parameters,)) for b in lost})
+            self._some({b: ("set_parameters", (self._parameters[b],)) for b in lost})
         except BaseException:
             for b in lost:
                 self._lose(b)
