@@ -17,7 +17,7 @@ from livn_gym.parameters import ParameterSet, shared, tuned
 from livn_gym.plasticity import Plasticity, Rule, rescaled
 from livn_gym.system import System
 
-Values = float | Sequence[float]
+Values = float | Sequence[float] | NDArray[np.float64]
 """A parameter's value for all cultures, or one for each of them."""
 
 
