@@ -16,12 +16,12 @@ from stable_baselines3.common.policies import BasePolicy
 
 from livn_gym.agents import run_folder
 from livn_gym.agents.policy import Normalization, describe, rebuild
-from livn_gym.agents.run_folder import AGENT, MODEL
+from livn_gym.agents.run_folder import AGENT, MODEL, environment
 from livn_gym.agents.run_folder import read_config as config
 from livn_gym.atomic import replacing
 from livn_gym.errors import InvalidInput
 
-__all__ = ["AGENT", "MODEL", "Learned", "config", "load", "save"]
+__all__ = ["AGENT", "MODEL", "Learned", "config", "environment", "load", "save"]
 
 
 class Learned:

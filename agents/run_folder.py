@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from livn_gym import trust
 from livn_gym.atomic import replacing
 from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.references import names_code
 
 CONFIG, CURVE, PROGRESS = "config.json", "curve.csv", "progress.csv"
 MODEL, AGENT, CHECKPOINT = "model.zip", "agent.json", "checkpoint.pkl"
@@ -20,6 +22,8 @@ SEAL = "SHA256SUMS"
 SEALED = (CONFIG, CURVE, PROGRESS, MODEL, AGENT)
 CHECKSUM = "sha256"
 """Entry of ``config.json`` with the checksum of its other entries."""
+SIGNATURE = "signature"
+"""Entry of ``config.json`` by which its writer knows it again, see ``livn_gym.trust``."""
 
 Row = dict[str, float]
 
@@ -60,6 +64,7 @@ def take(folder: Path, config: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not _is_taken(folder):
             content = plain(config)
+            content[SIGNATURE] = trust.sign(_bytes(content))
             text = json.dumps(content | {CHECKSUM: _digest(content)}, indent=2) + "\n"
             with replacing(folder / CONFIG) as part:
                 part.write_text(text, encoding="utf-8")
@@ -68,12 +73,55 @@ def take(folder: Path, config: dict[str, Any]) -> None:
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
-    """What the run of a folder was started with.
+    """What the run of a folder was started with; nothing that it names is imported.
 
     Raises:
         InvalidInput: The folder holds no run.
         CorruptData: The file is damaged.
     """
+    return _read_config(folder)[0]
+
+
+def environment(
+    folder: str | Path, env_id: str | None = None, options: Mapping[str, Any] | None = None, *, trusted: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """The environment of a run, in which its agent acts.
+
+    A run may name code of its user: a task ``"module:attribute"``, the path of a Python file, an id
+    ``"module:id"``. It is imported only if this user wrote the run on this machine, or asks for it.
+
+    Args:
+        folder: Of the run.
+        env_id: Another id, which takes none of the run's options.
+        options: Options that take the place of the run's.
+        trusted: Whether names of code are taken from a run of another user or machine.
+
+    Returns:
+        Id and options.
+
+    Raises:
+        Untrusted: The run names code and was not written by this user on this machine.
+        InvalidInput: The folder holds no run.
+        CorruptData: The config is damaged.
+    """
+    given = dict(options or {})
+    if env_id is not None:
+        return env_id, given
+    config, signed = _read_config(folder)
+    named = {name: value for name, value in config["options"].items() if name not in given and names_code(value)}
+    if ":" in config["env"]:
+        named["env"] = config["env"]
+    if named and not signed and not trusted:
+        listed = ", ".join(f"{name}={value!r}" for name, value in named.items())
+        raise trust.Untrusted(
+            f"{Path(folder) / CONFIG} was not written by this user on this machine, and names code to import: "
+            f"{listed}. Only if you trust its origin, pass --trust, or give these options yourself."
+        )
+    return config["env"], config["options"] | given
+
+
+def _read_config(folder: str | Path) -> tuple[dict[str, Any], bool]:
+    """The config, and whether this user wrote it on this machine."""
     path = Path(folder) / CONFIG
     if not path.is_file():
         raise InvalidInput(f"{folder} holds no run: there is no {CONFIG}.")
@@ -84,8 +132,8 @@ def read_config(folder: str | Path) -> dict[str, Any]:
         raise CorruptData(f"{path} is damaged: it names no agent or no environment.")
     if not isinstance(found.setdefault("options", {}), dict):
         raise CorruptData(f"{path} is damaged: its options are no mapping.")
-    _check_inner(path, found["options"].get("inner"))
-    return found
+    signature = found.pop(SIGNATURE, None)
+    return found, trust.is_signed(_bytes(found), signature)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -192,11 +240,8 @@ def _sha256(path: Path) -> str:
 
 
 def _digest(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(_bytes(content)).hexdigest()
 
 
-def _check_inner(path: Path, inner: object) -> None:
-    """Refuse an id of the form ``module:id``: Gymnasium imports the module, and a file must not choose what is run."""
-    name = inner.get("id") if isinstance(inner, dict) else inner
-    if isinstance(name, str) and ":" in name:
-        raise InvalidInput(f"{path} asks to import the module of {name!r}: import it and pass the inner id yourself.")
+def _bytes(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True).encode()

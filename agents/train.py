@@ -31,6 +31,7 @@ from livn_gym.agents.evaluate import measure_of
 from livn_gym.agents.logs import Table, TensorBoard
 from livn_gym.agents.policy import check_spaces
 from livn_gym.agents.run_folder import CHECKPOINT, CURVE, PROGRESS, Row, read_rows, write_rows
+from livn_gym.envs.specs import located, plain_options
 from livn_gym.errors import InvalidInput
 from livn_gym.units import whole_number
 
@@ -78,7 +79,8 @@ def train(
         evaluations: How many evaluations after the first, which is before any learning; the last is at the end.
         eval_episodes: Episodes of each.
         checkpoint_every: Steps between checkpoints; None is a tenth of all, 0 none.
-        options: Options of the environment, as of ``gym.make``; what JSON can hold.
+        options: Options of the environment, as of ``gym.make``; what JSON can hold, or a class that a reference can
+            name. Paths are kept absolute.
         changes: Hyperparameters that take the place of the file's.
         report: Called after every step with the steps done, all steps, and the mean return of the latest training
             episodes (NaN before the first has ended).
@@ -107,11 +109,12 @@ def train(
         raise InvalidInput(f"seed must be at most {LAST_SEED}, got {seed}.")
     if not isinstance(options or {}, Mapping):
         raise InvalidInput(f"options must be a mapping, got {options!r}.")
+    options = located(plain_options(options or {}))
     folder = Path(folder)
     config: dict[str, Any] = {
         "agent": agent,
         "env": env_id,
-        "options": dict(options or {}),
+        "options": options,
         "steps": total,
         "num_envs": count,
         "seed": seed,
@@ -128,11 +131,11 @@ def train(
         run_folder.check(folder)
         return read_rows(folder / CURVE)
 
-    envs = make_envs(env_id, count, AutoresetMode.SAME_STEP, **with_graphs(options or {}, count))
+    envs = make_envs(env_id, count, AutoresetMode.SAME_STEP, **with_graphs(options, count))
     logger, judge = None, None
     try:
         check_spaces(envs.single_observation_space, envs.single_action_space)
-        judge = make_envs(env_id, eval_episodes, **with_graphs(options or {}, eval_episodes))
+        judge = make_envs(env_id, eval_episodes, **with_graphs(options, eval_episodes))
         env = checkpoint.wrap(envs, chosen.normalize)
         measure = measure_of(env_id, options)
         progress = _Progress(folder, judge, measure, total, max(1, total // evaluations), every, report)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from pathlib import PurePath
@@ -43,6 +44,16 @@ def in_json(spec: EnvSpec | None) -> EnvSpec | None:
 def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments of an environment that mean the same; see ``in_json``."""
     return {name: plain(value, named=name in NAMED) for name, value in options.items()}
+
+
+def located(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same arguments with absolute paths, so that they mean the same in another folder."""
+    found = {name: references.located(value) if name in NAMED else value for name, value in options.items()}
+    for name in ("system", "params"):
+        value = found.get(name)
+        if isinstance(value, str) and not references.names_code(value) and ("/" in value or value.endswith(".toml")):
+            found[name] = os.path.abspath(os.path.expanduser(value))
+    return found
 
 
 def plain(value: Any, *, named: bool = False) -> Any:

@@ -1,7 +1,8 @@
 """Which files this user wrote on this machine: a signature under a key that only this user can read.
 
-Some files of a run are pickles, and reading a pickle runs the code in it. Such a file is signed when it is written,
-with an HMAC under a random key of this user, and is read without further questions only if the signature fits.
+Some files of a run are pickles, and reading a pickle runs the code in it; some name code to import. Such a file is
+signed when it is written, with an HMAC under a random key of this user, and is used without further questions only if
+the signature fits.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from livn_gym.errors import CorruptData, InvalidInput, LivnError
 
 KEY_BYTES = 32
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_BESIDE = b"livn_gym beside\n"
+"""Before content that is signed beside itself, so that no signature of a whole file fits it."""
 
 
 class Untrusted(InvalidInput):
@@ -70,6 +73,19 @@ def unseal(name: str | Path, magic: bytes, data: bytes, *, trust: bool = False) 
             f"only if you trust its origin, pass --trust (in Python trust=True)."
         )
     return content
+
+
+def sign(content: bytes) -> str:
+    """Signature of content that stands beside it in a file, hexadecimal; zeros where the key cannot be kept."""
+    return _sign(_key(create=True), _BESIDE + content).hex()
+
+
+def is_signed(content: bytes, signature: object) -> bool:
+    """Whether ``sign`` gave the signature to this user on this machine for this content."""
+    key = _key(create=False)
+    if key is None or not isinstance(signature, str):
+        return False
+    return hmac.compare_digest(signature.encode(), _sign(key, _BESIDE + content).hex().encode())
 
 
 def _sign(key: bytes | None, content: bytes) -> bytes:

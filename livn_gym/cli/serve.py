@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from livn_gym.cli.train import Options, environment_of
+from livn_gym.cli.train import Options, TrustNames, environment_of
 
 
 def serve(
@@ -60,6 +60,7 @@ def serve(
     paused: Annotated[bool, typer.Option("--paused", help="Start paused.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the first episode.")] = 0,
     option: Options = None,
+    trust: TrustNames = False,
 ) -> None:
     """Show a running culture in the browser: stimulate electrodes, pause, change the task and the agent."""
     from livn_gym.serve import check_available
@@ -77,7 +78,7 @@ def serve(
         raise InvalidInput("--no-token cannot be combined with --token or LIVN_GYM_TOKEN.")
     if token == "":
         raise InvalidInput("--token is empty; use --no-token to require none.")
-    env_id, options = environment_of([agent], env_id, option)
+    env_id, options = environment_of([agent], env_id, option, trust)
     agents, name = shelf(agent, seed)
     session = LiveSession(env_id, agents, name, seed=seed, speed=speed or None, paused=paused, options=options)
     # The server comes first, so that a port in use raises before the culture is built.

@@ -29,6 +29,13 @@ Trust = Annotated[
     ),
 ]
 
+TrustNames = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Import code that the run's options name, even if another user or machine wrote the run."
+    ),
+]
+
 
 def train(
     agent: Annotated[str, typer.Option(help="Learning algorithm: ppo, sac or td3.")] = "ppo",
@@ -149,12 +156,14 @@ def evaluate(
     episodes: Annotated[int, typer.Option(min=1, help="Number of test episodes, the same for all agents.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Offset that is added to the seeds of the test episodes.")] = 0,
     option: Options = None,
+    trust: TrustNames = False,
 ) -> None:
     """Score agents on the same test episodes, with seeds that no training or search uses.
 
-    No code in a run folder is executed, so folders from other users can be evaluated.
+    No code in a run folder is executed, so folders from other users can be evaluated. Code elsewhere that
+    the options of such a run name is imported only with --trust.
     """
-    env_id, options = environment_of(agents, env_id, option)
+    env_id, options = environment_of(agents, env_id, option, trust)
     from livn_gym.agents import evaluate as scoring
 
     with progress_bar("searching for the best constant" if "best-constant" in agents else "preparing"):
@@ -195,12 +204,14 @@ def watch(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the episode.")] = 0,
     option: Options = None,
+    trust: TrustNames = False,
 ) -> None:
     """Play one episode and write it as an animation or a picture.
 
-    No code in a run folder is executed, so agents from other users can be watched.
+    No code in a run folder is executed, so agents from other users can be watched. Code elsewhere that the options of
+    such a run name is imported only with --trust.
     """
-    env_id, options = environment_of([agent], env_id, option)
+    env_id, options = environment_of([agent], env_id, option, trust)
     from livn_gym.agents import evaluate as scoring
     from livn_gym.agents import watch as pictures
     from livn_gym.cli.common import check_output
@@ -263,26 +274,27 @@ def parse_options(pairs: list[str] | None) -> dict[str, Any]:
     return options
 
 
-def environment_of(agents: list[str], env_id: str | None, option: list[str] | None) -> tuple[str, dict[str, Any]]:
+def environment_of(
+    agents: list[str], env_id: str | None, option: list[str] | None, trust: bool = False
+) -> tuple[str, dict[str, Any]]:
     """Return the id and the options of the environment in which agents are to act.
 
     If no id is given, id and options come from the first run folder among the agents; ``option`` overrides them.
 
     Raises:
         UnknownName: There is no such environment.
+        Untrusted: The run of another user or machine names code to import.
     """
     folders = [name for name in agents if Path(name).is_dir()]
-    options: dict[str, Any] = {}
+    options = parse_options(option)
     if folders:
         check_learning()
         from livn_gym.agents import learned
 
-        config = learned.config(folders[0])
-        if env_id is None:
-            env_id, options = config["env"], config["options"]
+        env_id, options = learned.environment(folders[0], env_id, options, trusted=trust)
     env_id = env_id or "livn/EI2-v0"
     check_env(env_id)
-    return env_id, options | parse_options(option)
+    return env_id, options
 
 
 def spec_steps(env_id: str, options: dict[str, Any]) -> int:

@@ -165,12 +165,55 @@ def test_a_run_of_an_earlier_version_says_what_to_do(tmp_path):
         learned.load(tmp_path)
 
 
-@pytest.mark.parametrize("inner", ["os:CartPole-v1", {"id": "os:CartPole-v1"}])
-def test_a_config_cannot_name_a_module_to_import(tmp_path, inner):
-    config = {"agent": "ppo", "env": "livn/EI2-CartPole-v0", "options": {"inner": inner}}
+NAMING_CODE = [
+    {"inner": "os:CartPole-v1"},
+    {"inner": {"id": "os:CartPole-v1"}},
+    {"task": "os:system"},
+    {"task": "evil.py"},
+    {"task": "evil.py:Task"},
+    {"system": {"name": "os:system", "command": "true"}},
+    {"conditions": ["latency", {"name": "evil.py:Condition"}]},
+    {"backend": "os:system"},
+    {"params": "os:environ"},
+]
+
+
+@pytest.mark.parametrize("options", NAMING_CODE)
+def test_the_run_of_another_user_cannot_name_code_to_import(tmp_path, options):
+    config = {"agent": "ppo", "env": "livn/EI2-v0", "options": options}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InvalidInput, match="import"):
-        learned.config(tmp_path)
+    with pytest.raises(trust.Untrusted, match=f"names code to import: {next(iter(options))}=.*--trust"):
+        learned.environment(tmp_path)
+    assert learned.environment(tmp_path, trusted=True) == ("livn/EI2-v0", options)
+    own = dict.fromkeys(options)
+    assert learned.environment(tmp_path, options=own) == ("livn/EI2-v0", own)
+    assert learned.environment(tmp_path, "livn/EI1-v0") == ("livn/EI1-v0", {})
+
+
+def test_the_run_of_another_user_cannot_name_a_module_by_its_id(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"agent": "ppo", "env": "os:livn/EI2-v0", "options": {}}))
+    with pytest.raises(trust.Untrusted, match="env='os:livn/EI2-v0'"):
+        learned.environment(tmp_path)
+
+
+@pytest.mark.parametrize("options", [*NAMING_CODE, {}, {"target_hz": [3.0, 0.1 + 0.2]}])
+def test_ones_own_run_may_name_code_unless_its_config_is_changed(tmp_path, options):
+    run_folder.take(tmp_path, {"agent": "ppo", "env": "livn/EI2-v0", "options": options})
+    assert learned.environment(tmp_path) == ("livn/EI2-v0", options)
+    path = tmp_path / "config.json"
+    content = json.loads(path.read_text())
+    del content["sha256"]
+    path.write_text(json.dumps(content | {"options": {"task": "os:popen"}}))
+    with pytest.raises(trust.Untrusted, match="task='os:popen'"):
+        learned.environment(tmp_path)
+
+
+def test_without_a_key_no_run_is_ones_own(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(trust, "key_file", lambda: tmp_path / "file" / "trust.key")
+    run_folder.take(tmp_path, {"agent": "ppo", "env": "livn/EI2-v0", "options": {"task": "os:system"}})
+    with pytest.raises(trust.Untrusted):
+        learned.environment(tmp_path)
 
 
 @pytest.mark.parametrize(
