@@ -10,30 +10,30 @@ from livn_gym.io.mea import MEA
 from livn_gym.registry import Kind
 
 Spec = str | type[IO] | IO | Mapping[str, Any] | Callable[..., IO]
-"""What ``make`` takes."""
+"""Types that ``make`` accepts."""
 
 IOS: Kind[IO] = Kind("io", IO, "livn_gym.io")  # type: ignore[type-abstract]
 
 
 @checked
 def make(io: Spec, **options: Any) -> IO:
-    """Make an electrode interface: ``make("mea", output_radius=40.0)``; an object is returned as it is.
+    """Make an electrode interface: ``make("mea", output_radius=40.0)``. An object is returned unchanged.
 
     Args:
         io: One of ``names()``, a reference ``"module:attribute"`` or ``"file.py:attribute"``, a class, a function that
             makes one, an object, or a mapping with a ``name`` and options.
-        options: Arguments of the constructor.
+        options: Keyword arguments of the constructor.
 
     Raises:
-        UnknownName: There is no interface of that name.
+        UnknownName: There is no interface with that name.
         ImportFailed: Importing it raised an error.
-        InvalidInput: The options do not fit.
+        InvalidInput: The constructor does not accept the options.
     """
     return IOS.make(io, **options)
 
 
 def names() -> list[str]:
-    """Names of every electrode interface that ``make`` knows, those of installed packages among them."""
+    """Names of all electrode interfaces that ``make`` accepts, including those of installed packages."""
     return IOS.names()
 
 

@@ -1,4 +1,4 @@
-"""Potentials in a homogeneous volume conductor, and the distances they need."""
+"""Potentials in a homogeneous volume conductor, and distances."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DISK_HEIGHT_UM = 50.0
 
 CONDUCTIVITY_S_PER_M = 0.3
 MIN_SOURCE_DISTANCE_UM = 7.5
-"""Shortest distance from which an electrode hears a membrane current. A disk of radius a shows the mean over
-its area, which for a source at its centre is the potential at a / 2."""
+"""Smallest distance between an electrode and a membrane current. A disk of radius a records the mean over its area,
+which for a source at its centre is the potential at a / 2."""
 
 
 @checked
 def distances(points_um: NDArray, electrodes_um: NDArray) -> NDArray[np.float64]:
-    """Distance of every point ``[N, D]`` from every electrode ``[C, D]``, um ``[N, C]``."""
+    """Distance between every point ``[N, D]`` and every electrode ``[C, D]``, um ``[N, C]``."""
     if points_um.ndim != 2 or electrodes_um.ndim != 2 or electrodes_um.shape[1] < points_um.shape[1]:
         raise InvalidInput(f"Positions must be [N, D] and [C, D], got {points_um.shape} and {electrodes_um.shape}.")
     square = np.zeros((len(points_um), len(electrodes_um)))
@@ -43,7 +43,7 @@ def distances(points_um: NDArray, electrodes_um: NDArray) -> NDArray[np.float64]
 def unit_potential(distance_um: NDArray, electrode: Electrode) -> NDArray[np.float64]:
     """Potential around an electrode that carries 1 uA, mV.
 
-    A point source has ``rho I / (4 pi (r + 5 um))``, a disk ``rho I / (4 pi sqrt(r**2 + a**2 + h**2))``.
+    It is ``rho I / (4 pi (r + 5 um))`` for a point and ``rho I / (4 pi sqrt(r**2 + a**2 + h**2))`` for a disk.
     """
     if electrode not in get_args(Electrode):
         raise unknown_name("electrode model", electrode, get_args(Electrode))
@@ -57,6 +57,6 @@ def unit_potential(distance_um: NDArray, electrode: Electrode) -> NDArray[np.flo
 
 @checked
 def source_potential(distance_um: NDArray) -> NDArray[np.float64]:
-    """Potential made by a membrane current of 1 nA at some distance: ``I / (4 pi sigma r)``, mV."""
+    """Potential of a membrane current of 1 nA at a distance: ``I / (4 pi sigma r)``, mV."""
     # nA / (S/m * um) is a millivolt
     return 1.0 / (4.0 * math.pi * CONDUCTIVITY_S_PER_M) / np.maximum(distance_um, MIN_SOURCE_DISTANCE_UM)

@@ -1,4 +1,4 @@
-"""Where electrodes lie: coordinates as they are given, grids, pitch, and probeinterface."""
+"""Electrode layouts: coordinates, grids, pitch, and conversion to and from probeinterface."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from probeinterface import Probe
 
 MAX_ELECTRODES = 1_000_000
-"""Most electrodes of an array; the densest arrays have some 26,000."""
+"""Largest number of electrodes of an array; the densest real arrays have about 26,000."""
 
 _UM = {"um": 1.0, "mm": 1e3, "m": 1e6}
 
 
 def coordinates(given: ArrayLike) -> NDArray[np.float64]:
-    """Electrode positions, um ``[C, 3]``, from ``[C, 3]``, ``[C, 2]`` (z = 0) or rows ``(id, x, y, z)``.
+    """Convert electrode positions to um ``[C, 3]``, from ``[C, 3]``, ``[C, 2]`` (z = 0) or rows ``(id, x, y, z)``.
 
-    Rows with ids may come in any order; channel c is the row of id c.
+    Rows with ids may come in any order; channel c is the row with id c.
 
     Raises:
-        InvalidInput: Another shape, NaN, ids other than 0 ... C-1, or two electrodes in one place.
+        InvalidInput: The positions have another shape or are NaN, ids are not 0 ... C-1, or two electrodes coincide.
     """
     rows = np.array(number_array("electrode_coordinates", given, only_finite=False), dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] not in (2, 3, 4) or not len(rows):
@@ -56,7 +56,7 @@ def coordinates(given: ArrayLike) -> NDArray[np.float64]:
 
 @checked
 def pitch(electrodes_um: NDArray) -> float | None:
-    """Smallest distance between two electrodes, um; None where there are fewer than two."""
+    """Smallest distance between two electrodes, um; None if there are fewer than two."""
     if len(electrodes_um) < 2:
         return None
     smallest = np.inf
@@ -71,14 +71,14 @@ def grid(area: ArrayLike, shape: Sequence[int], pitch: float | None = None) -> N
     """Positions of a grid centred on an area, um ``[rows * columns, 3]``, row by row from the lower left.
 
     Args:
-        area: ``(width, height)`` from the origin, or a bounding box ``[2, 2]`` or ``[2, 3]``, um. The
-            electrodes lie at the z of its lower corner.
+        area: ``(width, height)`` from the origin, or a bounding box ``[2, 2]`` or ``[2, 3]``, um. The z of the lower
+            corner is that of all electrodes.
         shape: ``(rows, columns)``.
-        pitch: Distance between neighbours, um; default spreads the grid over the area, with half a spacing to
-            the borders.
+        pitch: Distance between neighbours, um; by default, the grid fills the area, with half a spacing to the
+            borders.
 
     Raises:
-        InvalidInput: No such area or shape, or the grid does not fit into the area.
+        InvalidInput: The area or the shape is invalid, or the grid does not fit into the area.
     """
     try:
         box = np.array(number_array("area", area, only_finite=False), dtype=np.float64)
@@ -109,7 +109,7 @@ def grid(area: ArrayLike, shape: Sequence[int], pitch: float | None = None) -> N
 
 @checked
 def has_cell(electrodes_um: NDArray, somata_um: NDArray, radius_um: float) -> NDArray[np.bool_]:
-    """Whether a soma lies within a radius of each electrode, in the plane, ``[C]``."""
+    """Mask of the electrodes that have a soma within a radius, in the plane, ``[C]``."""
     if somata_um.ndim != 2 or electrodes_um.ndim != 2 or min(somata_um.shape[1], electrodes_um.shape[1]) < 2:
         raise InvalidInput(f"Positions must be [C, 2] or more, got {electrodes_um.shape} and {somata_um.shape}.")
     somata = somata_um[np.argsort(somata_um[:, 0], kind="stable"), :2]
@@ -118,15 +118,15 @@ def has_cell(electrodes_um: NDArray, somata_um: NDArray, radius_um: float) -> ND
     last = np.searchsorted(somata[:, 0], x + radius_um, side="right")
     square = radius_um * radius_um
     found = np.zeros(len(electrodes_um), dtype=bool)
-    for c, (place, a, b) in enumerate(zip(electrodes_um[:, :2], first, last, strict=True)):
-        offset = somata[a:b] - place  # of those that are near enough along x
+    for c, (position, a, b) in enumerate(zip(electrodes_um[:, :2], first, last, strict=True)):
+        offset = somata[a:b] - position  # of somata within the radius along x
         found[c] = (np.einsum("ij,ij->i", offset, offset) <= square).any()
     return found
 
 
 @checked
 def to_probe(electrodes_um: NDArray) -> Probe:
-    """A probeinterface probe whose device channels are 0 ... C-1."""
+    """Make a probeinterface probe whose device channels are 0 ... C-1."""
     from probeinterface import Probe  # slow to import
 
     if electrodes_um.ndim != 2 or electrodes_um.shape[1] != 3 or not len(electrodes_um):
@@ -145,13 +145,12 @@ def to_probe(electrodes_um: NDArray) -> Probe:
 
 @checked
 def from_probe(probe: Probe) -> NDArray[np.float64]:
-    """Electrode positions, um ``[C, 3]``, ordered by device channel where the probe is wired.
+    """Return the electrode positions of a probe, um ``[C, 3]``, ordered by device channel if the probe is wired.
 
-    Contacts whose device channel is -1 are not connected and left out. A probe in mm or m is converted.
+    Contacts whose device channel is -1 are not connected and are omitted. Positions in mm or m are converted.
 
     Raises:
-        UnknownName: The probe is in another unit.
-        InvalidInput: Two contacts lie in the same place, or none is connected.
+        InvalidInput: The probe has another unit, two contacts coincide, or none is connected.
     """
     try:
         contacts, unit, wiring = probe.contact_positions, probe.si_units, probe.device_channel_indices
@@ -167,7 +166,7 @@ def from_probe(probe: Probe) -> NDArray[np.float64]:
 
 @checked
 def write(electrodes_um: NDArray, path: str | Path) -> None:
-    """Write a probeinterface JSON."""
+    """Write electrode positions as a probeinterface JSON file."""
     from probeinterface import write_probeinterface
 
     with replacing(path) as part:
@@ -176,11 +175,11 @@ def write(electrodes_um: NDArray, path: str | Path) -> None:
 
 @checked
 def read(path: str | Path) -> NDArray[np.float64]:
-    """Read a probeinterface JSON that holds one probe.
+    """Read the electrode positions of a probeinterface JSON file that holds one probe.
 
     Raises:
         InvalidInput: There is no such file, or it holds another number of probes.
-        CorruptData: It is no probeinterface JSON.
+        CorruptData: It is not a probeinterface JSON file.
     """
     from probeinterface import ProbeGroup
 

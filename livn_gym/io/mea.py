@@ -26,41 +26,44 @@ if TYPE_CHECKING:
     from probeinterface import Probe
 
 INPUT_RADIUS_UM = 100.0
+"""Default radius within which a cell counts as stimulated, for display and selection only, um."""
+
 LONE_OUTPUT_RADIUS_UM = 50.0
-"""How far an electrode without neighbours hears."""
+"""Recording radius of a single electrode, um."""
 
 
 def _extent(positions_um: NDArray) -> str:
-    """The range of x and y, for messages."""
+    """Range of x and y, for messages."""
     ranges = zip(positions_um[:, :2].min(axis=0), positions_um[:, :2].max(axis=0), strict=True)
     return " x ".join(f"{low:g} ... {high:g}" for low, high in ranges)
 
 
 @checked
 class MEA(IO):
-    """Electrodes that stimulate through the extracellular field, and hear the spikes of cells nearby.
+    """Electrodes that stimulate through the extracellular field and record the spikes of nearby cells.
 
-    A field acts on a cell through the difference of its potential between dendrite and soma, so that a
-    cathodic (negative) current at the soma depolarises the soma. It reaches every cell. Make a new array
-    rather than changing one: what follows from its attributes is computed once.
+    A field acts on a cell through the difference of the potential between dendrite and soma: a cathodic (negative)
+    current at the soma depolarises the soma. The field reaches every cell. Create a new array instead of changing the
+    attributes of one, since results that depend on them are computed once.
 
     Args:
-        electrode_coordinates: um, ``[C, 3]``, ``[C, 2]`` or rows ``(id, x, y, z)``; default the system's own.
-        input_radius: Within it a cell counts as reached, for display and selection only, um; default the
-            system's own, else 100.
-        output_radius: Within it an electrode hears a cell's spikes, in the plane, um; default the system's
-            own, else half the distance of the closest two electrodes, so that a cell is heard at most once.
-        electrode: The field's shape: ``"disk"`` on a planar array or ``"point"``.
+        electrode_coordinates: Positions, um ``[C, 3]``, ``[C, 2]`` or rows ``(id, x, y, z)``; default the electrodes
+            of the system.
+        input_radius: Radius within which a cell counts as stimulated, for display and selection only, um; default that
+            of the system, otherwise 100.
+        output_radius: Recording radius of an electrode, in the plane, um; default that of the system, otherwise half
+            the distance of the closest two electrodes, so that at most one electrode records a cell.
+        electrode: Shape of the field: ``"disk"`` for electrodes on a planar array, or ``"point"``.
 
     Attributes:
-        electrode_coordinates: um ``[C, 3]``; None until bound where none were given.
-        input_radius: um; None until bound where none was given.
-        output_radius: As ``input_radius``.
-        electrode: The field's shape.
+        electrode_coordinates: Positions, um ``[C, 3]``; None if not specified, until the array is bound.
+        input_radius: um; None if not specified, until the array is bound.
+        output_radius: um; None if not specified, until the array is bound.
+        electrode: Shape of the field.
 
     Raises:
-        InvalidInput: Coordinates of another shape, or a radius that is not positive.
-        UnknownName: No such electrode model.
+        InvalidInput: The coordinates have another shape, or a radius is not positive.
+        UnknownName: There is no such electrode model.
     """
 
     def __init__(
@@ -86,7 +89,7 @@ class MEA(IO):
 
     @classmethod
     def grid(cls, area: ArrayLike, shape: Sequence[int], pitch: float | None = None, **options: Any) -> Self:
-        """An array of ``(rows, columns)`` electrodes centred on an area; see ``livn_gym.io.layout.grid``.
+        """Create an array of ``(rows, columns)`` electrodes centred on an area; see ``livn_gym.io.layout.grid``.
 
         Args:
             area: ``(width, height)`` from the origin, or a bounding box ``[2, 2]`` or ``[2, 3]``, um.
@@ -98,32 +101,32 @@ class MEA(IO):
 
     @classmethod
     def from_probe(cls, probe: Probe, **options: Any) -> Self:
-        """An array from a probeinterface probe; contacts that are not wired are left out."""
+        """Create an array from a probeinterface probe; contacts that are not wired are omitted."""
         return cls(layout.from_probe(probe), **options)
 
     def to_probe(self) -> Probe:
-        """The layout as a probeinterface probe."""
+        """Return the layout as a probeinterface probe."""
         return layout.to_probe(self._given("electrode_coordinates"))
 
     @classmethod
     def read(cls, path: str | Path, **options: Any) -> Self:
-        """An array from a probeinterface JSON.
+        """Create an array from a probeinterface JSON file.
 
         Raises:
             InvalidInput: There is no such file, or it does not hold one probe.
-            CorruptData: It is no probeinterface JSON.
+            CorruptData: It is not a probeinterface JSON file.
         """
         return cls(layout.read(path), **options)
 
     def write(self, path: str | Path) -> None:
-        """Write the layout as a probeinterface JSON."""
+        """Write the layout as a probeinterface JSON file."""
         layout.write(self._given("electrode_coordinates"), path)
 
     def bind(self, system: System) -> Self:
-        """A copy with coordinates and radii taken from the system where they were left open.
+        """Return a copy for a system, with the system's coordinates and radii for those that were not specified.
 
-        Warns with ``ElectrodeWarning`` of electrodes that have no cell within both radii, and if no electrode records
-        any cell.
+        Warns with ``ElectrodeWarning`` of electrodes that have no cell within either radius, and if no electrode
+        records any cell.
         """
         bound = copy.copy(self)
         bound._cached_for, bound._cache = None, {}
@@ -138,7 +141,7 @@ class MEA(IO):
         return bound
 
     def _warn_of_idle_electrodes(self, system: System) -> None:
-        """Warn of electrodes without cells, as those of a layout in another unit are."""
+        """Warn of electrodes without cells, which a layout in another unit has."""
         electrodes, count = self._given("electrode_coordinates"), self.num_channels
         if not count:
             return
@@ -170,23 +173,25 @@ class MEA(IO):
     # Stimulation
 
     def transfer(self, geometry: Geometry) -> NDArray[np.float64]:
-        """Potential at the dendrite minus that at the soma for 1 uA at each electrode, mV ``[N, C]``."""
+        """Potential at the dendrite minus potential at the soma for 1 uA at each electrode, mV ``[N, C]``."""
 
         def compute() -> NDArray:
             electrodes = self._given("electrode_coordinates")
             dendrite, soma = (
-                unit_potential(distances(place, electrodes), self.electrode)
-                for place in (geometry.dendrite_um, geometry.soma_um)
+                unit_potential(distances(position, electrodes), self.electrode)
+                for position in (geometry.dendrite_um, geometry.soma_um)
             )
             return dendrite - soma
 
         return self._cached(geometry, "transfer", compute)
 
     def cell_stimulus(self, geometry: Geometry, stimulus: Stimulus) -> Stimulus:
-        """The extracellular stimulus (mV) that electrode commands (uA) make; its time course is shared.
+        """Compute the extracellular stimulus (mV) at the cells from electrode currents (uA).
+
+        The result shares the time course of the currents.
 
         Raises:
-            InvalidInput: The stimulus is in another mode, or has another number of columns than electrodes.
+            InvalidInput: The stimulus has another mode, or another number of columns than there are electrodes.
         """
         if stimulus.mode != "electrode":
             raise InvalidInput(f"cell_stimulus takes a stimulus in the mode 'electrode' (uA), got {stimulus.mode!r}.")
@@ -198,21 +203,21 @@ class MEA(IO):
         return stimulus.with_gain(self.transfer(geometry), "extracellular")
 
     def selected_cells(self, geometry: Geometry) -> NDArray[np.bool_]:
-        """Which somata lie within ``input_radius`` of each electrode, in the plane, ``[C, N]``."""
+        """Mask of the somata within ``input_radius`` of each electrode, in the plane, ``[C, N]``."""
         return self._within(geometry, self._given("input_radius"))
 
     # Recording
 
     def channel_cells(self, geometry: Geometry) -> NDArray[np.bool_]:
-        """Which cells each electrode hears: somata within ``output_radius`` in the plane, ``[C, N]``."""
-        return self._cached(geometry, "heard", lambda: self._within(geometry, self._given("output_radius")))
+        """Mask of the cells that each electrode records: somata within ``output_radius`` in the plane, ``[C, N]``."""
+        return self._cached(geometry, "recorded", lambda: self._within(geometry, self._given("output_radius")))
 
     def channel_recording(
         self, geometry: Geometry, gids: ArrayLike | None, times: ArrayLike | None
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Channel and time (ms) of every spike heard, sorted by time and then channel.
+        """Assign spikes to the electrodes that record them: channel and time (ms), sorted by time and then channel.
 
-        A spike heard by two electrodes is in it twice, one heard by none is not.
+        A spike that two electrodes record appears twice; a spike that none records is omitted.
 
         Raises:
             NotRecorded: The spikes are None.
@@ -228,19 +233,19 @@ class MEA(IO):
             raise InvalidInput(f"Spiking gids must lie in 0 ... {count - 1}.")
         owner, channel = np.nonzero(self.channel_cells(geometry).T)
         first = np.searchsorted(owner, np.arange(count + 1))
-        heard = np.diff(first)[cells]
+        detections = np.diff(first)[cells]
         # The k-th detection of a spike is on the k-th channel of its cell.
-        k = np.arange(heard.sum()) - np.repeat(np.cumsum(heard) - heard, heard)
-        channels, when = channel[np.repeat(first[cells], heard) + k], np.repeat(t, heard)
+        k = np.arange(detections.sum()) - np.repeat(np.cumsum(detections) - detections, detections)
+        channels, when = channel[np.repeat(first[cells], detections) + k], np.repeat(t, detections)
         order = np.lexsort((channels, when))
         return channels[order], when[order]
 
     def potential_recording(self, geometry: Geometry, recording: Recording) -> NDArray[np.float64]:
-        """Extracellular potential at the electrodes, mV, ``[C, T]`` or with several cultures ``[B, C, T]``.
+        """Extracellular potential at the electrodes, mV ``[C, T]``, or ``[B, C, T]`` of several cultures.
 
-        The sum of ``I / (4 pi sigma r)`` over soma and dendrite of every recorded cell, each at its own
-        place, with sigma 0.3 S/m and r at least 7.5 um (see ``livn_gym.io.fields``). Cells that were not
-        recorded add nothing.
+        The potential is the sum of ``I / (4 pi sigma r)`` over the somata and dendrites of all recorded cells, with
+        sigma 0.3 S/m and r at least 7.5 um (see ``livn_gym.io.fields``). Cells that were not recorded contribute
+        nothing.
 
         Raises:
             NotRecorded: Membrane currents were not recorded.
@@ -250,19 +255,20 @@ class MEA(IO):
             raise NotRecorded("Membrane currents were not recorded: call record_membrane_current() before the run.")
         electrodes = self._given("electrode_coordinates")
         from_soma, from_dendrite = (
-            source_potential(distances(place[gids], electrodes)).T for place in (geometry.soma_um, geometry.dendrite_um)
+            source_potential(distances(position[gids], electrodes)).T
+            for position in (geometry.soma_um, geometry.dendrite_um)
         )
         potential = from_soma @ soma + from_dendrite @ dendrite
         return potential[0] if recording.num_cultures == 1 else potential
 
-    # What several methods need
+    # Shared by several methods
 
     def _within(self, geometry: Geometry, radius_um: float) -> NDArray[np.bool_]:
         electrodes = self._given("electrode_coordinates")
         return (distances(geometry.soma_um[:, :2], electrodes[:, :2]) <= radius_um).T
 
     def _cached(self, geometry: Geometry, name: str, compute: Callable[[], NDArray]) -> NDArray:
-        """What ``compute`` gives, kept as long as it is asked for the same geometry."""
+        """Result of ``compute``, cached until another geometry is used."""
         if self._cached_for is not geometry:
             self._cached_for, self._cache = geometry, {}
         if name not in self._cache:

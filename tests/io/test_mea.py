@@ -1,6 +1,5 @@
-"""Electrode arrays: fields, what cells get, what electrodes hear and see, layouts."""
+"""Electrode arrays: stimulation of cells, recording of spikes and potentials, binding to a system."""
 
-import json
 import pickle
 from dataclasses import replace
 
@@ -10,53 +9,17 @@ from cultures import Lab, system
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livn_gym.errors import ClosedError, CorruptData, InvalidInput, NotRecorded, UnknownName
+from livn_gym.errors import ClosedError, InvalidInput, NotRecorded
 from livn_gym.io import IO, MEA
-from livn_gym.io.fields import source_potential, unit_potential
 from livn_gym.models import Geometry, ReducedCalciumSomaDendrite
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
-from livn_gym.system import generate, predefined_config
 
 
 def geometry(somata, dendrites=None):
     """Somata at the given places, dendrites where given or 100 um along +x."""
     somata = np.array(somata, dtype=float)
     return Geometry(somata, somata + [100.0, 0.0, 0.0] if dendrites is None else np.array(dendrites, dtype=float))
-
-
-@pytest.fixture(scope="module")
-def ei2():
-    return generate(predefined_config("EI2"))
-
-
-# Fields
-
-
-def test_a_disk_makes_the_potentials_of_the_fact_sheet():
-    # rho I / (4 pi sqrt(r^2 + a^2 + h^2)) = 3.5 * 15e-6 / (4 pi * 52.20e-6) V above it
-    assert 15 * unit_potential(np.array(0.0), "disk") == pytest.approx(80.03, abs=0.01)
-    # and 112.8 um away from the effective source at 100 um: "36 mV" in round numbers
-    assert 15 * unit_potential(np.array(100.0), "disk") == pytest.approx(37.03, abs=0.01)
-
-
-def test_a_point_source_is_offset_by_5_um():
-    # 3.5 ohm m * 1 uA / (4 pi 100 um) = 2.785 mV
-    assert unit_potential(np.array(95.0), "point") == pytest.approx(2.7852, abs=1e-4)
-    assert np.isfinite(unit_potential(np.array(0.0), "point"))
-
-
-def test_a_membrane_current_makes_the_potential_worked_out_by_hand():
-    # 1 nA / (4 pi * 0.3 S/m * 10 um) = 26.53 uV
-    assert source_potential(np.array(10.0)) == pytest.approx(0.026526, abs=1e-6)
-    # nearer than 7.5 um it no longer rises
-    assert source_potential(np.array(0.0)) == source_potential(np.array(7.5))
-
-
-@given(st.sampled_from(["disk", "point"]), st.lists(st.floats(0, 1e5), min_size=2, max_size=20, unique=True))
-def test_fields_fall_with_distance(electrode, radii):
-    values = unit_potential(np.sort(radii), electrode)
-    assert (values > 0).all() and (np.diff(values) <= 0).all()
 
 
 # Stimulation
@@ -140,7 +103,7 @@ def test_stimuli_that_do_not_fit_the_electrodes_are_refused():
         mea.cell_stimulus(cells, Stimulus(np.ones((5, 4)), 1.0))
 
 
-# Hearing spikes
+# Recording spikes
 
 
 @pytest.fixture
@@ -222,7 +185,7 @@ def test_a_radius_of_250_um_would_mix_the_channels_of_ei2(ei2):
     assert np.median(channel_correlations(mea, ei2, 500)) > 0.5
 
 
-# Seeing potentials
+# Recording potentials
 
 
 def currents(soma, dendrite, gids, **changes):
@@ -323,160 +286,3 @@ def test_an_array_can_be_sent_to_another_process():
     bound, cells = MEA().bind(system(2)), geometry(np.zeros((2, 3)))
     again = pickle.loads(pickle.dumps(bound))
     np.testing.assert_array_equal(again.transfer(cells), bound.transfer(cells))
-
-
-# Coordinates and layouts
-
-
-def test_coordinates_in_every_form():
-    for rows in ([[1.0, 2.0, 0.0], [3.0, 4.0, 0.0]], [[1, 2], [3, 4]], [[1, 3, 4, 0], [0, 1, 2, 0]]):
-        assert MEA(rows).electrode_coordinates.tolist() == [[1, 2, 0], [3, 4, 0]]
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        ([1.0, 2.0, 3.0], r"\[C, 3\] in um, \[C, 2\], or rows .id, x, y, z., got the shape \[3\]"),
-        (np.zeros((2, 5)), r"got the shape \[2, 5\]"),
-        (np.zeros((0, 3)), "got the shape"),
-        ([[0, 0, np.nan]], "NaN or infinity"),
-        ([["a", "b", "c"]], "array of numbers"),
-        ([[1, 0, 0, 0], [2, 9, 0, 0]], r"ids must be 0 ... 1, each once; got \[1.0, 2.0\]"),
-        ([[0, 0, 0, 0], [0, 9, 0, 0]], "each once"),
-        ([[5, 5, 0], [5, 5, 0]], "same place"),
-    ],
-)
-def test_coordinates_that_make_no_sense_are_refused(rows, message):
-    with pytest.raises(InvalidInput, match=message):
-        MEA(rows)
-
-
-def test_radii_and_electrode_models_are_checked():
-    for options in ({"input_radius": 0}, {"output_radius": -1}, {"output_radius": np.nan}):
-        with pytest.raises(InvalidInput, match="put_radius must be"):
-            MEA(**options)
-    with pytest.raises(UnknownName, match="Unknown electrode model 'disc'. Did you mean 'disk'"):
-        MEA(electrode="disc")
-
-
-def test_a_grid_by_hand():
-    spread = MEA.grid((400, 200), (2, 4))
-    assert spread.electrode_coordinates[:, 0].tolist() == [50, 150, 250, 350] * 2
-    assert spread.electrode_coordinates[:, 1].tolist() == [50] * 4 + [150] * 4
-    centred = MEA.grid([[-100, 0, 5], [100, 100, 50]], (1, 3), pitch=30, output_radius=4.0)
-    assert centred.electrode_coordinates.tolist() == [[-30, 50, 5], [0, 50, 5], [30, 50, 5]]
-    assert centred.output_radius == 4.0
-
-
-def test_the_grid_of_ei2_is_the_systems_own(ei2):
-    np.testing.assert_array_equal(MEA.grid(ei2.bounding_box, (4, 4)).electrode_coordinates, ei2.electrodes)
-
-
-@given(st.tuples(st.floats(10, 5000), st.floats(10, 5000)), st.integers(1, 9), st.integers(1, 9))
-def test_grids_lie_within_their_area_centred_and_even(area, rows, columns):
-    xy = MEA.grid(area, (rows, columns)).electrode_coordinates[:, :2].reshape(rows, columns, 2)
-    assert (xy >= 0).all() and (xy <= area).all()
-    # places are rounded to 1e-3 um
-    np.testing.assert_allclose(xy.mean(axis=(0, 1)), np.array(area) / 2, atol=1e-3)
-    np.testing.assert_allclose(np.diff(xy[..., 0], axis=1), area[0] / columns, atol=2e-3)
-    np.testing.assert_allclose(np.diff(xy[..., 1], axis=0), area[1] / rows, atol=2e-3)
-
-
-@pytest.mark.parametrize(
-    ("area", "shape", "pitch", "message"),
-    [
-        ((400, 0), (2, 2), None, "positive size"),
-        ((400,), (2, 2), None, "bounding box of positive size"),
-        ("large", (2, 2), None, "bounding box, got 'large'"),
-        ((400, np.nan), (2, 2), None, "positive size"),
-        ((400, 400), (0, 2), None, "two positive integers"),
-        ((400, 400), (2.0, 2), None, "integer"),
-        ((400, 400), (2,), None, "two positive integers"),
-        ((400, 400), (5, 2), 101, "5 x 2 electrodes at 101 um do not fit into 400 x 400 um"),
-        ((400, 400), (2, 2), 0, "pitch .um. must be greater than 0"),
-    ],
-)
-def test_grids_that_make_no_sense_are_refused(area, shape, pitch, message):
-    with pytest.raises(InvalidInput, match=message):
-        MEA.grid(area, shape, pitch)
-
-
-def test_the_pitch_of_a_large_array_is_found_across_blocks():
-    rows = MEA.grid((5000, 5000), (30, 30)).electrode_coordinates.copy()
-    rows[7, :2] = rows[-1, :2] + [3.0, 4.0]  # the first row's eighth electrode, moved beside the very last
-    assert MEA(rows).bind(system(1)).output_radius == pytest.approx(2.5)
-
-
-# probeinterface
-
-
-def test_a_layout_goes_to_a_probe_and_back():
-    mea = MEA([[0.0, 0, 1.5], [10.0, 20.0, 2.5], [5.0, 7.0, 3.5]])
-    probe = mea.to_probe()
-    assert (probe.get_contact_count(), probe.si_units) == (3, "um")
-    again = MEA.from_probe(probe, output_radius=12.0)
-    np.testing.assert_array_equal(again.electrode_coordinates, mea.electrode_coordinates)
-    assert again.output_radius == 12.0
-
-
-def test_a_flat_probe_in_other_units_is_ordered_by_its_wiring():
-    from probeinterface import Probe
-
-    probe = Probe(ndim=2, si_units="mm")
-    probe.set_contacts(np.array([[0.1, 0.2], [0.3, 0.4], [0.5, 0.6]]), shapes="circle", shape_params={"radius": 0.01})
-    unwired = MEA.from_probe(probe).electrode_coordinates
-    np.testing.assert_allclose(unwired, [[100, 200, 0], [300, 400, 0], [500, 600, 0]])
-    probe.set_device_channel_indices([1, -1, 0])
-    wired = MEA.from_probe(probe).electrode_coordinates
-    np.testing.assert_allclose(wired, [[500, 600, 0], [100, 200, 0]])
-
-
-def test_a_layout_goes_to_a_file_and_back(tmp_path, ei2):
-    mea = MEA().bind(ei2)
-    mea.write(tmp_path / "layout.json")
-    assert [file.name for file in tmp_path.iterdir()] == ["layout.json"]
-    again = MEA.read(tmp_path / "layout.json", electrode="point")
-    np.testing.assert_array_equal(again.electrode_coordinates, ei2.electrodes)
-    assert again.electrode == "point"
-
-
-def test_the_electrodes_of_a_saved_system_are_a_layout(tmp_path, ei2):
-    from livn_gym.system import write
-
-    write(ei2, tmp_path / "ei2")
-    layout = MEA.read(tmp_path / "ei2" / "electrodes.json")
-    np.testing.assert_array_equal(layout.electrode_coordinates, ei2.electrodes)
-
-
-def test_files_that_are_no_layout_are_refused(tmp_path):
-    path = tmp_path / "layout.json"
-    with pytest.raises(InvalidInput, match="There is no file"):
-        MEA.read(path)
-    MEA([[0.0, 0.0], [1.0, 1.0]]).write(path)
-    whole = path.read_text()
-    for content in ("", "[]", "{}", whole[:200], json.dumps({"probes": [{"ndim": 3}]})):
-        path.write_text(content)
-        with pytest.raises(CorruptData, match="is no probeinterface JSON"):
-            MEA.read(path)
-    two = json.loads(whole)
-    del two["probes"][0]["device_channel_indices"]
-    two["probes"], two["probe_ids"] = two["probes"] * 2, ["0", "1"]
-    path.write_text(json.dumps(two))
-    with pytest.raises(InvalidInput, match="holds 2"):
-        MEA.read(path)
-
-
-def test_a_layout_that_cannot_be_written_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "layout.json"
-    MEA([[0.0, 0.0]]).write(path)
-    before = path.read_bytes()
-
-    def fail(file, probe):
-        file.write_text("half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr("probeinterface.write_probeinterface", fail)
-    with pytest.raises(OSError, match="disk full"):
-        MEA([[5.0, 5.0]]).write(path)
-    assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["layout.json"]
