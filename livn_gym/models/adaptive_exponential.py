@@ -46,18 +46,21 @@ def _parameters(cell: AdaptiveExponential, dt_ms: float) -> dict[str, float]:
     }
 
 
-def _conductances(v_ahead, w, g_L, V_T, Delta_T, J_L, v_peak, E_up, g_leak, J_leak):
+def _conductances(
+    v_ahead: float, w: float, g_L: float, V_T: float, Delta_T: float, J_L: float, v_peak: float, E_up: float,
+    g_leak: float, J_leak: float,
+) -> tuple[float, float, float, float]:  # fmt: skip
     # As a conductance towards E_up the current has its size, but no step, however long, goes far beyond the peak.
     v = min(v_ahead, v_peak)
     up = I_exp(v, g_L, V_T, Delta_T) / (E_up - v)
     return g_L + up, J_L + up * E_up - w, g_leak, J_leak
 
 
-def _advance(v_s, w, a, E_L, gain_w):
+def _advance(v_s: float, w: float, a: float, E_L: float, gain_w: float) -> float:
     return w + gain_w * (a * (v_s - E_L) - w)
 
 
-def _reset(v_d, w, V_r, b):
+def _reset(v_d: float, w: float, V_r: float, b: float) -> tuple[float, float, float]:
     # The dendrite goes with the soma: what it gets while the voltage stands at the peak hangs on the time step alone.
     return V_r, min(v_d, V_r), w + b
 

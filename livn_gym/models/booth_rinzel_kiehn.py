@@ -139,10 +139,11 @@ def _parameters(cell: BoothRinzelKiehn, dt_ms: float) -> dict[str, float]:
 
 
 def _conductances(
-    v_ahead, h, n, mN_s, hN_s, mN_d, hN_d, mL, Ca_s, Ca_d,
-    g_Na, g_Kdr, g_CaN_soma, g_KCa_soma, g_leak_soma, g_CaN_dendrite, g_CaL, g_KCa_dendrite, g_leak_dendrite,
-    E_Na, E_K, E_Ca, Kd, J_leak_soma, J_leak_dendrite,
-):  # fmt: skip
+    v_ahead: float, h: float, n: float, mN_s: float, hN_s: float, mN_d: float, hN_d: float, mL: float, Ca_s: float,
+    Ca_d: float, g_Na: float, g_Kdr: float, g_CaN_soma: float, g_KCa_soma: float, g_leak_soma: float,
+    g_CaN_dendrite: float, g_CaL: float, g_KCa_dendrite: float, g_leak_dendrite: float, E_Na: float, E_K: float,
+    E_Ca: float, Kd: float, J_leak_soma: float, J_leak_dendrite: float,
+) -> tuple[float, float, float, float]:  # fmt: skip
     Na = G_Na(m_inf(v_ahead), h, g_Na)
     K_s = G_Kdr(n, g_Kdr) + G_KCa(Ca_s, g_KCa_soma, Kd)
     CaN_s = G_CaN(mN_s, hN_s, g_CaN_soma)
@@ -157,9 +158,10 @@ def _conductances(
 
 
 def _advance(
-    v_s, v_d, h, n, mN_s, hN_s, mN_d, hN_d, mL, Ca_s, Ca_d,
-    g_CaN_soma, g_CaN_dendrite, g_CaL, E_Ca, f, alpha, k_Ca, minus_dt, gain_mN, gain_hN, gain_mL, slope_Ca,
-):  # fmt: skip
+    v_s: float, v_d: float, h: float, n: float, mN_s: float, hN_s: float, mN_d: float, hN_d: float, mL: float,
+    Ca_s: float, Ca_d: float, g_CaN_soma: float, g_CaN_dendrite: float, g_CaL: float, E_Ca: float, f: float,
+    alpha: float, k_Ca: float, minus_dt: float, gain_mN: float, gain_hN: float, gain_mL: float, slope_Ca: float,
+) -> tuple[float, ...]:  # fmt: skip
     I_Ca_s = G_CaN(mN_s, hN_s, g_CaN_soma) * (v_s - E_Ca)
     I_Ca_d = (G_CaN(mN_d, hN_d, g_CaN_dendrite) + G_CaL(mL, g_CaL)) * (v_d - E_Ca)
     return (

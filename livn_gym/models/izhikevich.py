@@ -71,7 +71,10 @@ def _parameters(cell: Izhikevich, dt_ms: float) -> dict[str, float]:
     }
 
 
-def _conductances(v_s, v_ahead, u, k, v_r, v_t, v_peak, E_up, g_leak, J_leak):
+def _conductances(
+    v_s: float, v_ahead: float, u: float, k: float, v_r: float, v_t: float, v_peak: float, E_up: float,
+    g_leak: float, J_leak: float,
+) -> tuple[float, float, float, float]:  # fmt: skip
     v = min(v_ahead, v_peak)
     down = G_down(v, k, v_r, v_t)
     below = slope_below(v_s, k, v_r)
@@ -79,11 +82,11 @@ def _conductances(v_s, v_ahead, u, k, v_r, v_t, v_peak, E_up, g_leak, J_leak):
     return down + below + up, down * v_r + below * 0.5 * (v_s + v_r) + up * E_up - u, g_leak, J_leak
 
 
-def _advance(v_s, v_old, u, b, v_r, v_peak, gain_u):
+def _advance(v_s: float, v_old: float, u: float, b: float, v_r: float, v_peak: float, gain_u: float) -> float:
     return u + gain_u * share(v_s, v_old, v_peak) * (b * (min(v_s, v_peak) - v_r) - u)
 
 
-def _reset(v_d, u, c, d):
+def _reset(v_d: float, u: float, c: float, d: float) -> tuple[float, float, float]:
     # The upstroke lasts long enough to charge the dendrite, which would fire the soma again.
     return c, min(v_d, c), u + d
 

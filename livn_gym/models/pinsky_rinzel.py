@@ -145,7 +145,10 @@ def _parameters(cell: PinskyRinzel, dt_ms: float) -> dict[str, float]:
     }
 
 
-def _conductances(v_ahead, h, n, s, c, q, Ca, g_L, g_Na, g_Kdr, g_Ca, g_KC, g_KAHP, V_Na, V_K, V_Ca, J_L):
+def _conductances(
+    v_ahead: float, h: float, n: float, s: float, c: float, q: float, Ca: float, g_L: float, g_Na: float,
+    g_Kdr: float, g_Ca: float, g_KC: float, g_KAHP: float, V_Na: float, V_K: float, V_Ca: float, J_L: float,
+) -> tuple[float, float, float, float]:  # fmt: skip
     Na = G_Na(m_inf(v_ahead - PAPER_ZERO), h, g_Na)
     K_s = G_Kdr(n, g_Kdr)
     Ca_d = G_Ca(s, g_Ca)
@@ -158,12 +161,15 @@ def _conductances(v_ahead, h, n, s, c, q, Ca, g_L, g_Na, g_Kdr, g_Ca, g_KC, g_KA
     )
 
 
-def _relaxed(x, alpha, beta, minus_dt):
+def _relaxed(x: float, alpha: float, beta: float, minus_dt: float) -> float:
     rate = alpha + beta
     return x + (1.0 - math.exp(minus_dt * rate)) * (alpha / rate - x)
 
 
-def _advance(v_s, v_d, h, n, s, c, q, Ca, g_Ca, V_Ca, minus_dt, slope_Ca):
+def _advance(
+    v_s: float, v_d: float, h: float, n: float, s: float, c: float, q: float, Ca: float, g_Ca: float, V_Ca: float,
+    minus_dt: float, slope_Ca: float,
+) -> tuple[float, ...]:  # fmt: skip
     u_s = v_s - PAPER_ZERO
     u_d = v_d - PAPER_ZERO
     I_Ca = G_Ca(s, g_Ca) * (v_d - V_Ca)
