@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import os
 import pickle
-import sys
 import time
 import traceback
 from collections import deque
@@ -15,24 +13,22 @@ from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Self
 
-from livn_gym import backends
-from livn_gym.backends.ranks import end_all_ranks
+from livn_gym import backends, mpi_job
 from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding, GatherAndMerge, Pipe
 from livn_gym.env import Env
 from livn_gym.errors import BackendError, ClosedError, InvalidInput, WorkerError
-from livn_gym.mpi.launch import communicator, take_cores
 from livn_gym.numerics import checked_seeds
 from livn_gym.recorder import Recorder
 from livn_gym.system import System
 from livn_gym.units import whole_number
 
 _POLL_S = 0.0005
-"""Between looks for a message. A rank that waits in MPI takes a whole core, which on the controller is a worker's."""
+"""Time between two polls for a message, s. A rank that waits inside MPI would take a whole core from a worker."""
 
 
 def _everywhere(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A method of ``Env`` that every worker's culture goes through, after all calls that were submitted before."""
+    """Make a method that calls the same method of ``Env`` on every worker, after all calls submitted before."""
 
     @wraps(method)
     def forward(self: DistributedEnv, *args: Any, **kwargs: Any) -> DistributedEnv:
@@ -45,25 +41,25 @@ def _everywhere(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class DistributedEnv:
-    """An ``Env`` on every MPI worker, one rank or several each; the last rank is the controller, whose code runs them.
+    """An ``Env`` on every MPI worker; the last rank is the controller, whose script asks the workers for runs.
 
-    All ranks run the same script. On a worker ``init`` serves the controller and returns after its ``shutdown``; what
-    follows does nothing there, so only what is not for workers needs an ``if env.is_root():``.
+    All ranks run the same script. On a worker ``init`` serves the controller and returns after its ``shutdown``; later
+    calls have no effect there. Only code that workers must not run needs an ``if env.is_root():``.
 
-    Every call is a run of its own: culture at time 0, noise from ``seed`` + the number of the call, encoding and
-    decoding as they are on the controller. So answers do not depend on the number of workers or of their ranks. Where
-    a worker is several ranks, its decoding sees the whole culture, on the first of them.
+    Every call is a separate run: the culture starts at time 0, its noise from ``seed`` + the number of the call, and
+    encoding and decoding are those of the controller. The results therefore do not depend on the number of workers
+    or of their ranks. If a worker has several ranks, the decoding sees the whole culture on the first of them.
 
     Args:
         system: Folder of a system, or a ``System``.
-        seed: Of the first call's noise; call k has ``seed + k``.
-        subworld_size: Ranks that share one culture, default 1: there are ``workers * subworld_size + 1`` ranks.
-        comm: The ranks, all of which make the environment; default every rank.
-        **options: Of ``Env``: ``model``, ``io``, ``backend``, ``profile``, ``dt``, ``scheme``, ``precision``.
+        seed: Seed of the first call's noise; call k has ``seed + k``.
+        subworld_size: Number of ranks per worker, default 1: start ``workers * subworld_size + 1`` ranks.
+        comm: Communicator of the ranks, all of which make the environment; default: all ranks of the job.
+        **options: Options of ``Env``: ``model``, ``io``, ``backend``, ``profile``, ``dt``, ``scheme``, ``precision``.
 
     Raises:
-        BackendUnavailable: There is no mpi4py or no MPI library.
-        InvalidInput: There is one rank only, the ranks do not make whole workers, or an argument is out of range.
+        BackendUnavailable: mpi4py or an MPI library is missing.
+        InvalidInput: There is only one rank, the ranks do not make whole workers, or an argument is out of range.
     """
 
     def __init__(
@@ -77,7 +73,7 @@ class DistributedEnv:
     ) -> None:
         self.subworld_size = whole_number("subworld_size", 1 if subworld_size is None else subworld_size)
         self.seed = checked_seeds(seed, 1)[0]
-        world = communicator() if comm is None else comm
+        world = mpi_job.communicator() if comm is None else comm
         if world.Get_size() < 2:
             raise InvalidInput("DistributedEnv needs a controller and workers: mpiexec -n 1+WORKERS python script.py")
         if (world.Get_size() - 1) % self.subworld_size:
@@ -94,8 +90,8 @@ class DistributedEnv:
         self._idle: list[int] = []
         self._running: dict[int, int] = {}  # task by worker
         self._waiting: deque[tuple[int, bytes, Any]] = deque()
-        self._answers: dict[int, tuple[bytes, str]] = {}
-        self._unread: list[int] = []  # submitted and not handed out, ascending
+        self._responses: dict[int, tuple[bytes, str]] = {}
+        self._pending: list[int] = []  # submitted and not received, ascending
         self._pipelines: list[set[bytes]] = [set() for _ in range(self.num_workers)]
         self._submitted = 0
         self._started = self._closed = False
@@ -108,7 +104,7 @@ class DistributedEnv:
     def init(self) -> Self:
         """Build the cultures; on a worker, serve until the controller's ``shutdown``.
 
-        From here on an exception that nothing catches ends every rank.
+        From now on an exception that the script does not handle ends every rank.
 
         Raises:
             WorkerError: A culture could not be built.
@@ -118,18 +114,19 @@ class DistributedEnv:
         if self._started:
             return self
         self._started = True
-        sys.excepthook = partial(end_all_ranks, self._comm)
+        # A script that ends without a shutdown would leave the workers waiting.
+        mpi_job.watch(self.shutdown if self.is_root() else None)
         backends.attend(self._backend, self.subworld_size)
         workers = self._comm.Split(int(self.is_root()), self._comm.rank)
         if not self.is_root():
-            take_cores(workers)
+            mpi_job.take_cores(workers)
         workers.Free()
         if self.is_root():
-            atexit.register(self.shutdown)  # a script that ends without it would leave the workers waiting
             self._collect(range(self.num_workers))
             self._idle = list(range(self.num_workers))
         else:
-            self._serve()
+            with mpi_job.ending_all():  # a worker that stops serving would leave the controller waiting
+                self._serve()
             self._closed = True
         return self
 
@@ -144,7 +141,7 @@ class DistributedEnv:
     def __call__(
         self, decoding: Decoding, inputs: Iterable[Any], encoding: Callable[..., Any] | None = None
     ) -> list[Any]:
-        """One run for each of any number of inputs; what they decode to, in the inputs' order.
+        """Run once per input and return the decoded results in the order of the inputs.
 
         Raises:
             WorkerError: A run failed.
@@ -153,10 +150,10 @@ class DistributedEnv:
         return [self.receive_response(task) for task in tasks]
 
     def submit_call(self, decoding: Decoding, inputs: Any = None, encoding: Callable[..., Any] | None = None) -> int:
-        """Have a worker do ``Env.__call__``, as soon as one is free, without waiting.
+        """Submit a call of ``Env.__call__`` to the next free worker, without waiting.
 
         Returns:
-            The call's number, from 0.
+            The number of the call, from 0.
 
         Raises:
             ClosedError: This is not the controller, ``init`` was not called or ``shutdown`` was.
@@ -166,37 +163,37 @@ class DistributedEnv:
         pipeline = pickle.dumps((decoding, encoding))
         self._waiting.append((task, pipeline, pickle.dumps(inputs)))
         self._submitted += 1
-        self._unread.append(task)
+        self._pending.append(task)
         self._progress()
         return task
 
     def receive_response(self, task_id: int | None = None) -> Any:
-        """Wait for what a call decoded to; default the earliest call that was not asked for yet.
+        """Wait for the decoded result of a call, by default the earliest one that was not received yet.
 
         Raises:
-            InvalidInput: There is no such call, or its response was handed out.
+            InvalidInput: There is no such call, or its response was received before.
             WorkerError: The run failed; the message has the worker's traceback.
         """
         self._check_open()
-        task = self._known(task_id)
-        while task not in self._answers:
+        task = self._checked_task(task_id)
+        while task not in self._responses:
             if not self._progress():
                 time.sleep(_POLL_S)
-        return self._hand_out(task)
+        return self._take_response(task)
 
     def probe_response(self, task_id: int | None = None) -> Any:
-        """As ``receive_response``, but None when the run has not ended yet."""
+        """Return the decoded result of a call, or None if its run has not ended; see ``receive_response``."""
         self._check_open()
-        task = self._known(task_id)
+        task = self._checked_task(task_id)
         self._progress()
-        return self._hand_out(task) if task in self._answers else None
+        return self._take_response(task) if task in self._responses else None
 
     def shutdown(self) -> None:
-        """Let the workers go, after the runs that they are in; may be called twice and, without effect, on workers."""
+        """End the workers after their present runs; may be called twice, and has no effect on a worker."""
         if self._closed or not self._started or os.getpid() != self._process or not self.is_root():
-            return  # a forked child, whose exit calls this as well, must not end the parent's workers
+            return  # a forked child must not end the workers of its parent
         self._closed = True
-        atexit.unregister(self.shutdown)
+        mpi_job.forget(self.shutdown)
         self._waiting.clear()
         while self._running:
             if not self._progress():
@@ -214,26 +211,26 @@ class DistributedEnv:
         if self._closed or not self._started:
             raise ClosedError("This DistributedEnv is shut down, or init() was not called.")
 
-    def _known(self, task_id: int | None) -> int:
-        if not self._unread:
+    def _checked_task(self, task_id: int | None) -> int:
+        if not self._pending:
             raise InvalidInput("No call is waiting for its response: submit_call(...) first.")
-        task = self._unread[0] if task_id is None else task_id
-        if task not in self._unread:
-            raise InvalidInput(f"There is no call {task!r} whose response was not handed out.")
+        task = self._pending[0] if task_id is None else task_id
+        if task not in self._pending:
+            raise InvalidInput(f"There is no call {task!r} whose response is still to be received.")
         return task
 
-    def _hand_out(self, task: int) -> Any:
-        self._unread.remove(task)
-        answer, error = self._answers.pop(task)
+    def _take_response(self, task: int) -> Any:
+        self._pending.remove(task)
+        answer, error = self._responses.pop(task)
         if error:
             raise WorkerError(error)
         return pickle.loads(answer)
 
     def _progress(self) -> bool:
-        """Take in answers that have arrived and give out waiting calls; whether any had arrived."""
+        """Receive responses and send waiting calls to free workers; returns whether a response arrived."""
         arrived = [worker for worker in self._running if self._comm.iprobe(self._leader(worker))]
         for worker in arrived:
-            self._answers[self._running.pop(worker)] = self._comm.recv(source=self._leader(worker))
+            self._responses[self._running.pop(worker)] = self._comm.recv(source=self._leader(worker))
             self._idle.append(worker)
         while self._idle and self._waiting:
             worker = self._idle.pop()
@@ -254,7 +251,7 @@ class DistributedEnv:
         self._collect(range(self.num_workers))
 
     def _leader(self, worker: int) -> int:
-        """The rank that speaks for a worker."""
+        """First rank of a worker, which talks to the controller."""
         return worker * self.subworld_size
 
     def _send(self, request: tuple, worker: int) -> None:
@@ -299,7 +296,7 @@ class DistributedEnv:
                 env.close()
 
     def _request(self) -> Any:
-        """What the controller asks of the worker; its first rank passes it on to the others."""
+        """Receive the controller's next request; the first rank of a worker sends it on to the others."""
         if self._team.rank:
             return self._received(self._comm.rank - self._team.rank)
         request = self._received(self._root)
@@ -308,7 +305,7 @@ class DistributedEnv:
         return request
 
     def _answer(self, work: Callable[[], Any], send_result: bool = True) -> Any:
-        """Do something and tell the controller what came of it."""
+        """Do some work and send its result or error to the controller."""
         result, error = None, ""
         try:
             result = work()
@@ -322,5 +319,5 @@ class DistributedEnv:
 
 
 def _gathers(decoding: Decoding) -> bool:
-    """Whether a decoding itself brings together what the ranks of a worker recorded."""
+    """Whether a decoding merges the recordings of a worker's ranks itself."""
     return isinstance(decoding, GatherAndMerge) or (isinstance(decoding, Pipe) and _gathers(decoding.first))

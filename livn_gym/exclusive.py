@@ -106,7 +106,7 @@ class Exclusive:
 
     def _together(self, purpose: str) -> AbstractContextManager[None]:
         """What all ranks that share the cultures do, and what fails on all when it fails on one."""
-        return nullcontext() if self._ranks is None else self._ranks.together(purpose)
+        return nullcontext() if self._ranks is None else self._ranks.collective(purpose)
 
     def _tell_refused(self, method: str, error: LivnError) -> None:
         """Raise, on all ranks that share the cultures, what this one's arguments were refused for."""

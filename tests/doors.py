@@ -24,6 +24,7 @@ INTERNAL = (
     "livn_gym.backends",  # behind the Env
     "livn_gym.cli",  # takes text
     "livn_gym.mpi",
+    "livn_gym.mpi_job",
     "livn_gym.serve",  # its door is the page's messages
     "livn_gym.agents",
     "livn_gym.testing",

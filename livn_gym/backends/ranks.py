@@ -1,37 +1,39 @@
-"""The MPI ranks that share one culture: who has which cells, spikes for all, and failures that reach all."""
+"""The MPI ranks that share one culture: the cells of each rank, the exchange of spikes, failures that reach all."""
 
 from __future__ import annotations
 
-import sys
 import traceback
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym import mpi_job
 from livn_gym.errors import InvalidInput, WorkerError, shown
 from livn_gym.system import Population
 
-_FAILED = -1
+_FAILED, _LEFT = -1, -2
 _SPIKES = zlib.crc32(b"spikes")
-_FEW = 16
-"""Spikes of a rank that travel with what it says; more take a second collective."""
+_INLINE_SPIKES = 16
+"""Number of spikes of a rank that travel in the announcement of a collective call; more take a second exchange."""
 
 
 class Ranks:
     """The ranks of a communicator, all of which make the same calls in the same order.
 
-    Every meeting begins with the same collective, in which a rank says what it is about to do. So a rank that failed
-    is noticed at the next meeting, whatever the others are waiting for. From now on an exception that nothing catches
-    ends every rank of the job.
+    Every collective call begins with the same ``Allgather``, in which each rank announces what it is about to do. The
+    others therefore notice a rank that failed, or whose script ended, at their next collective call, whatever that is.
+    An exception that nothing handles ends every rank of the job (``livn_gym.mpi_job``).
 
     Args:
         comm: mpi4py's communicator, of two ranks or more.
     """
+
+    _open: list[Any] = []
+    """Communicators whose ranks meet once more when their scripts end."""
 
     def __init__(self, comm: Any) -> None:
         from mpi4py import MPI
@@ -41,13 +43,15 @@ class Ranks:
         self._world = MPI.COMM_WORLD
         self.any_thread = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
         """Whether MPI may be called from any thread, by one at a time."""
-        self._own = np.zeros(2 + 2 * _FEW, dtype=np.int64)
-        self._said = np.empty((self.size, len(self._own)), dtype=np.int64)
-        sys.excepthook = partial(end_all_ranks, self._world)
+        self._announcement = np.zeros(2 + 2 * _INLINE_SPIKES, dtype=np.int64)
+        self._announcements = np.empty((self.size, len(self._announcement)), dtype=np.int64)
+        if comm not in Ranks._open:
+            Ranks._open.append(comm)
+            mpi_job.watch(self._leave)
 
     @classmethod
     def of(cls, comm: Any, subworld_size: int | None = None) -> Ranks | None:
-        """The ranks that share a culture with this one; None where it has a culture alone.
+        """Return the ranks that share a culture with this one; None if this rank has a culture alone.
 
         Args:
             comm: Communicator, or None.
@@ -69,88 +73,95 @@ class Ranks:
     # Cells
 
     def ranges(self, populations: Sequence[Population]) -> dict[str, tuple[int, int]]:
-        """This rank's part ``[start, stop)`` of every population; the ranks' numbers of cells differ by one at most."""
-        found, first = {}, 0  # the rank that gets the next cell that is left over
+        """Cells ``[start, stop)`` of every population on this rank; ranks differ by one cell at most."""
+        ranges, first = {}, 0  # the rank that gets the next cell that is left over
         for population in populations:
             each, left = divmod(population.count, self.size)
             counts = [each + ((rank - first) % self.size < left) for rank in range(self.size)]
             start = population.start + sum(counts[: self.rank])
-            found[population.name] = (start, start + counts[self.rank])
+            ranges[population.name] = (start, start + counts[self.rank])
             first = (first + left) % self.size
-        return found
+        return ranges
 
-    # Meetings
+    # Collective calls
 
     def meet(self, purpose: str) -> None:
         """Wait for all ranks.
 
         Raises:
-            WorkerError: One has failed, or is about to do something else.
+            WorkerError: A rank has failed, has ended its script, or is about to do something else.
         """
-        self._meet(zlib.crc32(purpose.encode()), purpose)
+        self._announce(zlib.crc32(purpose.encode()), purpose)
 
     @contextmanager
-    def together(self, purpose: str) -> Iterator[None]:
-        """A block that all ranks pass, and that fails on all when it fails on one.
+    def collective(self, purpose: str) -> Iterator[None]:
+        """Run a block on all ranks; if it fails on one rank it fails on all.
+
+        Ctrl-C inside the block may have interrupted an exchange, so it ends the job. Calls that Ctrl-C may end alone
+        run their block in another thread (``livn_gym.interrupts``).
 
         Raises:
-            WorkerError: It failed on another rank; the message has that rank's traceback.
+            WorkerError: The block failed on another rank; the message has that rank's traceback.
         """
         try:
             yield
         except WorkerError:
-            raise  # all know
+            raise  # all ranks know
         except (Exception, SystemExit):
             try:
-                self._meet(_FAILED, purpose, f"Rank {self._world.rank} failed:\n{traceback.format_exc().rstrip()}")
+                self._announce(_FAILED, purpose, f"Rank {self._world.rank} failed:\n{traceback.format_exc().rstrip()}")
             except WorkerError:
-                pass  # what happened here says more
+                pass  # the exception of this rank says more
             raise
+        except BaseException as error:
+            mpi_job.end_all(error)
         else:
             self.meet(purpose)
 
     def all_spikes(self, cell: NDArray[np.int64], step: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
-        """The spikes of all ranks from those of each, sorted by step and cell."""
-        few = min(len(cell), _FEW)
-        self._own[2 : 2 + few], self._own[2 + _FEW : 2 + _FEW + few] = cell[:few], step[:few]
-        counts = self._meet(_SPIKES, "spikes", count=len(cell))
-        if counts.max() <= _FEW:
-            cells, steps = self._said[:, 2 : 2 + _FEW], self._said[:, 2 + _FEW :]
-            there = np.arange(_FEW) < counts[:, None]
-            whole = np.stack([cells[there], steps[there]], axis=1)
+        """Exchange spikes: those of this rank for those of all ranks, sorted by step and cell."""
+        n = min(len(cell), _INLINE_SPIKES)
+        self._announcement[2 : 2 + n] = cell[:n]
+        self._announcement[2 + _INLINE_SPIKES : 2 + _INLINE_SPIKES + n] = step[:n]
+        counts = self._announce(_SPIKES, "spikes", count=len(cell))
+        if counts.max() <= _INLINE_SPIKES:
+            cells = self._announcements[:, 2 : 2 + _INLINE_SPIKES]
+            steps = self._announcements[:, 2 + _INLINE_SPIKES :]
+            filled = np.arange(_INLINE_SPIKES) < counts[:, None]
+            spikes = np.stack([cells[filled], steps[filled]], axis=1)
         else:
-            whole = np.empty((int(counts.sum()), 2), dtype=np.int64)
-            self.comm.Allgatherv(np.stack([cell, step], axis=1), [whole, 2 * counts])
-        order = np.lexsort((whole[:, 0], whole[:, 1]))
-        return whole[order, 0], whole[order, 1]
+            spikes = np.empty((int(counts.sum()), 2), dtype=np.int64)
+            self.comm.Allgatherv(np.stack([cell, step], axis=1), [spikes, 2 * counts])
+        order = np.lexsort((spikes[:, 0], spikes[:, 1]))
+        return spikes[order, 0], spikes[order, 1]
 
     def gather(self, value: Any, root: int | None) -> list[Any] | None:
-        """Every rank's value, on the root (None on the others) or, without one, on all."""
+        """Return the values of all ranks on the root and None on the others; without a root, on all ranks."""
         self.meet("gather")
         return self.comm.allgather(value) if root is None else self.comm.gather(value, root=root)
 
-    def abort(self) -> None:
-        """Say what happened and end every rank, which may be waiting where no failure can be told."""
-        end_all_ranks(self._world, *sys.exc_info())
-
-    def _meet(self, what: int, purpose: str, failure: str = "", count: int = 0) -> NDArray[np.int64]:
-        self._own[0], self._own[1] = what, count
-        self.comm.Allgather(self._own, self._said)
-        said = self._said[:, 0]
-        if what != _FAILED and (said == what).all():
-            return self._said[:, 1]
-        if (said == _FAILED).any():
+    def _announce(self, kind: int, purpose: str, failure: str = "", count: int = 0) -> NDArray[np.int64]:
+        """Exchange announcements; returns the ``count`` of every rank, which all came for the same purpose."""
+        self._announcement[0], self._announcement[1] = kind, count
+        self.comm.Allgather(self._announcement, self._announcements)
+        kinds = self._announcements[:, 0]
+        if kind != _FAILED and (kinds == kind).all():
+            return self._announcements[:, 1]
+        if (kinds == _FAILED).any():
             raise WorkerError(next(text for text in self.comm.allgather(failure) if text))
+        if (kinds == _LEFT).any():
+            left = np.flatnonzero(kinds == _LEFT).tolist()
+            raise WorkerError(f"The script of rank {', '.join(map(str, left))} has ended; {purpose!r} needs all ranks.")
         raise WorkerError(
             f"Rank {self._world.rank} came to {purpose!r} while others came to something else: "
             "all ranks that share a culture must make the same calls."
         )
 
-
-def end_all_ranks(comm: Any, kind: Any, error: Any, trace: Any) -> None:
-    """Say what happened and end every rank, which would wait for this one; for ``sys.excepthook``."""
-    print(f"livn_gym: rank {comm.rank} of {comm.size} failed:", file=sys.stderr)
-    traceback.print_exception(kind, error, trace)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    comm.Abort(1)
+    def _leave(self) -> None:
+        """Tell the other ranks that this rank's script has ended, until the scripts of all have."""
+        while self.comm:  # false once the script has freed it
+            try:
+                self._announce(_LEFT, "end of the script")
+            except WorkerError:
+                continue  # which the others raise as well
+            return

@@ -9,6 +9,7 @@ import typer
 
 from livn_gym.cli.common import Backend, ProfileName, SettleMs, SystemName, find_system, progress_bar
 from livn_gym.cli.validate import Variant
+from livn_gym.errors import LivnError
 
 
 def sample(
@@ -37,7 +38,7 @@ def sample(
     Repeat the command to continue an interrupted run. Under an MPI launcher, the ranks share the work.
     """
     from livn_gym import backends, dataset
-    from livn_gym.mpi import on_all_ranks
+    from livn_gym.mpi import run_on_all_ranks
 
     plan = dataset.Plan(
         samples=samples,
@@ -60,4 +61,4 @@ def sample(
         if first:
             typer.echo(f"{samples:,} samples of {culture.name}, {len(plan.shards())} files: {out / 'data'}")
 
-    on_all_ranks(run)
+    run_on_all_ranks(run, messages=(LivnError,))

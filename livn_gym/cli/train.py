@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from livn_gym.cli.common import progress_bar, save_figure, table
-from livn_gym.errors import BackendUnavailable, InvalidInput
+from livn_gym.errors import BackendUnavailable, InvalidInput, LivnError
 
 EnvId = Annotated[str, typer.Option("--env", help="Id of the environment; livn-gym list prints all ids.")]
 Options = Annotated[
@@ -89,9 +89,9 @@ def train(
     run = partial(_train, agent, env_id, steps, num_envs, seed, out, resume, trust, checkpoint_every, option)
     if not mpi:
         return run()
-    from livn_gym.mpi import together
+    from livn_gym.mpi import run_on_rank_0
 
-    together(run)
+    run_on_rank_0(run, messages=(LivnError,))
 
 
 def _train(

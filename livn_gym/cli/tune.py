@@ -12,7 +12,7 @@ from rich.console import Console
 
 from livn_gym.cli.common import ProfileName, check_output, progress_bar, table
 from livn_gym.cli.validate import TargetsFile, Variant
-from livn_gym.errors import unknown_name
+from livn_gym.errors import LivnError, unknown_name
 
 if TYPE_CHECKING:
     from livn_gym.tuning import Targets, Tuned
@@ -45,7 +45,7 @@ def tune(
     The targets file sets the bounds of the search. Under an MPI launcher, all ranks work on one study.
     """
     from livn_gym import tuning
-    from livn_gym.mpi import on_all_ranks
+    from livn_gym.mpi import run_on_all_ranks
     from livn_gym.parameters import read_params
     from livn_gym.system import predefined_names
 
@@ -86,7 +86,7 @@ def tune(
             Console().print(_table(target_set, tuned))
             typer.echo(f"{tuned.trials} trials in the study; {time.perf_counter() - started:.0f} s; parameters: {out}")
 
-    on_all_ranks(run)
+    run_on_all_ranks(run, messages=(LivnError,))
 
 
 def _write(path: Path, system: str, variant: str | None, targets: Targets, tuned: Tuned, seed: int) -> None:

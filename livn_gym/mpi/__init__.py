@@ -1,5 +1,5 @@
 """Vector environments over MPI ranks: ``mpiexec -n 5 python -m livn_gym.mpi script.py``; see docs/scaling.md."""
 
-from livn_gym.mpi.launch import communicator, on_all_ranks, together
+from livn_gym.mpi.launch import run_on_all_ranks, run_on_rank_0
 
-__all__ = ["communicator", "on_all_ranks", "together"]
+__all__ = ["run_on_all_ranks", "run_on_rank_0"]

@@ -1,4 +1,4 @@
-"""``mpiexec -n 5 python -m livn_gym.mpi script.py [args]``: rank 0 runs the script, all ranks its environments."""
+"""``mpiexec -n 5 python -m livn_gym.mpi script.py [args]``: rank 0 runs the script, all ranks simulate."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 from livn_gym.errors import LivnError
-from livn_gym.mpi.launch import together
+from livn_gym.mpi.launch import run_on_rank_0
 
 
 def main() -> None:
-    """Run the script that the command line names."""
+    """Run the script named on the command line."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: mpiexec -n RANKS python -m livn_gym.mpi script.py [arguments]")
     script = sys.argv[1]
@@ -24,7 +24,7 @@ def main() -> None:
         runpy.run_path(script, run_name="__main__")
 
     try:
-        together(body)
+        run_on_rank_0(body)
     except LivnError as error:
         sys.exit(f"livn_gym.mpi: {error}")
 

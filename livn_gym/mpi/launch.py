@@ -1,133 +1,68 @@
-"""Running something on rank 0 while the other ranks serve it."""
+"""Entry points of MPI jobs: code for rank 0 that the other ranks serve, or the same code on every rank."""
 
 from __future__ import annotations
 
-import os
-import sys
-import traceback
-import warnings
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
-from livn_gym import processors
-from livn_gym.errors import BackendError, BackendUnavailable, LivnError
-
-RANK_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
-"""Set by MPI launchers; without them mpi4py, which may not be there, is left alone."""
+from livn_gym import mpi_job
+from livn_gym.errors import BackendError
 
 
-def together(body: Callable[[], None]) -> None:
-    """Run something on rank 0; what vector environments it makes are simulated by all ranks.
+def run_on_rank_0(body: Callable[[], None], comm: Any = None, messages: tuple[type[Exception], ...] = ()) -> None:
+    """Run code on rank 0 while all ranks simulate the vector environments that it makes.
 
-    Every rank calls it; on the others it returns when rank 0 is done. An exception or exit on rank 0 ends every rank.
+    Every rank calls this function; on the others it returns when rank 0 has finished. An exception on any rank and an
+    exit of rank 0 end all ranks, see ``livn_gym.mpi_job``.
 
     Args:
-        body: Ordinary code of one process, for rank 0.
+        body: Ordinary code of one process.
+        comm: Communicator of the ranks; default: all ranks of the job.
+        messages: Exceptions of which only the message is printed, without a traceback.
 
     Raises:
-        BackendUnavailable: There is no mpi4py or no MPI library.
-        BackendError: The ranks were started by another MPI than mpi4py's.
+        BackendUnavailable: mpi4py or an MPI library is missing.
+        BackendError: Another MPI than mpi4py's started the ranks.
     """
-    comm = communicator()
+    comm = mpi_job.communicator() if comm is None else comm
     from livn_gym.envs.group import made_by
     from livn_gym.mpi.member import Member
     from livn_gym.mpi.vector import Team
 
-    take_cores(comm)
+    mpi_job.take_cores(comm)
     member = Member(comm)
-    if not member.leads:
+    with mpi_job.ending_all(messages):
+        if not member.leads:
+            return _serve(member)
+        team = Team(member)
         try:
-            _serve(member)
-        except BaseException:
-            _abort(comm, f"rank {member.rank}")
-        return
-    team = Team(member)
-    code: Any = None
-    try:
-        with made_by(team.make):
-            body()
-    except SystemExit as exit_:
-        code = exit_.code
-        if code not in (None, 0):
-            if isinstance(code, str):
-                print(code, file=sys.stderr)
-            _abort(comm, "", code if isinstance(code, int) else 1)
-    except BaseException:
-        _abort(comm, "")
-    try:
+            with made_by(team.make):
+                body()
+        except SystemExit as exit_:
+            if exit_.code not in (None, 0):
+                raise
         team.end()
-    except BaseException:
-        _abort(comm, "")
 
 
-def on_all_ranks(body: Callable[[Any], None]) -> None:
-    """Run ``body(comm)`` on every rank; an exception on one ends all.
+def run_on_all_ranks(body: Callable[[Any], None], messages: tuple[type[Exception], ...] = ()) -> None:
+    """Run ``body(comm)`` on every rank; an exception on one ends all, see ``livn_gym.mpi_job``.
 
-    Without a launcher, or with a single rank, it is ``body(None)`` and needs no mpi4py.
+    Without an MPI launcher, or with a single rank, this is ``body(None)`` and needs no mpi4py.
+
+    Args:
+        body: Code of a rank.
+        messages: Exceptions of which only the message is printed, without a traceback.
 
     Raises:
-        BackendUnavailable: There is no mpi4py or no MPI library.
-        BackendError: The ranks were started by another MPI than mpi4py's.
+        BackendUnavailable: mpi4py or an MPI library is missing.
+        BackendError: Another MPI than mpi4py's started the ranks.
     """
-    comm = communicator() if any(name in os.environ for name in RANK_VARIABLES) else None
+    comm = mpi_job.communicator() if mpi_job.launched() else None
     if comm is None or comm.size == 1:
         return body(None)
-    take_cores(comm)
-    try:
+    mpi_job.take_cores(comm)
+    with mpi_job.ending_all(messages):
         body(comm)
-    except LivnError as error:
-        print(f"livn_gym: rank {comm.rank}: {error}", file=sys.stderr, flush=True)
-        comm.Abort(1)
-    except BaseException:
-        _abort(comm, f"rank {comm.rank}")
-
-
-def communicator() -> Any:
-    """All ranks.
-
-    Raises:
-        BackendUnavailable: There is no mpi4py or no MPI library.
-        BackendError: The ranks were started by another MPI than mpi4py's.
-    """
-    if find_spec("mpi4py") is None:
-        raise BackendUnavailable('Running on several ranks needs the extra mpi: pip install "livn_gym[mpi]"')
-    if os.environ.get("OMPI_MCA_mpi_ft_enable") == "1":
-        # MPI_Finalize waits for all processes of the start; on a busy machine it did not always learn that one was dead
-        # and never ended. `Op.END` has a barrier of the living in its place.
-        os.environ.setdefault("OMPI_MCA_async_mpi_finalize", "1")
-    try:
-        from mpi4py import MPI
-    except (ImportError, RuntimeError) as error:
-        raise BackendUnavailable(
-            f'mpi4py finds no MPI library ({error}): pip install "livn_gym[mpi]", or load your system\'s.'
-        ) from error
-    started = next((os.environ[name] for name in ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE") if name in os.environ), "1")
-    if int(started) > 1 and MPI.COMM_WORLD.size == 1:
-        library = MPI.Get_library_version().split(",")[0]
-        raise BackendError(
-            f"mpiexec started {started} ranks, of which mpi4py's {library} knows nothing: take that MPI's own mpiexec."
-        )
-    return MPI.COMM_WORLD
-
-
-def take_cores(comm: Any) -> None:
-    """Divide this machine's cores among its ranks, unless the launcher has; warn when there are too few."""
-    from mpi4py import MPI
-
-    here = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    allowed = here.allgather(processors.usable())
-    cores = sorted(set().union(*allowed))
-    if here.rank == 0 and here.size > len(cores):
-        warnings.warn(
-            f"{here.size} ranks share {len(cores)} cores of this machine: they will wait for one another.",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-    if hasattr(os, "sched_setaffinity") and sum(len(own) for own in allowed) > len(cores):
-        first, last = (k * len(cores) // here.size for k in (here.rank, here.rank + 1))
-        os.sched_setaffinity(0, set(cores[first:last]) or {cores[here.rank % len(cores)]})
-    here.Free()
 
 
 def _serve(member: Any) -> None:
@@ -143,14 +78,3 @@ def _serve(member: Any) -> None:
             member.regroup()
             if 0 not in member.ranks:
                 raise BackendError("Rank 0 died.") from error
-
-
-def _abort(comm: Any, who: str, code: int = 1) -> None:
-    """Say what happened and end every rank."""
-    if sys.exc_info()[0] is not SystemExit:
-        if who:
-            print(f"livn_gym: {who} failed:", file=sys.stderr)
-        traceback.print_exc()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    comm.Abort(code)

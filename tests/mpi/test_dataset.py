@@ -44,7 +44,7 @@ def test_a_rank_that_fails_ends_the_others_and_the_rest_can_be_made_later(tmp_pa
         import sys
         from pathlib import Path
         from livn_gym import dataset
-        from livn_gym.mpi import communicator, on_all_ranks
+        from livn_gym.mpi import run_on_all_ranks
         from livn_gym.system import make
 
         plan = dataset.Plan(samples=10, shard=2, duration_ms=200.0, step_ms=100.0, settle_ms=50.0)
@@ -55,11 +55,11 @@ def test_a_rank_that_fails_ends_the_others_and_the_rest_can_be_made_later(tmp_pa
                     raise ArithmeticError("broken on purpose")
             dataset.sample(make("EI1"), plan, sys.argv[1], cultures=2, comm=comm, report=report)
 
-        on_all_ranks(run)
+        run_on_all_ranks(run)
         """,
     )
     failed = launch.run([script, str(tmp_path / "out")], 2, timeout=60.0)
-    assert failed.code != 0 and "broken on purpose" in failed.err and "rank 1 failed" in failed.err
+    assert failed.code != 0 and "broken on purpose" in failed.err and "rank 1 of 2 failed" in failed.err
     assert 1 <= len(digests(tmp_path / "out")) < 5
     launch.run([script, str(tmp_path / "out")], 1).good()
     run(1, tmp_path / "straight").good()

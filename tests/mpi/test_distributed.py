@@ -49,10 +49,10 @@ PIPELINE = """
 
     class Trains(MeanFiringRate):
         calls = 0
-        def __call__(self, env, *recording):
+        def decode(self, view, recording):
             self.calls += 1  # must not be seen by another call
-            rates_hz = super().__call__(env, *recording)["rates_hz"]
-            return np.array([*rates_hz, *recording[0], *recording[1], self.calls])
+            rates_hz = super().decode(view, recording)["rates_hz"][0]
+            return [np.array([*rates_hz, *recording.spike_gid, *recording.spike_t, self.calls])]
 
     env = DistributedEnv(sys.argv[1], seed=7)
     env.init()
@@ -280,8 +280,8 @@ def test_without_mpi_only_who_makes_one_is_told():
     code = """
 import importlib.util, sys
 find = importlib.util.find_spec
-import livn_gym.mpi.launch as launch
-launch.find_spec = lambda name: None if name == "mpi4py" else find(name)
+import livn_gym.mpi_job as mpi_job
+mpi_job.find_spec = lambda name: None if name == "mpi4py" else find(name)
 from livn_gym.distributed import DistributedEnv
 assert "mpi4py" not in sys.modules
 DistributedEnv("x")

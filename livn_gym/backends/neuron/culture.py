@@ -27,6 +27,9 @@ _MOST_MS = 10.0
 _CHECK_STEPS = 1024
 """Steps between two looks at all voltages, as in the native engine."""
 
+_SOLVE_STEPS = 1000
+"""Number of time steps per call of NEURON where ranks share the culture."""
+
 
 class Culture:
     """Cells, synapses and noise of one culture, or of a rank's part of it, advanced step by step.
@@ -229,8 +232,10 @@ class Culture:
                 self._since_check += 1
                 if self._since_check >= _CHECK_STEPS:
                     self._check_voltages()
-        else:  # half a step too far, since NEURON counts the steps that fit
-            self.pc.psolve(self.h.t + (steps + 0.5) * self.spec.dt_ms)
+        else:  # Ctrl-C takes effect between two calls
+            for first in range(0, steps, _SOLVE_STEPS):
+                count = min(_SOLVE_STEPS, steps - first)  # half a step too far, since NEURON counts the steps that fit
+                self.pc.psolve(self.h.t + (count + 0.5) * self.spec.dt_ms)
 
     def _check_voltages(self) -> None:
         """Look for voltages beyond the bound; where ranks share the culture only at the end, since others wait."""

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from livn_gym import mpi_job
 from livn_gym.backends.base import CultureSpec
 from livn_gym.backends.neuron.culture import Culture
 from livn_gym.backends.neuron.simulator import Mechanisms, interpreter
@@ -105,8 +106,8 @@ class Share:
                 self._answer = self._culture.run(*arguments)
             except SimulationDiverged:
                 raise  # seen when all ranks have come to the end
-            except Exception:
-                self._ranks.abort()
+            except BaseException as error:
+                mpi_job.end_all(error)
         else:
             self._answer = getattr(self._culture, name)(*arguments)
 
