@@ -7,7 +7,7 @@ from typing import Any
 
 from gymnasium import spaces
 
-from livn_gym.checks import checked
+from livn_gym.checks import checked, checked_methods
 from livn_gym.decoding.base import Decoding
 from livn_gym.decoding.results import culture_result
 from livn_gym.errors import InvalidInput, shown
@@ -50,6 +50,7 @@ class Slice(Decoding):
         return super().observation_space(view) if self.decoding is None else self.decoding.observation_space(view)
 
 
+@checked_methods
 class Pipe(Decoding):
     """Chain of stages: the first decodes the run, each further stage is applied to the result of the one before.
 

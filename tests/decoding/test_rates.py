@@ -43,7 +43,7 @@ def test_mean_firing_rate_of_one_population_looks_at_its_cells_only(env, recordi
         MeanFiringRate(500, population="exc")(env, *recording_of([TRAIN], 500.0))
 
 
-def test_channel_rates_sum_over_the_cells_an_electrode_hears(env, recording_of):
+def test_channel_rates_sum_over_the_cells_an_electrode_records(env, recording_of):
     rates = ChannelRates(500)(env, *recording_of([TRAIN], 500.0))
     assert rates.dtype == np.float32
     assert rates.tolist() == [8.0, 4.0, 0.0]  # cells 0 and 1; cell 3; none

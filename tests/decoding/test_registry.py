@@ -63,7 +63,7 @@ def test_importing_decodings_is_light():
 def test_channel_recording_sorts_spikes_by_electrode(env, recording_of):
     run = recording_of([[(3, 1.0), (0, 2.0), (5, 3.0), (1, 4.0)], []])
     channel, t = ChannelRecording(1000)(env, *run.culture(0))
-    assert channel.tolist() == [1, 0, 0]  # cell 5 is heard by none
+    assert channel.tolist() == [1, 0, 0]  # no electrode records cell 5
     assert t.tolist() == [1.0, 2.0, 4.0]
     assert [len(times) for _, times in ChannelRecording(1000).decode(env, run)] == [3, 0]
     with pytest.raises(NotRecorded):

@@ -108,12 +108,12 @@ def test_stimuli_that_do_not_fit_the_electrodes_are_refused():
 
 @pytest.fixture
 def listening():
-    """Three electrodes 100 um apart that hear 60 um far, and four cells; the third lies between two electrodes."""
+    """Three electrodes 100 um apart with a recording radius of 60 um, and four cells, the third between two electrodes."""
     mea = MEA([[0.0, 0, 0], [100.0, 0, 0], [200.0, 0, 0]], output_radius=60.0)
     return mea, geometry([[0.0, 60.0, 0], [0.0, 60.1, 0], [150.0, 0, 0], [200.0, 0, 500.0]])
 
 
-def test_an_electrode_hears_somata_within_its_radius_in_the_plane(listening):
+def test_an_electrode_records_somata_within_its_radius_in_the_plane(listening):
     mea, cells = listening
     assert mea.channel_cells(cells).tolist() == [
         [True, False, False, False],
@@ -122,7 +122,7 @@ def test_an_electrode_hears_somata_within_its_radius_in_the_plane(listening):
     ]
 
 
-def test_spikes_are_heard_by_every_electrode_in_reach(listening):
+def test_spikes_are_recorded_by_every_electrode_within_its_radius(listening):
     mea, cells = listening
     channels, times = mea.channel_recording(cells, [2, 1, 0, 3, 2], [1.0, 2.0, 2.0, 5.0, 2.0])
     assert channels.tolist() == [1, 2, 0, 1, 2, 2]
@@ -130,12 +130,12 @@ def test_spikes_are_heard_by_every_electrode_in_reach(listening):
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 100)), max_size=30))
-def test_channel_recordings_hold_each_spike_as_often_as_it_is_heard(spikes):
+def test_channel_recordings_hold_each_spike_as_often_as_it_is_recorded(spikes):
     mea = MEA([[0.0, 0, 0], [100.0, 0, 0], [200.0, 0, 0]], output_radius=60.0)
     cells = geometry([[0.0, 60.0, 0], [0.0, 60.1, 0], [150.0, 0, 0], [200.0, 0, 500.0]])
     channels, times = mea.channel_recording(cells, [g for g, _ in spikes], [t for _, t in spikes])
-    heard = mea.channel_cells(cells)
-    expected = sorted((t, c) for g, t in spikes for c in range(3) if heard[c, g])
+    recorded = mea.channel_cells(cells)
+    expected = sorted((t, c) for g, t in spikes for c in range(3) if recorded[c, g])
     assert list(zip(times.tolist(), channels.tolist(), strict=True)) == expected
 
 
@@ -167,8 +167,8 @@ def channel_correlations(mea, culture, windows):
     channels, times = mea.channel_recording(cells, gids, window + 0.5)
     rates = np.zeros((mea.num_channels, windows))
     np.add.at(rates, (channels, times.astype(int)), 1)
-    heard = rates.any(axis=1)
-    matrix = np.corrcoef(rates[heard])
+    recorded = rates.any(axis=1)
+    matrix = np.corrcoef(rates[recorded])
     return matrix[np.triu_indices(len(matrix), 1)]
 
 
