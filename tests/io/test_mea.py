@@ -108,7 +108,7 @@ def test_stimuli_that_do_not_fit_the_electrodes_are_refused():
 
 @pytest.fixture
 def listening():
-    """Three electrodes 100 um apart with a recording radius of 60 um, and four cells, the third between two electrodes."""
+    """Three electrodes 100 um apart, recording radius 60 um, and four cells, the third between two electrodes."""
     mea = MEA([[0.0, 0, 0], [100.0, 0, 0], [200.0, 0, 0]], output_radius=60.0)
     return mea, geometry([[0.0, 60.0, 0], [0.0, 60.1, 0], [150.0, 0, 0], [200.0, 0, 500.0]])
 
