@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from livn_gym.env import Env
 from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.arguments import reset_options
-from livn_gym.envs.loop import ClosedLoop, make_loop
 from livn_gym.envs.loop_rendering import LoopRenderer
-from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
+from livn_gym.envs.loop_spec import LoopSpec
+from livn_gym.envs.resampling import make_loop
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import ClosedEnvironment, unknown_name
@@ -24,94 +24,102 @@ from livn_gym.plot.style import check_available
 
 
 class CultureEnv(gym.Env):
-    """A simulated neural culture on a multi-electrode array, to be held at a firing rate by stimulation.
+    """An environment that simulates a neuronal culture on a multi-electrode array, with a task.
 
     ## Description
-    A culture of excitatory and inhibitory two-compartment neurons grows on an array of electrodes. It fires
-    by itself at a few Hz and in bursts. Charge-balanced current pulses through the electrodes make the
-    cells near them fire, and through their synapses others. The agent chooses the size of the pulses on
-    every channel and sees how often the cells around each channel fired. The aim is a target rate that jumps,
-    ramps or swings.
+    A culture of excitatory and inhibitory two-compartment neurons grows on an array of electrodes. It fires by itself
+    at a few Hz and in bursts. Charge-balanced current pulses through the electrodes make the cells near them fire, and
+    through their synapses others. In every control step the agent chooses a stimulation, the culture runs, and the
+    agent sees how often the cells around each channel fired. The task decides what the rest of the observation, the
+    reward and the ends are:
 
-    | id             | neurons | channels | area (um)   |
-    | -------------- | ------- | -------- | ----------- |
-    | `livn/EI1-v0`  | 10      | 1        | 40 x 40     |
-    | `livn/EI2-v0`  | 100     | 16       | 400 x 400   |
-    | `livn/EI3-v0`  | 1,000   | 64       | 1000 x 1000 |
-    | `livn/EI4-v0`  | 10,000  | 1,024    | 4000 x 4000 |
+    | task               | id                                 | aim                                        |
+    | ------------------ | ---------------------------------- | ------------------------------------------ |
+    | `RateTracking`     | `livn/EI1-v0` to `livn/EI4-v0`     | a firing rate that follows a target        |
+    | `PatternTracking`  | `livn/EI2-PatternTracking-v0`, EI3 | a target rate for every channel            |
+    | `BurstSuppression` | `livn/EI2-BurstSuppression-v0`     | no bursts, little charge                   |
+    | `StimulusTiming`   | `livn/EI2-StimulusTiming-v0`       | large responses to pulses between bursts   |
+    | `ResponseClamp`    | `livn/EI2-ResponseClamp-v0`, EI3   | a share of cells that respond to a pulse   |
+    | `Discrimination`   | `livn/EI2-Discrimination-v0`, EI3  | responses that a fixed decoder tells apart |
+    | `CartPole`         | `livn/EI2-CartPole-v0`, EI3        | a culture that balances a pole             |
+    | `Pong`             | `livn/EI2-Pong-v0`, EI3            | a culture that plays Pong                  |
+
+    Each is a class of that name in `livn_gym.envs.tasks`, whose docstring has the headings below as well. Cultures:
+
+    | system | neurons | channels C | area (um)   |
+    | ------ | ------- | ---------- | ----------- |
+    | `EI1`  | 10      | 1          | 40 x 40     |
+    | `EI2`  | 100     | 16         | 400 x 400   |
+    | `EI3`  | 1,000   | 64         | 1000 x 1000 |
+    | `EI4`  | 10,000  | 1,024      | 4000 x 4000 |
 
     ## Action Space
-    `Box(-1, 1, (C,), float32)`, one number a channel. Pulses are biphasic, cathodic first, 0.2 ms a phase, at
-    20 Hz. An action with the wrong shape, NaN, or a value outside the box raises `InvalidInput`; a value that rounding
-    moved past a bound, by no more than 16 float32 steps, is clipped to it.
-
-    | num       | action                            | min | max | at -1 | at 1 | unit       |
-    | --------- | --------------------------------- | --- | --- | ----- | ---- | ---------- |
-    | 0 ... C-1 | amplitude of the channel's pulses | -1  | 1   | 0     | 15   | uA         |
-    |           | its charge                        |     |     | 0     | 3    | nC a phase |
+    A `Box` of float32 within -1 to 1, in most tasks one number per channel: the amplitude of its pulses, from none to
+    15 uA, which are 3 nC per phase. Pulses are biphasic, cathodic first, 0.2 ms per phase. An action with the wrong
+    shape, NaN, or a value outside the box raises `InvalidInput`; a value that rounding moved past a bound, by no more
+    than 16 float32 steps, is clipped to it.
 
     ## Observation Space
-    `Box(0, high, (2 C + 1,), float32)`; `high` lies above what any seizure can reach.
+    A one-dimensional `Box` of float32. Where the task shows the culture it begins with the decoded recording of the
+    last step and of the last second, by default the rate at every channel; then come the entries of the task.
 
     | num        | observation                            | min | max            | unit |
     | ---------- | -------------------------------------- | --- | -------------- | ---- |
     | 0 ... C-1  | rate at the channel in the last step   | 0   | the decoding's | Hz   |
     | C ... 2C-1 | rate at the channel in the last second | 0   | the decoding's | Hz   |
-    | 2C         | target of the mean rate, coming step   | 0   | 100            | Hz   |
+    | 2C ...     | entries of the task                    |     |                |      |
 
-    `info` holds, as floats:
+    `info` holds floats, always the same names. Those of every task:
 
     | key               | meaning                                                          | unit |
     | ----------------- | ---------------------------------------------------------------- | ---- |
     | `rate_hz`         | mean rate of a cell in the last step                             | Hz   |
     | `rate_1s_hz`      | mean rate of a cell in the last second                           | Hz   |
-    | `target_hz`       | target of the step that comes                                    | Hz   |
-    | `error_hz`        | difference of rate and target, means over the last second        | Hz   |
-    | `error_step_hz`   | the same of the last step alone                                  | Hz   |
     | `charge_nC`       | absolute charge of all channels in the step, both phases counted | nC   |
-    | `charge_fraction` | the same as a share of the most an action can ask for            | -    |
+    | `charge_fraction` | the same as a share of the largest that an action can ask for    | -    |
     | `time_ms`         | time since the first observation                                 | ms   |
 
     ## Rewards
-    `-(error_1s + error_step) / 2 - charge_cost * charge_fraction`: relative errors of the mean rate of a cell, over the
-    last second and in the step alone. A step's rate is noisy; but a second's mean alone is also met by one burst
-    a second, and holding a rate means a steady one. It is at most 0.
+    Those of the task.
 
     ## Starting State
-    A culture at rest from which `settle_ms` are run unstimulated before the first observation; they count
-    neither as steps nor as charge. `reset(seed=s)` starts the culture's noise and the task's draws from
-    `s`; `reset()` goes on to the next trial, with new noise and a new target.
+    A culture at rest from which `settle_ms` are run unstimulated before the first observation; they count neither as
+    steps nor as charge. `reset(seed=s)` starts the culture's noise and the task's draws from `s`; `reset()` continues
+    with the next trial, with new noise and new draws.
 
     ## Episode End
-    It never terminates. It is truncated after 100 steps (20 s); `gym.make(..., max_episode_steps=)` changes
-    that.
+    The task may terminate an episode or truncate it by a limit of its own. Every id also has a limit of steps, which
+    truncates; `gym.make(..., max_episode_steps=)` changes it.
 
     ## Arguments
-    By keyword in `gym.make("livn/EI2-v0", ...)`; an unknown one raises `UnknownOption`, which is a `TypeError`.
+    By keyword in `gym.make("livn/EI2-v0", ...)`, besides those of the task, whose defaults come first. An unknown one
+    raises `UnknownOption`, which is a `TypeError`; None means the default.
 
-    | name          | default             | meaning                                                  | unit |
-    | ------------- | ------------------- | -------------------------------------------------------- | ---- |
-    | `target_hz`   | `[4, 14]`           | target, or the range from which targets are drawn        | Hz   |
-    | `shape`       | `"mixed"`           | `"constant"`, `"step"`, `"ramp"`, `"sine"`; or one drawn | -    |
-    | `period_ms`   | 5000                | time between steps or corners, half a cycle of a sine    | ms   |
-    | `charge_cost` | 0.05                | reward lost by a step at the highest charge              | -    |
-    | `step_ms`     | 200                 | length of a control step; divides 1000                   | ms   |
-    | `settle_ms`   | 2000                | unstimulated time before the first observation           | ms   |
-    | `model`       | `None`              | the cells: name, mapping or `Model`; None is the default | -    |
-    | `backend`     | `None`              | simulator; None takes `LIVN_BACKEND`, else `"native"`    | -    |
-    | `profile`     | `"fast"`            | setting of the simulation; or `"exact"`, see `Env`       | -    |
-    | `dt`          | `None`              | time step of the simulation; None is the profile's       | ms   |
-    | `graph_seed`  | `None`              | another culture of these numbers, or `"resample"`        | -    |
-    | `encoding`    | `"pulse_amplitude"` | an encoding: name, mapping or `Encoding`                 | -    |
-    | `decoding`    | `"channel_rates"`   | a decoding: name, mapping or `Decoding` of the step      | -    |
-    | `conditions`  | `None`              | faults, delays, drift, ablations: `docs/wrappers.md`     | -    |
-    | `render_mode` | `None`              | `"rgb_array"` or `"human"` (a window, or a notebook's    | -    |
-    |               |                     | cell); both need the extra `viz`                         |      |
+    | name          | default             | meaning                                                            | unit |
+    | ------------- | ------------------- | ------------------------------------------------------------------ | ---- |
+    | `step_ms`     | 200                 | length of a control step; divides 1000                             | ms   |
+    | `settle_ms`   | 2000                | unstimulated time before the first observation                     | ms   |
+    | `encoding`    | `"pulse_amplitude"` | from commands to a stimulus: name, mapping or `Encoding`           | -    |
+    | `decoding`    | `"channel_rates"`   | from the recording of a step to features: name, mapping or         | -    |
+    |               |                     | `Decoding`                                                         |      |
+    | `variant`     | `None`              | the culture's parameters, as `"bursting"`; None is the system's    | -    |
+    | `params`      | `None`              | parameters: name, TOML file or mapping of keys                     | -    |
+    | `io`          | `None`              | electrode interface: name, mapping or `IO`                         | -    |
+    | `model`       | `None`              | cells: name, mapping or `Model`; None is the default               | -    |
+    | `backend`     | `None`              | simulator; None takes `LIVN_BACKEND`, otherwise `"native"`         | -    |
+    | `profile`     | `"fast"`            | profile of the simulation; or `"exact"`, see `Env`                 | -    |
+    | `dt`          | `None`              | time step of the simulation; None is the profile's                 | ms   |
+    | `conditions`  | `None`              | faults, delays, drift, ablations: `docs/wrappers.md`               | -    |
+    | `graph_seed`  | `None`              | another culture of the same numbers, or `"resample"` for a new one | -    |
+    |               |                     | in every episode                                                   |      |
+    | `render_mode` | `None`              | `"rgb_array"` or `"human"` (a window, or a notebook's cell); both  | -    |
+    |               |                     | need the extra `viz`                                               |      |
 
     ## References
-    Booth, Rinzel & Kiehn, J Neurophysiol 78:3371 (1997) and Pinsky & Rinzel, J Comput Neurosci 1:39 (1994):
-    the cells. Wagenaar, Madhavan, Pine & Potter, J Neurosci 25:680 (2005) and Newman et al., eLife 4:e07192
-    (2015): closed-loop control of the firing rate of cultures.
+    Booth, Rinzel & Kiehn, J Neurophysiol 78:3371 (1997) and Pinsky & Rinzel, J Comput Neurosci 1:39 (1994): the cells.
+
+    ## Version History
+    * v0: Initial version.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 5}
@@ -120,8 +128,8 @@ class CultureEnv(gym.Env):
 
     def __init__(
         self,
-        system: str = "EI2",
-        task: str = "rate_tracking",
+        system: Any = "EI2",
+        task: Any = "rate_tracking",
         *,
         render_mode: str | None = None,
         graph_seed: int | str | None = None,
@@ -132,13 +140,7 @@ class CultureEnv(gym.Env):
         self.render_mode = render_mode
         if render_mode is not None:
             check_available()
-        self._loop: ClosedLoop | ResampledLoop
-        if isinstance(graph_seed, str):
-            if graph_seed != RESAMPLE:
-                raise unknown_name("graph_seed", graph_seed, (RESAMPLE,))
-            self._loop = ResampledLoop(system, task, **options)
-        else:
-            self._loop = make_loop(system, task, 1, graph_seed=graph_seed, **options)
+        self._loop = make_loop(LoopSpec.of(system, task, **options), graph_seed)
         self.step_ms = self._loop.step_ms
         self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}
         self.action_space = self._loop.action_space
@@ -157,7 +159,7 @@ class CultureEnv(gym.Env):
 
     @property
     def spec(self) -> EnvSpec | None:
-        """How ``gym.make`` made this environment, in a form that JSON can hold; None if it was made by hand."""
+        """The spec that ``gym.make`` made this environment from, in a form that JSON can hold; None without it."""
         return self._spec
 
     @spec.setter
@@ -167,14 +169,14 @@ class CultureEnv(gym.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, float]]:
-        """Begin an episode: a culture at rest, settled, and a new target.
+        """Begin an episode: a culture at rest, settled, and new draws of the task.
 
         Args:
-            seed: Start noise and draws anew from it; None goes on with the next trial.
-            options: Takes none.
+            seed: Seed from which noise and draws start anew; None continues with the next trial.
+            options: No options are supported.
 
         Returns:
-            The first observation ``[2 C + 1]`` and info.
+            The first observation ``[F]`` and info.
 
         Raises:
             InvalidInput: The seed is not an integer from 0 to 2**64 - 1.
@@ -198,7 +200,7 @@ class CultureEnv(gym.Env):
         """Stimulate the culture for one step.
 
         Args:
-            action: ``[C]`` in -1 ... 1.
+            action: A point of the action space, ``[A]``.
 
         Returns:
             Observation, reward, terminated, truncated (by the task itself; the limit of steps is a wrapper's), info.
@@ -237,12 +239,12 @@ class CultureEnv(gym.Env):
 
     @property
     def culture(self) -> Env:
-        """The culture inside, for what it is made of; running or changing it breaks the episode."""
+        """The culture, used only to read the system and the electrode layout; running it breaks the episode."""
         return self._loop.env
 
     @property
     def measurement(self) -> Measurement:
-        """What the loop knows about the latest step.
+        """The measurement of the latest step.
 
         Raises:
             ResetNeeded: There was none yet.
@@ -252,7 +254,7 @@ class CultureEnv(gym.Env):
 
     @property
     def last_second(self) -> tuple[Measurement, ...]:
-        """What the loop knows about the steps of the last second, oldest first, settling included.
+        """The measurements of the last second, oldest first, settling included.
 
         Raises:
             ResetNeeded: There was none yet.
@@ -262,12 +264,12 @@ class CultureEnv(gym.Env):
 
     @property
     def highest_charge_nC(self) -> NDArray[np.float64]:
-        """What the highest command gives by each channel in a step, both phases counted, nC ``[C]``."""
+        """Charge of each channel in a step under the highest command, both phases counted, nC ``[C]``."""
         return self._loop.highest_charge_nC
 
     @property
     def num_features(self) -> int:
-        """F, how many entries of the observation one decoded recording takes: it begins with two of them, or none."""
+        """F, the length of a decoded recording in the observation, which begins with two of them; or 0."""
         return self._loop.num_features
 
     def __copy__(self) -> Self:

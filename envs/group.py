@@ -12,15 +12,13 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from livn_gym import processors
-from livn_gym.envs.loop import ClosedLoop, make_loop
-from livn_gym.envs.resampling import RESAMPLE, ResampledLoop
+from livn_gym.envs.loop_spec import LoopSpec
+from livn_gym.envs.resampling import RESAMPLE, AnyLoop, ResampledLoop
 from livn_gym.envs.results import StepResult
 from livn_gym.errors import InvalidInput
 from livn_gym.interrupts import Pool, uninterrupted
 
 Indices = NDArray[np.int64]
-
-AnyLoop = ClosedLoop | ResampledLoop
 
 Graph = int | str | None
 """A seed of a graph, ``"resample"`` for a new graph in every episode, or None for the predefined system."""
@@ -62,7 +60,7 @@ class LoopGroup:
         system: Name of a predefined system.
         task: Name of a task.
         graphs: The seed of every environment's graph by its index; None is the predefined system.
-        options: As of ``make_loop``.
+        options: As of ``LoopSpec.of``.
 
     Raises:
         InvalidInput: A value is out of range.
@@ -70,7 +68,7 @@ class LoopGroup:
     """
 
     def __init__(self, system: str, task: str, graphs: Mapping[int, Graph], options: Mapping[str, Any]) -> None:
-        self._what = (system, task, options)
+        self._spec = LoopSpec.of(system, task, **options)
         self.loops: list[AnyLoop] = []
         self._places: list[Indices] = []
         self._generators: dict[int, np.random.Generator] = {}
@@ -83,7 +81,6 @@ class LoopGroup:
 
     def adopt(self, graphs: Mapping[int, Graph]) -> None:
         """Take further environments, which start with a reset."""
-        system, task, options = self._what
         places: dict[Any, list[int]] = {}
         for i, graph in sorted(graphs.items()):
             places.setdefault((graph, i) if graph == RESAMPLE else graph, []).append(i)
@@ -91,9 +88,9 @@ class LoopGroup:
             for indices in places.values():
                 graph = graphs[indices[0]]
                 if isinstance(graph, str):
-                    self.loops.append(ResampledLoop(system, task, **options))
+                    self.loops.append(ResampledLoop(self._spec))
                 else:
-                    self.loops.append(make_loop(system, task, len(indices), graph_seed=graph, **options))
+                    self.loops.append(self._spec.make(len(indices), graph))
                 self._places.append(np.array(indices))
         except BaseException:
             self.close()

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 
@@ -41,3 +42,33 @@ class ObservationLayout:
     def past(self) -> ObservationLayout:
         """The layout of entries that may be of earlier steps."""
         return replace(self, current=False)
+
+
+def observation_box(features: spaces.Box | None, task: spaces.Box) -> spaces.Box:
+    """The space of a loop's observation: the decoded recording of the step and of the last second, then the task's.
+
+    Args:
+        features: One culture's decoded recording, ``[F]``; None where it is not observed.
+        task: The task's part, ``[K]``.
+    """
+    parts = [task] if features is None else [features, features, task]
+    low, high = (np.concatenate([getattr(part, bound) for part in parts]) for bound in ("low", "high"))
+    return spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
+
+
+def loop_layout(num_features: int, num_entries: int, num_channels: int, per_channel: bool) -> ObservationLayout:
+    """The layout of a loop's observation.
+
+    Args:
+        num_features: F, the length of a decoded recording in the observation; 0 where it is not observed.
+        num_entries: Length of the observation.
+        num_channels: C.
+        per_channel: Whether the features are one per channel, in their order.
+    """
+    channel = np.arange(num_features) if per_channel else np.full(num_features, -1)
+    task = num_entries - 2 * num_features
+    return ObservationLayout(
+        np.repeat([True, False], [2 * num_features, task]),
+        np.concatenate([channel, channel, np.full(task, -1)]),
+        np.arange(num_channels),
+    )

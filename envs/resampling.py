@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +11,12 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.env import Env
-from livn_gym.envs.loop import ClosedLoop, make_loop
+from livn_gym.envs.loop import ClosedLoop
+from livn_gym.envs.loop_spec import LoopSpec
+from livn_gym.envs.measurement import History
 from livn_gym.envs.results import StepResult
-from livn_gym.envs.tasks import Measurement, Task
+from livn_gym.envs.tasks import Task
+from livn_gym.errors import unknown_name
 
 RESAMPLE = "resample"
 """The ``graph_seed`` that means a new graph at every reset."""
@@ -28,20 +30,17 @@ class ResampledLoop:
     electrode, and leave more than a factor of ten to what cells do.
 
     Args:
-        system: Name of a predefined system.
-        task: Name of a task.
-        **options: As of ``make_loop``, but for ``graph_seed``.
+        spec: The loop, without a graph.
 
     Raises:
-        UnknownName: There is no system, task or option of that name.
+        UnknownName: There is no system, encoding, decoding, condition or backend of that name.
         InvalidInput: A value is out of range.
     """
 
     num_cultures = 1
 
-    def __init__(self, system: str, task: str, **options: Any) -> None:
-        self._what = (system, task)
-        self._options = options
+    def __init__(self, spec: LoopSpec) -> None:
+        self._spec = spec
         self.graph_seed: int | None = None
         """Of the culture of this episode; None before the first."""
         self._loop = self._made()
@@ -63,7 +62,7 @@ class ResampledLoop:
         return self._loop.tasks
 
     @property
-    def history(self) -> list[deque[Measurement]]:
+    def history(self) -> list[History]:
         """Its last second, ``[1]``."""
         return self._loop.history
 
@@ -106,9 +105,31 @@ class ResampledLoop:
         self._loop.close()
 
     def _made(self) -> ClosedLoop:
-        return make_loop(*self._what, 1, graph_seed=self.graph_seed, **copy.deepcopy(self._options))
+        return copy.deepcopy(self._spec).make(graph_seed=self.graph_seed)
 
     def _replace(self, graph_seed: int | None) -> None:
         self._loop.close()
         self.graph_seed = graph_seed
         self._loop = self._made()
+
+
+AnyLoop = ClosedLoop | ResampledLoop
+
+
+def make_loop(spec: LoopSpec, graph_seed: int | str | None = None) -> AnyLoop:
+    """The loop of one environment.
+
+    Args:
+        spec: The loop, without a graph.
+        graph_seed: Seed of the graph, None for the predefined system, or ``"resample"`` for a new one at every reset.
+
+    Raises:
+        UnknownName: A word is not ``"resample"``, or there is no system, encoding, decoding, condition or backend of a
+            name.
+        InvalidInput: A value is out of range.
+    """
+    if isinstance(graph_seed, str):
+        if graph_seed != RESAMPLE:
+            raise unknown_name("graph_seed", graph_seed, (RESAMPLE,))
+        return ResampledLoop(spec)
+    return spec.make(graph_seed=graph_seed)

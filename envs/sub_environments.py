@@ -9,7 +9,8 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from livn_gym.envs.group import AnyLoop, LoopGroup
+from livn_gym.envs.group import LoopGroup
+from livn_gym.envs.resampling import AnyLoop
 from livn_gym.envs.tasks import Measurement
 
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
-from livn_gym import config, registry
-from livn_gym.env import Env
-from livn_gym.envs.tasks.base import Demonstration, Measurement, Task
-from livn_gym.errors import unknown_name
+from livn_gym import config
+from livn_gym.envs.measurement import Measurement
+from livn_gym.envs.tasks.base import Demonstration, Task
+from livn_gym.envs.tasks.setup import TaskSetup
+from livn_gym.errors import InvalidInput, shown, unknown_option
+from livn_gym.registry import Kind, snake_case
+
+Spec = str | type[Task] | Mapping[str, Any]
+"""What a task is given as: a name, a reference, a path, a class, or a mapping with a ``name`` and options."""
+
+TASKS: Kind[Task] = Kind("task", Task, "livn_gym.envs.tasks", objects=False)  # type: ignore[type-abstract]
 
 
 def names() -> list[str]:
@@ -15,21 +25,80 @@ def names() -> list[str]:
     return config.names("tasks")
 
 
-def defaults(task: str, system: str) -> dict[str, Any]:
-    """The options of a task on a system and their defaults: the config's, with the system's own on top.
+def find(task: str | type[Task]) -> type[Task]:
+    """The class of a task.
 
     Raises:
         UnknownName: There is no such task.
+        InvalidInput: Something else was given, or is what the name stands for.
     """
-    if task not in names():
-        raise unknown_name("task", task, names())
-    table = config.load("tasks", task)
-    return table["options"] | table.get("systems", {}).get(system, {})
+    found = TASKS.find(task) if isinstance(task, str) else task
+    if not inspect.isclass(found) or not issubclass(found, Task) or inspect.isabstract(found):
+        raise InvalidInput(
+            f"A task must be given as a name, a reference 'module:attribute', the path of a Python file or a class, "
+            f"got {shown(task)}. Names: {', '.join(TASKS.names())}."
+        )
+    return found
 
 
-def create(task: str, env: Env, **chosen: Any) -> Task:
-    """The task of that name around one culture, with its own options (all of them) by keyword."""
-    return registry.create(__name__, Task, task, {"env": env, **chosen})  # type: ignore[type-abstract]
+def unpacked(task: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A mapping with a ``name`` as that name, and its options before those that are given by keyword.
+
+    Raises:
+        InvalidInput: There is no ``name``, or an option is no text or is given twice.
+    """
+    own = dict(task)
+    if "name" not in own:
+        raise InvalidInput(f"A task given as a mapping needs a 'name', got {shown(task)}.")
+    name = own.pop("name")
+    for option in own:
+        if not isinstance(option, str) or option in options:
+            raise InvalidInput(f"{option!r} of the task {shown(name)} must be a text and given only once.")
+    return name, own | dict(options)
 
 
-__all__ = ["Demonstration", "Measurement", "Task", "create", "defaults", "names"]
+def config_options(task: str | type[Task], system: Any) -> dict[str, Any]:
+    """The numbers of a task's config for the task and its loop; the system's own replace those of every system.
+
+    Only tasks that are shipped have a config; it is empty for the others.
+    """
+    name = task if isinstance(task, str) else snake_case(task.__name__)
+    if name not in names() or find(task) is not find(name):
+        return {}
+    table = config.load("tasks", name)
+    own = table.get("systems", {}).get(system, {}) if isinstance(system, str) else {}
+    return table["options"] | own
+
+
+def option_names(task_class: type[Task]) -> list[str]:
+    """Names of the options of a task's class."""
+    return [field.name for field in fields(task_class.Options)]
+
+
+def make_options(task_class: type[Task], given: Mapping[str, Any]) -> Task.Options:
+    """The options of a task; those that are not given have the defaults of its class.
+
+    Raises:
+        UnknownOption: The task has no option of that name.
+        InvalidInput: A value is out of range.
+    """
+    for name in given:
+        if name not in option_names(task_class):
+            raise unknown_option(task_class.__name__, name, option_names(task_class))
+    return task_class.Options(**given)
+
+
+__all__ = [
+    "TASKS",
+    "Demonstration",
+    "Measurement",
+    "Spec",
+    "Task",
+    "TaskSetup",
+    "config_options",
+    "find",
+    "make_options",
+    "names",
+    "option_names",
+    "unpacked",
+]

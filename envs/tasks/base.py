@@ -1,54 +1,29 @@
-"""What a task is: an aim set at reset, what the agent sees of it, and a score; each culture has its own."""
+"""Base class of tasks: an aim set at reset, what the agent sees of it, and rewards; each culture has its own."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked_options
-from livn_gym.env import Env
-from livn_gym.recording import Recording
-
-
-@dataclass(frozen=True, eq=False)
-class Measurement:
-    """What the closed loop knows about one culture at the end of a control step.
-
-    Attributes:
-        recording: Spikes of the step.
-        features: The step's decoded recording, ``[F]``; channel rates (Hz) by default.
-        features_1s: Mean of ``features`` over the last second, ``[F]``.
-        rate_hz: Mean rate of a cell in the step, Hz.
-        rate_1s_hz: Mean rate of a cell in the last second, Hz.
-        charge_nC: Absolute charge that each channel gave in the step, both phases counted, nC ``[C]``.
-        charge_fraction: Charge of all channels as a share of the largest that an action can ask for.
-        time_ms: Time since the first observation; negative while settling.
-    """
-
-    recording: Recording | None
-    features: NDArray[np.float64]
-    features_1s: NDArray[np.float64]
-    rate_hz: float
-    rate_1s_hz: float
-    charge_nC: NDArray[np.float64]
-    charge_fraction: float
-    time_ms: float
+from livn_gym.envs.measurement import Measurement
+from livn_gym.envs.tasks.setup import TaskSetup
 
 
 @checked_options
 @dataclass(frozen=True, eq=False)
 class Demonstration:
-    """What a culture does under a command before it settles, shown to its task at every reset.
+    """A command that a culture gets at every reset, before it settles, so that its task sees the response.
 
     Attributes:
-        command: What goes into the encoding, ``[A]``.
-        duration_ms: How long; rounded up to whole control steps.
-        skip_ms: What is left out of the mean at the beginning.
+        command: Input of the encoding, ``[A]``.
+        duration_ms: Duration of the demonstration; rounded up to whole control steps.
+        skip_ms: Time at its beginning that is left out of the mean.
     """
 
     command: NDArray
@@ -57,59 +32,105 @@ class Demonstration:
 
 
 class Task(ABC):
-    """The aim of a closed loop around one culture; each lives in one file, named like its config in ``configs/tasks``.
+    """The aim of a closed loop around one culture.
 
-    A subclass takes ``(env, **options)``; the options and their defaults are those of the config's table
-    ``[options]`` (with ``[systems.<name>]`` on top) except ``step_ms``, ``settle_ms``, ``encoding`` and ``decoding``,
-    which are the loop's.
+    The loop calls ``reset`` at the beginning of an episode and ``after_step`` after every step of it. Only these two
+    (and ``after_demonstration``, which completes a reset) change the state of a task. Everything else reads the state,
+    so that asking twice gives the same. One step is::
+
+        command = task.to_command(action)        # the encoding turns it into a stimulus
+        task.after_step(measurement)             # the culture has run
+        task.observe(measurement), task.reward, task.terminated, task.truncated, task.info(measurement)
+
+    A subclass lives in one file, and its numbers in a config of the same name in ``configs/tasks``. Its arguments are
+    the fields of a frozen dataclass ``Options`` in its body; in ``self.options`` they are checked values.
 
     Args:
-        env: The cultures of the loop, for what they are made of; the task is that of one of them.
+        setup: Step length, spaces, system, electrodes and options.
     """
 
     sees_culture: ClassVar[bool] = True
     """Whether the observation begins with the decoded recording, of the step and of the last second."""
 
-    truncated: bool = False
-    """Whether the step just scored reached a time limit of the task's own, as that of an environment inside it."""
+    @dataclass(frozen=True)
+    class Options:
+        """The options of a task that has none."""
 
-    def __init__(self, env: Env) -> None:
-        self.system = env.system
+    def __init__(self, setup: TaskSetup) -> None:
+        self.setup = setup
 
-    def action_space(self, commands: spaces.Box) -> spaces.Box:
-        """What the agent chooses from; by default the encoding's own inputs. The loop asks every task once."""
-        return commands
+    def __getstate__(self) -> dict[str, Any]:
+        """The state without the setup, which the loop gives back to the tasks of a copy or of a saved state."""
+        return {name: value for name, value in vars(self).items() if name != "setup"}
 
-    def command(self, action: NDArray) -> NDArray:
-        """What goes into the encoding for an action; by default the action itself."""
+    @property
+    def options(self) -> Any:
+        """The task's options, an object of the class ``Options``."""
+        return self.setup.options
+
+    @property
+    def action_space(self) -> spaces.Box:
+        """The agent's actions; by default the encoding's inputs."""
+        return self.setup.commands
+
+    @property
+    def action_channels(self) -> NDArray[np.int64]:
+        """The channel that each number of an action is for, ``[A]``; -1 where it is for no single one."""
+        channels, actions = self.setup.electrodes.num_channels, self.action_space.shape
+        direct = type(self).to_command is Task.to_command and actions == (channels,)
+        return np.arange(channels) if direct else np.full(actions, -1)
+
+    @property
+    @abstractmethod
+    def observation_space(self) -> spaces.Box:
+        """Bounds of ``observe``, ``[K]``."""
+
+    @abstractmethod
+    def reset(self, rng: np.random.Generator) -> None:
+        """Begin an episode.
+
+        Args:
+            rng: The environment's generator, for everything that the task draws.
+        """
+
+    @property
+    def demonstration(self) -> Demonstration | None:
+        """The demonstration of this episode, by default none; either all tasks of a loop have one or none has."""
+        return None
+
+    def after_demonstration(self, features: NDArray[np.float64]) -> None:  # noqa: B027  (most tasks have none)
+        """Complete a reset with the mean decoded recording of the demonstration, ``[F]``."""
+
+    def to_command(self, action: NDArray) -> NDArray:
+        """The input of the encoding for an action, ``[*commands]``; by default the action itself."""
         return action
 
     @abstractmethod
-    def reset(self, np_random: np.random.Generator) -> None:
-        """Begin an episode, drawing from the environment's generator. Settling steps are not seen by the task."""
+    def after_step(self, measurement: Measurement) -> None:
+        """Take in a step of the episode. Settling and demonstration are not shown."""
 
-    def demonstration(self) -> Demonstration | None:
-        """What the culture does before it settles; by default nothing. Asked for after ``reset``."""
-        return None
-
-    def demonstrated(self, features: NDArray[np.float64]) -> None:  # noqa: B027  (most tasks show nothing)
-        """Take the mean of the decoded recording over a demonstration, ``[F]``."""
-
+    @property
     @abstractmethod
-    def observation_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lowest and highest values of ``observe``, finite, ``[K]`` each."""
+    def reward(self) -> float:
+        """Reward of the last step."""
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the last step ended the task itself; time limits do not count."""
+        return False
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the last step reached a time limit of the task's own, as of an environment inside it."""
+        return False
 
     @abstractmethod
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """What the agent sees besides the decoded recording, ``[K]``; after a reset, and after every ``score``."""
-
-    @abstractmethod
-    def score(self, measurement: Measurement) -> tuple[float, bool]:
-        """Reward of the step, and whether the task itself ended (time limits do not count); once every step."""
+        """The agent's observation besides the decoded recording, ``[K]``, after a reset or a step."""
 
     @abstractmethod
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """What goes into ``info``: always the same names, one number each."""
+        """The task's entries of ``info``: always the same names, one number each."""
 
     def close(self) -> None:  # noqa: B027  (most tasks hold nothing)
-        """Free what the task itself holds; may be called twice."""
+        """Free what the task holds; may be called twice."""

@@ -2,85 +2,148 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked_options
-from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
-from livn_gym.envs.tasks.bursts import BIN_MS, BURST_HZ, Onsets, bin_rates
+from livn_gym.envs.tasks.bursts import BIN_MS, BURST_HZ, Onsets, bin_rates, check_bins
+from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.units import finite
 
-LONGEST_S = 10.0
-"""Longest time since a burst that is told apart, s; an episode begins with it."""
+MAX_QUIET_S = 10.0
+"""Upper bound of the time since a burst, s; an episode begins with it."""
+
+MAX_PEAK_HZ = 1000.0
+"""Upper bound of the rate of a cell in a bin."""
 
 
-@checked_options
 class BurstSuppression(Task):
-    """A culture that left alone fires a burst of all its cells every three seconds shall fire none.
+    """Suppression of bursts: a culture that fires a burst of all its cells every three seconds should fire none.
 
-    **What acts**: the encoding's own inputs, by default one pulse amplitude a channel. **What is seen**: the decoded
-    recording of the last step and of the last second, the highest rate of a cell in 50 ms of the last step, and the
-    time since the last burst.
+    ## Description
+    Pulses on all electrodes suppress the bursts, as in cultures. They also cost charge, so that the question is where
+    and when the smallest charge suffices. Weak pulses add bursts. The culture is the variant `bursting`.
 
-    **Reward**: ``-burst_cost * share - charge_cost * charge_fraction``, with the share of the step's 50 ms bins in
-    which the mean rate of a cell is above 30 Hz. A seizure counts as a burst without end, so driving the culture to one
-    earns nothing. It never terminates.
+    ## Action Space
+    `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
 
-    Args:
-        env: The cultures.
-        burst_cost: Reward lost by a step that is a burst from end to end.
-        charge_cost: Reward lost by a step at the highest charge.
+    | num       | action                            | min | max | at -1 | at 1 | unit |
+    | --------- | --------------------------------- | --- | --- | ----- | ---- | ---- |
+    | 0 ... C-1 | amplitude of the channel's pulses | -1  | 1   | 0     | 15   | uA   |
 
-    Raises:
-        InvalidInput: A cost is negative.
+    ## Observation Space
+    `Box(0, high, (2 C + 2,), float32)`.
 
-    References:
-        Wagenaar, Madhavan, Pine & Potter, Controlling bursting in cortical cultures with closed-loop multi-electrode
-        stimulation, J Neurosci 25:680 (2005): stimulation spread over many electrodes abolishes bursts.
+    | num        | observation                                 | min | max            | unit |
+    | ---------- | ------------------------------------------- | --- | -------------- | ---- |
+    | 0 ... C-1  | rate at the channel in the last step        | 0   | the decoding's | Hz   |
+    | C ... 2C-1 | rate at the channel in the last second      | 0   | the decoding's | Hz   |
+    | 2C         | highest rate of a cell in 50 ms of the step | 0   | 1000           | Hz   |
+    | 2C+1       | time since the last burst                   | 0   | 10             | s    |
+
+    `info` also holds:
+
+    | key           | meaning                                         | unit |
+    | ------------- | ----------------------------------------------- | ---- |
+    | `burst_share` | share of the step's bins that belong to a burst | -    |
+    | `bursts`      | bursts that began in the step                   | -    |
+    | `peak_hz`     | highest rate of a cell in 50 ms of the step     | Hz   |
+
+    ## Rewards
+    `-burst_cost * burst_share - charge_cost * charge_fraction`, at most 0. A bin of 50 ms belongs to a burst if the
+    mean rate of a cell in it is above 30 Hz. A seizure counts as a burst without end, so that driving the culture into
+    one earns nothing.
+
+    ## Starting State
+    A settled culture; nothing is drawn.
+
+    ## Episode End
+    The task never terminates. An episode is truncated after 150 steps (30 s).
+
+    ## Arguments
+    Besides those of every environment (see `CultureEnv`):
+
+    | name          | default      | meaning                                           | unit |
+    | ------------- | ------------ | ------------------------------------------------- | ---- |
+    | `burst_cost`  | 10           | reward lost by a step that is a burst from end to | -    |
+    |               |              | end                                               |      |
+    | `charge_cost` | 0.3          | reward lost by a step at the highest charge       | -    |
+    | `variant`     | `"bursting"` | parameters of the culture                         | -    |
+
+    ## References
+    Wagenaar, Madhavan, Pine & Potter, Controlling bursting in cortical cultures with closed-loop multi-electrode
+    stimulation, J Neurosci 25:680 (2005): stimulation spread over many electrodes abolishes bursts.
+
+    ## Version History
+    * v0: Initial version.
     """
 
-    def __init__(self, env: Env, *, burst_cost: float, charge_cost: float) -> None:
-        super().__init__(env)
-        self.burst_cost = finite("burst_cost", burst_cost, minimum=0.0)
-        self.charge_cost = finite("charge_cost", charge_cost, minimum=0.0)
+    @checked_options
+    @dataclass(frozen=True)
+    class Options(Task.Options):
+        """Options of ``gym.make``; the task's table of arguments describes them.
+
+        Raises:
+            InvalidInput: A cost is negative.
+        """
+
+        burst_cost: float = 10.0
+        charge_cost: float = 0.3
+
+        def __post_init__(self) -> None:
+            """Check the ranges."""
+            finite("burst_cost", self.burst_cost, minimum=0.0)
+            finite("charge_cost", self.charge_cost, minimum=0.0)
+
+    def __init__(self, setup: TaskSetup) -> None:
+        super().__init__(setup)
+        check_bins(setup.step_ms)
         self._begin()
 
     def _begin(self) -> None:
-        self._time_ms: float = 0.0
-        self._share: float = 0.0
-        self._peak_hz: float = 0.0
-        self._bursts: float = 0.0
-        self._quiet_s: float = LONGEST_S
+        self._share = 0.0
+        self._peak_hz = 0.0
+        self._bursts = 0
+        self._quiet_s = MAX_QUIET_S
         self._onsets = Onsets()
+        self._reward = 0.0
 
-    def reset(self, np_random: np.random.Generator) -> None:
+    @property
+    def observation_space(self) -> spaces.Box:
+        """0 to 1000 Hz and 0 to 10 s."""
+        return spaces.Box(np.zeros(2, np.float32), np.array([MAX_PEAK_HZ, MAX_QUIET_S], np.float32))
+
+    def reset(self, rng: np.random.Generator) -> None:
         """Forget the last episode; nothing is drawn."""
         self._begin()
 
-    def observation_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """0 ... 1000 Hz and 0 ... 10 s."""
-        return np.zeros(2), np.array([1000.0, LONGEST_S])
+    def after_step(self, measurement: Measurement) -> None:
+        """Find the bursts of the step."""
+        rates_hz = bin_rates(measurement, self.setup.step_ms, self.setup.system.num_neurons)
+        above = rates_hz > BURST_HZ
+        self._share = float(above.mean())
+        self._peak_hz = float(rates_hz.max())
+        self._bursts = self._onsets.count(above)
+        if above.any():
+            self._quiet_s = float((len(rates_hz) - 1 - np.flatnonzero(above)[-1]) * BIN_MS / 1e3)
+        else:
+            self._quiet_s += self.setup.step_ms / 1e3
+        costs = self.options
+        self._reward = -costs.burst_cost * self._share - costs.charge_cost * measurement.charge_fraction
+
+    @property
+    def reward(self) -> float:
+        """Cost of bursts and of charge."""
+        return self._reward
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
         """Highest rate of a cell in 50 ms, Hz, and time since the last burst, at most 10 s, s ``[2]``."""
-        return np.array([min(1000.0, self._peak_hz), min(LONGEST_S, self._quiet_s)])
-
-    def score(self, measurement: Measurement) -> tuple[float, bool]:
-        """Cost of bursts and of charge; never terminated."""
-        step_ms = measurement.time_ms - self._time_ms
-        self._time_ms = measurement.time_ms
-        rates = bin_rates(measurement, step_ms, self.system.num_neurons)
-        above = rates > BURST_HZ
-        self._share = float(above.mean())
-        self._peak_hz = float(rates.max())
-        self._bursts = float(self._onsets.count(above))
-        if above.any():
-            self._quiet_s = (len(rates) - 1 - np.flatnonzero(above)[-1]) * BIN_MS / 1e3
-        else:
-            self._quiet_s += step_ms / 1e3
-        return -self.burst_cost * self._share - self.charge_cost * measurement.charge_fraction, False
+        return np.array([min(MAX_PEAK_HZ, self._peak_hz), min(MAX_QUIET_S, self._quiet_s)])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
         """Share of the step in bursts, bursts that began in it, and the highest rate in 50 ms, Hz."""
-        return {"burst_share": self._share, "bursts": self._bursts, "peak_hz": self._peak_hz}
+        return {"burst_share": self._share, "bursts": float(self._bursts), "peak_hz": self._peak_hz}

@@ -1,11 +1,10 @@
-"""What the tasks on bursting cultures share: when a whole culture fires at once."""
+"""Detection of bursts of a whole culture, for the tasks on bursting cultures."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked_options
 from livn_gym.envs.tasks.base import Measurement
 from livn_gym.errors import InvalidInput
 
@@ -17,23 +16,26 @@ BURST_HZ = 30.0
 most, a burst of the bursting culture at 70 Hz."""
 
 
-@checked_options
-def bin_rates(measurement: Measurement, step_ms: float, cells: int) -> NDArray[np.float64]:
-    """Mean rate of a cell in every bin of the step, Hz ``[step_ms / BIN_MS]``.
+def check_bins(step_ms: float) -> None:
+    """Refuse a step that is no whole number of bins.
 
     Raises:
-        InvalidInput: The step is no whole number of bins.
+        InvalidInput: It is none.
     """
-    assert measurement.recording is not None, "only a step that was run is scored"
-    _, _, t = measurement.recording.spikes
     bins = round(step_ms / BIN_MS)
     if bins < 1 or abs(bins * BIN_MS - step_ms) > 1e-6:
         raise InvalidInput(f"step_ms must be a whole number of bins of {BIN_MS:g} ms, got {step_ms:g}.")
+
+
+def bin_rates(measurement: Measurement, step_ms: float, num_neurons: int) -> NDArray[np.float64]:
+    """Mean rate of a cell in every bin of a step that has run, Hz ``[step_ms / BIN_MS]``."""
+    assert measurement.recording is not None, "only a step that was run has rates"
+    _, _, t = measurement.recording.spikes
+    bins = round(step_ms / BIN_MS)
     counts = np.bincount(np.minimum((t / BIN_MS).astype(np.int64), bins - 1), minlength=bins)
-    return counts / (cells * BIN_MS * 1e-3)
+    return counts / (num_neurons * BIN_MS * 1e-3)
 
 
-@checked_options
 class Onsets:
     """Counts the bursts that begin, step by step. A single bin below the threshold does not end a burst."""
 
@@ -46,7 +48,7 @@ class Onsets:
         return bool(self._before.any())
 
     def count(self, above: NDArray[np.bool_]) -> int:
-        """How many bursts begin in a step.
+        """Number of bursts that begin in a step.
 
         Args:
             above: Which of its bins are above the threshold, ``[bins]``.

@@ -1,66 +1,119 @@
-"""The culture inside another environment's loop: it feels the state, its spikes act."""
+"""A culture balances a pole: it feels the state of the inner environment, and its spikes act on it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.env import Env
+from livn_gym.envs.tasks.base import Task
 from livn_gym.envs.tasks.inner import InnerEnv
 from livn_gym.envs.tasks.inner_task import InnerTask
+from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite
 
 
 class CartPole(InnerTask):
-    """A culture balances the pole; the agent chooses how strongly it feels each variable of the pole's state.
+    """CartPole: a culture balances the pole; the agent chooses how strongly it feels each variable of the state.
 
+    ## Description
     **What acts on the inner environment** is the culture. Its cells, ordered from left to right, are divided into as
     many motor regions of equal size as there are actions (two: push left, push right). The region that fired most in
     the step acts; of equal ones, the one that acted last.
 
-    **What the culture feels** is the inner state. Every variable owns some sensory electrodes in the left half of
-    the array and as many in the right half (on EI2 a row of the array). Deviations z from the centre are taken as
-    shares of the variable's scale, within -1 ... 1. The amplitude is ``gain |z|^exponent`` of the highest.
+    **What the culture feels** is the inner state. Every variable has some sensory electrodes in the left half of the
+    array and as many in the right half (on EI2 a row of the array). Deviations z from the centre are shares of the
+    variable's scale, within -1 to 1. The amplitude is `gain |z|^exponent` of the highest.
 
-    **What the agent chooses** is two gains for every variable, -1 (none) ... 1 (the highest): the ``direct`` one lets
-    a positive z stimulate the right and a negative z the left electrodes, the ``crossed`` one the other way round.
-    The actions are ``[direct of the D variables, crossed of the D variables]``. Silence is all at -1. Little is
-    not enough, and everything at once is too much: the fields of many electrodes add up to one that excites the whole
-    culture, so that its sides no longer differ.
+    **The loop**: gains, stimulation by the present state, `step_ms` of the culture, action, one step of the inner
+    environment. The culture is slower than the pole: the 50 ms of a step are 20 ms of CartPole. **Nothing is trained in
+    the decoder**; it is the geometry above.
 
-    **What the agent sees**: the inner state ``[D]`` as shares of the scales, and the rates of the motor regions in the
-    step, Hz ``[A]``. It does not see the channels.
+    ## Action Space
+    `Box(-1, 1, (2 D,), float32)`: two gains for each of D variables (CartPole: 4), from -1 (none) to 1 (the highest).
 
-    **The loop**: gains -> stimulation by the state as it is -> ``step_ms`` of the culture -> action -> one step of the
-    inner environment, whose reward is the reward, and whose end (terminated or truncated) is the end. The culture is
-    slower than the pole: the 50 ms of a step are 20 ms of CartPole. **Nothing is trained in the decoder**; it is the
-    geometry above.
+    | num        | action                                                         | min | max |
+    | ---------- | -------------------------------------------------------------- | --- | --- |
+    | 0 ... D-1  | direct gain: a positive z stimulates right, a negative z left  | -1  | 1   |
+    | D ... 2D-1 | crossed gain: a positive z stimulates left, a negative z right | -1  | 1   |
 
-    Args:
-        env: The cultures.
-        inner: Gymnasium id, or a mapping with ``id`` and arguments of ``gym.make``, of an environment with a ``Box`` of
-            observations and discrete actions; ``inner="MountainCar-v0"`` is all it takes to replace the pole.
-        scales: Deviation of each variable that counts as 1; empty takes the spread under random actions.
-        exponent: Of the amplitude as a function of the deviation; below 1, small deviations are felt more.
+    Silence is all at -1. Small gains are not enough, and all gains at once are too much: the fields of many electrodes
+    add up to one that excites the whole culture, so that its sides no longer differ.
 
-    Raises:
-        InvalidInput: The inner environment has other spaces, more variables than there are electrodes in a half, or
-            more actions than cells; a number is out of range.
+    ## Observation Space
+    `Box(low, high, (D + A,), float32)`. The channels are not shown.
 
-    References:
-        Barto, Sutton & Anderson, IEEE Trans Syst Man Cybern 13:834 (1983): the pole. Robbins et al., Cell Reports
-        (2026): an organoid balances it. Kagan et al., Neuron 110:3952 (2022): sensory and motor regions of a culture.
+    | num         | observation                                 | min | max  | unit |
+    | ----------- | ------------------------------------------- | --- | ---- | ---- |
+    | 0 ... D-1   | variable of the inner state, as a share z   | -1  | 1    | -    |
+    | D ... D+A-1 | rate of a cell of the action's motor region | 0   | 1000 | Hz   |
+
+    `info` also holds:
+
+    | key            | meaning                                | unit |
+    | -------------- | -------------------------------------- | ---- |
+    | `inner_action` | latest action of the culture           | -    |
+    | `inner_return` | return of the inner environment so far | -    |
+
+    ## Rewards
+    The reward of the inner environment: 1 for every step of CartPole.
+
+    ## Starting State
+    A settled culture, and a start of the inner environment whose seed is drawn.
+
+    ## Episode End
+    That of the inner environment: the pole falls (terminated), or its own time limit is reached (truncated). An
+    episode is also truncated after 500 steps (25 s).
+
+    ## Arguments
+    Besides those of every environment (see `CultureEnv`):
+
+    | name        | default                                      | meaning                                      | unit |
+    | ----------- | -------------------------------------------- | -------------------------------------------- | ---- |
+    | `inner`     | `"CartPole-v1"`                              | Gymnasium id, or a mapping with `id` and     | -    |
+    |             |                                              | arguments of `gym.make`, of an environment   |      |
+    |             |                                              | with a `Box` of observations and discrete    |      |
+    |             |                                              | actions, as `"MountainCar-v0"`               |      |
+    | `scales`    | `[]`                                         | deviation of each variable that counts as 1; | -    |
+    |             |                                              | `[]` takes their spread under random actions |      |
+    | `exponent`  | 0.5                                          | power of z in the amplitude; below 1, small  | -    |
+    |             |                                              | deviations are felt more                     |      |
+    | `step_ms`   | 50                                           | length of a control step                     | ms   |
+    | `settle_ms` | 1000                                         | unstimulated time before an episode          | ms   |
+    | `encoding`  | `{"name": "pulse_amplitude", "rate_hz": 40}` | two pulses per step                          | -    |
+
+    ## References
+    Barto, Sutton & Anderson, IEEE Trans Syst Man Cybern 13:834 (1983): the pole. Robbins et al., Cell Reports (2026):
+    an organoid balances it. Kagan et al., Neuron 110:3952 (2022): sensory and motor regions of a culture.
+
+    ## Version History
+    * v0: Initial version.
     """
 
-    def __init__(
-        self, env: Env, *, inner: str | Mapping[str, Any], scales: Sequence[float] = (), exponent: float
-    ) -> None:
-        self.exponent = finite("exponent", exponent, above=0.0)
-        super().__init__(env, InnerEnv(inner, scales))
+    @dataclass(frozen=True)
+    class Options(Task.Options):
+        """Options of ``gym.make``; the task's table of arguments describes them.
+
+        Raises:
+            InvalidInput: The exponent is no positive number.
+        """
+
+        inner: str | Mapping[str, Any] | gym.Env = "CartPole-v1"
+        scales: Sequence[float] = ()
+        exponent: float = 0.5
+
+        def __post_init__(self) -> None:
+            """Check the range; the inner environment and its scales are checked together."""
+            finite("exponent", self.exponent, above=0.0)
+
+    def __init__(self, setup: TaskSetup) -> None:
+        self.exponent = finite("exponent", setup.options.exponent)
+        super().__init__(setup, InnerEnv(setup.options.inner, setup.options.scales))
 
     @property
     def num_groups(self) -> int:
@@ -75,24 +128,24 @@ class CartPole(InnerTask):
         left = np.where(self.inner.state > 0, crossed, direct) * felt
         return left @ self.sensory[0] + right @ self.sensory[1]
 
-    def sensory_electrodes(self, electrodes: NDArray) -> NDArray[np.float64]:
-        """Those of the left and of the right half that are each variable's, ``[2, D, C]``."""
+    def sensory_electrodes(self, electrodes_um: NDArray) -> NDArray[np.float64]:
+        """Electrodes of each variable in the left and in the right half, ``[2, D, C]``."""
         variables = self.inner.num_variables
-        middle = (electrodes[:, 0].min() + electrodes[:, 0].max()) / 2
-        halves = np.zeros((2, variables, len(electrodes)))
-        for half, inside in zip(halves, (electrodes[:, 0] < middle, electrodes[:, 0] > middle), strict=True):
+        middle = (electrodes_um[:, 0].min() + electrodes_um[:, 0].max()) / 2
+        halves = np.zeros((2, variables, len(electrodes_um)))
+        for half, inside in zip(halves, (electrodes_um[:, 0] < middle, electrodes_um[:, 0] > middle), strict=True):
             channels = np.flatnonzero(inside)
-            channels = channels[np.lexsort((electrodes[channels, 0], electrodes[channels, 1]))]
+            channels = channels[np.lexsort((electrodes_um[channels, 0], electrodes_um[channels, 1]))]
             if len(channels) < variables:
                 raise InvalidInput(
-                    f"{self.system.name} has {len(channels)} electrodes in a half of its array, "
+                    f"{self.setup.system.name} has {len(channels)} electrodes in a half of its array, "
                     f"{variables} variables need one each."
                 )
             for variable, own in enumerate(np.array_split(channels, variables)):
                 half[variable, own] = 1.0
         return halves
 
-    def motor_regions(self, soma_um: NDArray, electrodes: NDArray) -> NDArray[np.int64]:
+    def motor_regions(self, soma_um: NDArray, electrodes_um: NDArray) -> NDArray[np.int64]:
         """As many regions of equal size as there are actions, from left to right."""
         cells = len(soma_um)
         region = np.empty(cells, dtype=np.int64)

@@ -2,126 +2,174 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked_options
-from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Demonstration, Measurement, Task
+from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite, whole_number
 
 MAX_TARGET_HZ = 10_000.0
-"""Bound of the targets in the observation; a channel hears some ten to forty cells, of 100 Hz at their strongest."""
+"""Upper bound of the targets in the observation; a channel records ten to forty cells, of 100 Hz at their strongest."""
 
 PATTERN_SEED = 77
-"""Of the hidden commands, the same for every culture and environment."""
+"""Seed of the hidden commands, the same for every culture and environment."""
 
-WEAKEST = 0.3
-"""Share of the range that an active channel of the hidden command has at least; less evokes nothing."""
+MIN_ACTIVE_SHARE = 0.3
+"""Smallest share of the range that an active channel of the hidden command has; less evokes nothing."""
+
+SKIP_MS = 1000.0
+"""Time at the beginning of a demonstration that is not averaged."""
 
 
-@checked_options
 class PatternTracking(Task):
     """Spatial control: each channel has a target rate, and one channel's pulses reach its neighbours' cells.
 
-    **Targets** are what the culture itself has just shown. At every reset one of ``patterns`` hidden commands is
-    chosen: 1 to ``most_active`` of the channels, each at 0.3 ... 1 of its range, silence on the others. The culture
-    gets it for ``demonstration_ms``; the channels' mean rates after the first second are the targets. Then the culture
-    settles unstimulated, and the episode begins. So there is always a command that meets the targets, whatever the
-    graph. The commands are the same in every environment; with 0 patterns every reset draws one of its own.
+    ## Description
+    The targets are what the culture itself has just shown. At every reset one of `patterns` hidden commands is chosen:
+    1 to `most_active` of the channels, each at 0.3 to 1 of its range, the others silent. The culture gets it for
+    `demonstration_ms`; the channels' mean rates after the first second are the targets. Then the culture settles
+    unstimulated, and the episode begins. So there is always a command that meets the targets, whatever the graph. The
+    commands are the same in every environment; with 0 patterns every reset draws a new one.
 
-    **What acts**: the encoding's own inputs, by default one pulse amplitude a channel. **What is seen**: the channels'
-    rates in the last step and in the last second, and their targets.
+    ## Action Space
+    `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
 
-    **Reward**: ``-(error_1s + error_step) / 2 - charge_cost * charge_fraction``, the errors being
-    ``|rate - target| / max(target, floor_hz)``, means over the channels. Both as in ``RateTracking``: a second's mean
-    is less noisy, a step's cannot be met by a burst a second. It never terminates.
+    | num       | action                            | min | max | at -1 | at 1 | unit |
+    | --------- | --------------------------------- | --- | --- | ----- | ---- | ---- |
+    | 0 ... C-1 | amplitude of the channel's pulses | -1  | 1   | 0     | 15   | uA   |
 
-    Args:
-        env: The cultures.
-        patterns: How many hidden commands there are; 0 for a new one at every reset.
-        most_active: Channels of the hidden command that are active at most.
-        demonstration_ms: How long the hidden command runs, over a second, ms.
-        floor_hz: Targets below it count as it in the relative error: a channel of one or two cells is mostly noise, Hz.
-        charge_cost: Reward lost by a step at the highest charge.
+    ## Observation Space
+    `Box(0, high, (3 C,), float32)`.
 
-    Raises:
-        InvalidInput: A number is out of range, or features are not one a channel.
+    | num         | observation                            | min | max            | unit |
+    | ----------- | -------------------------------------- | --- | -------------- | ---- |
+    | 0 ... C-1   | rate at the channel in the last step   | 0   | the decoding's | Hz   |
+    | C ... 2C-1  | rate at the channel in the last second | 0   | the decoding's | Hz   |
+    | 2C ... 3C-1 | target of the channel's rate           | 0   | 10,000         | Hz   |
 
-    References:
-        Bakkum, Chao & Potter, J Neural Eng 5:310 (2008): spatially patterned stimulation of a culture in a closed
-        loop. Wagenaar, Madhavan, Pine & Potter, J Neurosci 25:680 (2005): amplitudes tuned by electrode.
+    `info` also holds:
+
+    | key          | meaning                                                 | unit |
+    | ------------ | ------------------------------------------------------- | ---- |
+    | `error`      | relative error of the last second, mean of the channels | -    |
+    | `error_step` | relative error of the last step, mean of the channels   | -    |
+
+    ## Rewards
+    `-(error + error_step) / 2 - charge_cost * charge_fraction`, at most 0. The errors are
+    `|rate - target| / max(target, floor_hz)`, means over the channels. Both count for the same reason as in
+    `RateTracking`: the mean of a second is less noisy, and a burst per second does not meet that of a step.
+
+    ## Starting State
+    A culture that has got the hidden command and has settled since.
+
+    ## Episode End
+    The task never terminates. An episode is truncated after 100 steps (20 s).
+
+    ## Arguments
+    Besides those of every environment (see `CultureEnv`):
+
+    | name               | default | meaning                                                          | unit |
+    | ------------------ | ------- | ---------------------------------------------------------------- | ---- |
+    | `patterns`         | 8       | number of hidden commands; 0 draws a new one at every reset      | -    |
+    | `most_active`      | 4       | largest number of active channels of a hidden command (EI3: 16)  | -    |
+    | `demonstration_ms` | 4000    | duration of the hidden command, more than a second               | ms   |
+    | `floor_hz`         | 10      | targets below it count as it in the relative error: a channel of | Hz   |
+    |                    |         | one or two cells is mostly noise                                 |      |
+    | `charge_cost`      | 0.05    | reward lost by a step at the highest charge                      | -    |
+
+    ## References
+    Bakkum, Chao & Potter, J Neural Eng 5:310 (2008): spatially patterned stimulation of a culture in a closed loop.
+    Wagenaar, Madhavan, Pine & Potter, J Neurosci 25:680 (2005): amplitudes tuned by electrode.
+
+    ## Version History
+    * v0: Initial version.
     """
 
-    def __init__(
-        self,
-        env: Env,
-        *,
-        patterns: int,
-        most_active: int,
-        demonstration_ms: float,
-        floor_hz: float,
-        charge_cost: float,
-    ) -> None:
-        super().__init__(env)
-        self.patterns = whole_number("patterns", patterns, minimum=0)
-        self.channels = env.io.num_channels
-        if isinstance(most_active, bool) or most_active not in range(1, self.channels + 1):
-            raise InvalidInput(f"most_active must be a whole number in 1 ... {self.channels}, got {most_active!r}.")
-        self.most_active = int(most_active)
-        self.demonstration_ms = finite("demonstration_ms", demonstration_ms, above=1000.0)
-        self.floor_hz = finite("floor_hz", floor_hz, above=0.0)
-        self.charge_cost = finite("charge_cost", charge_cost, minimum=0.0)
+    @checked_options
+    @dataclass(frozen=True)
+    class Options(Task.Options):
+        """Options of ``gym.make``; the task's table of arguments describes them.
+
+        Raises:
+            InvalidInput: A number is out of range.
+        """
+
+        patterns: int = 8
+        most_active: int = 4
+        demonstration_ms: float = 4000.0
+        floor_hz: float = 10.0
+        charge_cost: float = 0.05
+
+        def __post_init__(self) -> None:
+            """Check the ranges."""
+            whole_number("patterns", self.patterns, minimum=0)
+            whole_number("most_active", self.most_active)
+            finite("demonstration_ms", self.demonstration_ms, above=SKIP_MS)
+            finite("floor_hz", self.floor_hz, above=0.0)
+            finite("charge_cost", self.charge_cost, minimum=0.0)
+
+    def __init__(self, setup: TaskSetup) -> None:
+        super().__init__(setup)
+        setup.check_channels("PatternTracking")
+        self.channels = setup.electrodes.num_channels
+        if self.options.most_active > self.channels:
+            raise InvalidInput(f"most_active must be at most {self.channels}, got {self.options.most_active}.")
+        self.hidden = setup.commands.low.copy()
+        """The hidden command, ``[C]``."""
         self.targets_hz = np.zeros(self.channels)
         self._errors = (0.0, 0.0)
+        self._reward = 0.0
 
-    def action_space(self, commands: spaces.Box) -> spaces.Box:
-        """The encoding's own inputs, one a channel."""
-        if commands.shape != (self.channels,):
-            raise InvalidInput(f"PatternTracking needs one input a channel, the encoding takes {commands.shape}.")
-        self._commands = commands
-        return commands
+    @property
+    def observation_space(self) -> spaces.Box:
+        """0 to 10,000 Hz for every channel."""
+        return spaces.Box(0.0, MAX_TARGET_HZ, (self.channels,), np.float32)
 
-    def reset(self, np_random: np.random.Generator) -> None:
+    def reset(self, rng: np.random.Generator) -> None:
         """Choose the hidden command."""
-        if self.patterns:
-            np_random = np.random.default_rng([PATTERN_SEED, int(np_random.integers(self.patterns))])
-        active = np_random.choice(self.channels, np_random.integers(1, self.most_active + 1), replace=False)
+        if self.options.patterns:
+            rng = np.random.default_rng([PATTERN_SEED, int(rng.integers(self.options.patterns))])
+        active = rng.choice(self.channels, rng.integers(1, self.options.most_active + 1), replace=False)
         share = np.zeros(self.channels)
-        share[active] = np_random.uniform(WEAKEST, 1.0, len(active))
-        low, high = self._commands.low, self._commands.high
-        self.hidden = np.asarray(low + share * (high - low), dtype=self._commands.dtype)
+        share[active] = rng.uniform(MIN_ACTIVE_SHARE, 1.0, len(active))
+        low, high = self.action_space.low, self.action_space.high
+        self.hidden = np.asarray(low + share * (high - low), dtype=self.action_space.dtype)
         self._errors = (0.0, 0.0)
+        self._reward = 0.0
 
+    @property
     def demonstration(self) -> Demonstration:
-        """The hidden command; its first second is left out."""
-        return Demonstration(self.hidden, self.demonstration_ms, skip_ms=1000.0)
+        """The hidden command; its first second is left out of the mean."""
+        return Demonstration(self.hidden, self.options.demonstration_ms, skip_ms=SKIP_MS)
 
-    def demonstrated(self, features: NDArray[np.float64]) -> None:
+    def after_demonstration(self, features: NDArray[np.float64]) -> None:
         """Take the evoked rates as targets, Hz ``[C]``."""
-        if features.shape != (self.channels,):
-            raise InvalidInput(f"PatternTracking needs one feature a channel, the decoding gives {features.shape}.")
         self.targets_hz = np.clip(features, 0.0, MAX_TARGET_HZ)
 
-    def observation_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """0 ... 10,000 Hz for every channel."""
-        return np.zeros(self.channels), np.full(self.channels, MAX_TARGET_HZ)
-
-    def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """The targets, Hz ``[C]``."""
-        return self.targets_hz
-
-    def score(self, measurement: Measurement) -> tuple[float, bool]:
-        """Relative errors of the second and of the step, and cost of charge; never terminated."""
-        scale_hz = np.maximum(self.targets_hz, self.floor_hz)
+    def after_step(self, measurement: Measurement) -> None:
+        """Compare the channels' rates with their targets."""
+        scale_hz = np.maximum(self.targets_hz, self.options.floor_hz)
         second, step = (
             float(np.mean(np.abs(rates_hz - self.targets_hz) / scale_hz))
             for rates_hz in (measurement.features_1s, measurement.features)
         )
         self._errors = (second, step)
-        return -(second + step) / 2.0 - self.charge_cost * measurement.charge_fraction, False
+        self._reward = -(second + step) / 2.0 - self.options.charge_cost * measurement.charge_fraction
+
+    @property
+    def reward(self) -> float:
+        """Relative errors of the second and of the step, and the cost of charge."""
+        return self._reward
+
+    def observe(self, measurement: Measurement) -> NDArray[np.float64]:
+        """The targets, Hz ``[C]``."""
+        return self.targets_hz.copy()
 
     def info(self, measurement: Measurement) -> dict[str, float]:
         """Mean relative errors of the channels; 0 before the first step."""

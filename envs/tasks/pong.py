@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.env import Env
+from livn_gym.checks import checked_options
 from livn_gym.envs.inner import PongGame
+from livn_gym.envs.tasks.base import Task
 from livn_gym.envs.tasks.inner import InnerEnv
 from livn_gym.envs.tasks.inner_task import InnerTask
+from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
 
-FARTHEST = 0.25
+MIN_RATE_SHARE = 0.25
 """Share of the pulse rate when the ball is at the wall; it rises to 1 at the paddle."""
 
 
 class Pong(InnerTask):
-    """A culture moves the paddle; the agent chooses where on the array it feels the ball, and how strongly.
+    """Pong: a culture moves the paddle; the agent chooses where on the array it feels the ball, and how strongly.
 
+    ## Description
     The layout of sensory and motor regions follows Kagan et al. (2022). **What the culture feels**: the two middle
     columns of electrodes are its sensory region, whose rows are places (4 on EI2, 8 on EI3, as in the paper). The row
     that stands for the ball's height above the paddle is stimulated (place code), the faster the nearer the ball is
@@ -28,34 +32,86 @@ class Pong(InnerTask):
     the motor region. If those above the middle fire more in a step than those below, the paddle goes up; if less,
     down; a tie repeats.
 
-    **What the agent chooses** is two gains for each of the P places, -1 (none) ... 1 (the highest rate): the ``direct``
-    one stimulates the place's own row, the ``crossed`` one the row mirrored at the middle: ``[direct, crossed]``,
-    ``[2 P]``. **What the agent sees**: height of the ball above the paddle, its x and its velocity, as shares of the
-    field ``[4]``, and the rates of the lower and the upper motor region, Hz ``[2]``.
+    **The loop**: gains, stimulation by the present state, `step_ms` of the culture, one step of the game
+    (`livn_gym.envs.inner.PongGame`). **Nothing is trained in the decoder.** Kagan's feedback (regular stimulation
+    after a hit, irregular after a miss) is left out: it is meant to change a plastic culture, and this one does not
+    learn.
 
-    **The loop**: gains -> stimulation by the state as it is -> ``step_ms`` of the culture -> one step of the game,
-    ``livn_gym.envs.inner.PongGame``. Reward is 1 for every ball that is returned; a miss terminates, so that a return
-    is the length of a rally. **Nothing is trained in the decoder.** Kagan's feedback (regular stimulation after a hit,
-    irregular after a miss) is left out: it is meant to change a plastic culture, this one does not learn.
+    ## Action Space
+    `Box(-1, 1, (2 P,), float32)`: two gains for each of P places, from -1 (none) to 1 (the highest rate).
 
-    Args:
-        env: The cultures.
-        game: Arguments of ``PongGame``.
+    | num        | action                                                  | min | max |
+    | ---------- | ------------------------------------------------------- | --- | --- |
+    | 0 ... P-1  | direct gain: stimulates the place's own row             | -1  | 1   |
+    | P ... 2P-1 | crossed gain: stimulates the row mirrored at the middle | -1  | 1   |
 
-    Raises:
-        InvalidInput: The array has fewer than 2 rows or 3 columns, or an argument of the game is out of range.
+    ## Observation Space
+    `Box(low, high, (6,), float32)`. The channels are not shown.
 
-    Reference:
-        Kagan, Kitchen, Tran, Habibollahi, Khajehnejad, Parker, Bhat, Rollo, Razi & Friston, Neuron 110:3952 (2022).
+    | num | observation                                             | min | max  | unit |
+    | --- | ------------------------------------------------------- | --- | ---- | ---- |
+    | 0   | height of the ball above the paddle, share of the field | -1  | 1    | -    |
+    | 1   | x of the ball, from the paddle to the wall              | -1  | 1    | -    |
+    | 2   | velocity along x                                        | -1  | 1    | -    |
+    | 3   | velocity along y                                        | -1  | 1    | -    |
+    | 4   | rate of a cell of the lower motor region                | 0   | 1000 | Hz   |
+    | 5   | rate of a cell of the upper motor region                | 0   | 1000 | Hz   |
+
+    `info` also holds:
+
+    | key            | meaning                      | unit |
+    | -------------- | ---------------------------- | ---- |
+    | `inner_action` | latest action of the culture | -    |
+    | `inner_return` | balls returned so far        | -    |
+
+    ## Rewards
+    1 for every ball that is returned, otherwise 0, so that a return is the length of a rally.
+
+    ## Starting State
+    A settled culture, and a ball served from the wall with a direction that is drawn.
+
+    ## Episode End
+    A miss terminates. An episode is truncated after 400 steps (40 s).
+
+    ## Arguments
+    Besides those of every environment (see `CultureEnv`):
+
+    | name        | default                  | meaning                                             | unit |
+    | ----------- | ------------------------ | --------------------------------------------------- | ---- |
+    | `game`      | `{"paddle": 0.5,`        | arguments of `PongGame`: heights are of the field's | -    |
+    |             | `"paddle_speed": 0.1,`   | 2, speeds per step                                  |      |
+    |             | `"crossing_steps": 20,`  |                                                     |      |
+    |             | `"max_steps": 400}`      |                                                     |      |
+    | `step_ms`   | 100                      | length of a control step                            | ms   |
+    | `settle_ms` | 1000                     | unstimulated time before an episode                 | ms   |
+    | `encoding`  | `{"name": "pulse_rate",` | up to four pulses per step                          | -    |
+    |             | `"max_rate_hz": 40,`     |                                                     |      |
+    |             | `"amplitude_uA": 15}`    |                                                     |      |
+
+    ## References
+    Kagan, Kitchen, Tran, Habibollahi, Khajehnejad, Parker, Bhat, Rollo, Razi & Friston, Neuron 110:3952 (2022).
+
+    ## Version History
+    * v0: Initial version.
     """
 
-    def __init__(self, env: Env, *, game: Mapping[str, Any]) -> None:
+    @checked_options
+    @dataclass(frozen=True)
+    class Options(Task.Options):
+        """Options of ``gym.make``; the task's table of arguments describes them."""
+
+        game: Mapping[str, Any] = field(
+            default_factory=lambda: {"paddle": 0.5, "paddle_speed": 0.1, "crossing_steps": 20, "max_steps": 400}
+        )
+
+    def __init__(self, setup: TaskSetup) -> None:
+        game = setup.options.game
         try:
             played = PongGame(**game)
         except TypeError as error:
             raise InvalidInput(f"game holds arguments of PongGame, got {game!r}: {error}.") from error
         bounds = played.observation_space
-        super().__init__(env, InnerEnv(played, ((bounds.high - bounds.low) / 2).tolist()))
+        super().__init__(setup, InnerEnv(played, ((bounds.high - bounds.low) / 2).tolist()))
 
     @property
     def num_groups(self) -> int:
@@ -68,37 +124,37 @@ class Pong(InnerTask):
         height, distance = self.inner.state[0], (self.inner.state[1] + 1.0) / 2.0
         places = len(self.sensory)
         place = min(places - 1, int((self._sight(height) + 1.0) / 2.0 * places))
-        nearness = FARTHEST + (1.0 - FARTHEST) * (1.0 - distance)
+        nearness = MIN_RATE_SHARE + (1.0 - MIN_RATE_SHARE) * (1.0 - distance)
         felt = direct[place] * self.sensory[place] + crossed[place] * self.sensory[places - 1 - place]
         return nearness * np.minimum(felt, 1.0)
 
-    def sensory_electrodes(self, electrodes: NDArray) -> NDArray[np.float64]:
+    def sensory_electrodes(self, electrodes_um: NDArray) -> NDArray[np.float64]:
         """The rows of the two middle columns (one, if their number is odd), from below, ``[P, C]``."""
-        columns, column = _lines(electrodes[:, 0])
-        rows, row = _lines(electrodes[:, 1])
+        columns, column = _lines(electrodes_um[:, 0])
+        rows, row = _lines(electrodes_um[:, 1])
         if len(columns) < 3 or len(rows) < 2:
             raise InvalidInput(
-                f"Pong needs an array of at least 3 columns and 2 rows, {self.system.name} has "
+                f"Pong needs an array of at least 3 columns and 2 rows, {self.setup.system.name} has "
                 f"{len(columns)} and {len(rows)}."
             )
         middle = np.abs(column - (len(columns) - 1) / 2) < 1
         return ((row == np.arange(len(rows))[:, None]) & middle).astype(np.float64)
 
-    def motor_regions(self, soma_um: NDArray, electrodes: NDArray) -> NDArray[np.int64]:
+    def motor_regions(self, soma_um: NDArray, electrodes_um: NDArray) -> NDArray[np.int64]:
         """1 (up) above and 0 (down) below the middle of the array, -1 within the sensory region."""
-        columns, _ = _lines(electrodes[:, 0])
-        felt = np.unique(electrodes[self.sensory.any(axis=0), 0])
+        columns, _ = _lines(electrodes_um[:, 0])
+        felt = np.unique(electrodes_um[self.sensory.any(axis=0), 0])
         near = np.abs(soma_um[:, :1] - felt).min(axis=1) <= np.diff(columns).min() / 2
-        middle = (electrodes[:, 1].min() + electrodes[:, 1].max()) / 2
+        middle = (electrodes_um[:, 1].min() + electrodes_um[:, 1].max()) / 2
         return np.where(near, -1, (soma_um[:, 1] > middle).astype(np.int64))
 
     @staticmethod
     def _sight(height: float) -> float:
-        """Height within sight, -1 ... 1: what is farther than half the field counts as that far."""
+        """Height within sight, -1 to 1; a distance of more than half the field counts as half the field."""
         return float(np.clip(2.0 * height, -1.0, 1.0 - 1e-9))
 
 
-def _lines(places: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
-    """Distinct places along an axis, ascending, and which is each electrode's."""
-    lines, index = np.unique(np.round(places, 3), return_inverse=True)
+def _lines(positions: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
+    """Distinct positions along an axis, ascending, and the index of each electrode's."""
+    lines, index = np.unique(np.round(positions, 3), return_inverse=True)
     return lines, index

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,129 +12,179 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked_options
-from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
+from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite, finite_range, whole_number
 
 
-@checked_options
 class ResponseClamp(Task):
-    """An electrode gives a pulse at the beginning of every step, whose amplitude shall make a share of cells answer.
+    """Response clamp: the amplitude of an electrode's pulses holds the share of cells that respond at a target.
 
-    The share that answers rises with the amplitude, from chance to nearly all, over a range that differs from one
-    electrode to another. The electrode of an episode is drawn and not told, so that the agent must find the dose from
-    responses, and again after every change of the target.
+    ## Description
+    An electrode gives a pulse at the beginning of every step. The response is the share of the `cells` next to the
+    electrode that fire within `window_ms` of the pulse. It rises with the amplitude, from chance to nearly all, over a
+    range that differs from one electrode to another. The electrode of an episode is drawn and not shown, so that the
+    agent must find the dose from responses, and again after every change of the target.
 
-    **What acts**: one number, the pulse's amplitude. **What is seen**: the target of the pulse that comes, the response
-    to the last one, the mean response of the last second, and the last action. The rest of the culture is not seen.
+    Several cells are averaged since the response of one is yes or no: its frequency would be held best by pulses that
+    are either far too weak or far too strong. `cells=1` is the experiment of Wallach et al. all the same.
 
-    **Response**: of the ``cells`` that lie next to the electrode, the share that fires within ``window_ms`` of the
-    pulse. Several cells are taken since the response of one is yes or no: its frequency would be held best by pulses
-    that are either far too weak or far too strong, which clamps nothing. ``cells=1`` is the experiment of Wallach et
-    al. all the same.
+    ## Action Space
+    `Box(-1, 1, (1,), float32)`.
 
-    **Reward**: ``-(error_1s + error) / 2``: the difference of the mean response of the last second from its mean
-    target, and that of the last response from its own. It never terminates.
+    | num | action                 | min | max | at -1 | at 1 | unit |
+    | --- | ---------------------- | --- | --- | ----- | ---- | ---- |
+    | 0   | amplitude of the pulse | -1  | 1   | 0     | 15   | uA   |
 
-    Args:
-        env: The cultures.
-        electrode: Channel that gives the pulses; ``"any"`` draws one at every reset.
-        cells: How many are watched.
-        window_ms: Time after the pulse in which a spike is a response.
-        target: Share of the cells, or the (low, high) range that targets are drawn from.
-        period_ms: Time between targets.
+    ## Observation Space
+    `Box(low, 1, (4,), float32)`. The rest of the culture is not shown.
 
-    Raises:
-        InvalidInput: There is no such electrode, or a number is out of range.
+    | num | observation                      | min | max | unit |
+    | --- | -------------------------------- | --- | --- | ---- |
+    | 0   | target of the next pulse         | 0   | 1   | -    |
+    | 1   | response to the last pulse       | 0   | 1   | -    |
+    | 2   | mean response of the last second | 0   | 1   | -    |
+    | 3   | last action                      | -1  | 1   | -    |
 
-    References:
-        Wallach, Eytan, Gal, Zrenner & Marom, Neuronal response clamp, Front Neuroeng 4:3 (2011): a neuron's response
-        probability held by the amplitude of the stimulus. Keren & Marom, Controlling neural network responsiveness:
-        tools and constraints, Front Neuroeng 7:11 (2014): the same for a network.
+    `info` also holds:
+
+    | key               | meaning                                                           | unit |
+    | ----------------- | ----------------------------------------------------------------- | ---- |
+    | `target_response` | target of the next pulse                                          | -    |
+    | `response`        | response to the last pulse                                        | -    |
+    | `response_1s`     | mean response of the last second                                  | -    |
+    | `error`           | difference of the mean response from the mean target, last second | -    |
+    | `error_step`      | difference of the last response from its target                   | -    |
+    | `electrode`       | channel that gives the pulses                                     | -    |
+
+    ## Rewards
+    `-(error + error_step) / 2`, at most 0.
+
+    ## Starting State
+    A settled culture. The electrode and the first target are drawn.
+
+    ## Episode End
+    The task never terminates. An episode is truncated after 150 steps (30 s).
+
+    ## Arguments
+    Besides those of every environment (see `CultureEnv`):
+
+    | name        | default                                     | meaning                                      | unit |
+    | ----------- | ------------------------------------------- | -------------------------------------------- | ---- |
+    | `electrode` | `"any"`                                     | channel that gives the pulses; `"any"` draws | -    |
+    |             |                                             | one at every reset                           |      |
+    | `cells`     | 5                                           | cells next to the electrode that count       | -    |
+    | `window_ms` | 15                                          | time after the pulse in which a spike is a   | ms   |
+    |             |                                             | response, direct or over one synapse         |      |
+    | `target`    | `[0.15, 0.5]`                               | share of the cells, or the range from which  | -    |
+    |             |                                             | targets are drawn uniformly                  |      |
+    | `period_ms` | 10000                                       | time between targets                         | ms   |
+    | `encoding`  | `{"name": "pulse_amplitude", "rate_hz": 5}` | one pulse per step                           | -    |
+
+    ## References
+    Wallach, Eytan, Gal, Zrenner & Marom, Neuronal response clamp, Front Neuroeng 4:3 (2011): a neuron's response
+    probability held by the amplitude of the stimulus. Keren & Marom, Controlling neural network responsiveness: tools
+    and constraints, Front Neuroeng 7:11 (2014): the same for a network.
+
+    ## Version History
+    * v0: Initial version.
     """
 
     sees_culture: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        env: Env,
-        *,
-        electrode: int | str,
-        cells: int,
-        window_ms: float,
-        target: float | Sequence[float],
-        period_ms: float,
-    ) -> None:
-        super().__init__(env)
-        channels = self.system.num_channels
-        if electrode == "any":
-            self.electrodes = range(channels)
-        else:
-            chosen = whole_number("electrode", electrode, minimum=0)
-            if chosen >= channels:
-                raise InvalidInput(f"electrode must be below {channels}, got {chosen}.")
-            self.electrodes = range(chosen, chosen + 1)
-        count = whole_number("cells", cells)
-        if count > self.system.num_neurons:
-            raise InvalidInput(f"cells must be at most {self.system.num_neurons}, got {count}.")
-        self.window_ms = finite("window_ms", window_ms, above=0.0)
-        self.range = finite_range("target", target, minimum=0.0, maximum=1.0)
-        self.period_ms = finite("period_ms", period_ms, above=0.0)
-        away = self.system.electrodes[:, None] - self.system.positions[None]
+    @checked_options
+    @dataclass(frozen=True)
+    class Options(Task.Options):
+        """Options of ``gym.make``; the task's table of arguments describes them.
+
+        Raises:
+            InvalidInput: A number is out of range.
+        """
+
+        electrode: int | str = "any"
+        cells: int = 5
+        window_ms: float = 15.0
+        target: float | Sequence[float] = (0.15, 0.5)
+        period_ms: float = 10_000.0
+
+        def __post_init__(self) -> None:
+            """Check the ranges."""
+            if self.electrode != "any":
+                whole_number("electrode", self.electrode, minimum=0)
+            whole_number("cells", self.cells)
+            finite("window_ms", self.window_ms, above=0.0)
+            finite_range("target", self.target, minimum=0.0, maximum=1.0)
+            finite("period_ms", self.period_ms, above=0.0)
+
+    def __init__(self, setup: TaskSetup) -> None:
+        super().__init__(setup)
+        setup.check_channels("ResponseClamp", features=False)
+        electrodes_um, positions_um = setup.electrodes_um("ResponseClamp"), setup.system.positions
+        channels, electrode, count = len(electrodes_um), self.options.electrode, self.options.cells
+        if electrode != "any" and electrode >= channels:
+            raise InvalidInput(f"electrode must be below {channels}, got {electrode}.")
+        self.electrodes = range(channels) if electrode == "any" else range(electrode, electrode + 1)
+        if count > len(positions_um):
+            raise InvalidInput(f"cells must be at most {len(positions_um)}, got {count}.")
+        self.range = finite_range("target", self.options.target, maximum=1.0)
+        away = electrodes_um[:, None] - positions_um[None]
         self.near: NDArray[np.int64] = np.argsort((away**2).sum(axis=2), axis=1, kind="stable")[:, :count]
-        """Gids of the cells that are watched at every electrode, ``[C, cells]``."""
+        """Gids of the cells next to every electrode, ``[C, cells]``."""
         self.reset(np.random.default_rng(0))
 
-    def action_space(self, commands: spaces.Box) -> spaces.Box:
-        """One number, -1 ... 1: no pulse to the strongest."""
-        self._commands = commands
+    @property
+    def action_space(self) -> spaces.Box:
+        """One number, -1 to 1: no pulse to the strongest."""
         return spaces.Box(-1.0, 1.0, (1,), np.float32)
 
-    def command(self, action: NDArray) -> NDArray:
-        """A pulse of the episode's electrode."""
-        self._action = float(action[0])
-        low, high = self._commands.low, self._commands.high
-        command = low.copy()
-        command[self.electrode] += (self._action + 1.0) / 2.0 * (high - low)[self.electrode]
-        return command
+    @property
+    def observation_space(self) -> spaces.Box:
+        """Three shares of the cells, and an action."""
+        return spaces.Box(np.array([0.0, 0.0, 0.0, -1.0], np.float32), np.ones(4, np.float32))
 
-    def reset(self, np_random: np.random.Generator) -> None:
+    def reset(self, rng: np.random.Generator) -> None:
         """Draw the electrode and the first target; later ones follow from a seed drawn here."""
-        self._rng = np.random.default_rng(np_random.integers(2**63))
+        self._rng = np.random.default_rng(rng.integers(2**63))
         self.electrode = int(self._rng.choice(self.electrodes))
         self.target = float(self._rng.uniform(*self.range))
-        self._next_ms = self.period_ms
+        self._next_ms = self.options.period_ms
         self._action = -1.0
-        self._past: deque[tuple[float, float]] = deque()
+        self._past: deque[tuple[float, float]] = deque(maxlen=self.setup.steps_per_second)
         self._response = self._response_1s = self._error = self._error_1s = 0.0
 
-    def observation_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Three shares of the cells, and an action."""
-        return np.array([0.0, 0.0, 0.0, -1.0]), np.ones(4)
+    def to_command(self, action: NDArray) -> NDArray:
+        """A pulse of the episode's electrode."""
+        low, high = self.setup.commands.low, self.setup.commands.high
+        command = low.copy()
+        command[self.electrode] += (float(action[0]) + 1.0) / 2.0 * (high - low)[self.electrode]
+        return command
 
-    def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Target, last response, mean response of the last second (pulses of the episode), last action ``[4]``."""
-        return np.array([self.target, self._response, self._response_1s, self._action])
-
-    def score(self, measurement: Measurement) -> tuple[float, bool]:
-        """Errors of the last second and of the step; never terminated."""
-        assert measurement.recording is not None, "only a step that was run is scored"
-        if not self._past:
-            self._past = deque(maxlen=round(1000.0 / measurement.time_ms))
+    def after_step(self, measurement: Measurement) -> None:
+        """Count the cells that responded, and draw a new target where its time has come."""
+        assert measurement.recording is not None and measurement.action is not None, "only a step has a response"
+        self._action = float(measurement.action[0])
         _, gid, t = measurement.recording.spikes
         near = self.near[self.electrode]
-        self._response = len(np.intersect1d(gid[t < self.window_ms], near)) / len(near)
+        self._response = len(np.intersect1d(gid[t < self.options.window_ms], near)) / len(near)
         self._past.append((self._response, self.target))
         self._response_1s, target_1s = (float(mean) for mean in np.mean(self._past, axis=0))
         self._error, self._error_1s = abs(self._response - self.target), abs(self._response_1s - target_1s)
         if measurement.time_ms >= self._next_ms - 1e-6:
             self.target = float(self._rng.uniform(*self.range))
-            self._next_ms += self.period_ms
-        return -(self._error_1s + self._error) / 2.0, False
+            self._next_ms += self.options.period_ms
+
+    @property
+    def reward(self) -> float:
+        """Errors of the last second and of the step."""
+        return -(self._error_1s + self._error) / 2.0
+
+    def observe(self, measurement: Measurement) -> NDArray[np.float64]:
+        """Target, last response, mean response of the last second (pulses of the episode), last action ``[4]``."""
+        return np.array([self.target, self._response, self._response_1s, self._action])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Target of the pulse that comes, last response and mean of the last second, their errors; the electrode."""
+        """Target of the next pulse, last response and mean of the last second, their errors; the electrode."""
         return {
             "target_response": self.target,
             "response": self._response,

@@ -2,136 +2,190 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked_options
-from livn_gym.env import Env
 from livn_gym.envs.tasks.base import Measurement, Task
-from livn_gym.envs.tasks.bursts import BURST_HZ, Onsets, bin_rates
+from livn_gym.envs.tasks.bursts import BURST_HZ, Onsets, bin_rates, check_bins
+from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite, whole_number
 
-LONGEST_S = 10.0
-"""Longest time since a burst that is told apart, s."""
+MAX_WAIT_S = 10.0
+"""Upper bound of the time since a burst in the observation, s."""
 
 PULSE_ABOVE = 0.5
-"""A pulse is given where the action is larger. Uniform chance then waits a second, four steps, in one trial of
-three and sees what waiting is worth; above 0 it would in one of sixteen."""
+"""An action above it gives the pulse. A uniformly random agent then waits a second, four steps, in one trial of three
+and sees what waiting is worth; above 0 it would do so in one trial of sixteen."""
 
 
-@checked_options
 class StimulusTiming(Task):
-    """A trial begins with a burst or a pulse; the agent waits, then gives one pulse, whose response ends the trial.
+    """Timing of single pulses: after a burst or pulse the agent waits, then gives one pulse, whose response counts.
 
-    The longer it waits the more the synapses recover and the larger the response, but the likelier a burst of the
-    culture's own comes first. Such an interruption ends the trial as well, without reward.
+    ## Description
+    A burst depresses the synapses. The longer the agent waits the more they recover and the larger the response, but
+    the likelier a burst of the culture's own comes first. Such an interruption ends the trial as well, without reward.
+    Electrode and amplitude of the pulse are fixed. The culture is the variant `bursting`.
 
-    **What acts**: one number: above 0.5 the pulse is given at the beginning of the step, else the agent waits.
-    Electrode and amplitude are fixed. **What is seen**: the decoded recording of the last step and of the last second,
-    the share of the trials that is left (what is still to be earned hangs on it), the time since the last burst or
-    pulse, and whether the last step was a pulse or an interruption.
+    ## Action Space
+    `Box(-1, 1, (1,), float32)`.
 
-    **Reward**: in a step with a pulse the number of spikes of a cell in that step by ``full_response``, else 0; a pulse
-    into a burst that was under way earns nothing. An episode terminates after ``trials`` trials, so that haste earns
-    nothing; each interrupted trial is lost.
+    | num | action                                                           | min | max |
+    | --- | ---------------------------------------------------------------- | --- | --- |
+    | 0   | above 0.5 the pulse at the beginning of the step, otherwise none | -1  | 1   |
 
-    Args:
-        env: The cultures.
-        electrode: Channel that gives the pulse.
-        strength: Its amplitude as a share of the largest, above 0 to 1.
-        trials: Of an episode.
-        full_response: Spikes of a cell that count as 1.
+    ## Observation Space
+    `Box(0, high, (2 C + 4,), float32)`.
 
-    Raises:
-        InvalidInput: There is no such electrode, or a number is out of range.
+    | num        | observation                               | min | max            | unit |
+    | ---------- | ----------------------------------------- | --- | -------------- | ---- |
+    | 0 ... C-1  | rate at the channel in the last step      | 0   | the decoding's | Hz   |
+    | C ... 2C-1 | rate at the channel in the last second    | 0   | the decoding's | Hz   |
+    | 2C         | share of the trials that is left          | 0   | 1              | -    |
+    | 2C+1       | time since the last burst or pulse        | 0   | 10             | s    |
+    | 2C+2       | whether the last step was a pulse         | 0   | 1              | -    |
+    | 2C+3       | whether the last step was an interruption | 0   | 1              | -    |
 
-    References:
-        Kumar, Wuelfing, Okujeni, Boedecker, Riedmiller & Egert, Autonomous optimization of targeted stimulation of
-        neuronal networks, PLoS Comput Biol 12:e1005054 (2016): there the state is the time since the last burst, and
-        the reward is the response's strength, nothing where a burst interrupts.
+    `info` also holds:
+
+    | key             | meaning                               | unit            |
+    | --------------- | ------------------------------------- | --------------- |
+    | `response`      | response to a pulse in the step       | spikes per cell |
+    | `pulse`         | whether there was a pulse             | -               |
+    | `interruptions` | interruptions in the step             | -               |
+    | `trials`        | trials of the episode that have ended | -               |
+
+    ## Rewards
+    In a step with a pulse the number of spikes per cell in that step, divided by `full_response`; otherwise 0. A pulse
+    into a burst that was under way earns nothing.
+
+    ## Starting State
+    A settled culture; nothing is drawn.
+
+    ## Episode End
+    The task terminates after `trials` trials, so that haste earns nothing; each interrupted trial is lost. An episode
+    is truncated after 600 steps (150 s).
+
+    ## Arguments
+    Besides those of every environment (see `CultureEnv`):
+
+    | name            | default                                     | meaning                              | unit |
+    | --------------- | ------------------------------------------- | ------------------------------------ | ---- |
+    | `electrode`     | 5                                           | channel that gives the pulse         | -    |
+    | `strength`      | 1                                           | amplitude as a share of the largest, | -    |
+    |                 |                                             | above 0 to 1                         |      |
+    | `trials`        | 20                                          | trials of an episode                 | -    |
+    | `full_response` | 12                                          | spikes per cell that count as 1: a   | -    |
+    |                 |                                             | burst of the rested culture          |      |
+    | `step_ms`       | 250                                         | holds the whole response             | ms   |
+    | `encoding`      | `{"name": "pulse_amplitude", "rate_hz": 4}` | one pulse per step                   | -    |
+    | `variant`       | `"bursting"`                                | parameters of the culture            | -    |
+
+    ## References
+    Kumar, Wuelfing, Okujeni, Boedecker, Riedmiller & Egert, Autonomous optimization of targeted stimulation of
+    neuronal networks, PLoS Comput Biol 12:e1005054 (2016): there the state is the time since the last burst, and the
+    reward is the response's strength, nothing where a burst interrupts.
+
+    ## Version History
+    * v0: Initial version.
     """
 
-    def __init__(self, env: Env, *, electrode: int, strength: float, trials: int, full_response: float) -> None:
-        super().__init__(env)
-        self.electrode = whole_number("electrode", electrode, minimum=0)
-        self.strength = finite("strength", strength, above=0.0)
-        if self.strength > 1.0:
-            raise InvalidInput(f"strength must lie in 0 ... 1, got {strength:g}.")
-        self.trials = whole_number("trials", trials)
-        self.full_response = finite("full_response", full_response, above=0.0)
+    @checked_options
+    @dataclass(frozen=True)
+    class Options(Task.Options):
+        """Options of ``gym.make``; the task's table of arguments describes them.
+
+        Raises:
+            InvalidInput: A number is out of range.
+        """
+
+        electrode: int = 5
+        strength: float = 1.0
+        trials: int = 20
+        full_response: float = 12.0
+
+        def __post_init__(self) -> None:
+            """Check the ranges."""
+            whole_number("electrode", self.electrode, minimum=0)
+            if finite("strength", self.strength, above=0.0) > 1.0:
+                raise InvalidInput(f"strength must be above 0 and at most 1, got {self.strength:g}.")
+            whole_number("trials", self.trials)
+            finite("full_response", self.full_response, above=0.0)
+
+    def __init__(self, setup: TaskSetup) -> None:
+        super().__init__(setup)
+        check_bins(setup.step_ms)
+        num_commands = setup.commands.shape[0]
+        if self.options.electrode >= num_commands:
+            raise InvalidInput(f"electrode must be below {num_commands}, got {self.options.electrode}.")
         self._begin()
 
     def _begin(self) -> None:
-        self._time_ms: float = 0.0
-        self._since_s: float = 0.0
-        self._response: float = 0.0
+        self._since_s = 0.0
+        self._response = 0.0
         self._onsets = Onsets()
-        self._pulse: bool = False
-        self._interrupted: bool = False
-        self._pulses: int = 0
-        self._interruptions: int = 0
+        self._pulse = False
+        self._interrupted = False
+        self._trials = 0
 
-    def action_space(self, commands: spaces.Box) -> spaces.Box:
-        """One number, -1 ... 1."""
-        if self.electrode >= commands.shape[0]:
-            raise InvalidInput(f"electrode must be below {commands.shape[0]}, got {self.electrode}.")
-        self._commands = commands
+    @property
+    def action_space(self) -> spaces.Box:
+        """One number, -1 to 1."""
         return spaces.Box(-1.0, 1.0, (1,), np.float32)
 
-    def command(self, action: NDArray) -> NDArray:
-        """A pulse of the electrode, or silence."""
-        self._pulse = bool(action[0] > PULSE_ABOVE)
-        low, high = self._commands.low, self._commands.high
-        command = low.copy()
-        if self._pulse:
-            command[self.electrode] += self.strength * (high - low)[self.electrode]
-        return command
+    @property
+    def observation_space(self) -> spaces.Box:
+        """0 to 1, 0 to 10 s, and 0 or 1 twice."""
+        return spaces.Box(np.zeros(4, np.float32), np.array([1.0, MAX_WAIT_S, 1.0, 1.0], np.float32))
 
-    def reset(self, np_random: np.random.Generator) -> None:
+    def reset(self, rng: np.random.Generator) -> None:
         """Forget the last episode; nothing is drawn."""
         self._begin()
 
-    def observation_bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """0 ... 1, 0 ... 10 s, and 0 or 1 twice."""
-        return np.zeros(4), np.array([1.0, LONGEST_S, 1.0, 1.0])
+    def to_command(self, action: NDArray) -> NDArray:
+        """A pulse of the electrode, or silence."""
+        low, high = self.setup.commands.low, self.setup.commands.high
+        command = low.copy()
+        if action[0] > PULSE_ABOVE:
+            command[self.options.electrode] += self.options.strength * (high - low)[self.options.electrode]
+        return command
+
+    def after_step(self, measurement: Measurement) -> None:
+        """Measure the response to a pulse, or find an interruption."""
+        assert measurement.action is not None, "only a step with an action is one of the task's"
+        step_s = self.setup.step_ms / 1e3
+        above = bin_rates(measurement, self.setup.step_ms, self.setup.system.num_neurons) > BURST_HZ
+        in_burst = self._onsets.bursting
+        self._pulse = bool(measurement.action[0] > PULSE_ABOVE)
+        self._interrupted = self._onsets.count(above) > 0 and not self._pulse
+        self._response = measurement.rate_hz * self.setup.step_ms / 1e3 if self._pulse and not in_burst else 0.0
+        self._since_s = 0.0 if self._pulse or above.any() else self._since_s + step_s
+        self._trials += self._pulse or self._interrupted
+
+    @property
+    def reward(self) -> float:
+        """The response to a pulse."""
+        return self._response / self.options.full_response
+
+    @property
+    def terminated(self) -> bool:
+        """Whether all trials of the episode have ended."""
+        return self._trials >= self.options.trials
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
         """Share of trials left; time since the last burst or pulse, s; was it a pulse, an interruption ``[4]``."""
-        left = 1.0 - min(1.0, self._over / self.trials)
-        return np.array([left, min(LONGEST_S, self._since_s), float(self._pulse), float(self._interrupted)])
-
-    @property
-    def _over(self) -> int:
-        """Trials of the episode that have ended."""
-        return self._pulses + self._interruptions
-
-    def score(self, measurement: Measurement) -> tuple[float, bool]:
-        """The response to a pulse; terminated after the last trial."""
-        step_ms = measurement.time_ms - self._time_ms
-        self._time_ms = measurement.time_ms
-        cells = self.system.num_neurons
-        above = bin_rates(measurement, step_ms, cells) > BURST_HZ
-        before = self._onsets.bursting
-        self._interrupted = self._onsets.count(above) > 0 and not self._pulse
-        self._response = 0.0
-        if self._pulse:
-            self._response = 0.0 if before else measurement.rate_hz * step_ms / 1e3
-            self._since_s = 0.0
-        elif above.any():
-            self._since_s = 0.0
-        else:
-            self._since_s += step_ms / 1e3
-        self._pulses += self._pulse
-        self._interruptions += self._interrupted
-        return self._response / self.full_response, self._over >= self.trials
+        left = 1.0 - min(1.0, self._trials / self.options.trials)
+        return np.array([left, min(MAX_WAIT_S, self._since_s), float(self._pulse), float(self._interrupted)])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Response of the step, spikes of a cell; interruptions in it; trials of the episode so far."""
+        """Response of the step, spikes per cell; pulses and interruptions in it; trials of the episode so far."""
         return {
             "response": self._response,
             "pulse": float(self._pulse),
             "interruptions": float(self._interrupted),
-            "trials": float(self._over),
+            "trials": float(self._trials),
         }

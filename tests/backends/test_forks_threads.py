@@ -14,7 +14,7 @@ from cultures import equal
 from interrupting import child
 
 from livn_gym import make
-from livn_gym.envs.loop import make_loop
+from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.errors import BackendError, InvalidInput, OverlappingCall, RunStopped, SimulationDiverged
 from livn_gym.stimulus import Stimulus
 
@@ -131,7 +131,7 @@ def test_threads_run_one_after_the_other():
 
 
 def test_a_step_during_another_threads_step_is_refused():
-    loop = make_loop("EI2", "rate_tracking", 1, backend="native", settle_ms=0.0)
+    loop = LoopSpec.of("EI2", "rate_tracking", backend="native", settle_ms=0.0).make()
     loop.reset([np.random.default_rng(0)], [0])
     begun, go_on = threading.Event(), threading.Event()
     decode = loop.decoding.batch

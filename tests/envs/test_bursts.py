@@ -3,10 +3,9 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium import spaces
+from tasking import make_task, take
 
 import livn_gym
-from livn_gym.envs import tasks
 from livn_gym.envs.tasks import Measurement
 from livn_gym.envs.tasks.bursts import bin_rates
 from livn_gym.errors import InvalidInput
@@ -20,23 +19,22 @@ def create(fake):
     with livn_gym.make("EI2", backend="fake") as env:
 
         def one(name, **options):
-            own = tasks.defaults(name, "EI2") | options
-            for key in ("step_ms", "settle_ms", "encoding", "decoding", "variant"):
-                own.pop(key)
-            task = tasks.create(name, env, **own)
+            task = make_task(env, name, **options)
             task.reset(np.random.default_rng(0))
             return task
 
         yield one
 
 
-def step(recorded, number, rates_hz, step_ms, charge_fraction=0.0):
+def step(recorded, number, rates_hz, step_ms, charge_fraction=0.0, action=0.0):
     """A step in whose bins of 50 ms a cell fires at these mean rates."""
     spikes = [round(rate * CELLS * 0.05) for rate in rates_hz]
     t = np.concatenate([np.linspace(50.0 * k, 50.0 * k + 49.0, n) for k, n in enumerate(spikes)])
     recording = recorded(np.arange(len(t)) % CELLS, t, step_ms)
     none, rate_hz = np.zeros(0), len(t) / CELLS / step_ms * 1e3
-    return Measurement(recording, none, none, rate_hz, rate_hz, none, charge_fraction, number * step_ms)
+    return Measurement(
+        recording, none, none, rate_hz, rate_hz, none, charge_fraction, number * step_ms, np.array([action])
+    )
 
 
 @pytest.fixture
@@ -55,58 +53,54 @@ def test_rates_of_bins(recorded):
 
 def test_suppression_pays_for_bursts_and_charge(create, recorded):
     task = create("burst_suppression", burst_cost=10.0, charge_cost=0.3)
-    reward, ended = task.score(step(recorded, 1, [5.0, 70.0, 80.0, 5.0], 200.0, charge_fraction=0.5))
+    reward, ended = take(task, step(recorded, 1, [5.0, 70.0, 80.0, 5.0], 200.0, charge_fraction=0.5))
     assert reward == pytest.approx(-10.0 * 2 / 4 - 0.3 * 0.5)
     assert not ended
     assert task.info(None) == {"burst_share": 0.5, "bursts": 1.0, "peak_hz": pytest.approx(80.0)}
     assert task.observe(None) == pytest.approx([80.0, 0.05])
-    assert task.score(step(recorded, 2, [18.0] * 4, 200.0))[0] == 0.0
+    assert take(task, step(recorded, 2, [18.0] * 4, 200.0))[0] == 0.0
     assert task.observe(None) == pytest.approx([18.0, 0.25])
 
 
 def test_a_burst_over_two_steps_is_one_and_a_seizure_is_no_way_out(create, recorded):
     task = create("burst_suppression")
-    task.score(step(recorded, 1, [5.0, 5.0, 5.0, 70.0], 200.0))
-    task.score(step(recorded, 2, [70.0, 5.0, 70.0, 5.0], 200.0))
+    take(task, step(recorded, 1, [5.0, 5.0, 5.0, 70.0], 200.0))
+    take(task, step(recorded, 2, [70.0, 5.0, 70.0, 5.0], 200.0))
     assert task.info(None)["bursts"] == 0.0  # one bin below the threshold does not end it
-    task.score(step(recorded, 3, [5.0, 5.0, 70.0, 5.0], 200.0))
+    take(task, step(recorded, 3, [5.0, 5.0, 70.0, 5.0], 200.0))
     assert task.info(None)["bursts"] == 1.0
-    reward, _ = task.score(step(recorded, 4, [40.0] * 4, 200.0))
-    assert reward == -task.burst_cost
+    reward, _ = take(task, step(recorded, 4, [40.0] * 4, 200.0))
+    assert reward == -task.options.burst_cost
 
 
 def test_a_pulse_into_a_burst_earns_nothing(create, recorded):
     task = create("stimulus_timing")
-    task.action_space(spaces.Box(np.full(16, -1.0, np.float32), np.ones(16, np.float32)))
-    task.command(np.array([-1.0]))
-    task.score(step(recorded, 1, [5.0, 5.0, 5.0, 5.0, 70.0], 250.0))
-    task.command(np.array([1.0]))
-    assert task.score(step(recorded, 2, [80.0, 80.0, 5.0, 5.0, 5.0], 250.0))[0] == 0.0
+    take(task, step(recorded, 1, [5.0, 5.0, 5.0, 5.0, 70.0], 250.0, action=-1.0))
+    assert take(task, step(recorded, 2, [80.0, 80.0, 5.0, 5.0, 5.0], 250.0, action=1.0))[0] == 0.0
 
 
-def test_a_step_that_is_no_whole_number_of_bins_is_refused(create, recorded):
+@pytest.mark.parametrize("name", ["burst_suppression", "stimulus_timing"])
+def test_a_step_that_is_no_whole_number_of_bins_is_refused(create, name):
     with pytest.raises(InvalidInput, match="50 ms"):
-        create("burst_suppression").score(step(recorded, 1, [5.0], 125.0))
+        create(name, step_ms=125.0, encoding={"name": "pulse_amplitude", "rate_hz": 8.0})
 
 
 def test_timing_rewards_the_response_and_counts_trials(create, recorded):
     task = create("stimulus_timing", trials=3, full_response=10.0)
-    low, high = np.full(16, -1.0, np.float32), np.ones(16, np.float32)
-    assert task.action_space(spaces.Box(low, high)).shape == (1,)
-    silence = task.command(np.array([-0.2]))
-    assert (silence == -1.0).all()
-    assert task.score(step(recorded, 1, [5.0] * 5, 250.0)) == (0.0, False)
+    assert task.action_space.shape == (1,)
+    for action in (-0.2, 0.5):  # not above 0.5, so it waits
+        assert (task.to_command(np.array([action])) == -1.0).all()
+    assert take(task, step(recorded, 1, [5.0] * 5, 250.0, action=-0.2)) == (0.0, False)
     assert task.observe(None) == pytest.approx([1.0, 0.25, 0.0, 0.0])
-    task.command(np.array([0.5]))  # not above, so it waits
-    assert task.score(step(recorded, 2, [5.0, 70.0, 70.0, 5.0, 5.0], 250.0)) == (0.0, False)  # an interruption
+    interruption = step(recorded, 2, [5.0, 70.0, 70.0, 5.0, 5.0], 250.0, action=0.5)
+    assert take(task, interruption) == (0.0, False)
     assert task.observe(None) == pytest.approx([2 / 3, 0.0, 0.0, 1.0])
-    pulse = task.command(np.array([0.7]))
+    pulse = task.to_command(np.array([0.7]))
     assert pulse[5] == 1.0 and (np.delete(pulse, 5) == -1.0).all()
-    reward, ended = task.score(step(recorded, 3, [80.0, 80.0, 40.0, 0.0, 0.0], 250.0))
+    reward, ended = take(task, step(recorded, 3, [80.0, 80.0, 40.0, 0.0, 0.0], 250.0, action=0.7))
     assert (reward, ended) == (pytest.approx(1.0), False)  # 10 spikes of a cell
     assert task.info(None) == {"response": pytest.approx(10.0), "pulse": 1.0, "interruptions": 0.0, "trials": 2.0}
-    task.command(np.array([-1.0]))
-    assert task.score(step(recorded, 4, [80.0, 0.0, 0.0, 0.0, 0.0], 250.0)) == (0.0, True)
+    assert take(task, step(recorded, 4, [80.0, 0.0, 0.0, 0.0, 0.0], 250.0, action=-1.0)) == (0.0, True)
     assert task.observe(None) == pytest.approx([0.0, 0.0, 0.0, 1.0])
 
 

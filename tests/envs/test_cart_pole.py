@@ -3,10 +3,10 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium import spaces
+from tasking import make_task as task_around
+from tasking import take
 
 import livn_gym
-from livn_gym.envs import tasks
 from livn_gym.envs.tasks import Measurement
 from livn_gym.envs.tasks.inner import InnerEnv
 from livn_gym.errors import InvalidInput, UnknownName
@@ -17,16 +17,14 @@ pytestmark = pytest.mark.usefixtures("fake")
 
 @pytest.fixture
 def make_task():
-    """A maker of the task on EI2, its action space asked for as the loop does."""
+    """A maker of the task on EI2."""
     made = []
 
     def make(system="EI2", **options):
         env = livn_gym.make(system, backend="fake")
-        defaults = tasks.defaults("cart_pole", "EI2")
-        own = {name: defaults[name] for name in ("inner", "scales", "exponent")}
-        task = tasks.create("cart_pole", env, **own | options)
-        task.action_space(spaces.Box(-1.0, 1.0, (env.io.num_channels,), np.float32))
-        made.extend([env, task])
+        made.append(env)
+        task = task_around(env, "cart_pole", **options)
+        made.append(task)
         return task
 
     yield make
@@ -67,22 +65,22 @@ def test_motor_regions_are_of_equal_size_and_ordered_from_left_to_right(make_tas
 def test_the_state_becomes_amplitudes_on_its_side(make_task):
     task = make_task(exponent=0.5)
     task.inner.state = np.array([0.0, 0.0, 0.25, -1.0])
-    command = task.command(gains(direct=[1, 1, 1, 0.5]))
+    command = task.to_command(gains(direct=[1, 1, 1, 0.5]))
     # share: sqrt(0.25) = 0.5 right of the third row; gain 0.5 left of the fourth. From -1 (none) to 1 (highest).
     expected = np.full(16, -1.0)
     expected[[10, 11]] = 0.0
     expected[[12, 13]] = 0.0
     np.testing.assert_allclose(command, expected)
-    crossed = task.command(gains(crossed=[0, 0, 1, 0]))
+    crossed = task.to_command(gains(crossed=[0, 0, 1, 0]))
     assert np.flatnonzero(crossed > -1.0).tolist() == [8, 9]
-    assert (task.command(gains()) == -1.0).all()
+    assert (task.to_command(gains()) == -1.0).all()
 
 
 def test_commands_stay_within_the_encodings_range(make_task):
     task, rng = make_task(), np.random.default_rng(0)
     for _ in range(200):
         task.inner.state = rng.uniform(-1, 1, 4)
-        command = task.command(rng.uniform(-1, 1, 8).astype(np.float32))
+        command = task.to_command(rng.uniform(-1, 1, 8).astype(np.float32))
         assert command.min() >= -1.0 and command.max() <= 1.0
 
 
@@ -93,7 +91,7 @@ def test_the_region_that_fired_most_acts_and_a_tie_repeats(make_task):
     acted = []
     for cells in (right, [], np.concatenate([left, right]), left, [], right[:1]):
         now = measured(cells)
-        reward, _ = task.score(now)
+        reward, _ = take(task, now)
         assert reward == 1.0
         acted.append(task.info(now)["inner_action"])
     assert acted == [1.0, 1.0, 1.0, 0.0, 0.0, 1.0]
@@ -109,7 +107,7 @@ def test_the_inner_environment_moves_as_it_does_alone(make_task):
     right = np.flatnonzero(task.regions == 1)
     for _ in range(8):
         np.testing.assert_allclose(task.inner.state * [2.4, 3.0, 0.21, 3.0], state)
-        _, ended = task.score(measured(right))
+        _, ended = take(task, measured(right))
         state, _, terminated, _, _ = alone.step(1)
         assert ended == terminated
     alone.close()

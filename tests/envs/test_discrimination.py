@@ -3,6 +3,7 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from tasking import make_task, take
 
 import livn_gym
 from livn_gym.envs import tasks
@@ -16,15 +17,7 @@ pytestmark = pytest.mark.usefixtures("fake")
 @pytest.fixture
 def task():
     with livn_gym.make("EI2", backend="fake") as env:
-        task = make(env)
-        task.action_space(gym.spaces.Box(-1.0, 1.0, (16,), np.float32))
-        yield task
-
-
-def make(env, **options):
-    defaults = tasks.defaults("discrimination", "EI2")
-    own = {name: defaults[name] for name in ("weights", "scale_hz", "charge_cost")}
-    return tasks.create("discrimination", env, **own | options)
+        yield make_task(env, "discrimination")
 
 
 def measured(rates_hz, charge_fraction=0.0):
@@ -42,7 +35,7 @@ def test_patterns_are_the_colours_of_a_checkerboard(task):
 
 @pytest.mark.parametrize("system", ["EI2", "EI3"])
 def test_weights_are_the_signs_that_the_config_says(system):
-    defaults = tasks.defaults("discrimination", system)
+    defaults = tasks.config_options("discrimination", system)
     with livn_gym.make(system, backend="fake") as env:
         pattern = checkerboard(env.io.electrode_coordinates)
     weights, rng = np.zeros(len(pattern)), np.random.default_rng(0)
@@ -56,7 +49,7 @@ def test_only_the_cued_pattern_stimulates(task):
     action = np.linspace(-0.9, 0.9, 16)
     for cue in (-1, 1):
         task.cue = cue
-        command = task.command(action)
+        command = task.to_command(action)
         np.testing.assert_array_equal(command[task.pattern == cue], action[task.pattern == cue])
         assert (command[task.pattern != cue] == -1.0).all()
 
@@ -66,9 +59,9 @@ def test_the_reward_is_the_log_probability_of_the_cue(task):
     for scale, expected in ((1.0, 1.0), (-3.0, -3.0), (1e6, 20.0)):
         cue = task.cue
         # every channel's rate is its weight: the decoder gives 16 Hz
-        rates = cue * scale * task.scale_hz / 16 * task.weights
-        reward, ended = task.score(measured(rates, 0.5))
-        assert reward == pytest.approx(-np.log1p(np.exp(-expected)) - 0.5 * task.charge_cost)
+        rates = cue * scale * task.options.scale_hz / 16 * task.weights
+        reward, ended = take(task, measured(rates, 0.5))
+        assert reward == pytest.approx(-np.log1p(np.exp(-expected)) - 0.5 * task.options.charge_cost)
         assert not ended
         info = task.info(measured(rates))
         assert info["cue"] == cue and info["margin"] == pytest.approx(expected)
@@ -77,7 +70,7 @@ def test_the_reward_is_the_log_probability_of_the_cue(task):
 
 def test_what_all_channels_share_cancels(task):
     task.reset(np.random.default_rng(0))
-    assert task.score(measured(np.full(16, 77.0)))[0] == pytest.approx(-np.log(2.0))
+    assert take(task, measured(np.full(16, 77.0)))[0] == pytest.approx(-np.log(2.0))
 
 
 def test_cues_are_even_and_shown_before_their_trial():
@@ -107,14 +100,12 @@ def test_cues_are_even_and_shown_before_their_trial():
 )
 def test_what_does_not_fit_is_refused(options, message):
     with livn_gym.make("EI2", backend="fake") as env, pytest.raises(InvalidInput, match=message):
-        make(env, **options)
+        make_task(env, "discrimination", **options)
 
 
 def test_another_decoding_must_have_a_feature_a_channel():
-    with gym.make("livn/EI2-Discrimination-v0", settle_ms=400.0, decoding="population_rates") as env:
-        env.reset(seed=0)
-        with pytest.raises(InvalidInput, match="one feature a channel"):
-            env.step(np.zeros(16, np.float32))
+    with pytest.raises(InvalidInput, match="one feature per channel"):
+        gym.make("livn/EI2-Discrimination-v0", decoding="population_rates")
 
 
 @pytest.mark.slow

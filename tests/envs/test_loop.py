@@ -7,17 +7,18 @@ from cultures import system
 from livn_gym.decoding import make as make_decoding
 from livn_gym.encoding import make as make_encoding
 from livn_gym.env import Env
-from livn_gym.envs import tasks
 from livn_gym.envs.loop import ClosedLoop
+from livn_gym.envs.tasks import TaskSetup
+from livn_gym.envs.tasks.rate_tracking import RateTracking
 from livn_gym.errors import ClosedError, InvalidInput
 
 
 def make_loop(batch=1, step_ms=200.0, settle_ms=1000.0, target_hz=(4.0, 14.0), charge_cost=0.05):
     env = Env(system(8, 2), backend="fake", num_cultures=batch).init()
-    aim = {"target_hz": target_hz, "shape": "constant", "period_ms": 1000.0, "charge_cost": charge_cost}
-    aims = [tasks.create("rate_tracking", env, **aim) for _ in range(batch)]
-    decoding = make_decoding("channel_rates", duration=step_ms)
-    return ClosedLoop(env, aims, make_encoding("pulse_amplitude"), decoding, step_ms=step_ms, settle_ms=settle_ms)
+    options = RateTracking.Options(target_hz, "constant", 1000.0, charge_cost)
+    encoding, decoding = make_encoding("pulse_amplitude"), make_decoding("channel_rates", duration=step_ms)
+    setup = TaskSetup.of(env, encoding, decoding, step_ms, options)
+    return ClosedLoop(env, [RateTracking(setup) for _ in range(batch)], encoding, decoding, settle_ms=settle_ms)
 
 
 def generators(*seeds):

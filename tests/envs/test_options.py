@@ -6,7 +6,7 @@ import pytest
 
 import livn_gym
 from livn_gym import decoding, encoding
-from livn_gym.envs.loop import make_loop
+from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.errors import InvalidInput, LivnError, UnknownOption
 
 pytestmark = pytest.mark.usefixtures("fake")
@@ -22,7 +22,7 @@ EI1 = "livn/EI1-v0"
         lambda: gym.make_vec(EI1, num_envs=2, frameskip=4),
         lambda: gym.make_vec(EI1, num_envs=2, graph_seed="per_env", frameskip=4),
         lambda: gym.make_vec(EI1, num_envs=2, vectorization_mode="sync", frameskip=4),
-        lambda: make_loop("EI1", "rate_tracking", 1, frameskip=4),
+        lambda: LoopSpec.of("EI1", "rate_tracking", frameskip=4),
         lambda: encoding.make("pulse_amplitude", frameskip=4),
         lambda: decoding.make("channel_rates", duration=200.0, frameskip=4),
         lambda: gym.make(EI1, encoding={"name": "pulse_amplitude", "frameskip": 4}),
@@ -58,7 +58,7 @@ def test_no_conditions(none):
 
 @pytest.mark.parametrize("form", ["latency", {"name": "latency"}, ["latency"], ("latency",), [{"name": "latency"}]])
 def test_conditions_in_every_form_reach_every_culture(form):
-    loop = make_loop("EI1", "rate_tracking", 3, conditions=form)
+    loop = LoopSpec.of("EI1", "rate_tracking", conditions=form).make(3)
     assert [[type(c).__name__ for c in own] for own in loop.conditioned.conditions] == [["Latency"]] * 3
     loop.close()
 
@@ -88,9 +88,10 @@ def test_what_the_loop_sets_is_no_option_of_a_decoding(wrong):
 
 
 def test_cultures_do_not_share_an_environment_given_as_an_object():
-    loop = make_loop("EI2", "cart_pole", 2, inner=gym.make("CartPole-v1"), scales=[1.0] * 4, settle_ms=200.0)
+    given = gym.make("CartPole-v1")
+    loop = LoopSpec.of("EI2", "cart_pole", inner=given, scales=[1.0] * 4, settle_ms=200.0).make(2)
     first, second = (task.inner.env for task in loop.tasks)
-    assert first is not second
+    assert first is not second and given is not first and given is not second
     loop.reset([np.random.default_rng(b) for b in range(2)], [0, 1])
     assert not np.array_equal(first.unwrapped.state, second.unwrapped.state)
     loop.close()

@@ -4,14 +4,12 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium import spaces
+from tasking import make_task, take
 
 import livn_gym
-from livn_gym.envs import tasks
+from livn_gym.encoding import PulseAmplitude
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import InvalidInput
-
-OPTIONS = {"patterns": 0, "most_active": 4, "demonstration_ms": 4000.0, "floor_hz": 10.0, "charge_cost": 0.05}
-COMMANDS = spaces.Box(-1.0, 1.0, (16,), np.float32)
 
 
 @pytest.fixture
@@ -19,9 +17,7 @@ def create(fake):
     with livn_gym.make("EI2") as env:
 
         def create(**options):
-            task = tasks.create("pattern_tracking", env, **(OPTIONS | options))
-            task.action_space(COMMANDS)
-            return task
+            return make_task(env, "pattern_tracking", **({"patterns": 0} | options))
 
         yield create
 
@@ -40,7 +36,7 @@ def test_hidden_commands_have_few_active_channels(task):
     counts, used = [], set()
     for _ in range(400):
         task.reset(rng)
-        command = task.demonstration().command
+        command = task.demonstration.command
         active = np.flatnonzero(command > -1.0)
         assert ((command[active] >= -0.4 - 1e-6) & (command[active] <= 1.0)).all()  # 0.3 of the range and more
         counts.append(len(active))
@@ -55,7 +51,7 @@ def drawn(task, seed, count):
     rng, found = np.random.default_rng(seed), set()
     for _ in range(count):
         task.reset(rng)
-        found.add(tuple(task.demonstration().command))
+        found.add(tuple(task.demonstration.command))
     return found
 
 
@@ -71,20 +67,20 @@ def test_the_reward_is_the_mean_of_the_channels_relative_errors_and_the_cost_of_
     targets = np.full(16, 20.0)
     targets[0] = 5.0  # counts as 10 Hz
     task.reset(np.random.default_rng(0))
-    task.demonstrated(targets)
+    task.after_demonstration(targets)
     second, step = targets.copy(), targets.copy()
     second[0] += 5.0  # 5 of 10 Hz
     step[1] -= 20.0  # 20 of 20 Hz
-    reward, terminated = task.score(measured(step, second, charge_fraction=0.4))
+    reward, terminated = take(task, measured(step, second, charge_fraction=0.4))
     assert reward == pytest.approx(-(0.5 / 16 + 1.0 / 16) / 2 - 0.05 * 0.4)
     assert not terminated
     assert task.info(measured(step, second)) == pytest.approx({"error": 0.5 / 16, "error_step": 1.0 / 16})
-    assert task.score(measured(targets, targets)) == (0.0, False)
+    assert take(task, measured(targets, targets)) == (0.0, False)
 
 
 def test_targets_stay_within_their_bounds(task):
-    low, high = task.observation_bounds()
-    task.demonstrated(np.linspace(0.0, 1e6, 16))
+    low, high = task.observation_space.low, task.observation_space.high
+    task.after_demonstration(np.linspace(0.0, 1e6, 16))
     seen = task.observe(measured(np.zeros(16), np.zeros(16)))
     assert ((low <= seen) & (seen <= high)).all() and seen[-1] == high[-1]
 
@@ -101,14 +97,19 @@ def test_targets_stay_within_their_bounds(task):
 )
 def test_impossible_options_are_refused(fake, name, value):
     with livn_gym.make("EI2") as env, pytest.raises(InvalidInput, match=name):
-        tasks.create("pattern_tracking", env, **(OPTIONS | {name: value}))
+        make_task(env, "pattern_tracking", **{name: value})
 
 
-def test_inputs_and_features_must_be_one_a_channel(fake, task):
-    with pytest.raises(InvalidInput, match="one input a channel"):
-        task.action_space(spaces.Box(-1.0, 1.0, (3,), np.float32))
-    with pytest.raises(InvalidInput, match="one feature a channel"):
-        task.demonstrated(np.zeros(3))
+class ThreeInputs(PulseAmplitude):
+    def action_space(self, env):
+        return spaces.Box(-1.0, 1.0, (3,), np.float32)
+
+
+def test_inputs_and_features_must_be_one_per_channel(create):
+    with pytest.raises(InvalidInput, match="one input per channel"):
+        create(encoding=ThreeInputs())
+    with pytest.raises(InvalidInput, match="one feature per channel"):
+        create(decoding="population_rates")
 
 
 def test_the_episode_begins_after_the_demonstration_and_the_settling(fake):

@@ -4,9 +4,9 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from tasking import make_task as task_around
 
 import livn_gym
-from livn_gym.envs import tasks
 from livn_gym.envs.inner import PongGame
 from livn_gym.errors import InvalidInput
 
@@ -63,10 +63,9 @@ def make_task():
 
     def make(system="EI2", **game):
         env = livn_gym.make(system, backend="fake")
-        task = tasks.create("pong", env, game=game)
-        channels = env.io.num_channels
-        task.action_space(gym.spaces.Box(-1.0, 1.0, (channels,), np.float32))
-        made.extend([env, task])
+        made.append(env)
+        task = task_around(env, "pong", game=game)
+        made.append(task)
         return task
 
     yield make

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from livn_gym.envs.culture_env import CultureEnv
+from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.envs.resampling import ResampledLoop
 from livn_gym.errors import ClosedError, UnknownName
 
@@ -113,7 +114,7 @@ def test_pictures_show_the_culture_of_the_episode(make):
 def test_wrong_names_are_refused_and_closing_holds():
     with pytest.raises(UnknownName, match="resample"):
         CultureEnv(graph_seed="resampled")
-    loop = ResampledLoop("EI1", "rate_tracking", **OPTIONS)
+    loop = ResampledLoop(LoopSpec.of("EI1", "rate_tracking", **OPTIONS))
     loop.close()
     loop.close()
     with pytest.raises(ClosedError):

@@ -3,17 +3,14 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium import spaces
+from tasking import make_task, take
 
 import livn_gym
 from livn_gym.agents import ProportionalIntegral, Silent
 from livn_gym.agents.episodes import make_envs, run_episodes
-from livn_gym.envs import tasks
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import InvalidInput
 from livn_gym.recording import Recording
-
-CHANNELS = spaces.Box(np.full(16, -1.0, np.float32), np.ones(16, np.float32))
 
 
 @pytest.fixture
@@ -21,29 +18,25 @@ def create(fake):
     with livn_gym.make("EI2", backend="fake") as env:
 
         def one(seed=0, **options):
-            own = tasks.defaults("response_clamp", "EI2") | options
-            for key in ("step_ms", "settle_ms", "encoding", "decoding"):
-                own.pop(key)
-            task = tasks.create("response_clamp", env, **own)
+            task = make_task(env, "response_clamp", **options)
             task.reset(np.random.default_rng(seed))
-            task.action_space(CHANNELS)
             return task
 
         yield one
 
 
-def step(number, gid, t):
+def step(number, gid, t, action=-1.0):
     """A step of 200 ms with these spikes."""
     gid, t = np.asarray(gid, dtype=np.int64), np.asarray(t, dtype=np.float64)
     culture = np.zeros(len(gid), dtype=np.int64)
     recording = Recording(0.0, 200.0, 0.05, 0.05, 1, spike_culture=culture, spike_gid=gid, spike_t=t)
     none = np.zeros(0)
-    return Measurement(recording, none, none, 0.0, 0.0, none, 0.0, 200.0 * number)
+    return Measurement(recording, none, none, 0.0, 0.0, none, 0.0, 200.0 * number, np.array([action], np.float32))
 
 
 def test_the_cells_next_to_the_electrode_are_watched(create):
     task = create(electrode=5, cells=4)
-    away = np.linalg.norm(task.system.positions - task.system.electrodes[5], axis=1)
+    away = np.linalg.norm(task.setup.system.positions - task.setup.system.electrodes[5], axis=1)
     near = task.near[task.electrode]
     assert away[near].tolist() == sorted(away)[:4]
 
@@ -53,10 +46,10 @@ def test_a_response_is_a_cell_that_fires_in_the_window(create):
     a, b, c, d = task.near[5].tolist()
     other = next(gid for gid in range(100) if gid not in (a, b, c, d))
     assert task.observe(None).tolist() == [0.5, 0.0, 0.0, -1.0]
-    assert task.command(np.array([0.5], np.float32)).tolist() == [-1.0] * 5 + [0.5] + [-1.0] * 10
-    reward, ended = task.score(step(1, [a, a, b, c, other, d], [1.0, 9.0, 14.9, 15.0, 2.0, 190.0]))
+    assert task.to_command(np.array([0.5], np.float32)).tolist() == [-1.0] * 5 + [0.5] + [-1.0] * 10
+    reward, ended = take(task, step(1, [a, a, b, c, other, d], [1.0, 9.0, 14.9, 15.0, 2.0, 190.0], 0.5))
     assert (reward, ended) == (0.0, False)  # a once, b; c and d too late
-    reward, _ = task.score(step(2, [], []))
+    reward, _ = take(task, step(2, [], [], 0.5))
     assert reward == pytest.approx(-(0.25 + 0.5) / 2)
     assert task.info(None) == {
         "target_response": 0.5,
@@ -68,19 +61,19 @@ def test_a_response_is_a_cell_that_fires_in_the_window(create):
     }
     assert task.observe(None).tolist() == [0.5, 0.0, 0.25, 0.5]
     for number in range(3, 7):
-        reward, _ = task.score(step(number, [], []))
+        reward, _ = take(task, step(number, [], []))
     assert reward == pytest.approx(-0.5)  # the first response is more than a second ago
 
 
 def test_targets_change_in_time_and_the_mean_is_compared_with_theirs(create):
     task = create(electrode=0, cells=1, target=[0.2, 0.8], period_ms=400.0)
     first = task.target
-    task.score(step(1, [], []))
+    take(task, step(1, [], []))
     assert task.target == first
-    task.score(step(2, [], []))
+    take(task, step(2, [], []))
     second = task.target
     assert second != first and 0.2 <= second <= 0.8
-    reward, _ = task.score(step(3, [], []))
+    reward, _ = take(task, step(3, [], []))
     assert reward == pytest.approx(-((2 * first + second) / 3 + second) / 2)
 
 

@@ -4,9 +4,10 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from livn_gym.envs.registration import register_all
 from livn_gym.errors import InvalidInput, UnsupportedModel
 
-IDS = [env_id for env_id, spec in gym.registry.items() if spec.namespace == "livn" and spec.kwargs["system"] == "EI2"]
+IDS = [env_id for env_id in register_all() if env_id.startswith("livn/EI2")]
 
 
 def results(env, actions):

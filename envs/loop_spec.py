@@ -1,0 +1,159 @@
+"""Construction of closed loops from names, numbers and objects."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+import livn_gym
+from livn_gym import decoding as decodings
+from livn_gym import encoding as encodings
+from livn_gym.decoding import Decoding
+from livn_gym.encoding import Encoding
+from livn_gym.env import Env
+from livn_gym.envs import conditions as known_conditions
+from livn_gym.envs import tasks
+from livn_gym.envs.conditions import Chosen
+from livn_gym.envs.loop import ClosedLoop
+from livn_gym.envs.tasks import Task, TaskSetup
+from livn_gym.errors import unknown_option
+
+_OF_ENVIRONMENTS = ("graph_seed", "render_mode")
+"""Arguments of every environment that are not the loop's."""
+
+
+@dataclass(frozen=True, eq=False)
+class LoopSpec:
+    """A closed loop as names, numbers and objects, before there is a culture; ``of`` reads the task's config.
+
+    What has a name can also be given as a reference, a path, a class or a mapping; see ``livn_gym.registry``.
+
+    Attributes:
+        system: The system, as ``livn_gym.system.make`` takes it.
+        task: The task: a name, a reference, a path or a class.
+        task_options: The task's options that differ from the defaults of its class ``Options``. Objects among them are
+            copied for every culture.
+        step_ms: Length of a control step, ms; it divides 1000.
+        settle_ms: Unstimulated time before the first observation, ms.
+        encoding: The encoding, as ``livn_gym.encoding.make`` takes it.
+        decoding: The decoding of one step, as ``livn_gym.decoding.make`` takes it.
+        variant: Name of the culture's parameters, as ``"bursting"``; None is the system's own.
+        params: Parameters, as ``livn_gym.parameter_sets.find`` takes them; None for those that are shipped.
+        io: The electrode interface, as ``livn_gym.io.make`` takes it; None for the default.
+        model: The dynamics of the cells, as ``livn_gym.models.make`` takes it; None for the default.
+        backend: The simulator, as ``livn_gym.backends.make`` takes it; None for the default.
+        profile: Profile of the simulation, ``"fast"`` or ``"exact"`` (see ``Env``).
+        dt: Time step of the simulation, ms; None takes the profile's.
+        conditions: Conditions between the loop and each culture, see ``livn_gym.envs.conditions``: a name, a mapping
+            with a ``name`` and options, or a list of these; None is nothing.
+    """
+
+    system: Any
+    task: str | type[Task]
+    task_options: Mapping[str, Any] = field(default_factory=dict)
+    step_ms: float = 200.0
+    settle_ms: float = 2000.0
+    encoding: encodings.Spec = "pulse_amplitude"
+    decoding: decodings.Spec = "channel_rates"
+    variant: str | None = None
+    params: Any = None
+    io: Any = None
+    model: Any = None
+    backend: Any = None
+    profile: str = "fast"
+    dt: float | None = None
+    conditions: Chosen | Sequence[Chosen] | None = None
+
+    @classmethod
+    def of(cls, system: Any, task: tasks.Spec, **options: Any) -> Self:
+        """The loop of an environment's arguments, over the numbers of the task's config.
+
+        Args:
+            system: The system, as ``livn_gym.system.make`` takes it.
+            task: A name, a reference, a path, a class, or a mapping with a ``name`` and options of the task.
+            **options: The task's options and the loop's by keyword; None means the default.
+
+        Raises:
+            UnknownOption: There is no option of that name.
+            UnknownName: There is no task of that name.
+            InvalidInput: A task's option is out of range.
+        """
+        name, options = tasks.unpacked(task, options) if isinstance(task, Mapping) else (task, options)
+        task_class = tasks.find(name)
+        of_task = tasks.option_names(task_class)
+        known = [*of_task, *loop_options()]
+        for option in options:
+            if option not in known:
+                raise unknown_option("The environment", option, [*known, *_OF_ENVIRONMENTS])
+        chosen = tasks.config_options(name, system)
+        chosen |= {option: value for option, value in options.items() if value is not None}
+        task_options = {option: chosen.pop(option) for option in of_task if option in chosen}
+        tasks.make_options(task_class, task_options)  # refuses wrong values before a culture is built
+        return cls(system, name, task_options, **chosen)
+
+    def make(self, num_cultures: int = 1, graph_seed: int | None = None) -> ClosedLoop:
+        """Make the loop with cultures of its own.
+
+        Args:
+            num_cultures: B.
+            graph_seed: Another culture generated from the system's numbers; None is the predefined one.
+
+        Raises:
+            UnknownName: There is no system, encoding, decoding, condition or backend of that name.
+            InvalidInput: A value is out of range.
+        """
+        env = livn_gym.make(
+            self.system,
+            variant=self.variant,
+            graph_seed=graph_seed,
+            params=self.params,
+            io=self.io,
+            model=self.model,
+            backend=self.backend,
+            profile=self.profile,
+            dt=self.dt,
+            num_cultures=num_cultures,
+        )
+        try:
+            encoding, decoding = self.make_encoding(), self.make_decoding()
+            return ClosedLoop(
+                env,
+                [self.make_task(env, encoding, decoding) for _ in range(num_cultures)],
+                encoding,
+                decoding,
+                settle_ms=self.settle_ms,
+                conditions=[known_conditions.create(env, self.conditions) for _ in range(num_cultures)],
+            )
+        except BaseException:
+            env.close()
+            raise
+
+    def make_encoding(self) -> Encoding:
+        """Make the encoding; an object is taken as it is."""
+        return encodings.make(self.encoding)
+
+    def make_decoding(self) -> Decoding:
+        """Make the decoding of one step; an object is taken as it is."""
+        spec = self.decoding
+        thing = decodings.DECODINGS.find(spec) if isinstance(spec, str) else spec
+        return decodings.make(thing) if isinstance(thing, Decoding) else decodings.make(thing, duration=self.step_ms)
+
+    def make_task(self, env: Env, encoding: Encoding | None = None, decoding: Decoding | None = None) -> Task:
+        """Make the task of one culture.
+
+        Args:
+            env: The cultures.
+            encoding: The loop's encoding; None makes one.
+            decoding: The loop's decoding; None makes one.
+        """
+        cls = tasks.find(self.task)
+        options = tasks.make_options(cls, copy.deepcopy(dict(self.task_options)))
+        encoding, decoding = encoding or self.make_encoding(), decoding or self.make_decoding()
+        return cls(TaskSetup.of(env, encoding, decoding, self.step_ms, options))
+
+
+def loop_options() -> list[str]:
+    """Names of the arguments of every environment that a loop is made from."""
+    return [own.name for own in fields(LoopSpec) if own.name not in ("system", "task", "task_options")]

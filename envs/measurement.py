@@ -1,0 +1,110 @@
+"""The measurement of a control step of one culture, and the means over the last second."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.recording import Recording
+
+WINDOW_MS = 1000.0
+"""Length of the "last second" of observations and rewards."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What the closed loop knows about one culture at the end of a control step.
+
+    Attributes:
+        recording: Spikes of the step; None before a first step without settling.
+        features: The step's decoded recording, ``[F]``; channel rates (Hz) by default.
+        features_1s: Mean of ``features`` over the last second, ``[F]``.
+        rate_hz: Mean rate of a cell in the step, Hz.
+        rate_1s_hz: Mean rate of a cell in the last second, Hz.
+        charge_nC: Absolute charge that each channel gave in the step, both phases counted, nC ``[C]``.
+        charge_fraction: Charge of all channels as a share of the largest that an action can ask for.
+        time_ms: Time since the first observation; negative while settling.
+        action: The agent's action, ``[A]``; None while settling.
+    """
+
+    recording: Recording | None
+    features: NDArray[np.float64]
+    features_1s: NDArray[np.float64]
+    rate_hz: float
+    rate_1s_hz: float
+    charge_nC: NDArray[np.float64]
+    charge_fraction: float
+    time_ms: float
+    action: NDArray | None = None
+
+
+History = deque[Measurement]
+"""Measurements of one culture's last second, oldest first, settling included."""
+
+
+class Meter:
+    """Measures the steps of cultures of one system.
+
+    Args:
+        num_neurons: N, the number of cells of a culture.
+        step_ms: Length of a control step, ms.
+        num_features: F, the length of a decoded recording.
+        highest_charge_nC: Charge of each channel in a step under the highest command, nC ``[C]``.
+    """
+
+    def __init__(
+        self, num_neurons: int, step_ms: float, num_features: int, highest_charge_nC: NDArray[np.float64]
+    ) -> None:
+        self._cell_seconds = num_neurons * step_ms * 1e-3
+        self._window_steps = round(WINDOW_MS / step_ms)
+        self._num_features = num_features
+        self._highest_nC = highest_charge_nC.sum()
+        self._num_channels = len(highest_charge_nC)
+
+    def history(self) -> History:
+        """An empty history of one culture, as long as the last second."""
+        return deque(maxlen=self._window_steps)
+
+    def add(
+        self,
+        past: History,
+        recording: Recording,
+        features: NDArray[np.float64],
+        charge_nC: NDArray[np.float64],
+        time_ms: float,
+        action: NDArray | None,
+    ) -> None:
+        """Append the measurement of a step to a culture's history.
+
+        Args:
+            past: The history.
+            recording: The step of this culture.
+            features: Its decoded recording, ``[F]``.
+            charge_nC: Absolute charge of each channel, nC ``[C]``.
+            time_ms: End of the step since the first observation.
+            action: The agent's action; None while settling.
+        """
+        rate_hz = len(recording.spikes[1]) / self._cell_seconds
+        if past and past[-1].recording is None:
+            past.clear()  # the silence before a first step is no step
+        past.append(
+            Measurement(
+                recording,
+                features,
+                np.mean([*(m.features for m in past), features][-self._window_steps :], axis=0),
+                rate_hz,
+                float(np.mean([*(m.rate_hz for m in past), rate_hz][-self._window_steps :])),
+                charge_nC,
+                float(charge_nC.sum() / self._highest_nC),
+                time_ms,
+                action,
+            )
+        )
+
+    def add_silence(self, past: History) -> None:
+        """Append the measurement that an episode without settling begins with."""
+        none = np.zeros(self._num_features)
+        past.append(Measurement(None, none, none, 0.0, 0.0, np.zeros(self._num_channels), 0.0, 0.0))
