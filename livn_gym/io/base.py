@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livn_gym.checks import checked
+from livn_gym.checks import checked, number_array
+from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.models import Geometry
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
@@ -18,6 +19,9 @@ from livn_gym.system import System
 @checked
 class IO(ABC):
     """Interface of C channels that stimulate and record a culture's cells.
+
+    A subclass implements ``num_channels``, ``bind``, ``cell_stimulus`` and ``channel_cells``; ``coordinates_um`` if its
+    channels have positions, and ``potential_recording`` if it records potentials.
 
     An interface describes a device, not a culture: every method that depends on the cells gets their positions as a
     ``Geometry``. Everything above the interface uses ``Env.electrodes``, which holds both (``BoundElectrodes``).
@@ -56,10 +60,9 @@ class IO(ABC):
     def channel_cells(self, geometry: Geometry) -> NDArray[np.bool_]:
         """Mask of the cells that each channel records, ``[C, N]``."""
 
-    @abstractmethod
     def channel_recording(
         self, geometry: Geometry, gids: ArrayLike | None, times: ArrayLike | None
-    ) -> tuple[NDArray, NDArray]:
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Assign spikes to the channels that record them.
 
         Args:
@@ -73,9 +76,25 @@ class IO(ABC):
 
         Raises:
             NotRecorded: The spikes are None.
+            InvalidInput: A gid does not exist, or the arrays differ in length.
         """
+        if gids is None or times is None:
+            raise NotRecorded("Spikes were not recorded: call record_spikes() before the run.")
+        cells, t = number_array("gids", gids, kinds="iu"), number_array("times", times)
+        count = len(geometry.soma_um)
+        if cells.shape != t.shape or cells.ndim != 1:
+            raise InvalidInput(f"Spikes need gids and times [S], got {cells.shape} and {t.shape}.")
+        if len(cells) and not 0 <= cells.min() <= cells.max() < count:
+            raise InvalidInput(f"Spiking gids must lie in 0 ... {count - 1}.")
+        owner, channel = np.nonzero(self.channel_cells(geometry).T)
+        first = np.searchsorted(owner, np.arange(count + 1))
+        detections = np.diff(first)[cells]
+        # The k-th detection of a spike is on the k-th channel of its cell.
+        k = np.arange(detections.sum()) - np.repeat(np.cumsum(detections) - detections, detections)
+        channels, when = channel[np.repeat(first[cells], detections) + k], np.repeat(t, detections)
+        order = np.lexsort((channels, when))
+        return channels[order], when[order]
 
-    @abstractmethod
     def potential_recording(self, geometry: Geometry, recording: Recording) -> NDArray:
         """Compute the extracellular potential at the channels.
 
@@ -87,5 +106,6 @@ class IO(ABC):
             Potentials, mV, ``[C, T]`` of a single culture and ``[B, C, T]`` of several.
 
         Raises:
-            NotRecorded: Membrane currents were not recorded.
+            NotRecorded: Membrane currents were not recorded, or the interface does not record potentials.
         """
+        raise NotRecorded(f"{type(self).__name__} does not record potentials.")

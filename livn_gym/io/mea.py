@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livn_gym.checks import checked, number_array
+from livn_gym.checks import checked
 from livn_gym.errors import ClosedError, ElectrodeWarning, InvalidInput, NotRecorded, unknown_name
 from livn_gym.io import layout
 from livn_gym.io.base import IO
@@ -211,34 +211,6 @@ class MEA(IO):
     def channel_cells(self, geometry: Geometry) -> NDArray[np.bool_]:
         """Mask of the cells that each electrode records: somata within ``output_radius`` in the plane, ``[C, N]``."""
         return self._cached(geometry, "recorded", lambda: self._within(geometry, self._given("output_radius")))
-
-    def channel_recording(
-        self, geometry: Geometry, gids: ArrayLike | None, times: ArrayLike | None
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Assign spikes to the electrodes that record them: channel and time (ms), sorted by time and then channel.
-
-        A spike that two electrodes record appears twice; a spike that none records is omitted.
-
-        Raises:
-            NotRecorded: The spikes are None.
-            InvalidInput: A gid does not exist, or the arrays differ in length.
-        """
-        if gids is None or times is None:
-            raise NotRecorded("Spikes were not recorded: call record_spikes() before the run.")
-        cells, t = number_array("gids", gids, kinds="iu"), number_array("times", times)
-        count = len(geometry.soma_um)
-        if cells.shape != t.shape or cells.ndim != 1:
-            raise InvalidInput(f"Spikes need gids and times [S], got {cells.shape} and {t.shape}.")
-        if len(cells) and not 0 <= cells.min() <= cells.max() < count:
-            raise InvalidInput(f"Spiking gids must lie in 0 ... {count - 1}.")
-        owner, channel = np.nonzero(self.channel_cells(geometry).T)
-        first = np.searchsorted(owner, np.arange(count + 1))
-        detections = np.diff(first)[cells]
-        # The k-th detection of a spike is on the k-th channel of its cell.
-        k = np.arange(detections.sum()) - np.repeat(np.cumsum(detections) - detections, detections)
-        channels, when = channel[np.repeat(first[cells], detections) + k], np.repeat(t, detections)
-        order = np.lexsort((channels, when))
-        return channels[order], when[order]
 
     def potential_recording(self, geometry: Geometry, recording: Recording) -> NDArray[np.float64]:
         """Extracellular potential at the electrodes, mV ``[C, T]``, or ``[B, C, T]`` of several cultures.

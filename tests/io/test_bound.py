@@ -34,12 +34,6 @@ class Wires(IO):
         self.asked += 1
         return np.eye(self.cells, dtype=bool)
 
-    def channel_recording(self, geometry, gids, times):
-        return np.asarray(gids), np.asarray(times)
-
-    def potential_recording(self, geometry, recording):
-        raise NotRecorded("Wires have no potential.")
-
 
 @pytest.fixture
 def bound():
@@ -95,4 +89,8 @@ def test_an_interface_of_ones_own_needs_no_positions():
     assert env.electrodes.coordinates_um is None
     assert (env.io.num_channels, env.electrodes.num_channels) == (6, 6)
     assert env.electrodes.geometry is env.geometry
+    channel, when = env.electrodes.channel_recording([0, 5, 3], [2.0, 1.0, 1.0])
+    assert (channel.tolist(), when.tolist()) == ([3, 5, 0], [1.0, 1.0, 2.0])
+    with pytest.raises(NotRecorded, match="Wires does not record potentials"):
+        env.electrodes.potential_recording(Recording(0.0, 1.0, 0.1, 0.1, 1))
     env.close()
