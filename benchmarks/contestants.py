@@ -27,7 +27,7 @@ from livn_gym.cache import cache_root, cached_folder
 from livn_gym.models import ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet, tuned
-from livn_gym.recording import RecordingRequest
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.system import make
 
 HERE = Path(__file__).resolve().parent
@@ -68,7 +68,7 @@ class Native:
         self.backend, self.dt_ms = NativeBackend(threads), setting.dt_ms
         streams = [NoiseStream(seed) for seed in range(cultures)]
         self.backend.build(spec, ParameterSet(system).updated(tuned(system)).frozen(), streams)
-        self.request = RecordingRequest(spikes=system.gids())
+        self.request = RecordingRequest(spike_gids=system.gids())
         self.run(100.0)
 
     def run(self, duration_ms: float) -> Times:

@@ -16,7 +16,7 @@ from livn_gym.backends.neuron.simulator import Mechanisms
 from livn_gym.models import ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet, tuned
-from livn_gym.recording import RecordingRequest
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.system import make
 
 SETTLE_MS = 100.0
@@ -46,7 +46,7 @@ def main() -> None:
     culture.h.CVode().cache_efficient(True)
     culture.pc.set_maxstep(10)
     culture.reset(NoiseStream(0))
-    request = RecordingRequest(spikes=system.gids())
+    request = RecordingRequest(spike_gids=system.gids())
 
     def run(duration_ms: float) -> list[list[float]]:
         if mode == "backend":

@@ -14,7 +14,7 @@ from livn_gym.backends.native import NativeBackend
 from livn_gym.models import AdaptiveExponential, AdaptiveExponentialModel, Izhikevich, IzhikevichModel
 from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet
-from livn_gym.recording import RecordingRequest
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import Population, System
 

@@ -18,7 +18,7 @@ from livn_gym.backends.neuron import NeuronBackend
 from livn_gym.models import ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet
-from livn_gym.recording import RecordingRequest
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import Population, System
 
@@ -51,7 +51,7 @@ def mean_interval_ms(engine: str, population: str, current_nA: float, dt_ms: flo
     spec = CultureSpec(cell, ReducedCalciumSomaDendrite(), dt_ms, scheme, 1, precision)  # type: ignore[arg-type]
     try:
         backend.build(spec, ParameterSet(cell).frozen(), [NoiseStream(0)])
-        request = RecordingRequest(spikes=cell.gids())
+        request = RecordingRequest(spike_gids=cell.gids())
         stimulus = Stimulus(np.full((1, 1), current_nA), DURATION_MS)
         times = backend.run(round(DURATION_MS / dt_ms), stimulus, request).spikes[2]
     finally:

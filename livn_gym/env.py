@@ -27,7 +27,8 @@ from livn_gym.models import Geometry, ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream, checked_seed, checked_seeds
 from livn_gym.parameters import ParameterSet
 from livn_gym.recorder import Recorder
-from livn_gym.recording import Recording, RecordingRequest
+from livn_gym.recording import Recording
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.saved_states import SavedStates
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import whole_number, whole_steps
@@ -256,7 +257,7 @@ class Env(SavedStates, Recorder, Configurable):
             return recording
         with self._together("root_only"):
             parts = self.gather(recording)
-            return recording.nothing() if parts is None else merge(parts)
+            return recording.without_data() if parts is None else merge(parts)
 
     def _prepared(
         self, duration: float, stimulus: Any, cultures: Sequence[int] | None, run: Run
@@ -273,12 +274,12 @@ class Env(SavedStates, Recorder, Configurable):
             )
         applied = self._applied(Stimulus.from_arg(stimulus), float(duration), len(chosen))
         plasticity = self._parameters[0].plasticity
-        request = self._request if self._ranks is None else self._request.of(self.own_gids)
+        request = self._request if self._ranks is None else self._request.restricted_to(self.own_gids)
         if request.weight_steps and plasticity is not None:
             if steps % request.weight_steps:
                 every_ms = request.weight_steps * self.dt
                 raise InvalidInput(f"duration must be a multiple of {every_ms:g} ms, at which weights are recorded.")
-            request = replace(request, weights=tuple(plasticity.rules))
+            request = replace(request, weight_keys=tuple(plasticity.rules))
         self._check_memory(steps, len(chosen), request)
 
         def advance() -> Recording:
@@ -286,7 +287,8 @@ class Env(SavedStates, Recorder, Configurable):
             recording = backend.run(steps, applied, request, None if len(chosen) == self.num_cultures else chosen)
             if isinstance(backend, Undoable):
                 run.steps, self._last = self._steps, run
-            recording = replace(recording, t0_ms=self._steps[chosen[0]] * self.dt)
+            t0_ms, populations = self._steps[chosen[0]] * self.dt, self.system.populations
+            recording = replace(recording, t0_ms=t0_ms, populations=populations)
             self._steps = [now + steps if b in chosen else now for b, now in enumerate(self._steps)]
             return recording
 
@@ -294,10 +296,12 @@ class Env(SavedStates, Recorder, Configurable):
 
     def _check_memory(self, steps: int, cultures: int, request: RecordingRequest) -> None:
         """Refuse a run whose traces the machine cannot hold, before any culture has changed."""
-        rows = sum(n * len(gids) for n, gids in ((1, request.voltage), (2, request.current)) if gids is not None)
+        rows = sum(map(len, request.traced_gids.values()))
         values = rows * (steps // request.sample_steps)
-        if request.weights:
-            synapses = sum(len(p) * len(set(p.weight_names) & set(request.weights)) for p in self.system.projections)
+        if request.weight_keys:
+            synapses = sum(
+                len(p) * len(set(p.weight_names) & set(request.weight_keys)) for p in self.system.projections
+            )
             values += synapses * (steps // request.weight_steps)
         copies = 1 if cultures == 1 else 2  # some backends record single cultures and join them
         memory.require(f"What a run of {steps * self.dt:g} ms records", 8 * copies * cultures * values)

@@ -1,60 +1,34 @@
-"""What a run recorded."""
+"""Spikes and traces that a run recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked_methods
-from livn_gym.errors import InvalidInput, NotRecorded, OutOfRange
+from livn_gym.errors import InvalidInput, NotRecorded, unknown_name
+from livn_gym.models.base import Compartment
+from livn_gym.six_arrays import SixArrays
+from livn_gym.system import Population
 from livn_gym.units import finite, rounding
 
-_TRACES = ("voltage", "current_soma", "current_dendrite")
-_Part = NDArray | slice
+VOLTAGES = "voltage_soma", "voltage_dendrite"
+CURRENTS = "current_soma", "current_dendrite"
+TRACES = *VOLTAGES, *CURRENTS
+"""Fields of a recording that hold a sample of every recorded cell, ``[B, n, T]``."""
+RECORDABLE = "spikes", *TRACES, "weights"
+"""Names of what can be recorded: attributes of a recording."""
+
 _Slice = slice  # inside the class, the name is a method's
-_SIX = "it", "t", "iv", "v", "im", "mp"
-
-
-@checked_methods
-@dataclass(frozen=True)
-class RecordingRequest:
-    """What a run shall record; None where nothing is wanted.
-
-    Attributes:
-        spikes: gids whose spikes are kept.
-        voltage: gids whose somatic voltage is kept.
-        current: gids whose membrane current is kept.
-        weights: Weight keys whose synapses' weights are kept; where there are some, every ``weight_steps``-th step.
-        weight_steps: See ``weights``.
-        compartment: Whose membrane current the six arrays show; both are kept, potentials need both.
-        sample_steps: Traces take every ``sample_steps``-th step.
-    """
-
-    spikes: NDArray[np.int64] | None = None
-    voltage: NDArray[np.int64] | None = None
-    current: NDArray[np.int64] | None = None
-    sample_steps: int = 1
-    compartment: Literal["soma", "dendrite"] = "soma"
-    weights: tuple[str, ...] = ()
-    weight_steps: int = 0
-
-    def of(self, gids: NDArray[np.int64]) -> RecordingRequest:
-        """What of it concerns some cells."""
-        part: dict[str, Any] = {
-            name: wanted[np.isin(wanted, gids)]
-            for name in ("spikes", "voltage", "current")
-            if (wanted := getattr(self, name)) is not None
-        }
-        return replace(self, **part)
 
 
 @checked_methods
 @dataclass(frozen=True, eq=False)
-class Recording:
+class Recording(SixArrays):
     """Spikes and traces of B cultures over one run.
 
     The recording of a single culture is a sequence of six arrays: ``it, t, iv, v, im, mp = recording``,
@@ -71,16 +45,19 @@ class Recording:
         spike_culture: Culture of every spike, int64 ``[S]``.
         spike_gid: Cell of every spike, int64 ``[S]``.
         spike_t: Time of every spike since the run's start, ms in ``[0, duration_ms)``, float64 ``[S]``.
-        voltage_gid: Cells with voltage, int64 ``[n]``.
-        voltage: Somatic voltage, mV, float64 ``[B, n, T]``.
-        current_gid: Cells with membrane current, int64 ``[m]``.
+        voltage_gid: Cells with voltage, ascending, int64 ``[n]``.
+        voltage_soma: Voltage of the soma, mV, float64 ``[B, n, T]``.
+        voltage_dendrite: Voltage of the dendrite, mV, float64 ``[B, n, T]``.
+        voltage_compartment: The compartment that the array ``v`` and ``voltage`` show.
+        current_gid: Cells with membrane current, ascending, int64 ``[m]``.
         current_soma: Membrane current of the soma, nA, outward positive, capacitive included, applied current
             excluded, float64 ``[B, m, T]``.
-        current_dendrite: The dendrite's.
-        current_compartment: Which compartment ``mp`` shows.
+        current_dendrite: Membrane current of the dendrite, likewise.
+        current_compartment: The compartment that the array ``mp`` and ``current`` show.
         weights: Weights of plastic synapses, nS, by weight key, float64 ``[B, E, K]`` with E in the projection's order;
             column k is at ``k * weight_dt_ms``.
-        weight_dt_ms: Time between columns of weights; 0 where none were recorded.
+        weight_dt_ms: Time between columns of weights; 0 if none were recorded.
+        populations: The populations of the recorded system; empty if unknown, as in a recording made by hand.
     """
 
     t0_ms: float
@@ -92,63 +69,16 @@ class Recording:
     spike_gid: NDArray[np.int64] | None = None
     spike_t: NDArray[np.float64] | None = None
     voltage_gid: NDArray[np.int64] | None = None
-    voltage: NDArray[np.float64] | None = None
+    voltage_soma: NDArray[np.float64] | None = None
+    voltage_dendrite: NDArray[np.float64] | None = None
+    voltage_compartment: Compartment = "soma"
     current_gid: NDArray[np.int64] | None = None
     current_soma: NDArray[np.float64] | None = None
     current_dendrite: NDArray[np.float64] | None = None
-    current_compartment: Literal["soma", "dendrite"] = "soma"
+    current_compartment: Compartment = "soma"
     weights: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     weight_dt_ms: float = 0.0
-
-    def __len__(self) -> int:
-        """Return 6, the number of arrays.
-
-        Raises:
-            InvalidInput: There are several cultures.
-        """
-        return len(self._six())
-
-    def __iter__(self) -> Iterator[NDArray | None]:
-        """Iterate over the six arrays it, t, iv, v, im, mp of a single culture.
-
-        Raises:
-            InvalidInput: There are several cultures.
-        """
-        return iter(self._six())
-
-    @overload
-    def __getitem__(self, index: int) -> NDArray | None: ...
-
-    @overload
-    def __getitem__(self, index: _Slice) -> tuple[NDArray | None, ...]: ...
-
-    def __getitem__(self, index: int | _Slice) -> NDArray | None | tuple[NDArray | None, ...]:
-        """Return one of the six arrays of a single culture, or a tuple of several.
-
-        Raises:
-            InvalidInput: There are several cultures.
-            OutOfRange: The index is not in -6 ... 5.
-        """
-        six = self._six()
-        if not isinstance(index, _Slice) and not -len(_SIX) <= index < len(_SIX):
-            raise OutOfRange(f"A recording has six arrays ({', '.join(_SIX)}): the index is -6 ... 5, got {index}.")
-        return six[index]
-
-    def __bool__(self) -> bool:
-        """Return True, whatever was recorded."""
-        return True
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray:
-        """Return the six arrays as an array of six objects, for ``dtype=object`` only.
-
-        Raises:
-            InvalidInput: The dtype is another one, or there are several cultures.
-        """
-        if np.dtype(dtype).kind != "O":
-            raise InvalidInput("A recording is six arrays of different shapes: convert one, as in recording[1].")
-        result = np.empty(len(_SIX), dtype=object)
-        result[:] = self._six()
-        return result
+    populations: tuple[Population, ...] = ()
 
     def culture(self, b: int) -> Recording:
         """Return the recording of one culture.
@@ -173,8 +103,13 @@ class Recording:
         return tuple(self.culture(b) for b in range(self.num_cultures))
 
     @property
+    def voltage(self) -> NDArray[np.float64] | None:
+        """Voltage of ``voltage_compartment``, mV ``[B, n, T]``, or None."""
+        return self.voltage_soma if self.voltage_compartment == "soma" else self.voltage_dendrite
+
+    @property
     def current(self) -> NDArray[np.float64] | None:
-        """Membrane current of the chosen compartment, nA ``[B, m, T]``, or None."""
+        """Membrane current of ``current_compartment``, nA ``[B, m, T]``, or None."""
         return self.current_soma if self.current_compartment == "soma" else self.current_dendrite
 
     @property
@@ -188,33 +123,74 @@ class Recording:
             raise NotRecorded("Spikes were not recorded: call record_spikes() before the run.")
         return self.spike_culture, self.spike_gid, self.spike_t
 
-    def select(self, gids: Sequence[int] | NDArray) -> Recording:
-        """Only the given cells, in spikes and traces."""
-        wanted = np.asarray(gids, dtype=np.int64)
-        part = self if self.spike_gid is None else self._where(np.isin(self.spike_gid, wanted))
-        if self.voltage_gid is not None and self.voltage is not None:
-            rows = np.isin(self.voltage_gid, wanted)
-            part = replace(part, voltage_gid=self.voltage_gid[rows], voltage=self.voltage[:, rows])
-        if self.current_gid is not None:
-            rows = np.isin(self.current_gid, wanted)
-            soma, dendrite = (
-                None if trace is None else trace[:, rows] for trace in (self.current_soma, self.current_dendrite)
-            )
-            part = replace(part, current_gid=self.current_gid[rows], current_soma=soma, current_dendrite=dendrite)
-        return part
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """Names of what the recording holds, of ``"spikes"``, ``"voltage_soma"``, ... ``"weights"``."""
+        held = {name: getattr(self, name) for name in TRACES}
+        held |= {"spikes": self.spike_gid, "weights": self.weights or None}
+        return tuple(name for name in RECORDABLE if held[name] is not None)
+
+    def spike_trains(
+        self, gids: Sequence[int] | NDArray | None = None, *, populations: str | Sequence[str] | None = None
+    ) -> dict[int, NDArray[np.float64]]:
+        """Return the spike times of single cells of one culture.
+
+        Args:
+            gids: Cells; cells without spikes have empty arrays. If neither these nor populations are given, all cells
+                that spiked.
+            populations: Name or names of populations whose cells are selected; with ``gids``, the cells in both.
+
+        Returns:
+            Spike times, ms ``[S]``, by gid in ascending order.
+
+        Raises:
+            InvalidInput: There are several cultures, or the recording does not know its populations.
+            UnknownName: There is no such population.
+            NotRecorded: Spikes were not recorded.
+        """
+        self._require_single("spike trains")
+        _, gid, t = self.spikes
+        selected = self._selected_gids(gids, populations)
+        cells = np.unique(gid if selected is None else selected)
+        order = np.argsort(gid, kind="stable")  # keeps the spikes of a cell in the order of time
+        first, last = (np.searchsorted(gid[order], cells, side=side) for side in ("left", "right"))
+        return {int(cell): t[order[a:b]] for cell, a, b in zip(cells, first, last, strict=True)}
+
+    def select(
+        self,
+        gids: Sequence[int] | NDArray | None = None,
+        *,
+        populations: str | Sequence[str] | None = None,
+        cultures: Sequence[int] | None = None,
+    ) -> Recording:
+        """Return a recording of some cells and cultures; what is selected by several arguments meets all of them.
+
+        Cells are selected in spikes, voltages and membrane currents. Weights are selected by culture only.
+
+        Args:
+            gids: Cells. To select the cells of channels: ``recording.select(env.electrodes.gids(channels))``.
+            populations: Name or names of populations.
+            cultures: Indices of cultures, ascending.
+
+        Raises:
+            InvalidInput: Cultures do not exist or do not ascend, or the recording does not know its populations.
+            UnknownName: There is no such population.
+        """
+        selected = self if cultures is None else self._select_cultures(cultures)
+        cells = self._selected_gids(gids, populations)
+        return selected if cells is None else selected._select_cells(cells)
 
     def where(self, keep: NDArray[np.bool_]) -> Recording:
-        """Only the spikes that a mask ``[S]`` keeps; traces stay."""
+        """Return a recording of the spikes that a mask ``[S]`` keeps; traces stay."""
         return self._where(keep)
 
     def with_spikes(self, gid: NDArray[np.int64], t: NDArray[np.float64]) -> Recording:
-        """The same run of a single culture with other spikes, ``[S]``, which are sorted here.
+        """Return the same run of a single culture with other spikes, ``[S]``, which are sorted here.
 
         Raises:
             InvalidInput: There are several cultures, or a spike lies outside the run.
         """
-        if self.num_cultures != 1:
-            raise InvalidInput(f"Spikes are set in one culture's recording, this one has {self.num_cultures}.")
+        self._require_single("new spikes")
         if gid.shape != t.shape or (len(t) and not 0.0 <= t.min() <= t.max() < self.duration_ms):
             raise InvalidInput(f"Spikes need gids and times of one length, times within 0 ... {self.duration_ms:g} ms.")
         order = np.lexsort((gid, t))
@@ -225,8 +201,22 @@ class Recording:
             spike_t=t[order],
         )
 
+    def without_traces(self) -> Recording:
+        """Return the same run without voltages, membrane currents and weights: the spikes only."""
+        none: dict[str, Any] = dict.fromkeys(("voltage_gid", "current_gid", *TRACES))
+        return replace(self, **none).without_weights()
+
+    def without_weights(self) -> Recording:
+        """Return the same run without the weights of synapses."""
+        return replace(self, weights={}, weight_dt_ms=0.0)
+
+    def without_data(self) -> Recording:
+        """Return the same run with nothing recorded."""
+        none: dict[str, Any] = dict.fromkeys(("spike_culture", "spike_gid", "spike_t"))
+        return replace(self.without_traces(), **none)
+
     def slice(self, start_ms: float, stop_ms: float) -> Recording:
-        """The part in ``[start_ms, stop_ms)``, with times relative to ``start_ms``.
+        """Return the recording of ``[start_ms, stop_ms)``, with times relative to ``start_ms``.
 
         Raises:
             InvalidInput: The bounds are not within the run, or traces have no sample at the start.
@@ -235,35 +225,36 @@ class Recording:
         room = float(rounding(self.duration_ms))
         if not start < stop <= self.duration_ms + room:
             raise InvalidInput(f"A slice must lie within 0 ... {self.duration_ms:g} ms, got {start:g} ... {stop:g}.")
-        part = self
+        sliced = self
         if self.spike_t is not None:
             inside = self.spike_t >= start - room
             if stop < self.duration_ms - room:
                 inside &= self.spike_t < stop - room
-            part = part._where(inside)
-            assert part.spike_t is not None
-            part = replace(part, spike_t=self._shifted(part.spike_t, -start))
-        if self.voltage is not None or self.current_soma is not None:
+            sliced = sliced._where(inside)
+            sliced = replace(sliced, spike_t=self._shifted(sliced.spikes[2], -start))
+        if any(getattr(self, name) is not None for name in TRACES):
             first, last = round(start / self.sample_dt_ms), round(stop / self.sample_dt_ms)
             if abs(first * self.sample_dt_ms - start) > 1e-6 or abs(last * self.sample_dt_ms - stop) > 1e-6:
                 raise InvalidInput(f"Traces can only be cut at multiples of {self.sample_dt_ms:g} ms.")
-            part = part._traces(lambda trace: trace[..., first:last])
+            sliced = sliced._traces(lambda trace: trace[..., first:last])
         if self.weights:
             first, last = round(start / self.weight_dt_ms), round(stop / self.weight_dt_ms)
             if abs(first * self.weight_dt_ms - start) > 1e-6 or abs(last * self.weight_dt_ms - stop) > 1e-6:
                 raise InvalidInput(f"Weights can only be cut at multiples of {self.weight_dt_ms:g} ms.")
-            part = replace(part, weights={key: weight[..., first:last] for key, weight in self.weights.items()})
-        return replace(part, t0_ms=self.t0_ms + start, duration_ms=stop - start)
-
-    def nothing(self) -> Recording:
-        """The same run with nothing recorded."""
-        none = dict.fromkeys(("spike_culture", "spike_gid", "spike_t", "voltage_gid", "current_gid", *_TRACES))
-        changed: dict[str, Any] = none | {"weights": {}, "weight_dt_ms": 0.0}
-        return replace(self, **changed)
+            sliced = replace(sliced, weights={key: weight[..., first:last] for key, weight in self.weights.items()})
+        return replace(sliced, t0_ms=self.t0_ms + start, duration_ms=stop - start)
 
     @staticmethod
     def batch(parts: Sequence[Recording], t0_ms: float) -> Recording:
-        """One recording of B cultures from recordings of some of them each, in order, over the same run."""
+        """Join recordings of different cultures over the same run into one, in order.
+
+        Args:
+            parts: Recordings of one or more cultures each.
+            t0_ms: Start of the run.
+
+        Raises:
+            InvalidInput: There are none.
+        """
         if not parts:
             raise InvalidInput("A batch needs at least one recording.")
         counts = [part.num_cultures for part in parts]
@@ -276,7 +267,7 @@ class Recording:
             first = replace(first, spike_culture=culture, spike_gid=gid, spike_t=t)
         traces: dict[str, Any] = {
             name: np.concatenate([getattr(part, name) for part in parts])
-            for name in _TRACES
+            for name in TRACES
             if getattr(first, name) is not None
         }
         weights = {key: np.concatenate([part.weights[key] for part in parts]) for key in first.weights}
@@ -311,47 +302,94 @@ class Recording:
             joined = replace(joined, spike_culture=culture[order], spike_gid=gid[order], spike_t=t[order])
         traces: dict[str, Any] = {
             name: np.concatenate([getattr(r, name) for r in recordings], axis=-1)
-            for name in _TRACES
+            for name in TRACES
             if getattr(first, name) is not None
         }
         weights = {key: np.concatenate([r.weights[key] for r in recordings], axis=-1) for key in first.weights}
         return replace(joined, weights=weights, **traces)
 
     def _six(self) -> tuple[NDArray | None, ...]:
-        if self.num_cultures != 1:
-            raise InvalidInput(
-                f"This recording has {self.num_cultures} cultures, the six arrays are of one: "
-                "take recording.culture(b), or recording.cultures."
-            )
-        current = self.current
+        self._require_single("the six arrays")
+        voltage, current = self.voltage, self.current
         return (
             self.spike_gid,
             self.spike_t,
             self.voltage_gid,
-            None if self.voltage is None else self.voltage[0],
+            None if voltage is None else voltage[0],
             self.current_gid,
             None if current is None else current[0],
         )
 
+    def _require_single(self, what: str) -> None:
+        if self.num_cultures != 1:
+            raise InvalidInput(
+                f"This recording has {self.num_cultures} cultures, {what} are of one: "
+                "take recording.culture(b), or recording.cultures."
+            )
+
+    def _selected_gids(
+        self, gids: Sequence[int] | NDArray | None, populations: str | Sequence[str] | None
+    ) -> NDArray[np.int64] | None:
+        """The cells that meet both arguments; None if neither is given."""
+        cells = None if gids is None else np.asarray(gids, dtype=np.int64)
+        if populations is None:
+            return cells
+        known = {population.name: population.gids for population in self.populations}
+        if not known:
+            raise InvalidInput("This recording does not know its populations: select cells by system.gids(population).")
+        names = (populations,) if isinstance(populations, str) else tuple(populations)
+        for name in names:
+            if name not in known:
+                raise unknown_name("population", name, known)
+        named = np.concatenate([np.zeros(0, dtype=np.int64), *(known[name] for name in names)])
+        return named if cells is None else np.intersect1d(named, cells)
+
+    def _select_cells(self, cells: NDArray[np.int64]) -> Recording:
+        changed: dict[str, Any] = {}
+        for gid, traces in (("voltage_gid", VOLTAGES), ("current_gid", CURRENTS)):
+            recorded = getattr(self, gid)
+            if recorded is not None:
+                rows = np.isin(recorded, cells)
+                changed[gid] = recorded[rows]
+                for name in traces:
+                    trace = getattr(self, name)
+                    changed[name] = None if trace is None else trace[:, rows]
+        selected = replace(self, **changed)
+        return selected if self.spike_gid is None else selected._where(np.isin(self.spike_gid, cells))
+
+    def _select_cultures(self, cultures: Sequence[int]) -> Recording:
+        indices = np.asarray(cultures, dtype=np.int64)
+        if not len(indices) or indices.min() < 0 or indices.max() >= self.num_cultures or (np.diff(indices) <= 0).any():
+            raise InvalidInput(
+                f"cultures must be distinct indices 0 ... {self.num_cultures - 1}, ascending, got {list(cultures)}."
+            )
+        weights = {key: weight[indices] for key, weight in self.weights.items()}
+        selected = replace(self._traces(lambda trace: trace[indices]), num_cultures=len(indices), weights=weights)
+        if self.spike_culture is None:
+            return selected
+        selected = selected._where(np.isin(self.spike_culture, indices))
+        return replace(selected, spike_culture=np.searchsorted(indices, selected.spikes[0]))
+
     def _kind(self) -> tuple:
         cells = (None if gids is None else tuple(gids) for gids in (self.voltage_gid, self.current_gid))
-        shared = (self.num_cultures, self.dt_ms, self.sample_dt_ms, self.current_compartment)
-        return (*shared, *self.weights, self.weight_dt_ms, self.spike_t is None, *cells)
+        shown = (self.voltage_compartment, self.current_compartment)
+        numbers = (self.num_cultures, self.dt_ms, self.sample_dt_ms, self.weight_dt_ms)
+        return (*numbers, *shown, self.recorded, *self.weights, *cells)
 
     def _shifted(self, t: NDArray[np.float64], by_ms: float) -> NDArray[np.float64]:
-        """Times moved by a duration; those of whole steps are again whole steps, without what rounding adds."""
+        """Times moved by a duration; times at whole steps stay at whole steps, without the rounding of a sum."""
         dt_ms = self.dt_ms
         step, by = np.rint(t / dt_ms), round(by_ms / dt_ms)
         whole = (np.abs(step * dt_ms - t) <= rounding(t)) & (abs(by * dt_ms - by_ms) <= rounding(by_ms))
         return np.where(whole, (step + by) * dt_ms, np.maximum(t + by_ms, 0.0))
 
     def _traces(self, cut: Callable[[NDArray], NDArray]) -> Recording:
-        """The recording with ``cut`` applied to every trace there is."""
-        traces = ((name, getattr(self, name)) for name in _TRACES)
+        """The recording with ``cut`` applied to every trace."""
+        traces = ((name, getattr(self, name)) for name in TRACES)
         changed: dict[str, Any] = {name: cut(trace) for name, trace in traces if trace is not None}
         return replace(self, **changed)
 
-    def _where(self, keep: _Part, culture: int | None = None) -> Recording:
+    def _where(self, keep: NDArray | _Slice, culture: int | None = None) -> Recording:
         cultures, gids, times = self.spikes
         kept = cultures[keep]
         return replace(

@@ -9,7 +9,7 @@ from livn_gym.backends import CultureSpec
 from livn_gym.models import ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet
-from livn_gym.recording import RecordingRequest
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.system import Population, Projection, System
 
 

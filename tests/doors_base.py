@@ -180,6 +180,10 @@ BASES: dict[str, dict[str, Any]] = {
     "livn_gym.stimulus.Stimulus.schedule": {},
     "livn_gym.pulses.Pulses.joined": {"parts": lambda: [pulses()]},
     "livn_gym.recording.Recording.with_spikes": {"gid": lambda: np.array([0]), "t": lambda: np.array([1.0])},
+    "livn_gym.recording.Recording.spike_trains": {"populations": lambda: None},
+    "livn_gym.recording.Recording.select": {"populations": lambda: None},
+    "livn_gym.formats.parts.units": {"dendrites": lambda: True},
+    "livn_gym.formats.parts.compartment_of": {"name": lambda: "soma"},
     "livn_gym.recording.Recording.batch": {"t0_ms": lambda: 0.0},
     "livn_gym.models.base.Receptor": {
         "reversal_mV": lambda: 0.0,

@@ -9,7 +9,8 @@ import numpy as np
 from livn_gym import backends
 from livn_gym.backends import Backend, Capabilities, CultureSpec, Parameters
 from livn_gym.numerics import NoiseStream, stream_key, uniform
-from livn_gym.recording import Recording, RecordingRequest
+from livn_gym.recording import Recording
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
 
 BIN_MS = 5.0
@@ -50,7 +51,7 @@ class PoissonBackend(Backend):
             gid, t = cell[fires].astype(np.int64), (index + place)[fires] * BIN_MS
             order = np.lexsort((gid, t))
             self.bins[b] += bins
-            spikes = (np.zeros(len(gid), np.int64), gid[order], t[order]) if request.spikes is not None else ()
+            spikes = (np.zeros(len(gid), np.int64), gid[order], t[order]) if request.spike_gids is not None else ()
             parts.append(Recording(0.0, duration_ms, self.spec.dt_ms, self.spec.dt_ms, 1, *spikes))
         return Recording.batch(parts, 0.0)
 

@@ -47,7 +47,7 @@ def stimulus():
 def traces():
     t = np.arange(100) * 0.5
     voltage = np.stack([-60.0 + 5.0 * np.sin(t / 7.0), -60.0 + 90.0 * (np.abs(t - 20.0) < 0.6)])
-    return recording([], [], voltage=voltage[None], voltage_gid=np.array([0, 2]))
+    return recording([], [], voltage_soma=voltage[None], voltage_gid=np.array([0, 2]))
 
 
 def curve(offset=0.0):

@@ -18,7 +18,7 @@ RECORDED = Recording(
     np.array([2, 0, 1, 0]),
     np.array([1.0, 2.5, 2.5, 40.0]),
     voltage_gid=np.array([0, 2]),
-    voltage=np.stack([-60.0 + np.sin(T), -61.0 + np.cos(T)])[None],
+    voltage_soma=np.stack([-60.0 + np.sin(T), -61.0 + np.cos(T)])[None],
     current_gid=np.array([1]),
     current_soma=np.sin(T / 3.0)[None, None],
     current_dendrite=-np.sin(T / 3.0)[None, None],

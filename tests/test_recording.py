@@ -25,7 +25,7 @@ def recording(spikes, steps=40, *, cultures=1, traces=True, t0_ms=0.0, **changes
         place = np.arange(cultures * 3 * samples, dtype=float).reshape(cultures, 3, samples)
         arrays = {
             "voltage_gid": gids,
-            "voltage": place,
+            "voltage_soma": place,
             "current_gid": gids,
             "current_soma": place + 0.25,
             "current_dendrite": place + 0.5,

@@ -16,7 +16,8 @@ from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.models import Depression, Model, Noise
 from livn_gym.numerics import NoiseStream
 from livn_gym.plasticity import Plasticity
-from livn_gym.recording import Recording, RecordingRequest
+from livn_gym.recording import Recording
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import Projection, System
 from livn_gym.units import finite

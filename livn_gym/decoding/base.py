@@ -171,7 +171,7 @@ def as_recording(
         spike_gid=None if it is None else it.astype(np.int64, copy=False),
         spike_t=None if t is None else t.astype(np.float64, copy=False),
         voltage_gid=iv,
-        voltage=None if v is None else v[None],
+        voltage_soma=None if v is None else v[None],
         current_gid=im,
         current_soma=None if mp is None else mp[None],
         current_dendrite=None if mp is None else -mp[None],

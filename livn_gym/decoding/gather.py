@@ -14,7 +14,7 @@ from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding
 from livn_gym.decoding.compose import same_duration
 from livn_gym.errors import InvalidInput, shown
-from livn_gym.recording import Recording
+from livn_gym.recording import CURRENTS, VOLTAGES, Recording
 from livn_gym.view import CultureView
 
 
@@ -89,9 +89,9 @@ def merge(parts: Sequence[Recording]) -> Recording:
         order = np.lexsort((gid, t, culture))
         merged = replace(merged, spike_culture=culture[order], spike_gid=gid[order], spike_t=t[order])
     if first.voltage_gid is not None:
-        merged = replace(merged, **_rows(parts, "voltage_gid", "voltage"))
+        merged = replace(merged, **_rows(parts, "voltage_gid", *VOLTAGES))
     if first.current_gid is not None:
-        merged = replace(merged, **_rows(parts, "current_gid", "current_soma", "current_dendrite"))
+        merged = replace(merged, **_rows(parts, "current_gid", *CURRENTS))
     return merged
 
 
@@ -100,14 +100,14 @@ def _rows(parts: Sequence[Recording], gids: str, *traces: str) -> dict[str, Any]
     rows = [getattr(part, gids) for part in parts]
     _check_disjoint(rows)
     order = np.argsort(np.concatenate(rows))
-    fields = {name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in traces}
+    recorded = [name for name in traces if getattr(parts[0], name) is not None]
+    fields = {name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in recorded}
     return {gids: np.concatenate(rows)[order]} | {name: trace[:, order] for name, trace in fields.items()}
 
 
 def _kind(part: Recording) -> tuple:
-    recorded = (part.spike_gid is None, part.voltage_gid is None, part.current_gid is None)
     times = (part.t0_ms, part.duration_ms, part.dt_ms, part.sample_dt_ms)
-    return (part.num_cultures, part.current_compartment, *times, *recorded)
+    return (part.num_cultures, part.voltage_compartment, part.current_compartment, *times, part.recorded)
 
 
 def _check_disjoint(gids: Sequence[NDArray]) -> None:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from livn_gym.atomic import require_space
 from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput
-from livn_gym.formats.parts import at_steps
-from livn_gym.formats.session import TRACES, Session
+from livn_gym.formats.parts import TRACES, at_steps
+from livn_gym.formats.session import Session
 from livn_gym.hdf5 import Hdf5, check_structure, seal
 from livn_gym.reading import damage, parse_json
 
@@ -72,9 +72,8 @@ def to_neo(session: Session) -> Block:
                 channels=json.dumps(session.heard[session.heard[:, 1] == cell, 0].tolist()),
             )
             segment.spiketrains.append(train)
-    for name, unit in TRACES.items():
-        trace = getattr(recording, name)
-        gids = recording.voltage_gid if name == "voltage" else recording.current_gid
+    for name, (field, cells, unit) in TRACES.items():
+        trace, gids = getattr(recording, field), getattr(recording, cells)
         if trace is not None and gids is not None:
             segment.analogsignals.append(_signal(name, unit, trace[0].T, recording.sample_dt_ms, gid=gids))
     if session.potential is not None:
@@ -112,9 +111,8 @@ def from_neo(block: Block) -> Session:
             if signal.name == "potential":
                 arrays["potential"] = np.ascontiguousarray(signal.rescale("mV").magnitude.T)
                 continue
-            arrays[signal.name] = np.ascontiguousarray(signal.rescale(TRACES[signal.name]).magnitude.T)[None]
-            which = "voltage_gid" if signal.name == "voltage" else "current_gid"
-            arrays[which] = np.asarray(signal.array_annotations["gid"], dtype=np.int64)
+            arrays[signal.name] = np.ascontiguousarray(signal.rescale(TRACES[signal.name].unit).magnitude.T)[None]
+            arrays[TRACES[signal.name].gids] = np.asarray(signal.array_annotations["gid"], dtype=np.int64)
         gid = np.repeat(list(trains), [len(times) for times in trains.values()])
         t_ms = np.concatenate([np.zeros(0), *trains.values()])
     except (KeyError, ValueError, TypeError, AttributeError) as error:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput
-from livn_gym.formats.parts import at_steps
-from livn_gym.formats.session import TRACES, Session
+from livn_gym.formats.parts import TRACES, at_steps
+from livn_gym.formats.session import Session
 from livn_gym.hdf5 import Hdf5, check_structure, new_file, seal
 from livn_gym.reading import damage, parse_json
 
@@ -103,8 +103,7 @@ def from_nwb(file: NWBFile) -> Session:
             if name in file.acquisition:
                 series = file.acquisition[name]
                 arrays[name] = np.asarray(series.data[:]).T[None]
-                which = "voltage_gid" if name == "voltage" else "current_gid"
-                arrays[which] = _gids(series.comments)
+                arrays[TRACES[name].gids] = _gids(series.comments)
         if PROCESSED in file.processing:
             arrays["potential"] = np.asarray(file.processing[PROCESSED]["potential"].data[:]).T
         t_ms = at_steps(seconds * 1000.0, float(metadata["dt_ms"]))
@@ -234,12 +233,11 @@ def _add_traces(file: NWBFile, session: Session) -> None:
     from pynwb.ecephys import ElectricalSeries
 
     recording = session.recording
-    for name, ours in TRACES.items():
-        trace = getattr(recording, name)
-        gids = recording.voltage_gid if name == "voltage" else recording.current_gid
+    for name, (field, cells, own_unit) in TRACES.items():
+        trace, gids = getattr(recording, field), getattr(recording, cells)
         if trace is None or gids is None:
             continue
-        unit, conversion = _SI[ours]
+        unit, conversion = _SI[own_unit]
         file.add_acquisition(
             TimeSeries(
                 name=name,

@@ -4,18 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
+from livn_gym.models.base import Compartment
 from livn_gym.numerics import checked_seed
 from livn_gym.pulses import Pulses
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite, whole_number
+
+
+class Trace(NamedTuple):
+    """A voltage or a current: the recording's fields for its values and its cells, and its unit."""
+
+    field: str
+    gids: str
+    unit: str
+
+
+TRACES = {
+    "voltage": Trace("voltage_soma", "voltage_gid", "mV"),
+    "voltage_dendrite": Trace("voltage_dendrite", "voltage_gid", "mV"),
+    "current_soma": Trace("current_soma", "current_gid", "nA"),
+    "current_dendrite": Trace("current_dendrite", "current_gid", "nA"),
+}
+"""Traces of a recording by their name in files."""
+
+FIELDS = {gids: gids for gids in ("voltage_gid", "current_gid")} | {name: trace.field for name, trace in TRACES.items()}
+"""Fields of a recording by the name of their array in files."""
+
+
+@checked
+def units(dendrites: bool) -> dict[str, str]:
+    """Units of what a file holds, with or without voltages of dendrites."""
+    traces = {name: trace.unit for name, trace in TRACES.items() if dendrites or name != "voltage_dendrite"}
+    return {"time": "ms", "position": "um", **traces, "potential": "mV", "weight": "nS"}
+
+
+@checked
+def compartment_of(name: object) -> Compartment:
+    """The compartment of a name that was read.
+
+    Raises:
+        InvalidInput: There is no such compartment.
+    """
+    for compartment in get_args(Compartment):
+        if isinstance(name, str) and name == compartment:
+            return compartment
+    raise InvalidInput(f"A compartment is one of {get_args(Compartment)}, got {name!r}.")
 
 
 @checked
@@ -45,12 +86,8 @@ def check_traces(recording: Recording, potential: NDArray | None, neurons: int, 
         InvalidInput: They have not.
     """
     samples = set()
-    for name, gids in (
-        ("voltage", recording.voltage_gid),
-        ("current_soma", recording.current_gid),
-        ("current_dendrite", recording.current_gid),
-    ):
-        trace = getattr(recording, name)
+    for name, (field, cells, _) in TRACES.items():
+        trace, gids = getattr(recording, field), getattr(recording, cells)
         if trace is None:
             continue
         if gids is None or gids.ndim != 1 or gids.dtype.kind not in "iu":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +17,15 @@ from livn_gym.atomic import replacing
 from livn_gym.backends import PROFILES, Profile
 from livn_gym.checks import checked_types
 from livn_gym.errors import CorruptData, InvalidInput
-from livn_gym.formats.parts import check_origin, check_traces, stimulus_of
+from livn_gym.formats.parts import (
+    FIELDS,
+    TRACES,
+    check_origin,
+    check_traces,
+    compartment_of,
+    stimulus_of,
+    units,
+)
 from livn_gym.parameters import by_key, set_name
 from livn_gym.pulses import Schedule
 from livn_gym.reading import parse_json, read_npz
@@ -29,11 +37,10 @@ from livn_gym.units import finite, whole_number
 if TYPE_CHECKING:
     from livn_gym.env import Env
 
-FORMAT = 2
-"""Version of what is written; raised whenever it changes. Version 1 had no model, parameters and potential."""
+FORMAT = 3
+"""Newest version that is read. A file is written in the oldest version that holds all of it: 2, or 3 with voltages of
+dendrites. Version 1 had no model, parameters and potential."""
 
-TRACES = {"voltage": "mV", "current_soma": "nA", "current_dendrite": "nA"}
-UNITS = {"time": "ms", "position": "um", **TRACES, "potential": "mV", "weight": "nS"}
 _ORIGIN = ("system", "system_sha256", "seed", "trial", "backend", "scheme", "precision", "created")
 _SINCE_2: dict[str, Any] = {"model": "", "parameter_set": "", "parameters": {}, "plasticity": ""}
 _MAX_COLUMNS = 2**16
@@ -103,7 +110,7 @@ class Session:
         if recording.num_cultures != 1:
             raise InvalidInput(f"A session is one culture's, got {recording.num_cultures}: give recording.culture(b).")
         if recording.weights:
-            raise InvalidInput("A session has no place for weights: dataclasses.replace(recording, weights={}).")
+            raise InvalidInput("A session has no place for weights: give recording.without_weights().")
         _, gid, _ = recording.spikes
         if len(gid) and not 0 <= gid.min() <= gid.max() < self.num_neurons:
             raise InvalidInput(f"Spikes must be of the cells 0 ... {self.num_neurons - 1}, got {gid.max()}.")
@@ -228,9 +235,9 @@ class Session:
 
     def metadata(self) -> dict[str, Any]:
         """Everything but arrays, as plain values for JSON."""
-        recording, stimulus = self.recording, self.stimulus
+        recording, stimulus, dendrites = self.recording, self.stimulus, self.recording.voltage_dendrite is not None
         return {
-            "format": FORMAT,
+            "format": 3 if dendrites else 2,
             "livn_gym": self.version,
             "created": self.created,
             "system": self.system,
@@ -244,6 +251,7 @@ class Session:
             "precision": self.precision,
             **{name: getattr(recording, name) for name in _NUMBERS},
             "current_compartment": recording.current_compartment,
+            **({"voltage_compartment": recording.voltage_compartment} if dendrites else {}),
             **{name: getattr(self, name) for name in _SINCE_2},
             "parameters": dict(self.parameters),
             "variant": self.variant,
@@ -254,7 +262,7 @@ class Session:
                 "duration_ms": stimulus.duration_ms,
                 "reversal_mV": stimulus.reversal_mV,
             },
-            "units": UNITS,
+            "units": units(dendrites),
         }
 
     def arrays(self, *, traces: bool = True) -> dict[str, NDArray]:
@@ -269,8 +277,8 @@ class Session:
             "stimulus_value": changes.value,
         }
         if traces:
-            for name in ("voltage_gid", "current_gid", *TRACES):
-                array = getattr(self.recording, name)
+            for name, own_name in FIELDS.items():
+                array = getattr(self.recording, own_name)
                 if array is not None:
                     found[name] = array
             if self.potential is not None:
@@ -307,13 +315,16 @@ class Session:
             for name, count in metadata["populations"].items():
                 populations.append(Population(name, start, count))
                 start += count
-            known = {column.name for column in fields(Recording)}
             values: dict[str, Any] = {name: finite(name, metadata[name]) for name in _NUMBERS}
             for name in _NUMBERS[1:]:
                 finite(name, values[name], above=0.0)
-            values |= {name: np.asarray(array) for name, array in arrays.items() if name in known}
+            values |= {own_name: np.asarray(arrays[name]) for name, own_name in FIELDS.items() if name in arrays}
             recording = Recording(
-                **values, num_cultures=1, current_compartment=metadata["current_compartment"]
+                **values,
+                num_cultures=1,
+                voltage_compartment=compartment_of(metadata.get("voltage_compartment", "soma")),
+                current_compartment=compartment_of(metadata["current_compartment"]),
+                populations=tuple(populations),
             ).with_spikes(_integers("gid", gid), np.asarray(t_ms, dtype=np.float64))
             session = cls(
                 recording=recording,

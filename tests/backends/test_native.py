@@ -20,7 +20,7 @@ from livn_gym.errors import InvalidInput, UnsupportedModel
 from livn_gym.models import Cell, ReducedCalciumSomaDendrite
 from livn_gym.numerics import NoiseStream
 from livn_gym.parameters import ParameterSet, tuned
-from livn_gym.recording import RecordingRequest
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import make
 

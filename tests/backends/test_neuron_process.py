@@ -212,7 +212,7 @@ def test_spikes_keep_their_steps_however_far_neurons_clock_has_drifted():
         from livn_gym.models import ReducedCalciumSomaDendrite
         from livn_gym.numerics import NoiseStream
         from livn_gym.parameters import ParameterSet
-        from livn_gym.recording import RecordingRequest
+        from livn_gym.recording_request import RecordingRequest
         from livn_gym.stimulus import Stimulus
         s = system(1)
         c = Culture(CultureSpec(s, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", 1), mechanism_library())

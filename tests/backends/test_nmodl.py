@@ -35,7 +35,7 @@ def test_made_mechanisms_are_those_by_hand(dt, scheme, tmp_path):
         from livn_gym.models import ReducedCalciumSomaDendrite
         from livn_gym.numerics import NoiseStream
         from livn_gym.parameters import ParameterSet
-        from livn_gym.recording import RecordingRequest
+        from livn_gym.recording_request import RecordingRequest
         from livn_gym.stimulus import Stimulus
         if sys.argv[1] == "made":
             mechanisms._BY_HAND.clear()

@@ -18,7 +18,7 @@ def test_slice_decodes_its_part_only(env, recording_of):
 
 def test_slice_without_a_decoding_is_a_recording(env, recording_of):
     voltage = np.arange(20_000.0).reshape(1, 2, 10_000)
-    run = recording_of([TRAIN], voltage_gid=np.array([0, 4]), voltage=voltage)
+    run = recording_of([TRAIN], voltage_gid=np.array([0, 4]), voltage_soma=voltage)
     part = Slice(1000, 250, 750)(env, *run)
     assert isinstance(part, Recording)
     assert part.duration_ms == 500.0

@@ -50,7 +50,7 @@ def run(recording_of):
     """Two cultures with spikes and traces; the rows of a trace hold its cell's gid."""
     rows = np.broadcast_to(np.arange(6.0)[None, :, None], (2, 6, 10)).copy()
     fields = {"current_soma": rows + 20.0, "current_dendrite": rows + 30.0, "current_gid": np.arange(6)}
-    return recording_of([TRAIN, [(2, 50.0)]], 100.0, 10.0, voltage=rows, voltage_gid=np.arange(6), **fields)
+    return recording_of([TRAIN, [(2, 50.0)]], 100.0, 10.0, voltage_soma=rows, voltage_gid=np.arange(6), **fields)
 
 
 def share(run, rank, count=3):

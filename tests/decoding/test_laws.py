@@ -64,7 +64,7 @@ def run(recording_of):
     fields = {"current_gid": np.arange(6), "current_soma": soma, "current_dendrite": -soma}
     few = [(0, 5.0), (0, 15.0), (5, 1500.0)]
     return recording_of(
-        [busy + burst, [], few], DURATION_MS, 0.5, voltage_gid=np.array([0, 3]), voltage=voltage, **fields
+        [busy + burst, [], few], DURATION_MS, 0.5, voltage_gid=np.array([0, 3]), voltage_soma=voltage, **fields
     )
 
 

@@ -31,7 +31,7 @@ SESSIONS = {
     "seed of 64 bits": {"seed": 2**64 - 1},
     "spikes alone": {
         "recording": replace(
-            RECORDED, voltage=None, voltage_gid=None, current_gid=None, current_soma=None, current_dendrite=None
+            RECORDED, voltage_soma=None, voltage_gid=None, current_gid=None, current_soma=None, current_dendrite=None
         ),
         "potential": None,
     },

@@ -36,7 +36,8 @@ from livn_gym.backends.native.synapses import Synapses
 from livn_gym.errors import InvalidInput, SimulationDiverged, UnsupportedModel
 from livn_gym.interrupts import Pool, uninterrupted
 from livn_gym.numerics import NoiseStream
-from livn_gym.recording import Recording, RecordingRequest
+from livn_gym.recording import TRACES, Recording
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import NS_TO_US
 
@@ -352,48 +353,43 @@ class NativeBackend(Backend, CultureParameters, Snapshots, Learning, Stoppable, 
     ) -> Recording:
         """The recording of all cultures from the groups' spikes and their common samples."""
         dt, size = self._spec.dt_ms, self._spec.system.num_neurons
-        found: dict[str, Any] = {}
-        if request.spikes is not None:
+        found: dict[str, Any] = request.trace_fields
+        if request.spike_gids is not None:
             cell = np.concatenate([each.cell + b * size for b, each in zip(first[:-1], spikes, strict=True)])
             step = np.concatenate([each.step for each in spikes])
             culture, gid = np.divmod(cell, size)
             order = np.argsort(culture, kind="stable")  # of a culture they are in the order of (step, gid)
-            if len(request.spikes) < size:
-                order = order[np.isin(gid[order], request.spikes)]
-            found = {"spike_culture": culture[order], "spike_gid": gid[order], "spike_t": step[order] * dt}
-        if request.voltage is not None:
-            found |= {"voltage_gid": request.voltage, "voltage": probe.voltage}
-        if request.current is not None:
-            traces = {"current_soma": probe.soma, "current_dendrite": probe.dendrite}
-            found |= {"current_gid": request.current, **traces}
-        if request.weights:
-            ends = np.cumsum([len(self._synapses.places(key)) for key in request.weights])[:-1]
+            if len(request.spike_gids) < size:
+                order = order[np.isin(gid[order], request.spike_gids)]
+            found |= {"spike_culture": culture[order], "spike_gid": gid[order], "spike_t": step[order] * dt}
+        found |= {name: getattr(probe, name) for name in request.traced_gids}
+        if request.weight_keys:
+            ends = np.cumsum([len(self._synapses.places(key)) for key in request.weight_keys])[:-1]
             weights = np.split(probe.weight / NS_TO_US, ends, axis=1)
             found |= {
-                "weights": dict(zip(request.weights, weights, strict=True)),
+                "weights": dict(zip(request.weight_keys, weights, strict=True)),
                 "weight_dt_ms": request.weight_steps * dt,
             }
         times = (0.0, num_steps * dt, dt, request.sample_steps * dt)
-        return Recording(*times, first[-1], current_compartment=request.compartment, **found)
+        return Recording(*times, first[-1], **found)
 
     def _probe(self, cultures: int, num_steps: int, request: RecordingRequest, *, learns: bool) -> Probe:
         """Room for the samples of some cultures."""
         none: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        voltage_gid = none if request.voltage is None else request.voltage
-        current_gid = none if request.current is None else request.current
-        wanted = len(voltage_gid) + len(current_gid) > 0
-        count = -(-num_steps // request.sample_steps) if wanted else 0
-        voltage = np.empty((cultures, len(voltage_gid), count))
-        soma, dendrite = (np.empty((cultures, len(current_gid), count)) for _ in range(2))
-        every = request.sample_steps if wanted else 0
-        traces = (every, voltage_gid, current_gid, self._drives.coupling_uS, voltage, soma, dendrite)
-        synapses = np.concatenate([none, *(self._synapses.places(key) for key in request.weights)])
-        weight_every = request.weight_steps if request.weights and learns else 0
+        voltage_gid, current_gid = (
+            none if gids is None else gids for gids in (request.voltage_gids, request.current_gids)
+        )
+        traced = request.traced_gids
+        count = -(-num_steps // request.sample_steps) if traced else 0
+        arrays: dict[str, Any] = {name: np.empty((cultures, len(traced.get(name, none)), count)) for name in TRACES}
+        synapses = np.concatenate([none, *(self._synapses.places(key) for key in request.weight_keys)])
+        weight_every = request.weight_steps if request.weight_keys and learns else 0
         weight_count = -(-num_steps // weight_every) if weight_every else 0
-        return Probe(*traces, weight_every, synapses, np.empty((cultures, len(synapses), weight_count)))
+        arrays |= {"weight": np.empty((cultures, len(synapses), weight_count))}
+        numbers = (request.sample_steps if traced else 0, voltage_gid, current_gid, self._drives.coupling_uS)
+        return Probe(*numbers, weight_every=weight_every, weight_synapse=synapses, **arrays)
 
 
 def _rows(probe: Probe, start: int, stop: int) -> Probe:
     """The room for the samples of the cultures ``start ... stop - 1``."""
-    names = ("voltage", "soma", "dendrite", "weight")
-    return probe._replace(**{name: getattr(probe, name)[start:stop] for name in names})
+    return probe._replace(**{name: getattr(probe, name)[start:stop] for name in (*TRACES, "weight")})

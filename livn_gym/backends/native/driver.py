@@ -103,9 +103,10 @@ class Probe(NamedTuple):
     voltage_gid: Any
     current_gid: Any
     coupling: Any
-    voltage: Any
-    soma: Any
-    dendrite: Any
+    voltage_soma: Any
+    voltage_dendrite: Any
+    current_soma: Any
+    current_dendrite: Any
     weight_every: int
     weight_synapse: Any
     weight: Any
@@ -228,17 +229,20 @@ def put(S, group, drive, c, gid, value):
 @compiled
 def sample(S, group, probe, column):
     """Write a column of the traces; a compartment's membrane current is what flows into it (Kirchhoff)."""
-    for c in range(probe.voltage.shape[0]):
-        for row in range(len(probe.voltage_gid)):
-            probe.voltage[c, row, column] = S[group.address[c * group.size + probe.voltage_gid[row]]]
-    for c in range(probe.soma.shape[0]):
+    for c in range(probe.voltage_soma.shape[0]):  # an array of a compartment that is not recorded has no rows
+        for row in range(probe.voltage_soma.shape[1]):
+            probe.voltage_soma[c, row, column] = S[group.address[c * group.size + probe.voltage_gid[row]]]
+        for row in range(probe.voltage_dendrite.shape[1]):
+            a = group.address[c * group.size + probe.voltage_gid[row]]
+            probe.voltage_dendrite[c, row, column] = S[a + _V_D]
+    for c in range(probe.current_soma.shape[0]):
         for row in range(len(probe.current_gid)):
             gid = probe.current_gid[row]
             a = group.address[c * group.size + gid]
             v, amp_s, amp_d = float(S[a]), float(S[a + _AMP_S]), float(S[a + _AMP_D])
             axial = probe.coupling[gid] * (float(S[a + _V_D]) - v) - amp_d
-            probe.soma[c, row, column] = axial + (amp_s + amp_d) + (S[a + _J_IN] - S[a + _G_IN] * v)
-            probe.dendrite[c, row, column] = -axial
+            probe.current_soma[c, row, column] = axial + (amp_s + amp_d) + (S[a + _J_IN] - S[a + _G_IN] * v)
+            probe.current_dendrite[c, row, column] = -axial
 
 
 @compiled

@@ -25,7 +25,8 @@ from livn_gym.backends.neuron.process import Worker
 from livn_gym.errors import BackendError, LivnError, RunStopped, SimulationDiverged, UnsupportedModel
 from livn_gym.interrupts import uninterrupted
 from livn_gym.numerics import NoiseStream
-from livn_gym.recording import Recording, RecordingRequest
+from livn_gym.recording import Recording
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
 
 if TYPE_CHECKING:

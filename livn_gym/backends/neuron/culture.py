@@ -17,7 +17,8 @@ from livn_gym.errors import SimulationDiverged
 from livn_gym.models import Cell
 from livn_gym.models.base import Compartment
 from livn_gym.numerics import NoiseStream
-from livn_gym.recording import Recording, RecordingRequest
+from livn_gym.recording import CURRENTS, Recording
+from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Schedule, Stimulus
 from livn_gym.units import NS_TO_US
 
@@ -211,8 +212,8 @@ class Culture:
         self._run_t = self.h.t
         return Recording(
             0.0, num_steps * dt, dt, request.sample_steps * dt, 1,
-            spike_culture=culture, spike_gid=gid, spike_t=t, current_compartment=request.compartment, **traces.arrays(),
-            weight_dt_ms=request.weight_steps * dt if request.weights else 0.0,
+            spike_culture=culture, spike_gid=gid, spike_t=t, **request.trace_fields, **traces.arrays(),
+            weight_dt_ms=request.weight_steps * dt if request.weight_keys else 0.0,
         )  # fmt: skip
 
     def close(self) -> None:
@@ -307,9 +308,9 @@ class Culture:
         self._spike_gid.resize(0)
         self._spike_t.append(self.h.Vector(kept_t))
         self._spike_gid.append(self.h.Vector(kept_gid.astype(np.float64)))
-        if request.spikes is None:
+        if request.spike_gids is None:
             return None, None, None
-        keep = ~later & np.isin(gid, request.spikes)
+        keep = ~later & np.isin(gid, request.spike_gids)
         gid, step = gid[keep], step[keep]
         order = np.lexsort((gid, step))
         return np.zeros(len(gid), dtype=np.int64), gid[order], step[order] * self.spec.dt_ms
@@ -322,29 +323,30 @@ class _Traces:
         self.request = request
         self.every = 0
         """Steps at whose multiples there is something to take, the same on all ranks; 0 for none."""
-        if request.voltage is not None or request.current is not None:
+        traced = request.traced_gids
+        if traced:
             self.every = request.sample_steps
-        if request.weights:
+        if request.weight_keys:
             self.every = math.gcd(self.every, request.weight_steps)
         count = -(-num_steps // request.sample_steps)
-        self.voltage = None if request.voltage is None else np.empty((1, len(request.voltage), count))
-        self.soma = None if request.current is None else np.empty((1, len(request.current), count))
-        self.dendrite = None if request.current is None else np.empty((1, len(request.current), count))
+        self.traces = {name: np.empty((1, len(gids), count)) for name, gids in traced.items()}
         self.weights: list[dict[str, NDArray[np.float64]]] = []
 
     def take(self, step: int, culture: Culture) -> None:
-        """Sample the state before ``step``, if it is one of those wanted."""
-        if self.request.weights and step % self.request.weight_steps == 0:
+        """Sample the state before ``step`` if the request asks for a sample there."""
+        if self.request.weight_keys and step % self.request.weight_steps == 0:
             self.weights.append(culture.synapses.weights())
         column, rest = divmod(step, self.request.sample_steps)
         if rest:
             return
-        if self.voltage is not None and self.request.voltage is not None:
-            self.voltage[0, :, column] = culture.voltages("v_soma")[self._rows(culture, self.request.voltage)]
-        if self.soma is not None and self.dendrite is not None and self.request.current is not None:
-            soma, dendrite = culture.membrane_currents()
-            rows = self._rows(culture, self.request.current)
-            self.soma[0, :, column], self.dendrite[0, :, column] = soma[rows], dendrite[rows]
+        if self.request.voltage_gids is not None:
+            rows = self._rows(culture, self.request.voltage_gids)
+            for compartment in self.request.voltage_compartments:
+                self.traces[f"voltage_{compartment}"][0, :, column] = culture.voltages(f"v_{compartment}")[rows]
+        if self.request.current_gids is not None:
+            rows = self._rows(culture, self.request.current_gids)
+            for name, current in zip(CURRENTS, culture.membrane_currents(), strict=True):
+                self.traces[name][0, :, column] = current[rows]
 
     @staticmethod
     def _rows(culture: Culture, gids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -353,13 +355,9 @@ class _Traces:
     def arrays(self) -> dict[str, Any]:
         """The recording's trace fields."""
         return {
-            "voltage_gid": self.request.voltage,
-            "voltage": self.voltage,
-            "current_gid": self.request.current,
-            "current_soma": self.soma,
-            "current_dendrite": self.dendrite,
+            **self.traces,
             "weights": {
-                key: np.stack([each[key] for each in self.weights], axis=-1)[None] for key in self.request.weights
+                key: np.stack([each[key] for each in self.weights], axis=-1)[None] for key in self.request.weight_keys
             },
         }
 
