@@ -18,7 +18,7 @@ OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "README.md": "index.md",
-    "benchmarks/results/plot.png": "images/benchmark.png",
+    "benchmarks/tasks/results/plot.png": "images/benchmark.png",
 }
 """Files of the repository and their places on the site."""
 
@@ -47,10 +47,10 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 def scores(env_id: str) -> str:
     """Returns of every agent on an id, with their intervals, as a table."""
-    lines = (ROOT / "benchmarks" / "results" / "table.md").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "benchmarks" / "tasks" / "results" / "table.md").read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith(f"| {env_id} |")]
     if not rows:
-        raise ValueError(f"No scores of {env_id} in benchmarks/results/table.md.")
+        raise ValueError(f"No scores of {env_id} in benchmarks/tasks/results/table.md.")
     agents = [agent if steps == "-" else f"{agent}, {steps} steps" for _, agent, steps, *_ in rows]
     returns = [result.replace("not run", "not&nbsp;run") for _, _, _, _, result, *_ in rows]
     table = [agents, ["---"] * len(agents), returns]

@@ -41,7 +41,7 @@ def benchmark(
     episodes: Annotated[int, typer.Option(min=1, help="Number of test episodes per run.")] = 10,
     out: Annotated[
         Path, typer.Option(help="Folder of the results. Runs that it already holds are not repeated.")
-    ] = Path("benchmarks/results"),
+    ] = Path("benchmarks/tasks/results"),
     page: Annotated[
         Path | None,
         typer.Option(help="Markdown page in which the table is replaced by the new one.", show_default=False),

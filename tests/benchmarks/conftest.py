@@ -13,10 +13,12 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 def script():
     """The module of a script by its name."""
     made = []
-    sys.path.insert(0, str(FOLDER))  # scripts import their neighbours, as when they are run
+    folders = [str(folder) for folder in sorted(FOLDER.iterdir()) if folder.is_dir()]
+    sys.path[:0] = folders  # scripts import their neighbours, as when they are run
 
     def load(name):
-        spec = importlib.util.spec_from_file_location(f"benchmark_script_{name}", FOLDER / f"{name}.py")
+        (path,) = FOLDER.glob(f"*/{name}.py")
+        spec = importlib.util.spec_from_file_location(f"benchmark_script_{name}", path)
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module  # dataclasses look their module up
         made.append(spec.name)
@@ -24,6 +26,7 @@ def script():
         return module
 
     yield load
-    sys.path.remove(str(FOLDER))
+    for folder in folders:
+        sys.path.remove(folder)
     for name in made:
         del sys.modules[name]

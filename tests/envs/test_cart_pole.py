@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_refused(make_task, options, error, message):
 
 @pytest.mark.slow
 def test_gains_made_by_hand_balance_the_pole_and_silence_does_not():
-    """On the native engine; benchmarks/inner.py prints 16 episodes: 494 steps by hand, 21 in silence, 14 at random."""
+    """On the native engine; benchmarks/tasks/inner.py has 494 steps by hand, 21 in silence, 14 at random."""
     steps = {}
     for name, action in (("hand", gains(direct=[0, 0, 1, 1])), ("silent", gains())):
         env = gym.make_vec("livn/EI2-CartPole-v0", num_envs=6, autoreset_mode="Disabled", backend="native")

@@ -110,7 +110,7 @@ def test_another_decoding_must_have_a_feature_a_channel():
 
 @pytest.mark.slow
 def test_electrodes_chosen_by_their_weight_are_told_apart():
-    """On the native engine: 94 of 100 trials right by hand, 48 in silence (benchmarks/discrimination.py)."""
+    """On the native engine: 94 of 100 trials right by hand, 48 in silence (benchmarks/tasks/discrimination.py)."""
     accuracy = {}
     for name in ("hand", "silent"):
         env = gym.make_vec("livn/EI2-Discrimination-v0", num_envs=4, settle_ms=1000.0, backend="native")

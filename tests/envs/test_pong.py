@@ -132,7 +132,7 @@ def test_wrong_arguments_of_the_game_are_named(make_task):
 
 @pytest.mark.slow
 def test_a_culture_that_feels_the_ball_where_it_is_returns_it():
-    """On the native engine; benchmarks/inner.py prints 16 episodes: 9.9 of 10 balls by hand, 0.3 in silence."""
+    """On the native engine; benchmarks/tasks/inner.py prints 16 episodes: 9.9 of 10 balls by hand, 0.3 in silence."""
     hits = {}
     for name, direct in (("hand", 1.0), ("silent", -1.0)):
         env = gym.make_vec("livn/EI2-Pong-v0", num_envs=6, backend="native")

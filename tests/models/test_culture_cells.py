@@ -25,7 +25,7 @@ def test_cell_rests_at_v_init_and_is_silent(simulate, population, stated):
     assert np.ptp(y[-1000:, 0]) < 1e-3
 
 
-# nA into a compartment and the rate of benchmarks/f_i_curves.py, Hz; 2 % for the solver and the count.
+# nA into a compartment and the rate of benchmarks/engine/f_i_curves.py, Hz; 2 % for the solver and the count.
 POINTS = [
     ("EXC", "soma", 0.036, 0.0),
     ("EXC", "soma", 0.038, 6.8),

@@ -83,7 +83,8 @@ def test_a_loss_on_a_busy_machine_is_no_hang_at_the_end():
     """Half of these runs never came out of MPI_Finalize when it waited for the dead."""
     spin = ["nice", "-n", "5", sys.executable, "-c", "while True: pass"]
     busy = [subprocess.Popen(spin) for _ in range(os.cpu_count() or 1)]
-    command = [sys.executable, launch.ROOT / "benchmarks" / "mpi.py", "faults", "--rounds", "8", "--limit", "40"]
+    script = launch.ROOT / "benchmarks" / "mpi" / "ranks.py"
+    command = [sys.executable, script, "faults", "--rounds", "8", "--limit", "40"]
     try:
         done = subprocess.run(command, env=launch.environment(), capture_output=True, text=True, check=False)
     finally:

@@ -89,7 +89,7 @@ def test_the_reference_shows_signatures_and_docstrings(site):
 @pytest.mark.slow
 def test_every_task_has_a_picture_and_its_scores(site):
     text = html(site, "tasks.md") + html(site, "tasks-inner.md")
-    results = (ROOT / "benchmarks" / "results" / "table.md").read_text(encoding="utf-8")
+    results = (ROOT / "benchmarks" / "tasks" / "results" / "table.md").read_text(encoding="utf-8")
     for name in tasks.names():
         table = config.load("tasks", name)["registration"]
         env_id = "livn/EI2-" + (f"{table['word']}-" if table["word"] else "") + f"v{table['version']}"

@@ -1,6 +1,6 @@
 """Steps per second of make_vec against Gymnasium's vectors of single environments, in one run; prints a table.
 
-Run: python benchmarks/vector.py [--env livn/EI2-v0] [--sizes 1 8 64 256] [--repeats 5] [--async-max 16]
+Run: python benchmarks/engine/vector.py [--env livn/EI2-v0] [--sizes 1 8 64 256] [--repeats 5] [--async-max 16]
 
 The three take turns, so that what else the machine does hits all of them; the median of the repeats is shown. A vector
 of processes needs some 150 MB for each environment, hence its own limit.

@@ -1,6 +1,6 @@
 """What plasticity costs: a culture never plastic, switched off again, and learning, in turns; prints a table.
 
-    python benchmarks/plasticity.py [--system EI2] [--cultures 1 8] [--runs 45] [--profile fast]
+    python benchmarks/engine/plasticity.py [--system EI2] [--cultures 1 8] [--runs 45] [--profile fast]
 
 The three stand ready side by side and take turns in changing order, so that what else the machine does hits all of
 them; medians are shown, and their ratios. Learning is STDP on EXC_EXC and InhibitorySTDP on INH_EXC with rates of zero,

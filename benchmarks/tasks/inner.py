@@ -1,6 +1,6 @@
 """How well a culture plays CartPole or Pong under gains made by hand, in silence, at random; prints two tables.
 
-Run: python benchmarks/inner.py [--task CartPole | Pong] [--episodes 16] [--system EI2]
+Run: python benchmarks/tasks/inner.py [--task CartPole | Pong] [--episodes 16] [--system EI2]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What PatternTracking pays for actions made by hand, the hidden command itself among them; prints a table.
 
-Run: python benchmarks/pattern_tracking.py [--system EI2] [--episodes 12] [--steps 100]
+Run: python benchmarks/tasks/pattern_tracking.py [--system EI2] [--episodes 12] [--steps 100]
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ the mean variance of a return between episodes of one agent; both of all steps t
 The agents are constants, chance, and controllers where there is a target. On StimulusTiming, whose action is a yes or
 no, they are fixed waits. The tables of steps give every length of a step the same seconds of culture.
 
-Run: python benchmarks/task_signal.py [--tasks IDS] [--steps-of IDS] [--episodes 16] [--steps-ms 50 100 200 500]
+Run: python benchmarks/tasks/task_signal.py [--tasks IDS] [--steps-of IDS] [--episodes 16] [--steps-ms 50 100 200 500]
 """
 
 from __future__ import annotations

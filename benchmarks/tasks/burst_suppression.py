@@ -1,6 +1,6 @@
 """What BurstSuppression pays for the same amplitude on all electrodes: bursts against charge, in a table.
 
-Run: python benchmarks/burst_suppression.py [--episodes 16] [--levels 0 0.05 0.1 ...]
+Run: python benchmarks/tasks/burst_suppression.py [--episodes 16] [--levels 0 0.05 0.1 ...]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How long `livn-gym tune` takes from scratch, and whether what it finds holds on cultures that it never saw.
 
-    python benchmarks/tuning.py [--trials 100] [--study FILE.journal] [--out FILE.toml] [--seed 0]
+    python benchmarks/cultures/tuning.py [--trials 100] [--study FILE.journal] [--out FILE.toml] [--seed 0]
 
 It begins with the values of a feasibility study, which miss several targets of EI2, and not with the shipped set.
 Prints the best set by the number of trials, with the time gone by and how many gating targets it misses on the
@@ -67,7 +67,8 @@ def main() -> None:
         print(f"{key} = {found.params[key]:.4g}")
     if arguments.out:
         about = provenance(SYSTEM, None, targets, trials=found.trials, trial=found.number, search_seed=arguments.seed)
-        write_params(arguments.out, found.params, about, f"{SYSTEM}: found from scratch by benchmarks/tuning.py.")
+        origin = f"{SYSTEM}: found from scratch by benchmarks/cultures/tuning.py."
+        write_params(arguments.out, found.params, about, origin)
     sets = tuning.validation_sets(make(SYSTEM), arguments.seeds)
     report = tuning.validate(SYSTEM, params=found.params, targets=targets, sets=sets)
     if arguments.out:

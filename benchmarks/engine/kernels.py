@@ -1,6 +1,6 @@
 """What two lines of the kernels bring: no subnormal numbers in synapses, and SIMD registers of full width.
 
-    python benchmarks/kernels.py [--system EI2] [--ms 4000] [--rounds 5]
+    python benchmarks/engine/kernels.py [--system EI2] [--ms 4000] [--rounds 5]
 
 Two cultures with the shipped parameters, two threads, profiles fast and exact; kernels with and without each line in
 turns, medians over the rounds. The spikes of all must be equal. What comes out is the processor's matter: subnormal

@@ -1,6 +1,7 @@
 """What a plain install takes: size of its packages in a new virtual environment, and times of imports in new processes.
 
-Run: ``python benchmarks/install.py``; it makes the environment in a temporary folder and installs this checkout there.
+Run: ``python benchmarks/install/size.py``. It makes the environment in a temporary folder and installs this
+checkout there.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 RUNS = 10
 IMPORTS = {
     "gymnasium": "import gymnasium",

@@ -3,7 +3,7 @@
 A learner is trained twice with every seed: on the predefined graph, and on graphs of its own for every environment.
 All are played on the predefined graph, on the training graphs and on graphs that none has seen.
 
-Run: python benchmarks/transfer.py [--agent sac] [--env livn/EI2-v0] [--seeds 3] [--steps 10000] [--out DIR]
+Run: python benchmarks/tasks/transfer.py [--agent sac] [--env livn/EI2-v0] [--seeds 3] [--steps 10000] [--out DIR]
 """
 
 from __future__ import annotations

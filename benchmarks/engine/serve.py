@@ -1,6 +1,6 @@
 """What a live view costs the loop that it shows: steps a second with a page, without one, and of a bare environment.
 
-Run: python benchmarks/serve.py [--env livn/EI2-v0] [--rounds 12] [--seconds 2] [--browser]
+Run: python benchmarks/engine/serve.py [--env livn/EI2-v0] [--rounds 12] [--seconds 2] [--browser]
 
 The three take turns in one process, and the ratios are those of a round. The loop runs as fast as it goes, which is
 the worst case: at the usual pace of real time it waits most of the time. The page is a client in a process of its own
@@ -90,7 +90,7 @@ def client(server: LiveServer) -> Iterator[None]:
 
 def chromium(stack: ExitStack) -> Callable[[LiveServer], AbstractContextManager[None]]:
     """A browser, and how it opens and leaves the page."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
     from browser import Browser
 
     browser = stack.enter_context(Browser(1280, 800))

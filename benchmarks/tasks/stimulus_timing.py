@@ -28,7 +28,7 @@ The training explores, so that a part of the gain from training to test is explo
 compared with two more: what the model predicts for its best wait (the ratio is 1 for a learner that has nothing left to
 learn, if the model is right), and the open loop, from which nothing was learned.
 
-Run: python benchmarks/stimulus_timing.py [--graphs 11] [--sessions 5] [--open 40] [--training 100] [--test 40]
+Run: python benchmarks/tasks/stimulus_timing.py [--graphs 11] [--sessions 5] [--open 40] [--training 100] [--test 40]
 """
 
 from __future__ import annotations

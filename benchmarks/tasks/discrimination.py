@@ -1,6 +1,6 @@
 """How well a fixed decoder tells two patterns apart under actions made by hand; prints a table.
 
-Run: python benchmarks/discrimination.py [--cultures 8] [--trials 50] [--system EI2]
+Run: python benchmarks/tasks/discrimination.py [--cultures 8] [--trials 50] [--system EI2]
 """
 
 from __future__ import annotations

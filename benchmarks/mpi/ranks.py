@@ -1,6 +1,7 @@
-"""What ranks give: ``python benchmarks/mpi.py vector``, ``samples``, ``culture`` or ``faults``, on an idle machine.
+"""Speedup by MPI ranks: ``python benchmarks/mpi/ranks.py vector``, ``samples``, ``culture`` or ``faults``.
 
-Every rank has one core and one thread. Runs of one and of two ranks alternate; figures are ratios of medians.
+Run it on an idle machine. Every rank has one core and one thread. Runs of one and of two ranks alternate; figures are
+ratios of medians.
 """
 
 from __future__ import annotations

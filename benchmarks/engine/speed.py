@@ -181,7 +181,7 @@ def arithmetic(runs: int) -> None:
                 f"{100 * found['share']:.0f} %",
             )
         )
-    print("EI2, B = 8, one thread, by processor time; counted by benchmarks/flops.py\n")
+    print("EI2, B = 8, one thread, by processor time; counted by benchmarks/engine/flops.py\n")
     table(("precision", "flop a culture's step", "Gflop/s", "peak Gflop/s", "share"), rows)
 
 

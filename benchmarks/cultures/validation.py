@@ -1,6 +1,6 @@
 """The tables and pages of docs/cultures.md: every shipped culture under the standard protocol.
 
-    python benchmarks/cultures.py [--figures docs/images] [--json FOLDER] [--folder FOLDER] [--seeds 20]
+    python benchmarks/cultures/validation.py [--figures docs/images] [--json FOLDER] [--folder FOLDER] [--seeds 20]
         [--stimulated 5] [--record] [NAME ...]
 
 A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4, which takes hours and wants
@@ -20,7 +20,7 @@ from livn_gym import tuning
 from livn_gym.atomic import replacing
 from livn_gym.system import make
 
-PARAMS = Path(__file__).parents[1] / "configs" / "params"
+PARAMS = Path(__file__).parents[2] / "configs" / "params"
 
 NAMES = ["EI1", "EI2", "EI2-bursting", "EI2-asynchronous", "EI3"]
 

@@ -1,6 +1,6 @@
 """The tuned EI2 on NEURON against the native engine: does each measure agree within what chance allows.
 
-    python benchmarks/neuron_agreement.py [--seeds 3] [--seconds 60] [--system EI2] [--variant NAME]
+    python benchmarks/cultures/neuron_agreement.py [--seeds 3] [--seconds 60] [--system EI2] [--variant NAME]
 
 Both run the exact profile (0.025 ms, backward Euler, float64) with the same seeds, after the protocol's settling;
 the native engine also the fast profile. The noise is the same, yet rounding parts the trajectories after some hundred

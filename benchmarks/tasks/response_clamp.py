@@ -2,7 +2,7 @@
 
 Constant actions play short episodes, whose electrodes are drawn; responses are averaged by electrode and graph.
 
-Run: python benchmarks/response_clamp.py [--episodes 96] [--graphs 3] [--levels 0 0.2 ...]
+Run: python benchmarks/tasks/response_clamp.py [--episodes 96] [--graphs 3] [--levels 0 0.2 ...]
 """
 
 from __future__ import annotations

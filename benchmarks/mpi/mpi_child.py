@@ -1,4 +1,4 @@
-"""One run of ``mpi.py``, on every rank: steps of vector environments, or a fault in the middle of them."""
+"""One run of ``ranks.py``, on every rank: steps of vector environments, or a fault in the middle of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run of ``mpi.py culture``, on every rank: a culture's run, timed on the first, printed as JSON."""
+"""One run of ``ranks.py culture``, on every rank: a culture's run, timed on the first, printed as JSON."""
 
 from __future__ import annotations
 
