@@ -155,7 +155,7 @@ def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
 
 COLUMNS = (
     *("env", "agent", "seed", "steps", "episodes", "options", "status", "total_reward", "deviation"),
-    *("measure", "effect", "charge_nC", "interruptions", "wall_s", "version", "commit"),
+    *("measure", "effect", "charge_nC", "wall_s", "version", "commit"),
 )
 
 
@@ -233,8 +233,8 @@ def summary(wanted: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[st
 
     Returns:
         Task -> agent -> ``runs`` (done), ``wanted``, ``status``, ``steps``, and where runs are done ``score`` (value,
-        low, high of the interquartile mean of the runs' returns), ``effect``, ``charge_nC``, ``interruptions``,
-        ``wall_s`` (means), ``measure``.
+        low, high of the interquartile mean of the runs' returns), ``effect``, ``charge_nC``, ``wall_s``
+        (means), ``measure``.
     """
     done = {_key(row): row for row in rows}
     tables: dict[str, dict[str, dict[str, Any]]] = {}
@@ -256,7 +256,7 @@ def summary(wanted: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[st
                 entry["returns"] = [float(row["total_reward"]) for row in found]
                 entry["score"] = aggregate([entry["returns"]])
                 entry["measure"] = found[0]["measure"]
-                for name in ("effect", "charge_nC", "interruptions", "wall_s"):
+                for name in ("effect", "charge_nC", "wall_s"):
                     entry[name] = float(np.mean([float(row[name]) for row in found]))
     return tables
 

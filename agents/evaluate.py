@@ -39,7 +39,6 @@ class Score:
         deviation: Standard deviation of the return between episodes; NaN for one.
         effect: The task's measure, see ``measure_of``; NaN where it has none.
         charge_nC: Absolute charge of all channels, both phases counted.
-        interruptions: Where the environment counts them, else NaN.
     """
 
     episodes: int
@@ -47,7 +46,6 @@ class Score:
     deviation: float
     effect: float
     charge_nC: float
-    interruptions: float
 
 
 def baseline(name: str, env_id: str, *, seed: int = 0, strengths: int = 9, **options: Any) -> Callable[[], Agent]:
@@ -129,9 +127,8 @@ def score(episodes: Sequence[Episode], measure: str = "") -> Score:
     returns = [episode.total_reward for episode in episodes]
     deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else np.nan
     effects = [episode.mean(measure) for episode in episodes]
-    interruptions = [float(np.sum(episode.infos.get("interruptions", np.nan))) for episode in episodes]
     charge = [episode.charge_nC for episode in episodes]
-    means = [float(np.mean(values)) for values in (effects, charge, interruptions)]
+    means = [float(np.mean(values)) for values in (effects, charge)]
     return Score(len(episodes), float(np.mean(returns)), deviation, *means)
 
 

@@ -20,7 +20,6 @@ HEADINGS = (
     "return (IQM, 95 %)",
     "measure",
     "charge (nC)",
-    "interruptions",
     "wall (s)",
 )
 
@@ -39,10 +38,10 @@ def lines(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[tuple[s
                 f"{entry['runs']}/{entry['wanted']}",
             )
             if not entry["runs"]:
-                found.append((*start, entry["status"], *["-"] * 4))
+                found.append((*start, entry["status"], *["-"] * 3))
                 continue
             effect = f"{entry['measure']} {entry['effect']:.2f}" if np.isfinite(entry["effect"]) else "-"
-            counts = (_number(entry[name], 0) for name in ("charge_nC", "interruptions", "wall_s"))
+            counts = (_number(entry[name], 0) for name in ("charge_nC", "wall_s"))
             found.append((*start, interval(entry["score"]), effect, *counts))
     return found
 

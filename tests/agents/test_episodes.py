@@ -133,7 +133,6 @@ def test_scores_are_of_the_same_episodes_for_all():
         pytest.approx(np.mean(returns)),
         pytest.approx(np.std(returns, ddof=1)),
     )
-    assert np.isnan(result.interruptions)
     assert score(played["silent"], "rate_hz").effect == pytest.approx(
         np.mean([episode.infos["rate_hz"].mean() for episode in played["silent"]])
     )
