@@ -9,13 +9,11 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.decoding import MAX_SPIKE_RATE_HZ
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.envs.tasks.inner import InnerEnv
 from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
-
-MAX_SPIKE_RATE_HZ = 1000.0
-"""Upper bound of a region's rate in the observation; no cell fires faster."""
 
 
 class InnerTask(Task):

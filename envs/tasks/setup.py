@@ -10,6 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.decoding import Decoding
+from livn_gym.decoding.compose import same_duration
 from livn_gym.encoding import Encoding
 from livn_gym.envs.measurement import WINDOW_MS
 from livn_gym.errors import InvalidInput
@@ -46,13 +47,14 @@ class TaskSetup:
         """The setup of a task for some cultures.
 
         Raises:
-            InvalidInput: The step is no whole number of time steps or does not divide a second; the encoding's inputs
-                or the decoding's result are no bounded one-dimensional Box.
+            InvalidInput: The step is no whole number of time steps or does not divide a second, the decoding is for another
+                duration, or the inputs or the decoded results are no bounded one-dimensional Box.
         """
         whole_steps("step_ms", step_ms, view.dt)
         steps = round(WINDOW_MS / step_ms)
         if steps < 1 or abs(steps * step_ms - WINDOW_MS) > 1e-6:
             raise InvalidInput(f"step_ms must divide {WINDOW_MS:g} ms, got {step_ms:g}.")
+        same_duration("A control step", step_ms, decoding)
         commands = bounded_box("Encoding", encoding, encoding.action_space(view))
         try:
             features = bounded_box("Decoding", decoding, decoding.observation_space(view))
