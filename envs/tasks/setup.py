@@ -47,8 +47,8 @@ class TaskSetup:
         """The setup of a task for some cultures.
 
         Raises:
-            InvalidInput: The step is no whole number of time steps or does not divide a second, the decoding is for another
-                duration, or the inputs or the decoded results are no bounded one-dimensional Box.
+            InvalidInput: The step is no whole number of time steps, does not divide a second or is not the duration of
+                the decoding, or the inputs or the decoded results are no bounded one-dimensional Box.
         """
         whole_steps("step_ms", step_ms, view.dt)
         steps = round(WINDOW_MS / step_ms)
