@@ -1,6 +1,7 @@
-"""What acts on the environments: baselines that need no learning, training, evaluation, a benchmark.
+"""Agents for the environments: baselines, training with Stable-Baselines3, evaluation and the benchmark.
 
-What needs PyTorch (extra ``rl``) is in modules of its own: ``sb3``, ``hyperparameters``, ``train``, ``learned``.
+Only the modules ``sb3``, ``hyperparameters``, ``train``, ``learned``, ``policy``, ``checkpoint`` and ``logs`` import
+PyTorch (extra ``rl``); this package itself does not.
 """
 
 from livn_gym.agents.baselines import (

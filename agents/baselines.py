@@ -1,4 +1,4 @@
-"""Agents without learning: what a result must beat. Nothing, chance, the best constant, controllers."""
+"""Baseline agents that do not learn: no stimulation, random, constant, and feedback controllers."""
 
 from __future__ import annotations
 
@@ -17,57 +17,62 @@ from livn_gym.units import finite, whole_number
 
 
 class Agent(Protocol):
-    """Anything that acts on one environment: ``reset`` once an episode, then ``act`` once a step."""
+    """Interface of all agents: call ``reset`` once per episode, then ``act`` once per step."""
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
-        """Begin an episode in an environment, or in one of a vector of them, with the info that its reset gave."""
+        """Prepare for an episode.
+
+        Args:
+            env: The environment, or the vector environment that contains it.
+            info: The info that the environment's reset returned.
+        """
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """The action ``[C]`` for an observation and the info that came with it."""
+        """Return the action ``[C]`` for an observation and the info returned with it."""
 
 
 class Constant:
-    """The same amplitude on every channel at every step.
+    """Agent that applies the same amplitude to every channel at every step.
 
     Args:
-        strength: 0 is the action space's lower end (no pulses), 1 its upper end (the strongest).
+        strength: From 0, the lower bound of the action space (no pulses), to 1, its upper bound (largest amplitude).
 
     Raises:
-        InvalidInput: The strength lies outside 0 ... 1.
+        InvalidInput: The strength is outside the range from 0 to 1.
     """
 
     def __init__(self, strength: float) -> None:
         self.strength = finite("strength", strength, minimum=0.0)
         if self.strength > 1.0:
-            raise InvalidInput(f"strength must lie in 0 ... 1, got {strength:g}.")
+            raise InvalidInput(f"strength must be from 0 to 1, got {strength:g}.")
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
-        """Take the action space."""
+        """Read the action space."""
         self._space = _box(env)
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """The action ``[C]``."""
+        """Return the action ``[C]``."""
         return _uniform_action(self._space, self.strength)
 
 
 class Silent(Constant):
-    """Never stimulates: what the culture does by itself."""
+    """Agent that never stimulates, as a reference for spontaneous activity."""
 
     def __init__(self) -> None:
         super().__init__(0.0)
 
 
 class BestConstant(Constant):
-    """The constant of the highest return; ``search`` finds it.
+    """Constant agent with the strength of the highest mean return, which ``search`` determines.
 
     Args:
-        strength: As of ``Constant``.
-        tried: Mean return of every strength that was tried.
+        strength: Strength of the stimulation, as for ``Constant``.
+        mean_returns: Mean return of every strength that the search evaluated.
     """
 
-    def __init__(self, strength: float, tried: Mapping[float, float] | None = None) -> None:
+    def __init__(self, strength: float, mean_returns: Mapping[float, float] | None = None) -> None:
         super().__init__(strength)
-        self.tried = dict(tried or {})
+        self.mean_returns = dict(mean_returns or {})
 
     @classmethod
     def search(
@@ -80,63 +85,72 @@ class BestConstant(Constant):
         seed: int = 500_000,
         **options: Any,
     ) -> Self:
-        """Try strengths over the whole range, then between the best one and its neighbours.
+        """Search for the best strength on an even grid, then on a finer grid around the best of the first one.
 
-        All of them get the same episodes (seeds, so cultures' noise and targets), as cultures of one batch.
+        All strengths are evaluated on the same episodes (the same seeds, and so the same noise and targets).
 
         Args:
             env_id: Id of the environment.
-            strengths: How many are tried at first, 0 and 1 among them; from 2 on.
-            episodes: Episodes of each.
-            refine: Try as many again between the best one's neighbours.
-            seed: Of the first episode, the others count up; others than those a result is scored on.
-            **options: As of ``gym.make_vec``.
+            strengths: Number of grid points from 0 to 1, both included; at least 2.
+            episodes: Number of episodes per strength.
+            refine: Evaluate a second grid, with as many points, between the neighbours of the best strength.
+            seed: Seed of the first episode; the next ones count up. The default range is not used for scoring.
+            **options: Options of the environment, passed to ``gym.make_vec``.
 
         Raises:
-            InvalidInput: A number is out of range, or actions are no bounded Box.
+            InvalidInput: A number is out of range, or the action space is not a bounded Box.
         """
         count = whole_number("strengths", strengths, minimum=2)
         grid = np.linspace(0.0, 1.0, count)
         seeds = [seed + k for k in range(whole_number("episodes", episodes))]
         envs = make_envs(env_id, count * len(seeds), **with_graphs(options, len(seeds), count))
-        tried: dict[float, float] = {}
+        mean_returns: dict[float, float] = {}
         try:
             for _ in range(2 if refine else 1):
                 agents = [Constant(float(strength)) for strength in grid for _ in seeds]
                 returns = [episode.total_reward for episode in run_episodes(envs, agents, seeds * count)]
                 means = np.reshape(returns, (count, len(seeds))).mean(axis=1)
-                tried |= {float(strength): float(mean) for strength, mean in zip(grid, means, strict=True)}
-                best = max(tried, key=lambda strength: tried[strength])
-                lower = max((s for s in tried if s < best), default=best)
-                upper = min((s for s in tried if s > best), default=best)
+                mean_returns |= {float(strength): float(mean) for strength, mean in zip(grid, means, strict=True)}
+                best = max(mean_returns, key=lambda strength: mean_returns[strength])
+                lower = max((s for s in mean_returns if s < best), default=best)
+                upper = min((s for s in mean_returns if s > best), default=best)
                 grid = np.linspace(lower, upper, count + 2)[1:-1]
         finally:
             envs.close()
-        return cls(best, tried)
+        return cls(best, mean_returns)
 
 
 class Random:
-    """Draws every action uniformly from the action space.
+    """Agent that draws every action uniformly from the action space.
 
     Args:
-        seed: Of its own generator, which goes on from episode to episode; the environment's is left alone.
+        seed: Seed of the agent's random generator, which ``reset`` does not restart. The generator of the environment
+            is not used.
     """
 
     def __init__(self, seed: int | None = None) -> None:
         self._generator = np.random.default_rng(seed)
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
-        """Take the action space."""
+        """Read the action space."""
         self._space = _box(env)
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """The action ``[C]``."""
+        """Return the action ``[C]``."""
         space = self._space
         return self._generator.uniform(space.low, space.high).astype(np.float32)
 
 
-class Followed(NamedTuple):
-    """What a controller can hold at a target: two names in info, and settings of the controllers that suit them."""
+class ControlledVariable(NamedTuple):
+    """A variable in info that a controller can hold at a target, with default settings of the controllers.
+
+    Attributes:
+        measured: Name in info of the measured value.
+        target: Name in info of its target.
+        strength: Default strength of ``OnOff``.
+        gain: Default gain K of ``ProportionalIntegral``.
+        integral_s: Default integral time Ti of ``ProportionalIntegral``, seconds.
+    """
 
     measured: str
     target: str
@@ -145,25 +159,26 @@ class Followed(NamedTuple):
     integral_s: float
 
 
-FOLLOWED = (
-    # Where it is steepest a culture answers with some 60 Hz for the whole range of strengths: K 0.02 already makes EI2
-    # jump between two rates from step to step.
-    Followed("rate_hz", "target_hz", strength=0.3, gain=0.006, integral_s=0.3),
-    # The share of five cells that answer rises from 0 to 1 over half of the range.
-    Followed("response", "target_response", strength=0.6, gain=0.2, integral_s=0.2),
+CONTROLLED_VARIABLES = (
+    # At its steepest, the response of a culture rises by about 60 Hz over the range of strengths: K 0.02 already makes
+    # EI2 alternate between two rates from step to step.
+    ControlledVariable("rate_hz", "target_hz", strength=0.3, gain=0.006, integral_s=0.3),
+    # The fraction of five cells that respond rises from 0 to 1 over half of the range.
+    ControlledVariable("response", "target_response", strength=0.6, gain=0.2, integral_s=0.2),
 )
-"""Steps of 200 ms, in which a culture answers at once."""
+"""Variables that the controllers know. Settings suit steps of 200 ms, within which a culture responds."""
 
 
 class OnOff:
-    """Stimulates every channel alike while the last step's measure lies below its target, and not at all above.
+    """On-off controller: stimulate all channels equally while the measured variable is below its target.
 
     Args:
-        strength: Share of the highest amplitude when on; None takes what suits the measure, see ``FOLLOWED``.
+        strength: Fraction of the largest amplitude when on. None selects the default of the controlled variable, see
+            ``CONTROLLED_VARIABLES``.
 
     Raises:
-        InvalidInput: The strength lies outside 0 ... 1.
-        NoTarget: At reset: the task has no target that a controller could follow.
+        InvalidInput: The strength is outside the range from 0 to 1.
+        NoTarget: Raised by ``reset`` if the task has no target that a controller could follow.
 
     Reference:
         Newman et al., eLife 4:e07192 (2015): on-off control of a culture's firing rate.
@@ -173,32 +188,32 @@ class OnOff:
         self.strength = None if strength is None else Constant(strength).strength
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
-        """Take the action space, and what there is to follow."""
-        self._followed = _followed(self, info)
+        """Read the action space and the controlled variable."""
+        self._variable = _controlled_variable(self, info)
         self._space = _box(env)
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """The action ``[C]``."""
-        followed = self._followed
-        on = followed.strength if self.strength is None else self.strength
-        return _uniform_action(self._space, on if info[followed.measured] < info[followed.target] else 0.0)
+        """Return the action ``[C]``."""
+        variable = self._variable
+        strength = variable.strength if self.strength is None else self.strength
+        return _uniform_action(self._space, strength if info[variable.measured] < info[variable.target] else 0.0)
 
 
 class ProportionalIntegral:
-    """A proportional-integral controller of what the task measures: one amplitude for all channels.
+    """Proportional-integral (PI) controller with the same amplitude on all channels.
 
-    ``strength = K (e + 1/Ti * integral of e)`` with the error ``e`` of the last step's measure from its target, both
-    from ``info``: ``rate_hz`` and ``target_hz``, or ``response`` and ``target_response``. The integral is held within
-    what the actuator can do (anti-windup), so that a target out of reach leaves nothing to unwind.
+    ``strength = K (e + 1/Ti * integral of e)``, where the error ``e`` is the target minus the measured value of the
+    last step, both from ``info``: ``rate_hz`` and ``target_hz``, or ``response`` and ``target_response``. The integral
+    is limited to the actuator's range (anti-windup).
 
     Args:
-        gain: K, share of the highest amplitude per unit of error (1 Hz, or 1); None takes what suits the measure, see
-            ``FOLLOWED``.
-        integral_s: Ti, seconds; None likewise.
+        gain: K, fraction of the largest amplitude per unit of error (1 Hz, or 1). None selects the default of the
+            controlled variable, see ``CONTROLLED_VARIABLES``.
+        integral_s: Ti, seconds. None selects the default likewise.
 
     Raises:
         InvalidInput: A number is out of range.
-        NoTarget: At reset: the task has no target that a controller could follow.
+        NoTarget: Raised by ``reset`` if the task has no target that a controller could follow.
 
     Reference:
         Newman et al., eLife 4:e07192 (2015): proportional-integral clamp of a culture's firing rate.
@@ -209,36 +224,36 @@ class ProportionalIntegral:
         self.integral_s = None if integral_s is None else finite("integral_s", integral_s, above=0.0)
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
-        """Take the action space, the length of a step and what there is to follow, and forget the last episode."""
-        self._followed = _followed(self, info)
+        """Read the action space, the step length and the controlled variable, and clear the integral."""
+        self._variable = _controlled_variable(self, info)
         self._space = _box(env)
-        bare: Any = env.unwrapped
-        self._step_s = bare.step_ms / 1000.0
+        culture_env: Any = env.unwrapped
+        self._step_s = culture_env.step_ms / 1000.0
         self._integral = 0.0
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """The action ``[C]``."""
-        followed = self._followed
-        gain = followed.gain if self.gain is None else self.gain
-        integral_s = followed.integral_s if self.integral_s is None else self.integral_s
-        error = info[followed.target] - info[followed.measured]
-        self._integral = _share(self._integral + gain * error * self._step_s / integral_s)
-        return _uniform_action(self._space, _share(gain * error + self._integral))
+        """Return the action ``[C]``."""
+        variable = self._variable
+        gain = variable.gain if self.gain is None else self.gain
+        integral_s = variable.integral_s if self.integral_s is None else self.integral_s
+        error = info[variable.target] - info[variable.measured]
+        self._integral = _clip_to_unit(self._integral + gain * error * self._step_s / integral_s)
+        return _uniform_action(self._space, _clip_to_unit(gain * error + self._integral))
 
 
 NAMES = ("silent", "random", "best-constant", "on-off", "proportional-integral")
-"""Of the baselines, as the command line and tables have them."""
+"""Names of the baselines on the command line and in tables."""
 
 
 class NoTarget(InvalidInput):
-    """A controller was put on a task without a target that it could follow."""
+    """The task has no target that a controller could follow."""
 
 
-def _followed(agent: object, info: Mapping[str, float]) -> Followed:
-    for followed in FOLLOWED:
-        if {followed.measured, followed.target} <= info.keys():
-            return followed
-    targets = " or ".join(followed.target for followed in FOLLOWED)
+def _controlled_variable(agent: object, info: Mapping[str, float]) -> ControlledVariable:
+    for variable in CONTROLLED_VARIABLES:
+        if {variable.measured, variable.target} <= info.keys():
+            return variable
+    targets = " or ".join(variable.target for variable in CONTROLLED_VARIABLES)
     raise NoTarget(f"{type(agent).__name__} follows {targets}; this task's info has {', '.join(info)}.")
 
 
@@ -249,7 +264,7 @@ def _box(env: gym.Env | VectorEnv) -> spaces.Box:
     return space
 
 
-def _share(value: float) -> float:
+def _clip_to_unit(value: float) -> float:
     return min(1.0, max(0.0, value))
 
 

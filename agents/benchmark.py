@@ -1,7 +1,7 @@
-"""The benchmark: every agent on every task with several seeds, one row a run, resumable and over several processes.
+"""The benchmark: every agent on every task with several seeds, resumable and in parallel processes.
 
-A folder fills with ``rows.csv`` (one line a run), ``configs.json`` (what the learners were trained with), ``runs/``
-(their folders; needed to go on, not to report), ``table.md`` and ``plot.png``.
+The output folder holds ``rows.csv`` (one line per run), ``configs.json`` (hyperparameters of the learners), ``runs/``
+(run folders of the learners, needed to resume but not to report), ``table.md`` and ``plot.png``.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ from livn_gym.envs.registration import register_all, spec_of
 from livn_gym.errors import unknown_name
 
 AGENTS = (*NAMES, "ppo", "sac")
-"""Of the standard table."""
+"""Agents of the standard table."""
 
 EPISODES_APART = 1000
-"""Between the first test episodes of two seeds of the benchmark."""
+"""Difference between the seeds of the first test episodes of two consecutive benchmark seeds."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,11 @@ class Job:
 
     Attributes:
         env_id: Id of the environment.
-        agent: A baseline's name or a learner's.
-        seed: Of the learner, and of which test episodes are played.
-        steps: Training steps; 0 for baselines.
-        episodes: Test episodes.
-        options: Of the environment.
+        agent: Name of a baseline or of a learning algorithm.
+        seed: Seed of the learner; it also selects the test episodes.
+        steps: Number of training steps; 0 for baselines.
+        episodes: Number of test episodes.
+        options: Options of the environment.
     """
 
     env_id: str
@@ -69,13 +69,13 @@ class Job:
     options: Mapping[str, Any]
 
     def key(self) -> tuple[str, ...]:
-        """What tells two runs apart, as ``rows.csv`` has it."""
+        """Return the values that identify the run in ``rows.csv``."""
         options = json.dumps(dict(self.options), sort_keys=True)
         return (self.env_id, self.agent, str(self.seed), str(self.steps), str(self.episodes), options)
 
 
 def standard_tasks() -> list[str]:
-    """The ids of the standard table: every task on EI2."""
+    """Return the ids of the standard table: every task on EI2."""
     return [env_id for env_id in register_all() if gym.spec(env_id).kwargs["system"] == "EI2"]
 
 
@@ -88,7 +88,7 @@ def jobs(
     episodes: int = 10,
     options: Mapping[str, Any] | None = None,
 ) -> list[Job]:
-    """All runs, in the order they are done: baselines first, then seed by seed.
+    """Return all runs in the order of execution: baselines first, then learners, each seed by seed.
 
     Raises:
         UnknownName: There is no such environment or agent.
@@ -98,27 +98,27 @@ def jobs(
     for agent in agents:
         if agent not in (*NAMES, *hyperparameters.ALGORITHMS):
             raise unknown_name("agent", agent, (*NAMES, *hyperparameters.ALGORITHMS))
-    found = []
+    planned = []
     for seed in range(seeds):
         for env_id in tasks:
             for agent in agents:
                 budget = 0
                 if agent in hyperparameters.ALGORITHMS:
                     budget = hyperparameters.load(agent, env_id).steps if steps is None else steps
-                found.append(Job(env_id, agent, seed, budget, episodes, dict(options or {})))
-    return sorted(found, key=lambda job: job.steps > 0)
+                planned.append(Job(env_id, agent, seed, budget, episodes, dict(options or {})))
+    return sorted(planned, key=lambda job: job.steps > 0)
 
 
 def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
-    """Do one run: train where there is something to train, then play the test episodes.
+    """Execute one run: train the agent if it learns, then play the test episodes.
 
     Args:
         job: The run.
-        folder: Of its training, which is resumed if it was stopped.
-        trust: Resume a checkpoint that another user or machine wrote.
+        folder: Run folder of the training; an interrupted training in it is resumed.
+        trust: Resume even a checkpoint that another user or machine wrote.
 
     Returns:
-        Its row. ``status`` is ``done``, or ``no target`` where a controller has nothing to follow.
+        The row of the results. ``status`` is ``done``, or ``no target`` for a controller on a task without a target.
     """
     started = time.perf_counter()
     measure = evaluate.measure_of(job.env_id, job.options)
@@ -142,7 +142,7 @@ def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
                 eval_episodes=4,
                 options=job.options,
             )
-            (make,) = evaluate.find([str(folder)], job.env_id).values()
+            (make,) = evaluate.agent_factories([str(folder)], job.env_id).values()
         seed = evaluate.TEST_SEED + EPISODES_APART * job.seed
         played = evaluate.play({job.agent: make}, job.env_id, episodes=job.episodes, seed=seed, **job.options)
     except NoTarget:
@@ -160,7 +160,7 @@ COLUMNS = (
 
 
 def benchmark(
-    wanted: Sequence[Job],
+    jobs: Sequence[Job],
     folder: str | Path,
     *,
     processes: int | None = None,
@@ -168,46 +168,46 @@ def benchmark(
     trust: bool = False,
     report: Callable[[int, int, Mapping[str, Any]], None] | None = None,
 ) -> list[dict[str, str]]:
-    """Do the runs that the folder does not hold yet.
+    """Execute the runs that the folder does not hold yet.
 
     Args:
-        wanted: All runs.
-        folder: Where rows, configs and runs go.
-        processes: How many runs at once; None is one a processor. Each keeps to one processor.
-        hours: After this time no further run begins.
-        trust: Resume checkpoints that another user or machine wrote; reading one runs the code in it.
-        report: Called after every run with the number done, of all, and its row.
+        jobs: All runs of the benchmark.
+        folder: Output folder for rows, configs and run folders.
+        processes: Number of runs in parallel, each bound to one processor; None for one per processor.
+        hours: Start no further run after this time.
+        trust: Resume even checkpoints that another user or machine wrote. Reading a checkpoint can execute code.
+        report: Called after every run with the number of finished runs, the number of all runs, and the new row.
 
     Returns:
-        The rows of those that were wanted and are done.
+        The rows of those runs in ``jobs`` that are finished.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "rows.csv"
     rows = read(path)
-    held = {_key(row) for row in rows}
-    waiting = [job for job in wanted if job.key() not in held]
-    finished = len(wanted) - len(waiting)
-    _write_configs(folder / "configs.json", wanted)
+    finished_keys = {_key(row) for row in rows}
+    waiting = [job for job in jobs if job.key() not in finished_keys]
+    finished = len(jobs) - len(waiting)
+    _write_configs(folder / "configs.json", jobs)
     deadline = math.inf if hours is None else time.monotonic() + hours * 3600.0
-    free = sorted(processors.usable())
-    one = partial(run, trust=True) if trust else run
-    count = min(processes or len(free), max(1, len(waiting)))
-    # Processes start anew: threads of compiled kernels do not survive a fork.
+    usable = sorted(processors.usable())
+    execute = partial(run, trust=True) if trust else run
+    count = min(processes or len(usable), max(1, len(waiting)))
+    # spawn, not fork: the threads of compiled kernels do not survive a fork
     context = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
-        alive, ours = context.Pipe(duplex=False)
-        stack.callback(alive.close)
-        stack.callback(ours.close)
+        worker_end, parent_end = context.Pipe(duplex=False)
+        stack.callback(worker_end.close)
+        stack.callback(parent_end.close)
         pool = stack.enter_context(
-            ProcessPoolExecutor(count, mp_context=context, initializer=_settle, initargs=(free, alive))
+            ProcessPoolExecutor(count, mp_context=context, initializer=_init_worker, initargs=(usable, worker_end))
         )
-        stack.push(partial(_end_runs, ours))
+        stack.push(partial(_end_runs, parent_end))
         running: set[Future] = set()
         while running or (waiting and time.monotonic() < deadline):
             while waiting and len(running) < count and time.monotonic() < deadline:
                 job = waiting.pop(0)
-                running.add(pool.submit(one, job, folder / "runs" / _name(job)))
+                running.add(pool.submit(execute, job, folder / "runs" / _name(job)))
             done, running = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 result = future.result()
@@ -215,34 +215,34 @@ def benchmark(
                 write(path, rows)
                 finished += 1
                 if report is not None:
-                    report(finished, len(wanted), rows[-1])
-    keys = {job.key() for job in wanted}
+                    report(finished, len(jobs), rows[-1])
+    keys = {job.key() for job in jobs}
     return [row for row in rows if _key(row) in keys]
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """Rows of ``rows.csv``; none where there is no such file."""
+    """Read the rows of ``rows.csv``; an empty list if there is no such file."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
-def summary(wanted: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Rows by task and agent.
+def summary(jobs: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Aggregate rows by task and agent.
 
     Returns:
-        Task -> agent -> ``runs`` (done), ``wanted``, ``status``, ``steps``, and where runs are done ``score`` (value,
-        low, high of the interquartile mean of the runs' returns), ``effect``, ``charge_nC``, ``wall_s``
-        (means), ``measure``.
+        Task -> agent -> ``runs`` (number of finished runs), ``planned`` (number of all runs), ``status`` and
+        ``steps``. Agents with finished runs also have ``returns``, ``score`` (value, low, high of the interquartile
+        mean of the returns), ``measure``, and the means ``effect``, ``charge_nC`` and ``wall_s``.
     """
     done = {_key(row): row for row in rows}
     tables: dict[str, dict[str, dict[str, Any]]] = {}
-    for job in wanted:
+    for job in jobs:
         entry = tables.setdefault(job.env_id, {}).setdefault(
-            job.agent, {"rows": [], "wanted": 0, "steps": job.steps, "status": "not run"}
+            job.agent, {"rows": [], "planned": 0, "steps": job.steps, "status": "not run"}
         )
-        entry["wanted"] += 1
+        entry["planned"] += 1
         row = done.get(job.key())
         if row is not None:
             entry["status"] = row["status"]
@@ -250,22 +250,22 @@ def summary(wanted: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[st
                 entry["rows"].append(row)
     for agents in tables.values():
         for entry in agents.values():
-            found = entry.pop("rows")
-            entry["runs"] = len(found)
-            if found:
-                entry["returns"] = [float(row["total_reward"]) for row in found]
+            finished = entry.pop("rows")
+            entry["runs"] = len(finished)
+            if finished:
+                entry["returns"] = [float(row["total_reward"]) for row in finished]
                 entry["score"] = aggregate([entry["returns"]])
-                entry["measure"] = found[0]["measure"]
+                entry["measure"] = finished[0]["measure"]
                 for name in ("effect", "charge_nC", "wall_s"):
-                    entry[name] = float(np.mean([float(row[name]) for row in found]))
+                    entry[name] = float(np.mean([float(row[name]) for row in finished]))
     return tables
 
 
 def overall(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, np.ndarray]:
-    """Agents over all tasks together: returns on a scale where the worst baseline is 0 and the best 1.
+    """Aggregate agents over all tasks, with returns scaled so that a task's worst baseline is 0 and its best is 1.
 
     Returns:
-        Agent -> value, low, high; of agents that have runs on every task on which anything was run.
+        Agent -> value, low, high, for agents with finished runs on every task on which any agent has some.
     """
     scaled: dict[str, list[list[float]]] = {}
     played = [agents for agents in tables.values() if any(entry["runs"] for entry in agents.values())]
@@ -280,32 +280,32 @@ def overall(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, 
     return {name: aggregate(strata) for name, strata in scaled.items() if len(strata) == len(played)}
 
 
-def _end_runs(ours: Connection, kind: type[BaseException] | None, *_: object) -> None:
-    """After Ctrl-C nobody waits for the runs under way: they continue from their checkpoints another time."""
+def _end_runs(parent_end: Connection, kind: type[BaseException] | None, *_: object) -> None:
+    """After Ctrl-C, end the worker processes at once; their runs continue from the checkpoints next time."""
     if kind is not None and not issubclass(kind, Exception):
-        ours.close()
+        parent_end.close()
 
 
-def _settle(free: Sequence[int], alive: Connection) -> None:
-    """Keep a process to one processor, in turn, so that runs at once do not share them; end it when its parent does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's
-    threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
+def _init_worker(usable: Sequence[int], worker_end: Connection) -> None:
+    """Bind a worker process to one processor, so that parallel runs share none, and end it with its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
+    threading.Thread(target=_end_with_parent, args=(worker_end,), daemon=True).start()
     if hasattr(os, "sched_setaffinity"):
         number = multiprocessing.current_process()._identity[-1]
-        os.sched_setaffinity(0, {free[(number - 1) % len(free)]})
+        os.sched_setaffinity(0, {usable[(number - 1) % len(usable)]})
 
 
-def _end_with_parent(alive: Connection) -> None:
-    """A parent that was stopped or killed takes no result; the run continues from its checkpoint another time."""
+def _end_with_parent(worker_end: Connection) -> None:
+    """End this process when its parent has ended or closed the pipe: no one would receive the result."""
     parent = multiprocessing.parent_process()
     if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel, alive])
+        multiprocessing.connection.wait([parent.sentinel, worker_end])
         os._exit(1)
 
 
 @cache
 def _best_strength(env_id: str, options: str) -> float:
-    """The search does not depend on the run, so a process does it once."""
+    """Search for the best constant, once per process: the result does not depend on the run."""
     return BestConstant.search(env_id, **json.loads(options)).strength
 
 
@@ -318,23 +318,23 @@ def _name(job: Job) -> str:
     return f"{job.env_id.replace('/', '-')}-{job.agent}-{job.seed}-{digest}"
 
 
-def _write_configs(path: Path, wanted: Iterable[Job]) -> None:
-    """What every learner is trained with, by task."""
+def _write_configs(path: Path, jobs: Iterable[Job]) -> None:
+    """Write the hyperparameters of every learner, by task."""
     configs: dict[str, Any] = {}
-    for job in wanted:
+    for job in jobs:
         if job.agent in hyperparameters.ALGORITHMS:
-            chosen = hyperparameters.load(job.agent, job.env_id)
-            plain = {name: value for name, value in asdict(chosen).items() if name != "algorithm"}
-            configs.setdefault(job.env_id, {})[job.agent] = plain | {"steps": job.steps}
-    with replacing(path) as part:
-        part.write_text(json.dumps(configs, indent=2) + "\n", encoding="utf-8")
+            settings = asdict(hyperparameters.load(job.agent, job.env_id))
+            del settings["algorithm"]
+            configs.setdefault(job.env_id, {})[job.agent] = settings | {"steps": job.steps}
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(configs, indent=2) + "\n", encoding="utf-8")
 
 
 def _commit() -> str:
-    """Short hash of the checkout that this package lies in, with a plus where files differ; empty for a wheel."""
+    """Return the short commit hash of the checkout, with a plus if files differ; empty for an installed wheel."""
     folder = Path(livn_gym.__file__).resolve().parent.parent
     if not (folder / ".git").exists() or shutil.which("git") is None:
         return ""
     call = ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
-    done = subprocess.run(call, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    result = subprocess.run(call, capture_output=True, text=True, check=False)
+    return result.stdout.strip()

@@ -1,7 +1,7 @@
-"""The state of a training, from which it continues exactly: learner, replay buffer, environments, generators.
+"""Checkpoints, from which a training continues bit for bit: learner, replay buffer, environments, random generators.
 
-A checkpoint is taken where a rollout begins, when nothing is half done: before the first step of PPO's next rollout,
-or between two steps of SAC and TD3. It is a pickle, which runs code when it is read. So it is signed, and one
+A checkpoint is written at the start of a rollout: before the first step of PPO's next rollout, or between two steps
+of SAC and TD3. It is a pickle file, and reading a pickle can execute code. Checkpoints are therefore signed, and one
 that another user or machine wrote is read only on request (``livn_gym.trust``).
 """
 
@@ -27,35 +27,35 @@ from livn_gym.errors import CorruptData, InvalidInput
 
 @runtime_checkable
 class Resumable(Protocol):
-    """A vector environment whose state can be taken and put back."""
+    """Vector environment whose state can be saved and restored."""
 
     def state(self) -> bytes:
-        """What the next step depends on."""
+        """Return everything on which the next step depends."""
 
     def set_state(self, state: bytes) -> None:
-        """Go on from there."""
+        """Restore a state, so that the next step is the one that would have followed it."""
 
 
 MAGIC = b"livn_gym checkpoint 2\n"
 
 
 def save(path: str | Path, model: BaseAlgorithm, extra: Any) -> None:
-    """Write a checkpoint; a file that stands there stays until the new one is complete.
+    """Write a checkpoint. An existing file is replaced when the new one is complete.
 
     Args:
-        path: Where to.
-        model: A learner around ``wrap(envs, normalize)``.
-        extra: What belongs to the training besides, picklable.
+        path: Output file.
+        model: Learner whose environment was made by ``wrap(envs, normalize)``.
+        extra: Further state of the training, picklable.
 
     Raises:
-        UnsupportedModel: The environment's backend has no snapshots.
+        UnsupportedModel: The backend of the environment does not support snapshots.
     """
     normalize, monitor, envs = _layers(model.env)
     learner = io.BytesIO()
     model.save(learner)
     content = {
         "learner": learner.getvalue(),
-        "action_space": model.action_space,  # with its generator, which draws the actions of the warm-up
+        "action_space": model.action_space,  # includes the generator of the warm-up's actions
         "replay": model.replay_buffer if isinstance(model, OffPolicyAlgorithm) else None,
         "normalize": None if normalize is None else (normalize, normalize.returns),
         "monitor": (monitor.episode_returns, monitor.episode_lengths, monitor.episode_count),
@@ -65,53 +65,55 @@ def save(path: str | Path, model: BaseAlgorithm, extra: Any) -> None:
         "extra": extra,
     }
     data = trusted.seal(MAGIC, pickle.dumps(content, protocol=pickle.HIGHEST_PROTOCOL))
-    with replacing(path) as part:
-        part.write_bytes(data)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def check(env: Any) -> None:
-    """Raise if a training over this environment could not be saved.
+    """Check that a training in this environment can be saved.
 
     Args:
-        env: ``wrap(envs, normalize)``.
+        env: Environment made by ``wrap(envs, normalize)``.
 
     Raises:
-        InvalidInput: The environment cannot be saved.
-        UnsupportedModel: Its backend cannot.
+        InvalidInput: The environment does not support saving its state.
+        UnsupportedModel: The backend of the environment does not support snapshots.
     """
     _, _, envs = _layers(env)
     if not isinstance(envs, Resumable):
-        raise InvalidInput(f"{type(envs).__name__} cannot be saved: train without checkpoints (0 steps between them).")
+        raise InvalidInput(f"{type(envs).__name__} cannot be saved: train without checkpoints (checkpoint_every=0).")
     envs.state()
 
 
 _PENDING = ("name_to_value", "name_to_count", "name_to_excluded")
-"""Values of the logger that wait for its next line."""
+"""Attributes of the logger with the values of its next line."""
 
 
 def restore(
     path: str | Path, algorithm: type[BaseAlgorithm], env: Any, *, trust: bool = False
 ) -> tuple[BaseAlgorithm, Any, Any]:
-    """Put a training back.
+    """Restore a training from a checkpoint.
 
     Args:
-        path: A checkpoint.
+        path: Checkpoint file.
         algorithm: Class of the learner.
-        env: ``wrap(envs, normalize)`` of environments made with the same arguments.
-        trust: Read a checkpoint that another user or machine wrote; this runs the code in it.
+        env: Environment made by ``wrap(envs, normalize)`` with the same arguments as that of the checkpoint.
+        trust: Read even a checkpoint that another user or machine wrote. Reading it can execute code.
 
     Returns:
-        The learner, what its logger had pending, and what was saved besides.
+        The learner, the pending values of its logger (see ``set_pending``), and ``extra`` as it was saved.
 
     Raises:
         CorruptData: The file is damaged.
-        Untrusted: This user did not write it on this machine, and ``trust`` is False; nothing was unpickled.
+        Untrusted: Another user or machine wrote the file, and ``trust`` is False; nothing was unpickled.
     """
     data = trusted.unseal(path, MAGIC, Path(path).read_bytes(), trust=trust)
     try:
         content = pickle.loads(data)
-    except Exception as error:  # the bytes are as they were written, so other versions of packages wrote them
-        raise CorruptData(f"{path} is no checkpoint of these versions: {type(error).__name__}: {error}.") from error
+    except Exception as error:  # the signature is valid, so other versions of packages wrote the file
+        raise CorruptData(
+            f"{path} was written by other package versions and cannot be read: {type(error).__name__}: {error}."
+        ) from error
     normalize, monitor, envs = _layers(env)
     envs.set_state(content["envs"])
     monitor.episode_returns, monitor.episode_lengths, monitor.episode_count = content["monitor"]
@@ -121,8 +123,8 @@ def restore(
         saved.returns = returns
         env = saved
     model = algorithm.load(io.BytesIO(content["learner"]), env=env, device="cpu", force_reset=False)
-    model.action_space = content["action_space"]  # loading seeds the one of the learner anew
-    monitor.venv._reset_seeds()  # likewise: seeds that a reset would take, which has been done
+    model.action_space = content["action_space"]  # loading has reseeded the generator in it
+    monitor.venv._reset_seeds()  # loading has set seeds for a reset, which the restored environments do not need
     if isinstance(model, OffPolicyAlgorithm):
         model.replay_buffer = content["replay"]
     python, numpy, torch_state = content["generators"]
@@ -133,13 +135,13 @@ def restore(
 
 
 def set_pending(model: BaseAlgorithm, log: dict[str, dict[str, Any]]) -> None:
-    """Give the learner's logger the values that waited for its next line."""
+    """Restore the values that the learner's logger had collected for its next line."""
     for name in _PENDING:
         getattr(model.logger, name).update(log[name])
 
 
 def wrap(envs: Any, normalize: dict[str, Any] | None) -> Any:
-    """A vector environment as learners take it: adapted, its episodes counted, normalised where asked for."""
+    """Wrap a vector environment for Stable-Baselines3, with ``VecMonitor`` and, if requested, ``VecNormalize``."""
     monitor = VecMonitor(VectorEnvAdapter(envs))
     return monitor if normalize is None else VecNormalize(monitor, **normalize)
 

@@ -1,4 +1,4 @@
-"""Episodes of agents on environments: one agent an environment, all environments of a vector at once."""
+"""Run episodes of a vector environment, with one agent per environment."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Episode:
-    """What an agent got, and what the environment told about it.
+    """Rewards and infos of one episode.
 
     Attributes:
-        seed: Of the environment's reset.
-        rewards: ``[T]``.
-        infos: Every entry of info that is a number, ``[T]`` each.
+        seed: Seed passed to the environment's reset.
+        rewards: Reward of every step, ``[T]``.
+        infos: Every numeric entry of info, ``[T]`` each.
     """
 
     seed: int
@@ -34,21 +34,21 @@ class Episode:
 
     @property
     def total_reward(self) -> float:
-        """The return: sum of the rewards."""
+        """Return of the episode: the sum of its rewards."""
         return float(self.rewards.sum())
 
     @property
     def charge_nC(self) -> float:
-        """Absolute charge of all channels and steps, both phases counted, nC; NaN where the environment tells none."""
+        """Absolute charge over all channels, steps and both phases, nC; NaN if info has no ``charge_nC``."""
         return float(self.infos["charge_nC"].sum()) if "charge_nC" in self.infos else np.nan
 
     def mean(self, name: str) -> float:
-        """Mean over the steps of an entry of info; NaN where the environment tells none of that name."""
+        """Mean of an entry of info over the steps; NaN if info has no such entry."""
         return float(self.infos[name].mean()) if name in self.infos else np.nan
 
 
 def make_envs(env_id: str, count: int, autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP, **options: Any) -> Any:
-    """A vector environment: of an id of this package as one batch, of any other as single ones in sequence."""
+    """Make a vector environment: one batch for an id of this package, a ``SyncVectorEnv`` for any other id."""
     if is_ours(spec_of(env_id)):
         return gym.make_vec(env_id, num_envs=count, autoreset_mode=autoreset_mode, **options)
     kwargs = {"autoreset_mode": autoreset_mode}
@@ -56,21 +56,21 @@ def make_envs(env_id: str, count: int, autoreset_mode: AutoresetMode = Autoreset
 
 
 def with_graphs(options: Mapping[str, Any], episodes: int, agents: int = 1) -> dict[str, Any]:
-    """Options of a vector environment in which every agent gets the same graphs, episode by episode.
+    """Return options of a vector environment in which episode k has the same network graph for every agent.
 
     Args:
-        options: Of the environment. ``graph_seed`` may be a list, which is gone through again where it is shorter, or
-            ``"per_env"`` for a graph of its own for every episode.
-        episodes: Of each agent.
-        agents: How many agents follow one another in the vector.
+        options: Options of the environment. ``graph_seed`` may be a list, which is repeated if it is shorter than the
+            number of episodes, or ``"per_env"`` for a different graph in every episode.
+        episodes: Number of episodes per agent.
+        agents: Number of agents, whose episodes follow one another in the vector.
     """
-    given = dict(options)
-    graphs = given.get("graph_seed")
+    vector_options = dict(options)
+    graphs = vector_options.get("graph_seed")
     if graphs == "per_env":
         graphs = list(range(episodes))
     if isinstance(graphs, Sequence) and not isinstance(graphs, str) and graphs:
-        given["graph_seed"] = [graphs[k % len(graphs)] for k in range(episodes)] * agents
-    return given
+        vector_options["graph_seed"] = [graphs[k % len(graphs)] for k in range(episodes)] * agents
+    return vector_options
 
 
 def run_episodes(
@@ -79,31 +79,31 @@ def run_episodes(
     seeds: Sequence[int],
     report: Callable[[int], None] | None = None,
 ) -> list[Episode]:
-    """An episode in every environment, each with an agent of its own.
+    """Run one episode in every environment, each with its own agent.
 
     Args:
-        envs: B environments. Those that end earlier than others are stepped on, which changes nothing; in
-            ``NEXT_STEP`` none is reset in vain when all end together.
-        agents: ``[B]``.
-        seeds: Of the resets, ``[B]``.
+        envs: Vector environment of B environments. Those whose episode ends early continue to be stepped, and these
+            steps are discarded. ``NEXT_STEP`` avoids a needless reset when all episodes end together.
+        agents: Agents, ``[B]``.
+        seeds: Seeds of the resets, ``[B]``.
         report: Called after every step with its number.
 
     Raises:
-        InvalidInput: There are not B agents and seeds, or the environments reset by hand.
+        InvalidInput: The number of agents or seeds is not B, or autoreset is disabled.
     """
     count = envs.num_envs
     if not len(agents) == len(seeds) == count:
         raise InvalidInput(f"{count} environments need as many agents and seeds, got {len(agents)} and {len(seeds)}.")
     same_step = envs.metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP
     if envs.metadata.get("autoreset_mode") is AutoresetMode.DISABLED:
-        raise InvalidInput("Episodes need an environment that resets itself: autoreset_mode NextStep or SameStep.")
-    given: Any = list(seeds)
-    observations, info = envs.reset(seed=given)
+        raise InvalidInput("Episodes need autoreset_mode NextStep or SameStep, this environment has Disabled.")
+    reset_seeds: Any = list(seeds)
+    observations, info = envs.reset(seed=reset_seeds)
     infos = [info_of(info, i) for i in range(count)]
-    for agent, own in zip(agents, infos, strict=True):
-        agent.reset(envs, own)
+    for agent, env_info in zip(agents, infos, strict=True):
+        agent.reset(envs, env_info)
     rewards: list[list[float]] = [[] for _ in range(count)]
-    told: list[list[dict[str, Any]]] = [[] for _ in range(count)]
+    step_infos: list[list[dict[str, Any]]] = [[] for _ in range(count)]
     running = np.ones(count, dtype=np.bool_)
     while running.any():
         actions = [agent.act(observations[i], infos[i]) for i, agent in enumerate(agents)]
@@ -112,23 +112,23 @@ def run_episodes(
         infos = [info_of(info, i) for i in range(count)]
         for i in np.flatnonzero(running):
             rewards[i].append(float(reward[i]))
-            told[i].append(infos[i]["final_info"] if same_step and ends[i] else infos[i])
+            step_infos[i].append(infos[i]["final_info"] if same_step and ends[i] else infos[i])
         running &= ~ends
         if report is not None:
             report(max(map(len, rewards)))
-    return [Episode(seeds[i], np.array(rewards[i]), _numbers(told[i])) for i in range(count)]
+    return [Episode(seeds[i], np.array(rewards[i]), _numbers(step_infos[i])) for i in range(count)]
 
 
 def info_of(info: Mapping[str, Any], i: int) -> dict[str, Any]:
-    """What a vector environment's info says of environment i; a mask ``_name`` tells whether it says anything."""
-    own = {}
+    """Return the info of environment i from that of a vector environment; masks ``_name`` say which have an entry."""
+    env_info = {}
     for name, values in info.items():
         if name.startswith("_") and name[1:] in info:
             continue
         mask = info.get(f"_{name}")
         if mask is None or mask[i]:
-            own[name] = info_of(values, i) if isinstance(values, Mapping) else values[i]
-    return own
+            env_info[name] = info_of(values, i) if isinstance(values, Mapping) else values[i]
+    return env_info
 
 
 def _numbers(steps: Sequence[Mapping[str, Any]]) -> dict[str, NDArray[np.float64]]:

@@ -1,4 +1,4 @@
-"""Score agents: baselines by name, trained ones by the folder of their run, on the same episodes."""
+"""Score agents on the same test episodes: baselines by name, trained agents by their run folder."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from livn_gym.envs.registration import spec_of
 from livn_gym.errors import InvalidInput, unknown_name
 
 TEST_SEED = 2_000_000
-"""Of the first episode that results are scored on; the others count up. No training, search or evaluation on the
-way takes them."""
+"""Seed of the first test episode; the next ones count up. No training, search or evaluation during training uses
+these seeds."""
 
 
 @dataclass(frozen=True)
 class Score:
-    """Means over episodes.
+    """Result of an agent, as means over episodes.
 
     Attributes:
-        episodes: How many.
-        total_reward: Return.
-        deviation: Standard deviation of the return between episodes; NaN for one.
-        effect: The task's measure, see ``measure_of``; NaN where it has none.
-        charge_nC: Absolute charge of all channels, both phases counted.
+        episodes: Number of episodes.
+        total_reward: Mean return.
+        deviation: Standard deviation of the return across episodes; NaN for a single one.
+        effect: Mean of the task's measure, see ``measure_of``; NaN if the task has none.
+        charge_nC: Mean absolute charge over all channels and both phases.
     """
 
     episodes: int
@@ -49,14 +49,14 @@ class Score:
 
 
 def baseline(name: str, env_id: str, *, seed: int = 0, strengths: int = 9, **options: Any) -> Callable[[], Agent]:
-    """A maker of baseline agents; of the best constant it is searched first.
+    """Return a factory of baseline agents. The best constant is searched for first, in this call.
 
     Args:
         name: One of ``NAMES``.
-        env_id: Id of the environment, for the search.
-        seed: Of random actions.
-        strengths: Of the search for the best constant.
-        **options: Of the environment.
+        env_id: Id of the environment, in which the best constant is searched for.
+        seed: Seed of random actions.
+        strengths: Number of grid points in the search for the best constant.
+        **options: Options of the environment.
 
     Raises:
         UnknownName: There is no such baseline.
@@ -73,7 +73,7 @@ def baseline(name: str, env_id: str, *, seed: int = 0, strengths: int = 9, **opt
 
 
 def play(
-    makers: Mapping[str, Callable[[], Agent]],
+    factories: Mapping[str, Callable[[], Agent]],
     env_id: str,
     *,
     episodes: int = 10,
@@ -81,35 +81,38 @@ def play(
     report: Callable[[int], None] | None = None,
     **options: Any,
 ) -> dict[str, list[Episode]]:
-    """The same episodes for every agent, all at once.
+    """Run the same episodes for every agent, all in one vector environment.
 
     Args:
-        makers: Agents by name; each episode gets one of its own.
+        factories: Factories of the agents, by name; every episode gets a new agent.
         env_id: Id of the environment.
-        episodes: For each agent.
-        seed: Of the first episode, the others count up.
+        episodes: Number of episodes per agent.
+        seed: Seed of the first episode; the next ones count up.
         report: Called after every step with its number.
-        **options: Of the environment.
+        **options: Options of the environment.
+
+    Returns:
+        Episodes by the agent's name, in the order of their seeds.
     """
     seeds = [seed + k for k in range(episodes)]
-    envs = make_envs(env_id, len(makers) * episodes, **with_graphs(options, episodes, len(makers)))
+    envs = make_envs(env_id, len(factories) * episodes, **with_graphs(options, episodes, len(factories)))
     try:
-        agents = [make() for make in makers.values() for _ in seeds]
-        played = run_episodes(envs, agents, seeds * len(makers), report)
+        agents = [make() for make in factories.values() for _ in seeds]
+        played = run_episodes(envs, agents, seeds * len(factories), report)
     finally:
         envs.close()
-    return {name: played[i * episodes : (i + 1) * episodes] for i, name in enumerate(makers)}
+    return {name: played[i * episodes : (i + 1) * episodes] for i, name in enumerate(factories)}
 
 
 def measure_of(env_id: str, options: Mapping[str, Any] | None = None) -> str:
-    """Name in info of the measure of effect of an environment's task, from the task's config.
+    """Return the name in info of a task's measure of effect, from the task's config.
 
     Args:
         env_id: Id of the environment.
-        options: Of the environment, of which ``task`` takes the place of the id's own.
+        options: Options of the environment; ``task`` overrides the task of the id.
 
     Returns:
-        The name; ``""`` for a task without one, as one that is not shipped.
+        The name; ``""`` for a task without such a measure and for tasks that are not shipped.
     """
     task = (dict(spec_of(env_id).kwargs) | dict(options or {})).get("task")
     if task not in config.names("tasks"):
@@ -118,11 +121,11 @@ def measure_of(env_id: str, options: Mapping[str, Any] | None = None) -> str:
 
 
 def score(episodes: Sequence[Episode], measure: str = "") -> Score:
-    """Means over episodes.
+    """Average episodes to a score.
 
     Args:
-        episodes: At least one.
-        measure: Name in info whose mean over the steps is the effect, see ``measure_of``; without it there is none.
+        episodes: At least one episode.
+        measure: Entry of info whose mean over the steps is the effect, see ``measure_of``; empty for no effect.
     """
     returns = [episode.total_reward for episode in episodes]
     deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else np.nan
@@ -136,20 +139,28 @@ def _same(agent: Agent) -> Agent:
     return agent
 
 
-def find(names: Sequence[str], env_id: str, *, seed: int = 0, **options: Any) -> dict[str, Callable[[], Agent]]:
-    """Makers of agents: baselines by name, trained ones by the folder of their run.
+def agent_factories(
+    names: Sequence[str], env_id: str, *, seed: int = 0, **options: Any
+) -> dict[str, Callable[[], Agent]]:
+    """Return factories of agents, by name.
+
+    Args:
+        names: Names of baselines and run folders of trained agents.
+        env_id: Id of the environment, in which the best constant is searched for.
+        seed: Seed of random actions.
+        **options: Options of the environment.
 
     Raises:
-        InvalidInput: It is neither.
+        InvalidInput: A name is neither that of a baseline nor a folder.
     """
-    makers: dict[str, Callable[[], Agent]] = {}
+    factories: dict[str, Callable[[], Agent]] = {}
     for name in names:
         if name in NAMES:
-            makers[name] = baseline(name, env_id, seed=seed, **options)
+            factories[name] = baseline(name, env_id, seed=seed, **options)
         elif Path(name).is_dir():
-            from livn_gym.agents import learned  # PyTorch only where it is needed
+            from livn_gym.agents import learned  # imports PyTorch, which baselines do not need
 
-            makers[f"{learned.config(name)['agent']} ({name})"] = partial(_same, learned.load(name))
+            factories[f"{learned.config(name)['agent']} ({name})"] = partial(_same, learned.load(name))
         else:
-            raise InvalidInput(f"{name!r} is no folder of a run and none of the baselines {', '.join(NAMES)}.")
-    return makers
+            raise InvalidInput(f"{name!r} is neither a run folder nor one of the baselines {', '.join(NAMES)}.")
+    return factories

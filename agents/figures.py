@@ -1,4 +1,4 @@
-"""Figures of comparisons. matplotlib is imported on first use."""
+"""Figures that compare agents. matplotlib is imported on first use."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from livn_gym.plot.style import COLOURS, check_available
 
 
 def intervals(path: str | Path, tables: Mapping[str, Mapping[str, NDArray[np.float64]]], label: str) -> None:
-    """Draw a point and an interval for every agent, a panel for every task.
+    """Draw one panel per task, with a value and its interval for every agent.
 
     Args:
-        path: Where to.
+        path: Output file.
         tables: Task -> agent -> (value, low, high).
-        label: What the values are.
+        label: Label of the value axis.
 
     Raises:
         BackendUnavailable: matplotlib is not installed.
@@ -51,5 +51,5 @@ def _figure(width: float, height: float, lines: int = 1, columns: int = 1) -> tu
 
 
 def _save(figure: Any, path: str | Path) -> None:
-    with replacing(path) as part:
-        figure.savefig(part)
+    with replacing(path) as temporary:
+        figure.savefig(temporary)

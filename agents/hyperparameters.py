@@ -1,4 +1,4 @@
-"""Read the agents' hyperparameters: rl-zoo3's YAML, of which only plain values are taken."""
+"""Hyperparameters of the learning algorithms, read from YAML files in the format of rl-zoo3 with plain values only."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from livn_gym.units import finite, whole_number
 ALGORITHMS: dict[str, type[BaseAlgorithm]] = {"ppo": PPO, "sac": SAC, "td3": TD3}
 
 SCHEDULED = ("learning_rate", "clip_range", "clip_range_vf")
-OWN = ("policy", "n_envs", "n_timesteps", "normalize", "noise_type", "noise_std")
-"""Keys that are rl-zoo3's, not arguments of an algorithm."""
+RL_ZOO_KEYS = ("policy", "n_envs", "n_timesteps", "normalize", "noise_type", "noise_std")
+"""Keys of rl-zoo3 that are not arguments of an algorithm."""
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """What an agent is trained with.
+    """Hyperparameters of one training.
 
     Attributes:
-        algorithm: Class of the learner.
-        policy: Its kind of network, e.g. ``"MlpPolicy"``.
-        num_envs: Environments that it learns from at once.
-        steps: Environment steps to train for, all environments together.
-        normalize: Arguments of ``VecNormalize``, or None for raw observations and rewards.
-        noise_std: Standard deviation of Gaussian action noise; 0 is none.
+        algorithm: Class of the learning algorithm.
+        policy: Type of the policy network, for example ``"MlpPolicy"``.
+        num_envs: Number of parallel environments.
+        steps: Number of environment steps, counted over all environments.
+        normalize: Arguments of ``VecNormalize``; None for raw observations and rewards.
+        noise_std: Standard deviation of Gaussian action noise; 0 for none.
         arguments: Arguments of the algorithm, as in the file.
     """
 
@@ -49,11 +49,11 @@ class Hyperparameters:
     noise_std: float
     arguments: dict[str, Any]
 
-    def create(self, env: Any, seed: int) -> BaseAlgorithm:
-        """A learner around an environment of Stable-Baselines3.
+    def make(self, env: Any, seed: int) -> BaseAlgorithm:
+        """Make the learner for an environment of Stable-Baselines3.
 
         Raises:
-            InvalidInput: The environment's spaces or the hyperparameters do not fit the algorithm.
+            InvalidInput: The algorithm does not support the environment's spaces or these hyperparameters.
         """
         arguments: dict[str, Any] = {name: _schedule(value) for name, value in deepcopy(self.arguments).items()}
         if self.noise_std:
@@ -63,17 +63,17 @@ class Hyperparameters:
             return self.algorithm(self.policy, env, seed=seed, device="cpu", **arguments)
         except (AssertionError, TypeError, ValueError) as error:
             raise InvalidInput(
-                f"{self.algorithm.__name__} refuses this environment or these values: {error}"
+                f"{self.algorithm.__name__} does not support this environment or these hyperparameters: {error}"
             ) from error
 
 
 def load(agent: str, env_id: str, changes: Mapping[str, Any] | None = None) -> Hyperparameters:
-    """Hyperparameters of ``configs/agents/<agent>.yml`` for an environment: its own, or those under ``default``.
+    """Load hyperparameters from ``configs/agents/<agent>.yml``: those of the environment, otherwise ``default``.
 
     Args:
         agent: ``"ppo"``, ``"sac"`` or ``"td3"``.
         env_id: Id of the environment.
-        changes: Values that take the place of the file's, by the same names.
+        changes: Values that override those of the file, under the same names.
 
     Raises:
         UnknownName: There is no such agent or hyperparameter.
@@ -89,7 +89,7 @@ def load(agent: str, env_id: str, changes: Mapping[str, Any] | None = None) -> H
 
 
 def parse(algorithm: type[BaseAlgorithm], table: Mapping[str, Any]) -> Hyperparameters:
-    """Check an entry of such a file.
+    """Check the hyperparameters of one environment, as they are in the file.
 
     Raises:
         UnknownName: The algorithm has no such hyperparameter.
@@ -98,8 +98,8 @@ def parse(algorithm: type[BaseAlgorithm], table: Mapping[str, Any]) -> Hyperpara
     ranges = RANGES[algorithm.__name__]
     values = dict(table)
     for name, value in values.items():
-        if name not in ranges and name not in OWN:
-            raise unknown_name(f"hyperparameter of {algorithm.__name__}", name, [*ranges, *OWN])
+        if name not in ranges and name not in RL_ZOO_KEYS:
+            raise unknown_name(f"hyperparameter of {algorithm.__name__}", name, [*ranges, *RL_ZOO_KEYS])
         word = {"policy": "MlpPolicy", "noise_type": "normal"}.get(name, "auto")
         number = name in SCHEDULED and isinstance(value, str) and value.startswith("lin_")
         if isinstance(value, str) and value != word and not number:
@@ -128,41 +128,41 @@ def parse(algorithm: type[BaseAlgorithm], table: Mapping[str, Any]) -> Hyperpara
     )
 
 
-def check_policy_arguments(given: Any, most: int) -> dict[str, Any]:
-    """Arguments of a policy that comes from a file.
+def check_policy_arguments(arguments: Any, num_weights: int) -> dict[str, Any]:
+    """Check the arguments of a policy that were read from a file.
 
     Args:
-        given: The arguments.
-        most: Number of weights that the file has; networks that need more are refused before they are made.
+        arguments: The arguments.
+        num_weights: Number of weights in the file; networks that need more are refused before they are allocated.
 
     Raises:
         InvalidInput: A value is out of range.
     """
-    checked = policy_arguments(given)
+    checked = policy_arguments(arguments)
     layers = checked.get("net_arch", [])
     for widths in layers.values() if isinstance(layers, Mapping) else [layers]:
-        if sum(a * b for a, b in pairwise([1, *widths])) > most:
-            raise InvalidInput(f"networks of {widths} units need more weights than there are")
-    if checked.get("n_critics", 1) > most:
-        raise InvalidInput(f"{checked['n_critics']} critics need more weights than there are")
+        if sum(a * b for a, b in pairwise([1, *widths])) > num_weights:
+            raise InvalidInput(f"networks of {widths} units need more weights than the file holds")
+    if checked.get("n_critics", 1) > num_weights:
+        raise InvalidInput(f"{checked['n_critics']} critics need more weights than the file holds")
     return checked
 
 
-def _normalize(given: Any, gamma: float) -> dict[str, Any] | None:
-    """Arguments of ``VecNormalize``; None for none."""
-    if isinstance(given, bool):
-        return {"gamma": gamma} if given else None
-    if not isinstance(given, Mapping):
-        raise InvalidInput(f"normalize must be True, False or a mapping, got {given!r}.")
-    for name, value in given.items():
+def _normalize(entry: Any, gamma: float) -> dict[str, Any] | None:
+    """Return the arguments of ``VecNormalize`` from the entry ``normalize``; None for no normalisation."""
+    if isinstance(entry, bool):
+        return {"gamma": gamma} if entry else None
+    if not isinstance(entry, Mapping):
+        raise InvalidInput(f"normalize must be True, False or a mapping, got {entry!r}.")
+    for name, value in entry.items():
         if name not in NORMALIZE:
             raise unknown_name("argument of normalize", name, NORMALIZE)
         NORMALIZE[name](f"normalize: {name}", value)
-    return {"gamma": gamma, **given}
+    return {"gamma": gamma, **entry}
 
 
 def _schedule(value: Any) -> Any:
-    """``lin_x`` falls from x to 0 over the training."""
+    """Convert ``lin_x`` to a schedule that falls linearly from x to 0 over the training."""
     if isinstance(value, str) and value.startswith("lin_"):
         return LinearSchedule(float(value.removeprefix("lin_")), 0.0, 1.0)
     return value

@@ -1,4 +1,4 @@
-"""Agents that were trained, as one acts with them."""
+"""Trained agents: save them to a run folder, load them and let them act."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["AGENT", "MODEL", "Learned", "config", "environment", "load", "save"]
 
 
 class Learned:
-    """A learner's policy without exploration, with the normalisation it was trained under.
+    """Agent with the policy of a learner, without exploration.
 
     Args:
-        policy: Of Stable-Baselines3.
-        normalization: Of its observations; None for raw ones.
+        policy: Policy of Stable-Baselines3.
+        normalization: Normalisation of the observations as in the training; None for raw observations.
     """
 
     def __init__(self, policy: BasePolicy, normalization: Normalization | None) -> None:
@@ -38,70 +38,71 @@ class Learned:
 
     @classmethod
     def of(cls, model: BaseAlgorithm) -> Learned:
-        """The agent that a learner is now."""
+        """Return the agent with the current policy and normalisation of a learner."""
         return cls(model.policy, Normalization.of(model.get_vec_normalize_env()))
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
-        """Check that the environment is one that the policy can act in; nothing is kept from step to step.
+        """Check that the environment's spaces are those of the training. The policy has no state between steps.
 
         Raises:
-            InvalidInput: Its observations or actions are of another kind or shape.
+            InvalidInput: Observations or actions have another type or shape.
         """
         spaces = {
             "observations": (self.policy.observation_space, _single(env, "observation_space")),
             "actions": (self.policy.action_space, _single(env, "action_space")),
         }
-        for what, (learned, given) in spaces.items():
-            if _form(learned) != _form(given):
+        for kind, (policy_space, env_space) in spaces.items():
+            if _signature(policy_space) != _signature(env_space):
                 raise InvalidInput(
-                    f"This agent was trained on {what} {_short(learned)}, this environment has them {_short(given)}."
+                    f"This agent was trained with {kind} {_short(policy_space)}, this environment has {kind} "
+                    f"{_short(env_space)}."
                 )
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """The action for an observation."""
-        seen: Any = observation if self.normalization is None else self.normalization(observation)
-        return self.policy.predict(seen, deterministic=True)[0]
+        """Return the deterministic action for an observation."""
+        policy_input: Any = observation if self.normalization is None else self.normalization(observation)
+        return self.policy.predict(policy_input, deterministic=True)[0]
 
 
 def _single(env: gym.Env | VectorEnv, name: str) -> gym.Space:
-    """A space of one environment."""
+    """Return a space of a single environment."""
     return getattr(env, f"single_{name}" if isinstance(env.unwrapped, VectorEnv) else name)
 
 
 def _short(space: gym.Space) -> str:
-    """A space in a message: a box by its shape, since it may have hundreds of bounds."""
-    return f"of the shape {space.shape}" if isinstance(space, gym.spaces.Box) else f"in {space}"
+    """Describe a space in a message; a box by its shape only, since it may have hundreds of bounds."""
+    return f"of shape {space.shape}" if isinstance(space, gym.spaces.Box) else f"in {space}"
 
 
-def _form(space: gym.Space) -> tuple[Any, ...]:
-    """What two spaces must have in common for one policy; a box's bounds may differ."""
+def _signature(space: gym.Space) -> tuple[Any, ...]:
+    """Return what two spaces must have in common for one policy; the bounds of a box may differ."""
     return (type(space), space.shape, *(str(getattr(space, name, "")) for name in ("n", "start", "nvec")))
 
 
 def save(folder: Path, agent: str, model: BaseAlgorithm, policy_arguments: Mapping[str, Any]) -> None:
-    """Write a learner, and what is needed to act as it does, each under its name when complete.
+    """Write a learner and the description from which its agent is rebuilt.
 
     Args:
-        folder: Of the run.
-        agent: Name of the learner.
+        folder: Run folder.
+        agent: Name of the learning algorithm.
         model: The learner.
-        policy_arguments: What its policy was made with.
+        policy_arguments: Arguments with which its policy was made.
     """
-    about = describe(agent, model.policy, policy_arguments, Normalization.of(model.get_vec_normalize_env()))
-    with replacing(folder / AGENT) as part:
-        part.write_text(json.dumps(about, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    with replacing(folder / MODEL) as part:
-        model.save(part)
+    description = describe(agent, model.policy, policy_arguments, Normalization.of(model.get_vec_normalize_env()))
+    with replacing(folder / AGENT) as temporary:
+        temporary.write_text(json.dumps(description, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    with replacing(folder / MODEL) as temporary:
+        model.save(temporary)
 
 
 def load(folder: str | Path) -> Learned:
-    """A trained agent from the folder of its run, of whose files nothing is executed.
+    """Load a trained agent. No code in the run folder is executed.
 
     Args:
-        folder: Of ``train``.
+        folder: Run folder, as written by ``train``.
 
     Raises:
-        InvalidInput: It holds no finished run, or one of an earlier version.
+        InvalidInput: The folder holds no finished run, or one of an earlier version.
         CorruptData: A file is damaged.
     """
     folder = Path(folder)

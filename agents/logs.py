@@ -1,4 +1,4 @@
-"""What a learner logs, as a table and for TensorBoard: every step once, also after a resume."""
+"""Logs of a learner as CSV and for TensorBoard, without duplicate steps after a resume."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from stable_baselines3.common.logger import KVWriter, TensorBoardOutputFormat
 from livn_gym.agents.run_folder import write_rows
 
 ITERATIONS = "time/iterations"
-"""Stable-Baselines3 counts rollouts from the start of the process."""
+"""Entry that Stable-Baselines3 counts from the start of the process, so that a resume must add an offset."""
 
 
 class Table(KVWriter):
-    """The learner's log as a CSV file that is always complete, and continues where a checkpoint was."""
+    """Log in a CSV file, which is replaced as a whole at every line and continues from a checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -28,7 +28,7 @@ class Table(KVWriter):
         self._iterations = max((row.get(ITERATIONS, 0) for row in rows), default=0)
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
-        """Add a line."""
+        """Append a line."""
         row = {"step": step, **key_values}
         if ITERATIONS in row:
             row[ITERATIONS] += self._iterations
@@ -36,13 +36,13 @@ class Table(KVWriter):
         write_rows(self.path, self.rows)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file stays open."""
 
 
 class TensorBoard(KVWriter):
-    """The learner's log for TensorBoard, in event files that are written anew when a training is resumed.
+    """Log in event files of TensorBoard, which are rewritten when a training is resumed.
 
-    Events after the checkpoint would otherwise be in the files twice, since the training runs through them again.
+    Otherwise the events after the checkpoint would be in the files twice, since the training repeats these steps.
 
     Args:
         folder: Folder of the event files.
@@ -54,7 +54,7 @@ class TensorBoard(KVWriter):
         self._writer: TensorBoardOutputFormat | None = None
 
     def open(self, rows: list[tuple[float, int, dict[str, Any]]]) -> None:
-        """Remove the events of earlier processes and begin with these rows: time (s), step, values."""
+        """Remove the event files of earlier processes and write these rows: time (s), step, values."""
         for path in self.folder.glob("events.out.tfevents.*"):
             path.unlink()
         self._writer = TensorBoardOutputFormat(str(self.folder))
@@ -65,19 +65,19 @@ class TensorBoard(KVWriter):
         self._writer.writer.flush()
 
     def write(self, key_values: dict[str, Any], key_excluded: dict[str, Any], step: int = 0) -> None:
-        """Add the numbers of a step."""
-        shown = {
+        """Append the numbers of a step."""
+        numbers = {
             name: float(value)
             for name, value in key_values.items()
             if "tensorboard" not in (key_excluded.get(name) or ()) and not isinstance(value, str)
         }
-        self.rows.append((time.time(), step, shown))
+        self.rows.append((time.time(), step, numbers))
         if self._writer is not None:
-            for name, value in sorted(shown.items()):
+            for name, value in sorted(numbers.items()):
                 self._writer.writer.add_scalar(name, value, step, walltime=self.rows[-1][0])
             self._writer.writer.flush()
 
     def close(self) -> None:
-        """End the thread that writes the events."""
+        """Close the writer and end its thread."""
         if self._writer is not None:
             self._writer.close()

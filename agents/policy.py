@@ -1,7 +1,7 @@
-"""A trained policy in files that run no code when they are read.
+"""Trained policies in files whose reading executes no code.
 
-``model.zip`` is what Stable-Baselines3 saves, of which only the weights are read, as tensors and nothing else.
-``agent.json`` has what is needed besides: the spaces, the networks' sizes, the normalisation's statistics.
+``model.zip`` is written by Stable-Baselines3; only its weights are read, as plain tensors. ``agent.json`` holds the
+remaining description: the spaces, the sizes of the networks and the statistics of the normalisation.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ WEIGHTS = "policy.pth"
 
 @dataclass(frozen=True, eq=False)
 class Normalization:
-    """Observations as a learner saw them: centred, scaled, clipped.
+    """Normalisation of observations as in the training: centred, scaled and clipped.
 
     Attributes:
-        mean: Of the training's observations.
-        variance: Likewise.
+        mean: Mean of the observations.
+        variance: Variance of the observations.
         count: Number of observations.
         epsilon: Added to the variance.
         clip: Largest absolute value of a normalised observation.
@@ -46,7 +46,7 @@ class Normalization:
 
     @classmethod
     def of(cls, normalize: VecNormalize | None) -> Normalization | None:
-        """The statistics of a ``VecNormalize`` now; None where observations stay raw."""
+        """Return the current statistics of a ``VecNormalize``; None if observations are not normalised."""
         if normalize is None or not normalize.norm_obs:
             return None
         rms: Any = normalize.obs_rms
@@ -54,16 +54,16 @@ class Normalization:
         return cls(mean, variance, float(rms.count), float(normalize.epsilon), float(normalize.clip_obs))
 
     def __call__(self, observation: NDArray[Any]) -> NDArray[np.float32]:
-        """A normalised observation, as ``VecNormalize.normalize_obs`` gives it."""
+        """Normalise an observation as ``VecNormalize.normalize_obs`` does."""
         scaled = (observation - self.mean) / np.sqrt(self.variance + self.epsilon)
         return np.clip(scaled, -self.clip, self.clip).astype(np.float32)
 
 
 def describe(agent: str, policy: BasePolicy, arguments: Mapping[str, Any], normal: Normalization | None) -> Any:
-    """What ``agent.json`` holds; every number is read back as it was.
+    """Return the content of ``agent.json``, which preserves every number exactly.
 
     Raises:
-        InvalidInput: A space is of a kind that cannot be described.
+        InvalidInput: The type of a space is not supported.
     """
     return {
         "agent": agent,
@@ -83,27 +83,27 @@ def describe(agent: str, policy: BasePolicy, arguments: Mapping[str, Any], norma
     }
 
 
-def rebuild(path: Path, about: Mapping[str, Any], model: Path) -> tuple[BasePolicy, Normalization | None]:
-    """The policy and the normalisation of a description and a file of weights.
+def rebuild(path: Path, description: Mapping[str, Any], model: Path) -> tuple[BasePolicy, Normalization | None]:
+    """Rebuild a policy and its normalisation from a description and a file of weights.
 
     Args:
-        path: File of the description, for messages.
-        about: What it holds.
-        model: File of Stable-Baselines3.
+        path: File of the description, named in error messages.
+        description: Content of that file, see ``describe``.
+        model: File written by Stable-Baselines3.
 
     Raises:
         CorruptData: A file is damaged, or the weights do not fit the description.
     """
     weights = _weights(model)
     try:
-        algorithm = ALGORITHMS[about["agent"]]
-        if about["policy"] != "MlpPolicy":
-            raise InvalidInput(f"the policy {about['policy']!r} is none of MlpPolicy")
-        arguments = check_policy_arguments(about["policy_kwargs"], sum(w.numel() for w in weights.values()))
-        spaces = _read_space(about["observation_space"]), _read_space(about["action_space"])
+        algorithm = ALGORITHMS[description["agent"]]
+        if description["policy"] != "MlpPolicy":
+            raise InvalidInput(f"the policy must be 'MlpPolicy', got {description['policy']!r}")
+        arguments = check_policy_arguments(description["policy_kwargs"], sum(w.numel() for w in weights.values()))
+        spaces = _read_space(description["observation_space"]), _read_space(description["action_space"])
         policy = algorithm.policy_aliases["MlpPolicy"](*spaces, lambda _: 0.0, **arguments)
         policy.load_state_dict(weights)
-        normal = about["normalization"]
+        normal = description["normalization"]
         if normal is not None:
             shape = spaces[0].shape
             mean, variance = (np.array(normal[name], np.float64).reshape(shape) for name in ("mean", "variance"))
@@ -111,17 +111,17 @@ def rebuild(path: Path, about: Mapping[str, Any], model: Path) -> tuple[BasePoli
                 mean, variance, float(normal["count"]), float(normal["epsilon"]), float(normal["clip"])
             )
     except (KeyError, TypeError, ValueError, AssertionError, RuntimeError) as error:
-        first = (str(error) or type(error).__name__).splitlines()[0]
-        raise CorruptData(f"{path} and {model.name} describe no agent of this version: {first}.") from error
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise CorruptData(f"{path} and {model.name} do not describe an agent of this version: {reason}.") from error
     policy.set_training_mode(False)
     return policy, normal
 
 
 def _weights(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a policy; nothing else is read.
+    """Read the tensors of a policy.
 
     Raises:
-        CorruptData: The file holds anything else.
+        CorruptData: The file is damaged or holds other objects than tensors.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -131,18 +131,18 @@ def _weights(path: Path) -> dict[str, torch.Tensor]:
         with zipfile.ZipFile(io.BytesIO(data)) as inner:
             if sum(member.file_size for member in inner.infolist()) > len(data):
                 raise CorruptData(f"{path} is damaged: its weights are larger than the file.")
-        found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        weights = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except CorruptData:
         raise
-    except Exception as error:  # what torch and zipfile raise for damaged files has no common base
-        raise CorruptData(f"{path} is damaged or holds other things than weights.") from error
-    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
-        raise CorruptData(f"{path} holds other things than weights.")
-    return found
+    except Exception as error:  # the exceptions of torch and zipfile for damaged files have no common base
+        raise CorruptData(f"{path} is damaged or holds other objects than weights.") from error
+    if not isinstance(weights, dict) or not all(isinstance(value, torch.Tensor) for value in weights.values()):
+        raise CorruptData(f"{path} holds other objects than weights.")
+    return weights
 
 
 def _numbers(values: NDArray[Any]) -> list[Any]:
-    """Numbers as JSON has them; infinities, which it has not, as words."""
+    """Convert numbers to JSON values; infinities, which JSON lacks, become strings."""
     return [value if np.isfinite(value) else str(value) for value in np.asarray(values).ravel().tolist()]
 
 
@@ -156,31 +156,33 @@ def _space(space: gym.Space) -> dict[str, Any]:
         return {"kind": "MultiDiscrete", "nvec": space.nvec.tolist()}
     if isinstance(space, gym.spaces.MultiBinary):
         return {"kind": "MultiBinary", "n": space.n if isinstance(space.n, int) else list(space.shape)}
-    raise InvalidInput(f"An agent on the space {space} cannot be saved: Box, Discrete, MultiDiscrete, MultiBinary can.")
+    raise InvalidInput(
+        f"An agent with the space {space} cannot be saved; allowed are Box, Discrete, MultiDiscrete and MultiBinary."
+    )
 
 
 def check_spaces(*spaces: gym.Space) -> None:
-    """Raise if an agent on these spaces could not be saved.
+    """Check that an agent with these spaces can be saved.
 
     Raises:
-        InvalidInput: A space is of another kind.
+        InvalidInput: The type of a space is not supported.
     """
     for space in spaces:
         _space(space)
 
 
-def _read_space(about: Mapping[str, Any]) -> gym.Space:
-    kind = about["kind"]
+def _read_space(description: Mapping[str, Any]) -> gym.Space:
+    kind = description["kind"]
     if kind == "Box":
-        dtype, shape = np.dtype(about["dtype"]), tuple(map(int, about["shape"]))
-        low, high = (_array(about[name], dtype).reshape(shape) for name in ("low", "high"))
+        dtype, shape = np.dtype(description["dtype"]), tuple(map(int, description["shape"]))
+        low, high = (_array(description[name], dtype).reshape(shape) for name in ("low", "high"))
         return gym.spaces.Box(low, high, shape, dtype.type)
     if kind == "Discrete":
-        return gym.spaces.Discrete(int(about["n"]), start=int(about["start"]))
+        return gym.spaces.Discrete(int(description["n"]), start=int(description["start"]))
     if kind == "MultiDiscrete":
-        return gym.spaces.MultiDiscrete(np.array(about["nvec"], np.int64))
+        return gym.spaces.MultiDiscrete(np.array(description["nvec"], np.int64))
     if kind == "MultiBinary":
-        return gym.spaces.MultiBinary(about["n"])
+        return gym.spaces.MultiBinary(description["n"])
     raise InvalidInput(f"a space {kind!r} is unknown")
 
 

@@ -1,4 +1,4 @@
-"""What each hyperparameter may be; checked before a training begins."""
+"""Allowed values of every hyperparameter, checked before a training begins."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite, whole_number
 
 Check = Callable[[str, Any], object]
-LARGEST = 10**9
-"""Of whole numbers: no buffer, batch or training is larger."""
+MAX_WHOLE = 10**9
+"""Largest whole number allowed, far above any useful buffer, batch or training."""
 
-LAYERS, WIDTH = 16, 65_536
+MAX_LAYERS, MAX_WIDTH = 16, 65_536
 
 
 def _whole(minimum: int = 1) -> Check:
     def check(name: str, value: Any) -> object:
-        if whole_number(name, value, minimum=minimum) > LARGEST:
-            raise InvalidInput(f"{name} must be at most {LARGEST}, got {value}.")
+        if whole_number(name, value, minimum=minimum) > MAX_WHOLE:
+            raise InvalidInput(f"{name} must be at most {MAX_WHOLE}, got {value}.")
         return value
 
     return check
@@ -44,7 +44,7 @@ def _or(word: str | None, check: Check) -> Check:
 
 
 def _schedule(check: Check) -> Check:
-    """A number, or ``lin_<number>``."""
+    """Accept a number or ``lin_<number>``."""
 
     def checked(name: str, value: Any) -> object:
         if not isinstance(value, str):
@@ -68,13 +68,13 @@ def _train_freq(name: str, value: Any) -> object:
 
 
 def _layers(name: str, value: Any) -> object:
-    """Widths, or a mapping of networks to widths."""
+    """Accept a list of layer widths, or a mapping of networks to such lists."""
     for widths in value.values() if isinstance(value, Mapping) else [value]:
-        if not isinstance(widths, list | tuple) or len(widths) > LAYERS:
-            raise InvalidInput(f"{name} must list at most {LAYERS} widths, got {value!r}.")
+        if not isinstance(widths, list | tuple) or len(widths) > MAX_LAYERS:
+            raise InvalidInput(f"{name} must list at most {MAX_LAYERS} widths, got {value!r}.")
         for width in widths:
-            if whole_number(name, width) > WIDTH:
-                raise InvalidInput(f"{name}: a layer has at most {WIDTH} units, got {width}.")
+            if whole_number(name, width) > MAX_WIDTH:
+                raise InvalidInput(f"{name}: a layer must have at most {MAX_WIDTH} units, got {width}.")
     if isinstance(value, Mapping):
         for network in value:
             if network not in ("pi", "vf", "qf"):
@@ -91,7 +91,7 @@ POLICY: dict[str, Check] = {
     "share_features_extractor": _flag,
     "normalize_images": _flag,
 }
-"""Arguments of policies."""
+"""Arguments of a policy, with their checks."""
 
 
 def policy_arguments(value: Any) -> dict[str, Any]:
@@ -103,10 +103,10 @@ def policy_arguments(value: Any) -> dict[str, Any]:
     """
     if not isinstance(value, Mapping):
         raise InvalidInput(f"policy_kwargs must be a mapping, got {value!r}.")
-    for name, one in value.items():
+    for name, argument in value.items():
         if name not in POLICY:
             raise unknown_name("argument of a policy", name, POLICY)
-        POLICY[name](f"policy_kwargs: {name}", one)
+        POLICY[name](f"policy_kwargs: {name}", argument)
     return dict(value)
 
 
@@ -114,13 +114,13 @@ def _policy(name: str, value: Any) -> object:
     return policy_arguments(value)
 
 
-_SHARE = _number(minimum=0.0, maximum=1.0)
+_FRACTION = _number(minimum=0.0, maximum=1.0)
 _POSITIVE = _number(above=0.0)
 
 COMMON: dict[str, Check] = {
     "learning_rate": _schedule(_number(above=0.0, maximum=1e3)),
     "batch_size": _whole(),
-    "gamma": _SHARE,
+    "gamma": _FRACTION,
     "policy_kwargs": _policy,
     "stats_window_size": _whole(),
     "verbose": _whole(0),
@@ -128,7 +128,7 @@ COMMON: dict[str, Check] = {
 ON_POLICY: dict[str, Check] = COMMON | {
     "n_steps": _whole(),
     "n_epochs": _whole(),
-    "gae_lambda": _SHARE,
+    "gae_lambda": _FRACTION,
     "clip_range": _schedule(_POSITIVE),
     "clip_range_vf": _or(None, _schedule(_POSITIVE)),
     "normalize_advantage": _flag,
@@ -140,7 +140,7 @@ ON_POLICY: dict[str, Check] = COMMON | {
 OFF_POLICY: dict[str, Check] = COMMON | {
     "buffer_size": _whole(),
     "learning_starts": _whole(0),
-    "tau": _SHARE,
+    "tau": _FRACTION,
     "train_freq": _train_freq,
     "gradient_steps": _whole(-1),
     "n_steps": _whole(),
@@ -160,14 +160,14 @@ RANGES: dict[str, dict[str, Check]] = {
         "target_noise_clip": _number(minimum=0.0),
     },
 }
-"""Arguments of every algorithm that a file may set."""
+"""Arguments of every algorithm that a file may set, with their checks."""
 
 NORMALIZE: dict[str, Check] = {
     "norm_obs": _flag,
     "norm_reward": _flag,
     "clip_obs": _POSITIVE,
     "clip_reward": _POSITIVE,
-    "gamma": _SHARE,
+    "gamma": _FRACTION,
     "epsilon": _POSITIVE,
     "training": _flag,
 }

@@ -1,4 +1,4 @@
-"""The benchmark's results as a page and a figure."""
+"""Report of the benchmark: Markdown table, page and figure."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ HEADINGS = (
 
 
 def lines(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[tuple[str, ...]]:
-    """The table's lines, in the order of ``HEADINGS``; none for a controller of a task without a target."""
-    found = []
+    """Return the rows of the table, in the order of ``HEADINGS``, without controllers of tasks that have no target."""
+    rows = []
     for task, agents in tables.items():
         for agent, entry in agents.items():
             if entry["status"] == "no target":
@@ -35,38 +35,38 @@ def lines(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[tuple[s
                 task,
                 agent,
                 f"{entry['steps']:,}" if entry["steps"] else "-",
-                f"{entry['runs']}/{entry['wanted']}",
+                f"{entry['runs']}/{entry['planned']}",
             )
             if not entry["runs"]:
-                found.append((*start, entry["status"], *["-"] * 3))
+                rows.append((*start, entry["status"], *["-"] * 3))
                 continue
             effect = f"{entry['measure']} {entry['effect']:.2f}" if np.isfinite(entry["effect"]) else "-"
             counts = (_number(entry[name], 0) for name in ("charge_nC", "wall_s"))
-            found.append((*start, interval(entry["score"]), effect, *counts))
-    return found
+            rows.append((*start, interval(entry["score"]), effect, *counts))
+    return rows
 
 
 def interval(score: Any) -> str:
-    """A value and its interval ``[3]`` in words."""
+    """Format a value with its interval, ``[3]``, as text."""
     value, low, high = score
     return f"{value:.2f}" if not np.isfinite(low) else f"{value:.2f} ({low:.2f} to {high:.2f})"
 
 
 def markdown(table: Sequence[Sequence[str]], headings: Sequence[str] = HEADINGS) -> str:
-    """A table in Markdown."""
+    """Format a table as Markdown."""
     rows = [headings, ["---"] * len(headings), *table]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
 def write(folder: Path, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], overall: Mapping[str, Any]) -> None:
-    """Write ``table.md`` and, where anything was run, ``plot.png``."""
+    """Write ``table.md`` and, if any run is finished, ``plot.png``."""
     text = markdown(lines(tables))
     if overall:
         scaled = [(name, interval(score)) for name, score in overall.items()]
         text += "\nAll tasks together; the worst baseline is 0, the best 1:\n\n"
         text += markdown(scaled, ("agent", "scaled return (IQM, 95 %)"))
-    with replacing(folder / "table.md") as part:
-        part.write_text(text, encoding="utf-8")
+    with replacing(folder / "table.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
     panels = {}
     for task, agents in tables.items():
         scores = {name: entry["score"] for name, entry in agents.items() if entry["runs"]}
@@ -77,10 +77,10 @@ def write(folder: Path, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], o
 
 
 def fill(page: Path, folder: Path) -> None:
-    """Put the table and the figure between the page's marks ``<!-- table -->`` and ``<!-- end -->``.
+    """Replace what is between the page's marks ``<!-- table -->`` and ``<!-- end -->`` with the table and the figure.
 
     Raises:
-        ValueError: The page has no such marks.
+        ValueError: A mark is missing.
     """
     text = page.read_text(encoding="utf-8")
     start, end = (text.index(mark) for mark in ("<!-- table -->\n", "<!-- end -->"))
@@ -88,8 +88,8 @@ def fill(page: Path, folder: Path) -> None:
     plot = folder / "plot.png"
     if plot.is_file():
         table += f"\n![Returns by task and agent]({os.path.relpath(plot, page.parent)})\n"
-    with replacing(page) as part:
-        part.write_text(f"{text[:start]}<!-- table -->\n\n{table}\n{text[end:]}", encoding="utf-8")
+    with replacing(page) as temporary:
+        temporary.write_text(f"{text[:start]}<!-- table -->\n\n{table}\n{text[end:]}", encoding="utf-8")
 
 
 def _number(value: float, digits: int) -> str:

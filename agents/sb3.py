@@ -1,4 +1,4 @@
-"""Any Gymnasium vector environment as a vector environment of Stable-Baselines3."""
+"""Adapter from Gymnasium vector environments to those of Stable-Baselines3."""
 
 from __future__ import annotations
 
@@ -15,24 +15,26 @@ from livn_gym.agents.episodes import info_of
 from livn_gym.errors import InvalidInput
 
 EPISODE = "episode"
-"""Entry of info with an episode's return and length, under which ``RecordEpisodeStatistics`` and SB3 know it."""
+"""Entry of info with the return and length of an episode, as ``RecordEpisodeStatistics`` and SB3 name it."""
 
 
 class VectorEnvAdapter(VecEnv):
-    """Hands a Gymnasium ``VectorEnv`` of B environments to Stable-Baselines3, as ``DummyVecEnv`` hands B single ones.
+    """Adapter that lets Stable-Baselines3 train on a Gymnasium ``VectorEnv`` of B environments.
 
-    Stable-Baselines3 wants the ending step to return the next episode's first observation, the last one under
-    ``info["terminal_observation"]``, and ``info["TimeLimit.truncated"]`` where only the time limit ended it. So the
-    environment must be in ``SAME_STEP``: ``gym.make_vec("livn/EI2-v0", num_envs=8, autoreset_mode="SameStep")``.
+    At the end of an episode, Stable-Baselines3 expects the first observation of the next one, the last observation in
+    ``info["terminal_observation"]``, and ``info["TimeLimit.truncated"]`` if only the time limit ended the episode. The
+    environment must therefore reset in the same step:
+    ``gym.make_vec("livn/EI2-v0", num_envs=8, autoreset_mode="SameStep")``.
 
-    ``SyncVectorEnv`` and ``AsyncVectorEnv`` hold single environments with attributes and methods of their own; any
-    other is one object, whose attributes are those of every environment and whose methods are called once for all.
+    ``SyncVectorEnv`` and ``AsyncVectorEnv`` consist of single environments, each with its own attributes and methods.
+    Any other vector environment is a single object: its attributes apply to all environments, and its methods are
+    called once for all.
 
     Args:
-        envs: The vector environment; closed with the adapter.
+        envs: The vector environment; ``close`` closes it.
 
     Raises:
-        InvalidInput: It resets by another mode.
+        InvalidInput: The autoreset mode is not ``SAME_STEP``.
     """
 
     def __init__(self, envs: VectorEnv) -> None:
@@ -44,10 +46,10 @@ class VectorEnvAdapter(VecEnv):
         super().__init__(envs.num_envs, envs.single_observation_space, envs.single_action_space)
 
     def reset(self) -> Any:
-        """Begin an episode everywhere, with the seeds and options that were set; observations ``[B, ...]``."""
+        """Reset all environments with the seeds and options set before; return the observations ``[B, ...]``."""
         options = self._options[0]
-        if any(own != options for own in self._options):
-            raise InvalidInput("A vector environment is reset with the same options everywhere.")
+        if any(env_options != options for env_options in self._options):
+            raise InvalidInput("All environments of a vector environment must be reset with the same options.")
         seeds: Any = list(self._seeds)
         observations, info = self.envs.reset(seed=seeds, options=options or None)
         self.reset_infos = [info_of(info, i) for i in range(self.num_envs)]
@@ -56,24 +58,24 @@ class VectorEnvAdapter(VecEnv):
         return observations
 
     def step_async(self, actions: np.ndarray) -> None:
-        """Take the actions ``[B, ...]`` of the next ``step_wait``."""
+        """Store the actions ``[B, ...]`` for the next ``step_wait``."""
         self._actions = actions
 
     def step_wait(self) -> tuple[Any, np.ndarray, np.ndarray, list[dict[str, Any]]]:
-        """Observations ``[B, ...]``, rewards ``[B]`` (float32), ends ``[B]`` and infos of a step."""
+        """Step; return observations ``[B, ...]``, rewards ``[B]`` (float32), episode ends ``[B]`` and infos."""
         observations, rewards, terminations, truncations, info = self.envs.step(self._actions)
         ends = terminations | truncations
         infos = []
         for i in range(self.num_envs):
-            own = info_of(info, i)
+            env_info = info_of(info, i)
             if ends[i]:
-                last, last_observation = own.pop("final_info", {}), own.pop("final_obs")
-                if EPISODE in own:  # of a wrapper around the vector: it is the ended episode's
-                    last = {EPISODE: own.pop(EPISODE), **last}
-                self.reset_infos[i] = own
-                own = {**last, "terminal_observation": last_observation}
-            own["TimeLimit.truncated"] = bool(truncations[i] and not terminations[i])
-            infos.append(own)
+                last, last_observation = env_info.pop("final_info", {}), env_info.pop("final_obs")
+                if EPISODE in env_info:  # added by a wrapper of the vector environment for the episode that ended
+                    last = {EPISODE: env_info.pop(EPISODE), **last}
+                self.reset_infos[i] = env_info
+                env_info = {**last, "terminal_observation": last_observation}
+            env_info["TimeLimit.truncated"] = bool(truncations[i] and not terminations[i])
+            infos.append(env_info)
         return observations, np.asarray(rewards, dtype=np.float32), ends, infos
 
     def close(self) -> None:
@@ -81,18 +83,18 @@ class VectorEnvAdapter(VecEnv):
         self.envs.close()
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
-        """An attribute of some environments; of all by default."""
-        chosen = self._get_indices(indices)
+        """Return an attribute of some environments; of all by default."""
+        env_indices = self._get_indices(indices)
         if isinstance(self.envs.unwrapped, SyncVectorEnv | AsyncVectorEnv):
             values = self.envs.unwrapped.get_attr(attr_name)
-            return [values[i] for i in chosen]
-        return [getattr(self.envs, attr_name) for _ in chosen]
+            return [values[i] for i in env_indices]
+        return [getattr(self.envs, attr_name) for _ in env_indices]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
         """Set an attribute of some environments; of all by default.
 
         Raises:
-            InvalidInput: Some were chosen of an environment that has its attributes in common.
+            InvalidInput: ``indices`` selects some environments, but they share their attributes.
         """
         envs = self.envs.unwrapped
         if isinstance(envs, SyncVectorEnv | AsyncVectorEnv):
@@ -108,12 +110,12 @@ class VectorEnvAdapter(VecEnv):
         """Call a method of some environments; of all by default.
 
         Raises:
-            InvalidInput: Some were chosen of an environment that has its methods in common, or of processes.
+            InvalidInput: ``indices`` selects some environments, but they share their methods or run in processes.
         """
         envs = self.envs.unwrapped
         if isinstance(envs, SyncVectorEnv):
-            chosen = [envs.envs[i] for i in self._get_indices(indices)]
-            return [env.get_wrapper_attr(method_name)(*method_args, **method_kwargs) for env in chosen]
+            selected = [envs.envs[i] for i in self._get_indices(indices)]
+            return [env.get_wrapper_attr(method_name)(*method_args, **method_kwargs) for env in selected]
         self._check_all(indices)
         if isinstance(envs, AsyncVectorEnv):
             return list(envs.call(method_name, *method_args, **method_kwargs))
@@ -121,17 +123,19 @@ class VectorEnvAdapter(VecEnv):
         return [result] * self.num_envs
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper], indices: Any = None) -> list[bool]:
-        """Whether some environments are wrapped in a class; those in processes of their own say no."""
-        chosen = self._get_indices(indices)
+        """Return whether some environments are wrapped in a class; always False outside a ``SyncVectorEnv``."""
+        env_indices = self._get_indices(indices)
         if isinstance(self.envs.unwrapped, SyncVectorEnv):
-            return [is_wrapped(self.envs.unwrapped.envs[i], wrapper_class) for i in chosen]
-        return [False for _ in chosen]
+            return [is_wrapped(self.envs.unwrapped.envs[i], wrapper_class) for i in env_indices]
+        return [False for _ in env_indices]
 
     def get_images(self) -> Sequence[np.ndarray | None]:
-        """A picture of every environment, or None where they draw none."""
+        """Return a picture of every environment; None for all if they do not render ``rgb_array``."""
         frames: Any = self.envs.render() if self.render_mode == "rgb_array" else None
         return [None] * self.num_envs if frames is None else list(frames)
 
     def _check_all(self, indices: Any) -> None:
         if len(set(self._get_indices(indices))) != self.num_envs:
-            raise InvalidInput(f"This can be done to all {self.num_envs} environments at once only, not to {indices}.")
+            raise InvalidInput(
+                f"This is possible only for all {self.num_envs} environments at once, not for {indices}."
+            )

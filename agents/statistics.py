@@ -1,4 +1,4 @@
-"""Scores of several runs on several tasks as one number with an interval.
+"""Interquartile mean and confidence interval of scores over several runs and tasks.
 
 Reference:
     Agarwal, Schwarzer, Castro, Courville & Bellemare, NeurIPS 34 (2021): the interquartile mean over runs and tasks
@@ -16,30 +16,31 @@ from numpy.typing import ArrayLike, NDArray
 from livn_gym.errors import InvalidInput
 
 RESAMPLES = 2000
+"""Number of bootstrap resamples."""
 
 
 def interquartile_mean(scores: ArrayLike) -> float:
-    """Mean of the middle half; with n scores floor(n/4) are left out at each end."""
+    """Return the mean of the middle half of n scores, without the floor(n/4) lowest and highest ones."""
     return float(import_module("scipy.stats").trim_mean(np.asarray(scores, dtype=np.float64), 0.25))
 
 
 def aggregate(strata: Sequence[ArrayLike], *, confidence: float = 0.95, seed: int = 0) -> NDArray[np.float64]:
-    """Interquartile mean over all runs of all tasks, and its interval: runs are drawn anew within each task.
+    """Return the interquartile mean over all runs of all tasks with a stratified bootstrap interval.
 
     Args:
-        strata: Scores of the runs, one sequence a task.
-        confidence: Of the percentile interval.
-        seed: Of the resampling.
+        strata: Scores of the runs, one sequence per task. Runs are resampled within each task.
+        confidence: Confidence level of the percentile interval.
+        seed: Seed of the resampling.
 
     Returns:
-        Value, low, high ``[3]``; the interval is NaN where a task has a single run.
+        Value, low, high, ``[3]``; the interval is NaN if a task has a single run.
 
     Raises:
-        InvalidInput: There are no scores, or a score is not finite.
+        InvalidInput: A task has no scores, or a score is not finite.
     """
     samples = [np.asarray(scores, dtype=np.float64) for scores in strata]
     if not samples or any(sample.ndim != 1 or not len(sample) or not np.isfinite(sample).all() for sample in samples):
-        raise InvalidInput("Every task needs scores, which are finite numbers.")
+        raise InvalidInput("Every task needs at least one score, and all scores must be finite numbers.")
     value = interquartile_mean(np.concatenate(samples))
     if any(len(sample) < 2 for sample in samples):
         return np.array([value, np.nan, np.nan])
@@ -48,7 +49,7 @@ def aggregate(strata: Sequence[ArrayLike], *, confidence: float = 0.95, seed: in
         return import_module("scipy.stats").trim_mean(np.concatenate(resampled, axis=axis), 0.25, axis=axis)
 
     if all(np.ptp(sample) == 0.0 for sample in samples):
-        return np.array([value, value, value])  # nothing varies: the bootstrap would warn of it
+        return np.array([value, value, value])  # no variation: the bootstrap would warn
     interval = (
         import_module("scipy.stats")
         .bootstrap(

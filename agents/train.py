@@ -1,12 +1,12 @@
-"""Train an agent of Stable-Baselines3: PPO, SAC or TD3, with evaluations, logs and checkpoints.
+"""Train an agent with Stable-Baselines3 (PPO, SAC or TD3), with evaluations, logs and checkpoints.
 
-``train("ppo", "livn/EI2-v0", "runs/first")`` fills a folder:
+``train("ppo", "livn/EI2-v0", "runs/first")`` writes to the run folder:
 
-- ``config.json``: what the run was started with
-- ``curve.csv``: returns of evaluation episodes along the way
-- ``progress.csv`` and ``tensorboard/``: what the learner logs
-- ``checkpoint.pkl``: the state from which ``resume=True`` continues, bit for bit; removed at the end
-- ``model.zip`` and ``agent.json``: the trained agent; nothing in them is executed when it is loaded
+- ``config.json``: arguments of the run
+- ``curve.csv``: learning curve, from evaluation episodes during the training
+- ``progress.csv`` and ``tensorboard/``: logs of the learner
+- ``checkpoint.pkl``: checkpoint from which ``resume=True`` continues bit for bit; removed at the end
+- ``model.zip`` and ``agent.json``: the trained agent; loading it executes no code from them
 - ``SHA256SUMS``: checksums of these files, written when the run is finished
 """
 
@@ -38,10 +38,10 @@ from livn_gym.units import whole_number
 __all__ = ["EVAL_SEED", "read_rows", "train", "write_rows"]
 
 EVAL_SEED = 1_000_000
-"""Of the first evaluation episode; the others count up. Every evaluation of every run takes the same."""
+"""Seed of the first evaluation episode; the next ones count up. All evaluations of all runs use the same seeds."""
 
 LAST_SEED = 2**32 - 2**16
-"""NumPy's own generators, which Stable-Baselines3 seeds, take seeds of 32 bits; environments count up from it."""
+"""Largest seed: Stable-Baselines3 seeds NumPy with 32 bits, and the environments' seeds count up from it."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,41 +66,41 @@ def train(
     """Train an agent and save it.
 
     Args:
-        agent: ``"ppo"``, ``"sac"`` or ``"td3"``.
+        agent: Learning algorithm: ``"ppo"``, ``"sac"`` or ``"td3"``.
         env_id: Id of the environment.
-        folder: Where everything goes; made if it is not there.
-        steps: Environment steps, all environments together; None takes those of the hyperparameters.
-        num_envs: Environments at once; None as well.
-        seed: Of the learner; environment i starts from ``seed + i``.
-        resume: Continue from the folder's checkpoint, with the same arguments as before. If there is none yet, the
-            training begins from the start; if it is finished, nothing happens.
-        trust: Resume a checkpoint that another user or machine wrote. A checkpoint is a pickle: reading it runs the
-            code in it.
-        evaluations: How many evaluations after the first, which is before any learning; the last is at the end.
-        eval_episodes: Episodes of each.
-        checkpoint_every: Steps between checkpoints; None is a tenth of all, 0 none.
-        options: Options of the environment, as of ``gym.make``; what JSON can hold, or a class that a reference can
-            name. Paths are kept absolute.
-        changes: Hyperparameters that take the place of the file's.
+        folder: Run folder; created if it does not exist.
+        steps: Environment steps, counted over all environments. Default: taken from the hyperparameters.
+        num_envs: Number of parallel environments. Default: taken from the hyperparameters.
+        seed: Seed of the learner; environment i starts from ``seed + i``.
+        resume: Continue from the checkpoint in the run folder, with the same arguments. If there is none yet, the
+            training starts from the beginning; if the run is finished, its learning curve is returned.
+        trust: Resume even a checkpoint that another user or machine wrote. Reading it can execute code.
+        evaluations: Number of evaluations after the first, which precedes the training; the last is at the end.
+        eval_episodes: Number of episodes per evaluation.
+        checkpoint_every: Steps between checkpoints; 0 for none. Default: a tenth of all steps.
+        options: Options of the environment, as for ``gym.make``: values that JSON can represent, or classes that can be
+            imported by name. Paths are stored as absolute paths.
+        changes: Hyperparameters that override those of the file.
         report: Called after every step with the steps done, all steps, and the mean return of the latest training
-            episodes (NaN before the first has ended).
+            episodes (NaN until the first has ended).
 
     Returns:
-        The learning curve: one row an evaluation, as in ``curve.csv``.
+        The learning curve, one row per evaluation, as in ``curve.csv``.
 
     Raises:
         UnknownName: There is no such agent, environment or hyperparameter.
-        InvalidInput: A number is out of range, the folder holds a run and ``resume`` is False, or it is a run with
+        InvalidInput: A number is out of range, the folder holds a run and ``resume`` is False, or it holds a run with
             other arguments. Nothing was written.
-        Untrusted: The checkpoint is not this user's on this machine, and ``trust`` is False.
-        CorruptData: A file of the folder is damaged.
-        UnsupportedModel: The environment's backend cannot be saved; ``checkpoint_every=0`` trains without.
+        Untrusted: Another user or machine wrote the checkpoint, and ``trust`` is False.
+        CorruptData: A file in the folder is damaged.
+        UnsupportedModel: The backend of the environment does not support snapshots, which checkpoints need; use
+            ``checkpoint_every=0``.
     """
-    torch.set_num_threads(1)  # small networks gain nothing from more, and results stay the same everywhere
-    chosen = hyperparameters.load(agent, env_id, changes)
-    total = whole_number("steps", chosen.steps if steps is None else steps)
-    count = whole_number("num_envs", chosen.num_envs if num_envs is None else num_envs)
-    every = (
+    torch.set_num_threads(1)  # small networks gain nothing from more, and one thread gives the same results everywhere
+    settings = hyperparameters.load(agent, env_id, changes)
+    total = whole_number("steps", settings.steps if steps is None else steps)
+    count = whole_number("num_envs", settings.num_envs if num_envs is None else num_envs)
+    steps_per_checkpoint = (
         max(1, total // 10)
         if checkpoint_every is None
         else whole_number("checkpoint_every", checkpoint_every, minimum=0)
@@ -120,37 +120,38 @@ def train(
         "seed": seed,
         "evaluations": whole_number("evaluations", evaluations),
         "eval_episodes": whole_number("eval_episodes", eval_episodes),
-        "policy": chosen.policy,
-        "normalize": chosen.normalize,
-        "noise_std": chosen.noise_std,
-        "hyperparameters": chosen.arguments,
+        "policy": settings.policy,
+        "normalize": settings.normalize,
+        "noise_std": settings.noise_std,
+        "hyperparameters": settings.arguments,
         "version": livn_gym.__version__,
     }
-    run_folder.begin(folder, resume, config)
+    run_folder.check_usable(folder, resume, config)
     if run_folder.is_finished(folder):
         run_folder.check(folder)
         return read_rows(folder / CURVE)
 
     envs = make_envs(env_id, count, AutoresetMode.SAME_STEP, **with_graphs(options, count))
-    logger, judge = None, None
+    logger, eval_envs = None, None
     try:
         check_spaces(envs.single_observation_space, envs.single_action_space)
-        judge = make_envs(env_id, eval_episodes, **with_graphs(options, eval_episodes))
-        env = checkpoint.wrap(envs, chosen.normalize)
+        eval_envs = make_envs(env_id, eval_episodes, **with_graphs(options, eval_episodes))
+        env = checkpoint.wrap(envs, settings.normalize)
         measure = measure_of(env_id, options)
-        progress = _Progress(folder, judge, measure, total, max(1, total // evaluations), every, report)
+        steps_per_evaluation = max(1, total // evaluations)
+        progress = _Progress(folder, eval_envs, measure, total, steps_per_evaluation, steps_per_checkpoint, report)
         path = folder / CHECKPOINT
         resumed = resume and path.is_file()
         pending: dict[str, dict[str, Any]] = {}
         if resumed:
-            model, pending, saved = checkpoint.restore(path, chosen.algorithm, env, trust=trust)
+            model, pending, saved = checkpoint.restore(path, settings.algorithm, env, trust=trust)
             progress.set_state(saved)
             _log.info("continuing from %s at step %d", path, model.num_timesteps)
         else:
-            model = chosen.create(env, seed)
-            if every:
+            model = settings.make(env, seed)
+            if steps_per_checkpoint:
                 checkpoint.check(env)
-        run_folder.take(folder, config)  # whatever could be refused has been
+        run_folder.write_config(folder, config)  # all input has been checked
         progress.board.open(progress.board.rows)
         logger = Logger(str(folder), [progress.table, progress.board])
         model.set_logger(logger)
@@ -158,43 +159,43 @@ def train(
             checkpoint.set_pending(model, pending)
         model.learn(total - model.num_timesteps, callback=progress, reset_num_timesteps=not resumed)
         progress.evaluate()
-        learned.save(folder, agent, model, chosen.arguments.get("policy_kwargs", {}))
+        learned.save(folder, agent, model, settings.arguments.get("policy_kwargs", {}))
         run_folder.finish(folder)
         path.unlink(missing_ok=True)
     finally:
         if logger is not None:
             logger.close()
         envs.close()
-        if judge is not None:
-            judge.close()
+        if eval_envs is not None:
+            eval_envs.close()
     return progress.curve
 
 
 class _Progress(BaseCallback):
-    """What happens along the way: evaluations and checkpoints where a rollout begins, a report after every step."""
+    """Callback that evaluates and saves at the start of rollouts and reports after every step."""
 
     def __init__(
         self,
         folder: Path,
-        judge: VectorEnv,
+        eval_envs: VectorEnv,
         measure: str,
         total: int,
-        evaluate_every: int,
-        checkpoint_every: int,
+        steps_per_evaluation: int,
+        steps_per_checkpoint: int,
         report: Callable[[int, int, float], None] | None,
     ) -> None:
         super().__init__()
-        self.folder, self.judge, self.measure, self.total, self.report = folder, judge, measure, total, report
-        self.evaluate_every, self.checkpoint_every = evaluate_every, checkpoint_every
+        self.folder, self.eval_envs, self.measure, self.total, self.report = folder, eval_envs, measure, total, report
+        self.steps_per_evaluation, self.steps_per_checkpoint = steps_per_evaluation, steps_per_checkpoint
         self.next_evaluation = self.next_checkpoint = 0
         self.curve: list[Row] = []
         self.table = Table(folder / PROGRESS)
         self.board = TensorBoard(folder / "tensorboard")
         self.seconds = 0.0
-        self._since = time.perf_counter()
+        self._clock_s = time.perf_counter()
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint holds of it."""
+        """Return the state that a checkpoint saves."""
         self._tick()
         names = ("next_evaluation", "next_checkpoint", "curve", "seconds")
         return {name: getattr(self, name) for name in names} | {
@@ -203,18 +204,18 @@ class _Progress(BaseCallback):
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from there; lines that were written later are written anew."""
+        """Restore a saved state; lines that were logged after it are dropped."""
         self.table.restore(state["table"])
         self.board.rows = state["board"]
         vars(self).update({name: value for name, value in state.items() if name not in ("table", "board")})
 
     def evaluate(self) -> None:
-        """Play the evaluation episodes without exploration and add a row to the curve."""
+        """Play the evaluation episodes without exploration and append a row to the learning curve."""
         self._tick()
         agent = learned.Learned.of(self.model)
-        count = self.judge.num_envs
-        episodes = run_episodes(self.judge, [agent] * count, [EVAL_SEED + i for i in range(count)])
-        self._since = time.perf_counter()  # the clock is that of the training
+        count = self.eval_envs.num_envs
+        episodes = run_episodes(self.eval_envs, [agent] * count, [EVAL_SEED + i for i in range(count)])
+        self._clock_s = time.perf_counter()  # seconds count the training alone
         returns = [episode.total_reward for episode in episodes]
         self.curve.append(
             {
@@ -233,10 +234,10 @@ class _Progress(BaseCallback):
     def _on_rollout_start(self) -> None:
         done = self.model.num_timesteps
         if done >= self.next_evaluation:
-            self.next_evaluation = (done // self.evaluate_every + 1) * self.evaluate_every
+            self.next_evaluation = (done // self.steps_per_evaluation + 1) * self.steps_per_evaluation
             self.evaluate()
-        if self.checkpoint_every and done >= self.next_checkpoint:
-            self.next_checkpoint = (done // self.checkpoint_every + 1) * self.checkpoint_every
+        if self.steps_per_checkpoint and done >= self.next_checkpoint:
+            self.next_checkpoint = (done // self.steps_per_checkpoint + 1) * self.steps_per_checkpoint
             checkpoint.save(self.folder / CHECKPOINT, self.model, self.state())
             _log.info("checkpoint at step %d in %s", done, self.folder)
 
@@ -248,4 +249,4 @@ class _Progress(BaseCallback):
 
     def _tick(self) -> None:
         now = time.perf_counter()
-        self.seconds, self._since = self.seconds + now - self._since, now
+        self.seconds, self._clock_s = self.seconds + now - self._clock_s, now

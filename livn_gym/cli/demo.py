@@ -68,13 +68,13 @@ def demo(
 
     with progress_bar("searching for the best constant"):
         strengths = QUICK["strengths"] if quick else 9
-        makers = {
+        factories = {
             name: evaluate.baseline(name, env_id, seed=seed, strengths=strengths, **options) for name in evaluate.NAMES
         }
-    makers[f"{agent}, trained"] = lambda: trained
+    factories[f"{agent}, trained"] = lambda: trained
     limit = spec_steps(env_id, options)
     with progress_bar("playing test episodes") as report:
-        played = evaluate.play(makers, env_id, episodes=episodes, report=lambda step: report(step, limit), **options)
+        played = evaluate.play(factories, env_id, episodes=episodes, report=lambda step: report(step, limit), **options)
     measure = evaluate.measure_of(env_id)
     scores = {name: evaluate.score(episodes_of_agent, measure) for name, episodes_of_agent in played.items()}
     title = f"{env_id}, {episodes} test episodes, {curve[-1]['step']:,.0f} training steps"

@@ -32,7 +32,7 @@ Trust = Annotated[
 TrustNames = Annotated[
     bool,
     typer.Option(
-        "--trust", help="Import code that the run's options name, even if another user or machine wrote the run."
+        "--trust", help="Import code that the options of a run refer to, even if another user or machine wrote it."
     ),
 ]
 
@@ -160,18 +160,19 @@ def evaluate(
 ) -> None:
     """Score agents on the same test episodes, with seeds that no training or search uses.
 
-    No code in a run folder is executed, so folders from other users can be evaluated. Code elsewhere that
-    the options of such a run name is imported only with --trust.
+    No code in a run folder is executed, so folders from other users can be evaluated.
+
+    Code that the options of such a run refer to is imported only with --trust.
     """
     env_id, options = environment_of(agents, env_id, option, trust)
     from livn_gym.agents import evaluate as scoring
 
     with progress_bar("searching for the best constant" if "best-constant" in agents else "preparing"):
-        makers = scoring.find(agents, env_id, seed=seed, **options)
+        factories = scoring.agent_factories(agents, env_id, seed=seed, **options)
     limit = spec_steps(env_id, options)
     with progress_bar("playing") as report:
         played = scoring.play(
-            makers,
+            factories,
             env_id,
             episodes=episodes,
             seed=scoring.TEST_SEED + seed,
@@ -208,8 +209,9 @@ def watch(
 ) -> None:
     """Play one episode and write it as an animation or a picture.
 
-    No code in a run folder is executed, so agents from other users can be watched. Code elsewhere that the options of
-    such a run name is imported only with --trust.
+    No code in a run folder is executed, so agents from other users can be watched.
+
+    Code that the options of such a run refer to is imported only with --trust.
     """
     env_id, options = environment_of([agent], env_id, option, trust)
     from livn_gym.agents import evaluate as scoring
@@ -221,7 +223,7 @@ def watch(
     check_available()
     pictures.check_format(out)
     with progress_bar("playing") as report:
-        (make,) = scoring.find([agent], env_id, seed=seed, **options).values()
+        (make,) = scoring.agent_factories([agent], env_id, seed=seed, **options).values()
         limit = spec_steps(env_id, options) if steps is None else steps
         total = pictures.watch(
             make(),

@@ -129,7 +129,7 @@ def test_summary_and_page(here, tmp_path):
     tables = bench.summary(wanted, rows)
     entry = tables["livn/EI2-v0"]["silent"]
     returns = [float(row["total_reward"]) for row in rows if row["env"] == "livn/EI2-v0" and row["agent"] == "silent"]
-    assert entry["returns"] == returns and entry["runs"] == entry["wanted"] == 3
+    assert entry["returns"] == returns and entry["runs"] == entry["planned"] == 3
     assert entry["score"][1] <= entry["score"][0] <= entry["score"][2]
     scaled = bench.overall(tables)
     assert set(scaled) == {"silent", "random", "proportional-integral"}

@@ -7,7 +7,7 @@ from gymnasium.vector import AutoresetMode
 from livn_gym.agents import BestConstant, Constant, OnOff, ProportionalIntegral, Silent, make_envs, run_episodes
 from livn_gym.agents.baselines import NoTarget
 from livn_gym.agents.episodes import with_graphs
-from livn_gym.agents.evaluate import NAMES, baseline, find, measure_of, play, score
+from livn_gym.agents.evaluate import NAMES, agent_factories, baseline, measure_of, play, score
 from livn_gym.errors import InvalidInput, UnknownName
 
 OPTIONS = {"settle_ms": 200.0, "max_episode_steps": 6}
@@ -70,7 +70,7 @@ def test_as_many_agents_and_seeds_as_environments():
     envs = make_envs("livn/EI1-v0", 2, **OPTIONS)
     with pytest.raises(InvalidInput, match="2 environments"):
         run_episodes(envs, [Silent()], [1, 2])
-    with pytest.raises(InvalidInput, match="resets itself"):
+    with pytest.raises(InvalidInput, match="autoreset_mode"):
         run_episodes(make_envs("livn/EI1-v0", 1, AutoresetMode.DISABLED, **OPTIONS), [Silent()], [1])
 
 
@@ -78,8 +78,8 @@ def test_the_best_constant_is_where_the_fake_fires_at_the_target():
     # 3 Hz by itself and 14.4 Hz more at full charge: 10.2 Hz at a strength of 0.5, whose own cost moves it little
     best = BestConstant.search("livn/EI2-v0", strengths=5, target_hz=10.2, settle_ms=1000.0, max_episode_steps=20)
     assert best.strength == pytest.approx(0.5, abs=0.05)
-    assert len(best.tried) == 9 and best.tried[best.strength] == max(best.tried.values())
-    assert {0.0, 0.25, 0.5, 0.75, 1.0} <= best.tried.keys()
+    assert len(best.mean_returns) == 9 and best.mean_returns[best.strength] == max(best.mean_returns.values())
+    assert {0.0, 0.25, 0.5, 0.75, 1.0} <= best.mean_returns.keys()
 
 
 def test_a_search_needs_two_strengths():
@@ -157,7 +157,7 @@ def test_agents_get_the_same_graphs():
 def test_unknown_agents_are_refused(tmp_path):
     with pytest.raises(UnknownName, match="'silent'"):
         baseline("silence", "livn/EI1-v0")
-    with pytest.raises(InvalidInput, match="no folder of a run"):
-        find(["silence"], "livn/EI1-v0")
+    with pytest.raises(InvalidInput, match="neither a run folder"):
+        agent_factories(["silence"], "livn/EI1-v0")
     with pytest.raises(InvalidInput, match="no trained agent"):
-        find([str(tmp_path)], "livn/EI1-v0")
+        agent_factories([str(tmp_path)], "livn/EI1-v0")

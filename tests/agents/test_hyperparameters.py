@@ -45,7 +45,7 @@ def test_values_become_arguments():
 def test_a_schedule_falls_to_zero():
     import gymnasium as gym
 
-    model = parse(PPO, {"n_timesteps": 1, "learning_rate": "lin_4e-3"}).create(gym.make("CartPole-v1"), seed=0)
+    model = parse(PPO, {"n_timesteps": 1, "learning_rate": "lin_4e-3"}).make(gym.make("CartPole-v1"), seed=0)
     np.testing.assert_allclose([model.lr_schedule(left) for left in (1.0, 0.5, 0.0)], [4e-3, 2e-3, 0.0])
 
 

@@ -198,7 +198,7 @@ def test_the_run_of_another_user_cannot_name_a_module_by_its_id(tmp_path):
 
 @pytest.mark.parametrize("options", [*NAMING_CODE, {}, {"target_hz": [3.0, 0.1 + 0.2]}])
 def test_ones_own_run_may_name_code_unless_its_config_is_changed(tmp_path, options):
-    run_folder.take(tmp_path, {"agent": "ppo", "env": "livn/EI2-v0", "options": options})
+    run_folder.write_config(tmp_path, {"agent": "ppo", "env": "livn/EI2-v0", "options": options})
     assert learned.environment(tmp_path) == ("livn/EI2-v0", options)
     path = tmp_path / "config.json"
     content = json.loads(path.read_text())
@@ -211,7 +211,7 @@ def test_ones_own_run_may_name_code_unless_its_config_is_changed(tmp_path, optio
 def test_without_a_key_no_run_is_ones_own(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setattr(trust, "key_file", lambda: tmp_path / "file" / "trust.key")
-    run_folder.take(tmp_path, {"agent": "ppo", "env": "livn/EI2-v0", "options": {"task": "os:system"}})
+    run_folder.write_config(tmp_path, {"agent": "ppo", "env": "livn/EI2-v0", "options": {"task": "os:system"}})
     with pytest.raises(trust.Untrusted):
         learned.environment(tmp_path)
 
@@ -377,6 +377,6 @@ def test_unknown_names_and_files_in_the_way_are_refused(tmp_path, monkeypatch):
 
 def test_a_run_that_failed_at_its_first_step_does_not_hold_the_folder(tmp_path, monkeypatch):
     use_poisson_backend(monkeypatch)
-    run_folder.take(tmp_path, {"agent": "ppo", "env": "livn/EI1-v0", "options": {"other": 1}})
+    run_folder.write_config(tmp_path, {"agent": "ppo", "env": "livn/EI1-v0", "options": {"other": 1}})
     assert len(run("ppo", tmp_path, checkpoint_every=0)) == 3
     assert len(read_rows(tmp_path / "curve.csv")) == 3

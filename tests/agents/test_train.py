@@ -112,7 +112,7 @@ def test_a_killed_run_goes_on_bit_for_bit(agent, tmp_path):
 def test_a_folder_holds_one_run(tmp_path, monkeypatch):
     use_poisson_backend(monkeypatch)
     first = run("ppo", tmp_path, steps=20, checkpoint_every=0)
-    with pytest.raises(InvalidInput, match="holds a run already"):
+    with pytest.raises(InvalidInput, match="already holds a run"):
         run("ppo", tmp_path, steps=20, checkpoint_every=0)
     with pytest.raises(InvalidInput, match="steps \\(20 before, 40 now\\)"):
         run("ppo", tmp_path, steps=40, checkpoint_every=0, resume=True)
