@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ class ClosedLoop:
         encoding: Turns the command of a culture, a point of a bounded ``Box``, into a stimulus.
         decoding: Turns a recording of one step into features in a bounded ``Box``.
         settle_ms: Time that a reset culture runs unstimulated before the first observation, ms.
-        conditions: Conditions between the loop and each culture, ``[B]`` lists; default none.
+        conditions: Conditions between the loop and its cultures, in the order in which they act; default none.
 
     Raises:
         InvalidInput: Times are no whole number of time steps, a space is no bounded Box, there are not B tasks, or
@@ -54,7 +53,7 @@ class ClosedLoop:
         decoding: Decoding,
         *,
         settle_ms: float,
-        conditions: Sequence[Sequence[Condition]] | None = None,
+        conditions: Sequence[Condition] = (),
     ) -> None:
         if len(tasks) != env.num_cultures:
             raise InvalidInput(f"{env.num_cultures} cultures need as many tasks, got {len(tasks)}.")
@@ -65,7 +64,7 @@ class ClosedLoop:
             if (own.step_ms, own.commands, own.features) != (setup.step_ms, setup.commands, setup.features):
                 raise InvalidInput(f"{type(task).__name__} was set up for another step, encoding or decoding.")
         self.env = env.record_spikes()
-        self.conditioned = Conditioned(env, conditions if conditions is not None else [[] for _ in tasks])
+        self.conditioned = Conditioned(env, conditions)
         self.tasks = list(tasks)
         self.encoding = encoding
         self.decoding = decoding
@@ -196,7 +195,7 @@ class ClosedLoop:
             UnsupportedModel: The backend has no snapshots.
         """
         culture = self.env.save_state() if any(self._seeded) else None
-        conditions = self.conditioned.conditions
+        conditions = self.conditioned.state()
         loop = {"tasks": self.tasks, "conditions": conditions, "history": self.history, "seeded": self._seeded}
         return {"culture": culture, **loop}
 
@@ -206,9 +205,7 @@ class ClosedLoop:
             self.env.load_state(state["culture"])
         self.tasks, self.history, self._seeded = state["tasks"], state["history"], state["seeded"]
         self._set_up(self.tasks)
-        for condition in chain.from_iterable(state["conditions"]):
-            condition.env = self.env
-        self.conditioned.conditions = state["conditions"]
+        self.conditioned.set_state(state["conditions"])
         self._turn = Turn(self.num_cultures)
 
     def close(self) -> None:

@@ -46,7 +46,7 @@ class LoopSpec:
         backend: The simulator, as ``livn_gym.backends.make`` takes it; None for the default.
         profile: Profile of the simulation, ``"fast"`` or ``"exact"`` (see ``Env``).
         dt: Time step of the simulation, ms; None takes the profile's.
-        conditions: Conditions between the loop and each culture, see ``livn_gym.envs.conditions``: a name, a mapping
+        conditions: Conditions between the loop and its cultures, see ``livn_gym.envs.conditions``: a name, a mapping
             with a ``name`` and options, or a list of these; None is nothing.
     """
 
@@ -124,7 +124,7 @@ class LoopSpec:
                 encoding,
                 decoding,
                 settle_ms=self.settle_ms,
-                conditions=[known_conditions.create(env, self.conditions) for _ in range(num_cultures)],
+                conditions=known_conditions.create(env, self.conditions),
             )
         except BaseException:
             env.close()

@@ -184,19 +184,30 @@ class Recording(SixArrays):
         """Return a recording of the spikes that a mask ``[S]`` keeps; traces stay."""
         return self._where(keep)
 
-    def with_spikes(self, gid: NDArray[np.int64], t: NDArray[np.float64]) -> Recording:
-        """Return the same run of a single culture with other spikes, ``[S]``, which are sorted here.
+    def with_spikes(
+        self, gid: NDArray[np.int64], t: NDArray[np.float64], culture: NDArray[np.int64] | None = None
+    ) -> Recording:
+        """Return the same run with other spikes, ``[S]``, which are sorted here.
+
+        Args:
+            gid: Cell of every spike.
+            t: Time of every spike since the run's start, ms.
+            culture: Culture of every spike; may be omitted for a single culture.
 
         Raises:
-            InvalidInput: There are several cultures, or a spike lies outside the run.
+            InvalidInput: There are several cultures and none are given, or a spike lies outside the run.
         """
-        self._require_single("new spikes")
+        if culture is None:
+            self._require_single("new spikes without their cultures")
+            culture = np.zeros(len(gid), dtype=np.int64)
+        if culture.shape != gid.shape or (len(culture) and not 0 <= culture.min() <= culture.max() < self.num_cultures):
+            raise InvalidInput(f"Spikes need gids and cultures of one length, cultures below {self.num_cultures}.")
         if gid.shape != t.shape or (len(t) and not 0.0 <= t.min() <= t.max() < self.duration_ms):
             raise InvalidInput(f"Spikes need gids and times of one length, times within 0 ... {self.duration_ms:g} ms.")
-        order = np.lexsort((gid, t))
+        order = np.lexsort((gid, t, culture))
         return replace(
             self,
-            spike_culture=np.zeros(len(gid), dtype=np.int64),
+            spike_culture=culture[order].astype(np.int64),
             spike_gid=gid[order].astype(np.int64),
             spike_t=t[order],
         )

@@ -54,6 +54,7 @@ def find(package: str, base: type[T]) -> dict[str, type[T]]:
     for info in iter_modules(import_module(package).__path__):
         module = import_module(f"{package}.{info.name}")
         found |= {snake_case(cls.__name__): cls for cls in references.subclasses(module, base)}
+        found = {name: cls for name, cls in found.items() if cls is not base}
     return dict(sorted(found.items()))
 
 

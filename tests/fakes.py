@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from livn_gym import backends
-from livn_gym.backends import Backend, Capabilities, CultureSpec, Parameters
+from livn_gym.backends import Backend, Capabilities, CultureParameters, CultureSpec, Parameters
 from livn_gym.numerics import NoiseStream, stream_key, uniform
 from livn_gym.recording import Recording
 from livn_gym.recording_request import RecordingRequest
@@ -16,7 +16,7 @@ from livn_gym.stimulus import Stimulus
 BIN_MS = 5.0
 
 
-class PoissonBackend(Backend):
+class PoissonBackend(Backend, CultureParameters):
     """Unconnected cells that fire at 3 Hz, and at 17.4 Hz under the strongest pulses of the environments.
 
     Charge raises the rate of all cells alike, by 0.12 Hz for a nC a second on every channel, for as long as
@@ -61,6 +61,9 @@ class PoissonBackend(Backend):
 
     def set_parameters(self, parameters: Parameters) -> None:
         self.parameters = parameters
+
+    def set_culture_parameters(self, parameters: Mapping[int, Parameters]) -> None:
+        pass
 
     def close(self) -> None:
         self.closed = True

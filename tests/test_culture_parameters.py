@@ -5,8 +5,10 @@ import copy
 import numpy as np
 import pytest
 from cultures import equal, system
+from fakes import PoissonBackend
 
 from livn_gym import make, processors
+from livn_gym.backends import Backend
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput, UnknownName, UnsupportedModel
 from livn_gym.formats import Session
@@ -161,8 +163,13 @@ def test_what_cannot_be_set_is_refused_and_changes_nothing(change, cultures, err
         assert before == [env.parameters_of(b) for b in range(3)]
 
 
-def test_a_backend_without_parameters_per_culture_says_so(fake):
-    with make("EI1", backend="fake", num_cultures=2) as env:
+def test_a_backend_without_parameters_per_culture_says_so():
+    class SameParameters(Backend):
+        capabilities = PoissonBackend.capabilities
+        build, run, reset = PoissonBackend.build, PoissonBackend.run, PoissonBackend.reset
+        set_parameters, close = PoissonBackend.set_parameters, PoissonBackend.close
+
+    with make("EI1", backend=SameParameters, num_cultures=2) as env:
         with pytest.raises(UnsupportedModel, match="same parameters in all cultures"):
             env.set_noise({"std_e": [0.1, 0.2]})
         env.set_noise({"std_e": 0.1})

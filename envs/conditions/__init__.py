@@ -11,7 +11,7 @@ from typing import Any
 
 from livn_gym import registry
 from livn_gym.env import Env
-from livn_gym.envs.conditions.base import Condition
+from livn_gym.envs.conditions.base import Condition, ConditionedRun
 from livn_gym.envs.conditions.conditioned import Conditioned
 from livn_gym.errors import InvalidInput
 
@@ -20,11 +20,11 @@ Chosen = str | Mapping[str, Any]
 
 def names() -> list[str]:
     """Names of every condition."""
-    return list(registry.find(__name__, Condition))  # type: ignore[type-abstract]
+    return list(registry.find(__name__, Condition))
 
 
 def create(env: Env, chosen: Chosen | Sequence[Chosen] | None) -> list[Condition]:
-    """The conditions of one culture, in the order in which they act.
+    """Make conditions for the cultures of a loop, in the order in which they act.
 
     Args:
         env: The cultures.
@@ -46,8 +46,8 @@ def create(env: Env, chosen: Chosen | Sequence[Chosen] | None) -> list[Condition
             raise InvalidInput(f"A condition is a name or a mapping with a 'name', got {one!r}.")
         if "env" in own or not all(isinstance(option, str) for option in own):
             raise InvalidInput(f"A condition's options are its keyword arguments after env, got {one!r}.")
-        made.append(registry.create(__name__, Condition, own.pop("name"), {"env": env, **own}))  # type: ignore[type-abstract]
+        made.append(registry.create(__name__, Condition, own.pop("name"), {"env": env, **own}))
     return made
 
 
-__all__ = ["Condition", "Conditioned", "create", "names"]
+__all__ = ["Condition", "Conditioned", "ConditionedRun", "create", "names"]

@@ -1,4 +1,4 @@
-"""Spikes right after a pulse are not seen."""
+"""Spikes during and right after a pulse are not recorded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.env import Env
-from livn_gym.envs.conditions.base import Condition
+from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_pulses, culture_slices
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite
@@ -15,7 +15,7 @@ from livn_gym.units import finite
 
 @checked
 class ArtefactBlanking(Condition):
-    """From the start of any electrode's pulse until ``blank_ms`` after its end, no electrode hears spikes.
+    """From the start of any electrode's pulse until ``blank_ms`` after its end, no electrode records spikes.
 
     Amplifiers saturate while current flows, so that recordings are cut out there. Most of the directly evoked spikes
     fall into the first milliseconds; what is left is what the network made of them. Rates are not corrected for
@@ -35,30 +35,34 @@ class ArtefactBlanking(Condition):
     def __init__(self, env: Env, *, blank_ms: float = 3.0) -> None:
         super().__init__(env)
         self.blank_ms = finite("blank_ms", blank_ms, minimum=0.0)
-        self._left_ms = 0.0
 
-    def reset(self, np_random: np.random.Generator) -> None:
-        """Nothing is blanked any more."""
-        self._left_ms = 0.0
+    def begin(self, np_random: np.random.Generator) -> float:
+        """Return for how long the last pulses blank the next run, ms: not at all."""
+        return 0.0
 
-    def recording(self, recording: Recording, stimulus: Stimulus | None, time_ms: float) -> Recording:
-        """The recording without the spikes of blanked times."""
-        start, end = _phases(stimulus)
-        start, end = np.append(start, 0.0), np.append(end + self.blank_ms, self._left_ms)
-        self._left_ms = max(0.0, float(end.max()) - recording.duration_ms)
-        _, _, t = recording.spikes
-        begun = np.searchsorted(np.sort(start), t, side="right")
-        over = np.searchsorted(np.sort(end), t, side="right")
-        return recording.where(begun == over)
+    def recording(self, recording: Recording, stimulus: Stimulus | None, run: ConditionedRun) -> Recording:
+        """Return the recording without the spikes of blanked times."""
+        keep = np.ones(len(recording.spikes[2]), dtype=np.bool_)
+        phases = _phases(stimulus, len(run))
+        for b, (start, end), own in zip(run.cultures, phases, culture_slices(recording), strict=True):
+            start, end = np.append(start, 0.0), np.append(end + self.blank_ms, self.states[b])
+            self.states[b] = max(0.0, float(end.max()) - recording.duration_ms)
+            t = recording.spikes[2][own]
+            begun = np.searchsorted(np.sort(start), t, side="right")
+            over = np.searchsorted(np.sort(end), t, side="right")
+            keep[own] = begun == over
+        return recording.where(keep)
 
 
-def _phases(stimulus: Stimulus | None) -> tuple[NDArray, NDArray]:
-    """Start and end of every time in which current flows, ms."""
+def _phases(stimulus: Stimulus | None, count: int) -> list[tuple[NDArray, NDArray]]:
+    """Start and end of every time in which current flows, ms, for each of ``count`` cultures."""
     if stimulus is None:
-        return np.zeros(0), np.zeros(0)
+        return [(np.zeros(0), np.zeros(0))] * count
     if stimulus.array is not None:
-        start = np.flatnonzero(stimulus.array.any(axis=-1)) * stimulus.dt
-        return start, start + stimulus.dt
+        on = np.broadcast_to(stimulus.array.any(axis=-1), (count, stimulus.array.shape[-2]))
+        starts = [np.flatnonzero(own) * stimulus.dt for own in on]
+        return [(start, start + stimulus.dt) for start in starts]
     assert stimulus.pulses is not None
-    start = stimulus.pulses.onset_ms + stimulus.pulses.offset_ms
-    return start, start + stimulus.pulses.width_ms
+    parts = culture_pulses(stimulus.pulses, stimulus.num_cultures is None, count)
+    starts = [part.onset_ms + part.offset_ms for part in parts]
+    return [(start, start + part.width_ms) for start, part in zip(starts, parts, strict=True)]

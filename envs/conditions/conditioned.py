@@ -6,84 +6,96 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.env import Env
-from livn_gym.envs.conditions.base import Condition
+from livn_gym.envs.conditions.base import Condition, ConditionedRun
+from livn_gym.errors import unknown_name
+from livn_gym.parameters import by_key
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
 
 @checked
 class Conditioned:
-    """``Env.run`` of some cultures of a batch under the conditions of each; just that while all are idle.
+    """``Env.run`` of some cultures of a batch under conditions; ``Env.run`` itself while all conditions are idle.
 
     Args:
-        env: The cultures.
-        conditions: Those of every culture, ``[B]`` lists.
+        env: The cultures; their parameters are those that the factors of conditions multiply.
+        conditions: The conditions, in the order in which they act.
     """
 
-    def __init__(self, env: Env, conditions: Sequence[Sequence[Condition]]) -> None:
+    def __init__(self, env: Env, conditions: Sequence[Condition]) -> None:
         self.env = env
-        self.conditions = conditions
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """A condition's own state leaves out the cultures, which a copy or a pickle of the whole gets back here."""
-        vars(self).update(state)
-        for own in self.conditions:
-            for condition in own:
-                condition.env = self.env
+        self.conditions = list(conditions)
+        self._base: dict[str, NDArray[np.float64]] = {}
+        """Parameters without factors by key, ``[B]``; empty until there is a factor."""
+        self._set: dict[str, NDArray[np.float64]] = {}
+        """Parameters as they were set last, ``[B]``, of the keys that ever had a factor."""
 
     def reset(self, np_random: Sequence[np.random.Generator], cultures: Sequence[int]) -> None:
         """Begin an episode in some cultures, ``[n]`` each."""
         for b, generator in zip(cultures, np_random, strict=True):
-            for condition in self.conditions[b]:
-                condition.reset(generator)
+            for condition in self.conditions:
+                condition.states[b] = condition.begin(generator)
+
+    def state(self) -> list[list[Any]]:
+        """The states of all conditions in every culture, ``[B]`` lists."""
+        return [[condition.states[b] for condition in self.conditions] for b in range(self.env.num_cultures)]
+
+    def set_state(self, states: Sequence[Sequence[Any]]) -> None:
+        """Continue from the states of equal conditions, whose objects are taken over."""
+        for b, own in enumerate(states):
+            for condition, state in zip(self.conditions, own, strict=True):
+                condition.states[b] = state
 
     def run(
         self, duration_ms: float, stimulus: Stimulus | None, cultures: Sequence[int], time_ms: Sequence[float]
     ) -> tuple[Recording, Stimulus | None]:
-        """Run some cultures.
+        """Run some cultures at once.
 
         Args:
             duration_ms: How long.
             stimulus: What is asked for, of n cultures.
-            cultures: Which, ascending, ``[n]``.
+            cultures: The cultures that run, ascending ``[n]``.
             time_ms: End of the run since each culture's first observation, ``[n]``.
 
         Returns:
-            What is heard, and what was delivered.
+            What is recorded, and what was delivered.
         """
-        if all(condition.idle for own in self.conditions for condition in own):
+        if all(condition.idle for condition in self.conditions):
             return self.env.run(duration_ms, stimulus, cultures=cultures), stimulus
-        places = range(len(cultures))
-        parts = [None if stimulus is None else stimulus[k] for k in places]
-        for k in places:
-            for condition in self.conditions[cultures[k]]:
-                parts[k] = condition.stimulus(parts[k], duration_ms)
-        recording = self._run(duration_ms, parts, cultures, time_ms)
-        heard = list(recording.cultures)
-        for k in places:
-            for condition in self.conditions[cultures[k]]:
-                heard[k] = condition.recording(heard[k], parts[k], time_ms[k])
-        return Recording.batch(heard, recording.t0_ms), Stimulus.batch(parts)
+        run = ConditionedRun(np.array(cultures, dtype=np.int64), duration_ms, np.array(time_ms, dtype=np.float64))
+        for condition in self.conditions:
+            stimulus = condition.stimulus(stimulus, run)
+        self._set_parameters(run)
+        recording = self.env.run(duration_ms, stimulus, cultures=cultures)
+        for condition in self.conditions:
+            recording = condition.recording(recording, stimulus, run)
+        return recording, stimulus
 
-    def _run(
-        self,
-        duration_ms: float,
-        parts: Sequence[Stimulus | None],
-        cultures: Sequence[int],
-        time_ms: Sequence[float],
-    ) -> Recording:
-        parameters = [
-            {key: value for c in self.conditions[b] for key, value in c.parameters(now).items()}
-            for b, now in zip(cultures, time_ms, strict=True)
-        ]
-        if not any(parameters):
-            return self.env.run(duration_ms, Stimulus.batch(parts), cultures=cultures)
-        # Parameters are those of all cultures of an Env: each runs by itself under its own.
-        runs = []
-        for b, part, own in zip(cultures, parts, parameters, strict=True):
-            self.env.set_params(own)
-            runs.append(self.env.run(duration_ms, part, cultures=[b]))
-        return Recording.batch(runs, runs[0].t0_ms)
+    def _set_parameters(self, run: ConditionedRun) -> None:
+        """Give the cultures that run their parameters, where these are not what they have."""
+        products: dict[str, Any] = dict.fromkeys(self._set, 1.0)
+        for condition in self.conditions:
+            for key, factor in condition.factors(run).items():
+                products[key] = products.get(key, 1.0) * factor
+        changed = {}
+        for key, factor in products.items():
+            base = self._base_of(key)
+            value = base[run.cultures] * factor
+            if not np.array_equal(value, self._set.setdefault(key, base.copy())[run.cultures]):
+                changed[key] = value
+        if changed:
+            self.env.set_params(changed, cultures=run.cultures.tolist())
+            for key, value in changed.items():
+                self._set[key][run.cultures] = value
+
+    def _base_of(self, key: str) -> NDArray[np.float64]:
+        if not self._base:
+            each = [by_key(self.env.parameters_of(b)) for b in range(self.env.num_cultures)]
+            self._base = {name: np.array([own[name] for own in each]) for name in each[0]}
+        if key not in self._base:
+            raise unknown_name("parameter", key, self._base)
+        return self._base[key]

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.env import Env
-from livn_gym.envs.conditions.base import Condition
+from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_pulses, culture_slices, joined_pulses
 from livn_gym.errors import InvalidInput
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite
 
 
+@dataclass
+class _Faults:
+    """A culture's array.
+
+    Attributes:
+        rng: Decides which spikes get through.
+        current: Share of the commanded current that each electrode gives, ``[C]``.
+        spikes: Share of its spikes that each electrode records, ``[C]``.
+        passes: Probability that a cell's spike gets through, ``[N]``.
+    """
+
+    rng: np.random.Generator
+    current: NDArray[np.float64]
+    spikes: NDArray[np.float64]
+    passes: NDArray[np.float64]
+
+
 @checked
 class ElectrodeFaults(Condition):
     """Every episode draws an array with faults: dead electrodes, and losses of the others.
 
-    A dead electrode neither stimulates nor hears. Of a live one, the culture gets a share of the commanded current,
-    and the loop a share of the spikes that it hears, each share drawn between ``1 - loss`` and 1 (so the limits of
-    charge hold). A spike that several electrodes hear gets through if one of them lets it; one that none hears always
+    A dead electrode neither stimulates nor records. A live one gives the culture a share of the commanded current, and
+    the loop a share of the spikes that it records, each share drawn between ``1 - loss`` and 1 (so the limits of charge
+    hold). A spike that several electrodes record gets through if one of them passes it; one that none records always
     does.
 
     Args:
@@ -38,37 +56,40 @@ class ElectrodeFaults(Condition):
         self.dead, self.loss = finite("dead", dead, minimum=0.0), finite("loss", loss, minimum=0.0)
         if max(self.dead, self.loss) > 1.0:
             raise InvalidInput(f"dead and loss must lie in 0 ... 1, got {dead:g} and {loss:g}.")
-        self.current = np.ones(env.electrodes.num_channels)
-        self.hearing = np.ones(env.electrodes.num_channels)
-        self._heard = env.electrodes.channel_cells()
-        self._rng = np.random.default_rng(0)
+        self._recorded = env.electrodes.channel_cells()
 
-    def reset(self, np_random: np.random.Generator) -> None:
+    def begin(self, np_random: np.random.Generator) -> _Faults:
         """Draw the array."""
-        self._rng = np.random.default_rng(np_random.integers(2**63))
+        rng = np.random.default_rng(np_random.integers(2**63))
         channels = self.env.electrodes.num_channels
-        alive = self._rng.uniform(size=channels) >= self.dead
-        self.current, self.hearing = alive * (1.0 - self.loss * self._rng.uniform(size=(2, channels)))
-        missed = np.where(self._heard, 1.0 - self.hearing[:, None], 1.0).prod(axis=0)
-        self._passes = np.where(self._heard.any(axis=0), 1.0 - missed, 1.0)
+        alive = rng.uniform(size=channels) >= self.dead
+        current, spikes = alive * (1.0 - self.loss * rng.uniform(size=(2, channels)))
+        missed = np.where(self._recorded, 1.0 - spikes[:, None], 1.0).prod(axis=0)
+        return _Faults(rng, current, spikes, np.where(self._recorded.any(axis=0), 1.0 - missed, 1.0))
 
-    def stimulus(self, stimulus: Stimulus | None, duration_ms: float) -> Stimulus | None:
-        """The share of the current that each electrode gives."""
+    def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:
+        """Return the share of the current that each electrode gives."""
         if stimulus is None:
             return None
+        current = np.stack([self.states[b].current for b in run.cultures])
         if stimulus.array is not None:
-            return Stimulus(stimulus.array * self.current, stimulus.dt, stimulus.mode)
+            return Stimulus(stimulus.array * current[:, None, :], stimulus.dt, stimulus.mode)
         assert stimulus.pulses is not None
-        pulses = stimulus.pulses
-        pulses = replace(pulses, value=pulses.value * self.current[pulses.column])
+        pulses = joined_pulses(culture_pulses(stimulus.pulses, stimulus.num_cultures is None, len(run)))
+        pulses = replace(pulses, value=pulses.value * current[pulses.culture, pulses.column])
         return Stimulus.from_pulses(
             pulses.select(pulses.value != 0),
             num_columns=stimulus.num_columns,
             duration_ms=stimulus.duration_ms,
+            num_cultures=len(run),
             mode=stimulus.mode,
         )
 
-    def recording(self, recording: Recording, stimulus: Stimulus | None, time_ms: float) -> Recording:
-        """The spikes that get through."""
+    def recording(self, recording: Recording, stimulus: Stimulus | None, run: ConditionedRun) -> Recording:
+        """Return the spikes that get through."""
         _, gid, _ = recording.spikes
-        return recording.where(self._rng.uniform(size=len(gid)) < self._passes[gid])
+        keep = np.empty(len(gid), dtype=np.bool_)
+        for b, own in zip(run.cultures, culture_slices(recording), strict=True):
+            state = self.states[b]
+            keep[own] = state.rng.uniform(size=len(gid[own])) < state.passes[gid[own]]
+        return recording.where(keep)

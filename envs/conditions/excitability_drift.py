@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.env import Env
-from livn_gym.envs.conditions.base import Condition
+from livn_gym.envs.conditions.base import Condition, ConditionedRun
 from livn_gym.errors import unknown_name
 
 DEPTHS = {0: 0.0, 1: 0.1, 2: 0.2}
@@ -23,11 +24,10 @@ class ExcitabilityDrift(Condition):
 
     Of all parameters the rate depends most on this one. Level 0 is no drift, level 1 changes it by up to 10 %, level 2
     by up to 20 %; periods are 30 to 90 s, so that a task of 20 s meets both an offset and a trend. The agent does not
-    see it. Since parameters belong to all cultures of an engine, those of a vector run one after another, on one
-    thread.
+    see it.
 
     Args:
-        env: The cultures; their parameters as they stand are the middle of the drift.
+        env: The cultures; their parameters when the loop is made are the middle of the drift.
         level: 0, 1 or 2.
 
     Raises:
@@ -39,20 +39,18 @@ class ExcitabilityDrift(Condition):
         if isinstance(level, bool) or not isinstance(level, int | np.integer) or level not in DEPTHS:
             raise unknown_name("level", level, DEPTHS)
         self.depth = DEPTHS[level]
-        self._middle = {f"noise-{name}-std_e": noise.std_e for name, noise in env.parameters.noise.items()}
-        self._period_ms, self._phase = PERIOD_MS[0], 0.0
 
-    def reset(self, np_random: np.random.Generator) -> None:
-        """Draw period and phase."""
-        self._period_ms, self._phase = np_random.uniform(*PERIOD_MS), np_random.uniform(0.0, 2 * np.pi)
+    def begin(self, np_random: np.random.Generator) -> tuple[float, float]:
+        """Draw period (ms) and phase."""
+        return np_random.uniform(*PERIOD_MS), np_random.uniform(0.0, 2 * np.pi)
 
-    def factor(self, time_ms: float) -> float:
-        """By how much the deviation is multiplied at a time."""
-        return 1.0 + self.depth * float(np.sin(2 * np.pi * time_ms / self._period_ms + self._phase))
-
-    def parameters(self, time_ms: float) -> Mapping[str, float]:
-        """The deviations, nS."""
+    def factors(self, run: ConditionedRun) -> Mapping[str, NDArray[np.float64]]:
+        """Return the factor of the deviation of every population's noise at the end of the run."""
         if not self.depth:
             return {}
-        factor = self.factor(time_ms)
-        return {key: value * factor for key, value in self._middle.items()}
+        factor = np.array([self._factor(b, time_ms) for b, time_ms in zip(run.cultures, run.time_ms, strict=True)])
+        return {f"noise-{name}-std_e": factor for name in self.env.system.population_names}
+
+    def _factor(self, culture: int, time_ms: float) -> float:
+        period_ms, phase = self.states[culture]
+        return 1.0 + self.depth * float(np.sin(2 * np.pi * time_ms / period_ms + phase))

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from livn_gym.checks import checked
 from livn_gym.encoding import MAX_PULSE_RATE_HZ
 from livn_gym.env import Env
-from livn_gym.envs.conditions.base import Condition
+from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_pulses, joined_pulses
 from livn_gym.errors import InvalidInput
 from livn_gym.pulses import Pulses
-from livn_gym.stimulus import Stimulus
+from livn_gym.stimulus import Mode, Stimulus
 from livn_gym.units import finite
+
+
+@dataclass
+class _Queue:
+    """A culture's generator and its pulses that wait for the next run, with the form of their stimulus.
+
+    Attributes:
+        rng: Draws the jitter.
+        waiting: Pulses, with onsets from the start of the next run.
+        columns: Number of columns of their stimulus; 0 where nothing waits.
+        mode: Its mode.
+    """
+
+    rng: np.random.Generator
+    waiting: Pulses
+    columns: int = 0
+    mode: Mode = "electrode"
 
 
 @checked
@@ -37,47 +55,51 @@ class Latency(Condition):
         super().__init__(env)
         self.latency_ms = finite("latency_ms", latency_ms, minimum=0.0)
         self.jitter_ms = finite("jitter_ms", jitter_ms, minimum=0.0)
-        self._rng = np.random.default_rng(0)
-        self._waiting: Stimulus | None = None
 
-    def reset(self, np_random: np.random.Generator) -> None:
-        """Empty the queue."""
-        self._rng = np.random.default_rng(np_random.integers(2**63))
-        self._waiting = None
+    def begin(self, np_random: np.random.Generator) -> _Queue:
+        """Begin with an empty queue."""
+        return _Queue(np.random.default_rng(np_random.integers(2**63)), Pulses.joined([]))
 
-    def stimulus(self, stimulus: Stimulus | None, duration_ms: float) -> Stimulus | None:
-        """What was waiting and what of the new pulses fits."""
-        if stimulus is None and self._waiting is None:
+    def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:
+        """Return what was waiting and what of the new pulses fits."""
+        queues: list[_Queue] = [self.states[b] for b in run.cultures]
+        if stimulus is None and not any(queue.columns for queue in queues):
             return None
-        given = [s for s in (self._waiting, self._later(stimulus)) if s is not None]
-        pulses = Pulses.joined([_pulses(s) for s in given])
+        if stimulus is None:
+            columns, mode = next((queue.columns, queue.mode) for queue in queues if queue.columns)
+            new: Sequence[Pulses | None] = [None] * len(run)
+        else:
+            columns, mode = stimulus.num_columns, stimulus.mode
+            new = culture_pulses(_pulses(stimulus), stimulus.num_cultures is None, len(run))
+        delivered = [self._deliver(queue, own, run.duration_ms) for queue, own in zip(queues, new, strict=True)]
+        for queue in queues:
+            queue.columns, queue.mode = (columns, mode) if len(queue.waiting.onset_ms) else (0, mode)
+        return Stimulus.from_pulses(
+            joined_pulses(delivered),
+            num_columns=columns,
+            duration_ms=run.duration_ms,
+            num_cultures=len(run),
+            mode=mode,
+        )
+
+    def _deliver(self, queue: _Queue, new: Pulses | None, duration_ms: float) -> Pulses:
+        """The pulses that one culture gets in a run; the others wait."""
+        waiting = queue.waiting
+        if new is None and not len(waiting.onset_ms):
+            return waiting
+        delay = self.latency_ms + queue.rng.uniform(0.0, self.jitter_ms)
+        pulses = waiting
+        if new is not None:
+            if len(waiting.onset_ms):
+                delay = max(delay, float(waiting.onset_ms.max()) + 1000.0 / MAX_PULSE_RATE_HZ)
+            delay = round(delay / self.env.dt) * self.env.dt
+            pulses = Pulses.joined([waiting, replace(new, onset_ms=new.onset_ms + delay)])
         # A pulse's phases share its onset, and go together.
         length = (pulses.offset_ms + pulses.width_ms).max(initial=0.0)
         now = pulses.onset_ms + length <= duration_ms + 1e-9
-        columns, mode = given[0].num_columns, given[0].mode
         later = pulses.select(~now)
-        self._waiting = None
-        if len(later.onset_ms):
-            later = replace(later, onset_ms=np.maximum(later.onset_ms - duration_ms, 0.0))
-            end = float((later.onset_ms + length).max())
-            self._waiting = Stimulus.from_pulses(later, num_columns=columns, duration_ms=end, mode=mode)
-        return Stimulus.from_pulses(pulses.select(now), num_columns=columns, duration_ms=duration_ms, mode=mode)
-
-    def _later(self, stimulus: Stimulus | None) -> Stimulus | None:
-        """The new pulses, shifted."""
-        delay = self.latency_ms + self._rng.uniform(0.0, self.jitter_ms)
-        if stimulus is None:
-            return None
-        if self._waiting is not None:
-            delay = max(delay, float(_pulses(self._waiting).onset_ms.max()) + 1000.0 / MAX_PULSE_RATE_HZ)
-        delay = round(delay / self.env.dt) * self.env.dt
-        pulses = _pulses(stimulus)
-        return Stimulus.from_pulses(
-            replace(pulses, onset_ms=pulses.onset_ms + delay),
-            num_columns=stimulus.num_columns,
-            duration_ms=stimulus.duration_ms + delay,
-            mode=stimulus.mode,
-        )
+        queue.waiting = replace(later, onset_ms=np.maximum(later.onset_ms - duration_ms, 0.0))
+        return pulses.select(now)
 
 
 def _pulses(stimulus: Stimulus) -> Pulses:

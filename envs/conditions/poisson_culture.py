@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.env import Env
-from livn_gym.envs.conditions.base import Condition
+from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_slices
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
 Match = Literal["settled", "step"]
+
+
+@dataclass
+class _Rates:
+    """A culture's generator, and the spikes of every cell, ``[N]``, in the seconds while it settled."""
+
+    rng: np.random.Generator
+    counts: NDArray[np.float64]
+    seconds: float
 
 
 @checked
@@ -22,7 +33,8 @@ class PoissonCulture(Condition):
 
     With ``match="settled"`` every cell fires at the rate that it had while the culture settled: nothing answers to
     stimuli. With ``match="step"`` every step has as many spikes as the culture had in it, at cells and times drawn at
-    random: the rate of the whole culture answers, and nothing else does. While settling the culture itself is heard.
+    random: the rate of the whole culture answers, and nothing else does. While it settles, the culture itself is
+    recorded.
 
     Args:
         env: The cultures.
@@ -38,27 +50,35 @@ class PoissonCulture(Condition):
         if match not in get_args(Match):
             raise unknown_name("match", match, get_args(Match))
         self.match = match
-        self._rng = np.random.default_rng(0)
-        self._counts, self._seconds = np.zeros(env.system.num_neurons), 0.0
 
-    def reset(self, np_random: np.random.Generator) -> None:
-        """Forget the rates."""
-        self._rng = np.random.default_rng(np_random.integers(2**63))
-        self._counts[:] = 0
-        self._seconds = 0.0
+    def begin(self, np_random: np.random.Generator) -> _Rates:
+        """Begin to count spikes."""
+        rng = np.random.default_rng(np_random.integers(2**63))
+        return _Rates(rng, np.zeros(self.env.system.num_neurons), 0.0)
 
-    def recording(self, recording: Recording, stimulus: Stimulus | None, time_ms: float) -> Recording:
-        """Random spikes; while settling the culture's own."""
-        cells, seconds = len(self._counts), recording.duration_ms * 1e-3
-        _, gid, _ = recording.spikes
-        if time_ms <= 0:
-            self._counts += np.bincount(gid, minlength=cells)
-            self._seconds += seconds
-            return recording
+    def recording(self, recording: Recording, stimulus: Stimulus | None, run: ConditionedRun) -> Recording:
+        """Return random spikes; while a culture settles, its own."""
+        seconds = recording.duration_ms * 1e-3
+        _, gid, t = recording.spikes
+        gids, times = [], []
+        for b, time_ms, own in zip(run.cultures, run.time_ms, culture_slices(recording), strict=True):
+            state = self.states[b]
+            if time_ms <= 0:
+                state.counts += np.bincount(gid[own], minlength=len(state.counts))
+                state.seconds += seconds
+                gids.append(gid[own])
+                times.append(t[own])
+                continue
+            gids.append(self._drawn(state, len(gid[own]), seconds))
+            times.append(state.rng.uniform(0.0, recording.duration_ms, len(gids[-1])))
+        culture = np.repeat(np.arange(len(run)), [len(each) for each in gids])
+        return recording.with_spikes(np.concatenate(gids), np.concatenate(times), culture)
+
+    def _drawn(self, state: _Rates, count: int, seconds: float) -> NDArray[np.int64]:
+        """The cells of a step's spikes."""
+        cells = len(state.counts)
         if self.match == "step":
-            drawn = self._rng.integers(cells, size=len(gid))
-        elif self._seconds == 0:
+            return state.rng.integers(cells, size=count)
+        if state.seconds == 0:
             raise InvalidInput("A Poisson culture takes its rates from settling: settle_ms must not be 0.")
-        else:
-            drawn = np.repeat(np.arange(cells), self._rng.poisson(self._counts / self._seconds * seconds))
-        return recording.with_spikes(drawn, self._rng.uniform(0.0, recording.duration_ms, len(drawn)))
+        return np.repeat(np.arange(cells), state.rng.poisson(state.counts / state.seconds * seconds))

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.env import Env
-from livn_gym.envs.conditions.base import Condition
+from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_slices
 from livn_gym.errors import unknown_name
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
 Redraw = Literal["step", "episode"]
+
+
+@dataclass
+class _Shuffle:
+    """A culture's generator and its present permutation of the cells, ``[N]``."""
+
+    rng: np.random.Generator
+    permutation: NDArray[np.int64]
 
 
 @checked
@@ -36,17 +46,19 @@ class ShuffledCulture(Condition):
         if redraw not in get_args(Redraw):
             raise unknown_name("redraw", redraw, get_args(Redraw))
         self.redraw = redraw
-        self._rng = np.random.default_rng(0)
-        self._permutation = np.arange(env.system.num_neurons)
 
-    def reset(self, np_random: np.random.Generator) -> None:
+    def begin(self, np_random: np.random.Generator) -> _Shuffle:
         """Draw the permutation."""
-        self._rng = np.random.default_rng(np_random.integers(2**63))
-        self._permutation = self._rng.permutation(len(self._permutation))
+        rng = np.random.default_rng(np_random.integers(2**63))
+        return _Shuffle(rng, rng.permutation(self.env.system.num_neurons))
 
-    def recording(self, recording: Recording, stimulus: Stimulus | None, time_ms: float) -> Recording:
-        """The recording with other cells."""
-        if self.redraw == "step":
-            self._permutation = self._rng.permutation(len(self._permutation))
-        _, gid, t = recording.spikes
-        return recording.with_spikes(self._permutation[gid], t)
+    def recording(self, recording: Recording, stimulus: Stimulus | None, run: ConditionedRun) -> Recording:
+        """Return the recording with other cells."""
+        culture, gid, t = recording.spikes
+        shuffled = np.empty_like(gid)
+        for b, own in zip(run.cultures, culture_slices(recording), strict=True):
+            state = self.states[b]
+            if self.redraw == "step":
+                state.permutation = state.rng.permutation(len(state.permutation))
+            shuffled[own] = state.permutation[gid[own]]
+        return recording.with_spikes(shuffled, t, culture)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from livn_gym.env import Env
-from livn_gym.envs.conditions import Condition
+from livn_gym.envs.conditions import Condition, ConditionedRun
 from livn_gym.errors import InvalidInput
 from livn_gym.pulses import Pulses
 from livn_gym.serve.messages import PHASE_MS, RATE_HZ
@@ -48,7 +48,7 @@ class HandStimulation(Condition):
         super().__init__(env)
         self.hand = hand
 
-    def reset(self, np_random: np.random.Generator) -> None:
+    def begin(self, np_random: np.random.Generator) -> None:
         """Forget what was asked for."""
         self.hand.left.clear()
 
@@ -57,7 +57,7 @@ class HandStimulation(Condition):
         """While nobody asks for anything, which then costs nothing."""
         return not self.hand.left
 
-    def stimulus(self, stimulus: Stimulus | None, duration_ms: float) -> Stimulus | None:
+    def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:
         """The agent's pulses, but for the channels that the person has taken.
 
         Raises:
@@ -68,12 +68,12 @@ class HandStimulation(Condition):
             return stimulus
         amplitudes = np.zeros(self.env.electrodes.num_channels)
         amplitudes[list(asked)] = list(asked.values())
-        own = Stimulus.pulse_train(amplitudes, duration_ms=duration_ms, rate_hz=RATE_HZ, phase_ms=PHASE_MS)
+        own = Stimulus.pulse_train(amplitudes, duration_ms=run.duration_ms, rate_hz=RATE_HZ, phase_ms=PHASE_MS)
         if stimulus is None:
             return own
         if stimulus.pulses is None or own.pulses is None:
             raise InvalidInput("Stimulation by hand needs an encoding that makes pulses.")
         others = stimulus.pulses.select(~np.isin(stimulus.pulses.column, list(asked)))
         return Stimulus.from_pulses(
-            Pulses.joined([others, own.pulses]), num_columns=own.num_columns, duration_ms=duration_ms
+            Pulses.joined([others, own.pulses]), num_columns=own.num_columns, duration_ms=run.duration_ms
         )

@@ -3,9 +3,12 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from fakes import PoissonBackend
 
 import livn_gym
 from livn_gym.envs import conditions
+from livn_gym.envs.conditions import Condition, Conditioned, ConditionedRun
+from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.errors import InvalidInput, UnknownName
 from livn_gym.pulses import Pulses
 from livn_gym.recording import Recording
@@ -23,6 +26,7 @@ EVERY = [
     "poisson_culture",
     {"name": "poisson_culture", "match": "step"},
     {"name": "excitability_drift", "level": 2},
+    {"name": "receptor_block", "receptors": "NMDA", "gain": 0.3, "start_ms": 300.0},
 ]
 
 
@@ -34,8 +38,17 @@ def culture():
 
 def make(culture, name, seed=0, **options):
     (condition,) = conditions.create(culture, {"name": name, **options})
-    condition.reset(np.random.default_rng(seed))
+    begin(condition, seed)
     return condition
+
+
+def begin(condition, seed=0):
+    condition.states[0] = condition.begin(np.random.default_rng(seed))
+
+
+def run(time_ms=200.0, duration_ms=200.0):
+    """A run of culture 0 that ends at a time."""
+    return ConditionedRun(np.array([0]), duration_ms, np.array([time_ms]))
 
 
 def spikes(gid, t, duration_ms=200.0):
@@ -75,7 +88,7 @@ def test_a_vector_under_a_condition_is_its_single_environments(chosen):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("chosen", ["excitability_drift", "electrode_faults"])
+@pytest.mark.parametrize("chosen", ["excitability_drift", "electrode_faults", {"name": "receptor_block", "gain": 0.5}])
 def test_a_vector_under_a_condition_is_its_single_environments_on_the_native_engine(chosen):
     options = {"conditions": chosen, "settle_ms": 400.0, "backend": "native"}
     vector = gym.make_vec("livn/EI2-v0", num_envs=3, **options)
@@ -101,47 +114,47 @@ def test_no_condition_leaves_the_first_episode_as_it_is():
 def test_blanking_hides_spikes_during_and_after_pulses(culture):
     blanking = make(culture, "artefact_blanking", blank_ms=3.0)
     # pulses of 0.4 ms at 0, 50, 100, 150 ms: blanked until 3.4 ms after each onset
-    heard = blanking.recording(spikes(range(6), [0.0, 3.3, 3.5, 49.9, 50.0, 153.5]), train(), 200.0)
+    heard = blanking.recording(spikes(range(6), [0.0, 3.3, 3.5, 49.9, 50.0, 153.5]), train(), run())
     np.testing.assert_allclose(heard.spike_t, [3.5, 49.9, 153.5])
-    assert len(blanking.recording(spikes([1], [0.0]), None, 400.0).spike_t) == 1
+    assert len(blanking.recording(spikes([1], [0.0]), None, run(400.0)).spike_t) == 1
 
 
 def test_blanking_reaches_into_the_next_step(culture):
     blanking = make(culture, "artefact_blanking", blank_ms=5.0)
     late = Stimulus.pulse_train(np.ones(16), duration_ms=200.0, rate_hz=5.0, start_ms=199.0)
-    blanking.recording(spikes([0], [10.0]), late, 200.0)
-    np.testing.assert_allclose(blanking.recording(spikes([0, 1], [4.3, 4.5]), None, 400.0).spike_t, [4.5])
-    np.testing.assert_allclose(blanking.recording(spikes([0, 1], [4.3, 4.5]), None, 600.0).spike_t, [4.3, 4.5])
+    blanking.recording(spikes([0], [10.0]), late, run())
+    np.testing.assert_allclose(blanking.recording(spikes([0, 1], [4.3, 4.5]), None, run(400.0)).spike_t, [4.5])
+    np.testing.assert_allclose(blanking.recording(spikes([0, 1], [4.3, 4.5]), None, run(600.0)).spike_t, [4.3, 4.5])
 
 
 def test_latency_shifts_pulses_and_hands_the_rest_to_the_next_step(culture):
     latency = make(culture, "latency", latency_ms=60.0)
-    first = latency.stimulus(train(), 200.0)
+    first = latency.stimulus(train(), run())
     assert sorted(set(first.pulses.onset_ms)) == [60.0, 110.0, 160.0]
-    second = latency.stimulus(train(), 200.0)
+    second = latency.stimulus(train(), run())
     assert sorted(set(second.pulses.onset_ms)) == [10.0, 60.0, 110.0, 160.0]
-    third = latency.stimulus(None, 200.0)
+    third = latency.stimulus(None, run())
     assert sorted(set(third.pulses.onset_ms)) == [10.0]
-    assert latency.stimulus(None, 200.0) is None
+    assert latency.stimulus(None, run()) is None
 
 
 def test_latency_may_exceed_a_step_and_a_reset_empties_the_queue(culture):
     latency = make(culture, "latency", latency_ms=250.0)
-    assert not len(latency.stimulus(train(), 200.0).pulses.onset_ms)
-    assert sorted(set(latency.stimulus(train(), 200.0).pulses.onset_ms)) == [50.0, 100.0, 150.0]
-    latency.reset(np.random.default_rng(0))
-    assert latency.stimulus(None, 200.0) is None
+    assert not len(latency.stimulus(train(), run()).pulses.onset_ms)
+    assert sorted(set(latency.stimulus(train(), run()).pulses.onset_ms)) == [50.0, 100.0, 150.0]
+    begin(latency)
+    assert latency.stimulus(None, run()) is None
 
 
 def test_jitter_neither_loses_charge_nor_brings_pulses_too_close(culture):
     latency = make(culture, "latency", latency_ms=10.0, jitter_ms=60.0)
     delivered, onsets = 0.0, []
     for k in range(30):
-        part = latency.stimulus(train() if k < 25 else None, 200.0)
+        part = latency.stimulus(train() if k < 25 else None, run())
         if part is None:
             continue
         part.schedule(culture.dt)  # refuses overlaps
-        delivered += part.charge_nC()[0]
+        delivered += part.charge_nC()[0, 0]
         onsets += list(np.unique(part.pulses.onset_ms) + 200.0 * k)
     assert delivered == pytest.approx(25 * train().charge_nC()[0])
     assert np.diff(onsets).min() >= 5.0 - 1e-9
@@ -151,44 +164,44 @@ def test_jitter_neither_loses_charge_nor_brings_pulses_too_close(culture):
 def test_latency_refuses_a_waveform(culture):
     waveform = Stimulus(np.ones((10, 16)), 0.2, "electrode")
     with pytest.raises(InvalidInput, match="waveform"):
-        make(culture, "latency").stimulus(waveform, 200.0)
+        make(culture, "latency").stimulus(waveform, run())
 
 
 def test_dead_electrodes_neither_stimulate_nor_hear(culture):
     faults = make(culture, "electrode_faults", dead=0.5, loss=0.0, seed=1)
-    dead = np.flatnonzero(faults.current == 0)
-    assert 2 <= len(dead) <= 14 and (faults.hearing[dead] == 0).all()
-    charge = faults.stimulus(train(), 200.0).charge_nC()
+    dead = np.flatnonzero(faults.states[0].current == 0)
+    assert 2 <= len(dead) <= 14 and (faults.states[0].spikes[dead] == 0).all()
+    charge = faults.stimulus(train(), run()).charge_nC()[0]
     assert (charge[dead] == 0).all() and (np.delete(charge, dead) == train().charge_nC()[0]).all()
     cells = np.arange(100)
-    heard = faults.recording(spikes(cells, np.linspace(0, 199, 100)), None, 200.0).spike_gid
+    heard = faults.recording(spikes(cells, np.linspace(0, 199, 100)), None, run()).spike_gid
     deaf = culture.electrodes.channel_cells()[dead].any(axis=0)
     assert set(heard) == set(cells[~deaf])
 
 
 def test_losses_weaken_current_and_thin_spikes(culture):
     faults = make(culture, "electrode_faults", dead=0.0, loss=0.5)
-    share = faults.stimulus(train(), 200.0).charge_nC() / train().charge_nC()
+    share = faults.stimulus(train(), run()).charge_nC()[0] / train().charge_nC()
     assert share.min() >= 0.5 and share.max() <= 1.0 and np.ptp(share) > 0.1
     gid, t = np.tile(np.arange(100), 100), np.linspace(0, 199, 10_000)
-    heard = np.bincount(faults.recording(spikes(gid, t), None, 200.0).spike_gid, minlength=100)
+    heard = np.bincount(faults.recording(spikes(gid, t), None, run()).spike_gid, minlength=100)
     owner = culture.electrodes.channel_cells()
-    expected = np.where(owner.any(axis=0), (owner * faults.hearing[:, None]).sum(axis=0), 1.0)
+    expected = np.where(owner.any(axis=0), (owner * faults.states[0].spikes[:, None]).sum(axis=0), 1.0)
     # 100 draws a cell: a standard deviation of at most 5
     assert np.abs(heard - 100 * expected).max() < 25
 
 
 def test_drift_is_slow_bounded_and_of_its_own_in_every_episode(culture):
+    def factor(drift, time_ms=0.0):
+        return drift.factors(run(time_ms))["noise-EXC-std_e"][0]
+
     drift = make(culture, "excitability_drift", level=2)
-    times = np.arange(0.0, 90_000.0, 200.0)
-    factors = np.array([drift.factor(t) for t in times])
+    factors = np.array([factor(drift, t) for t in np.arange(0.0, 90_000.0, 200.0)])
     assert 0.8 <= factors.min() < 0.81 and 1.19 < factors.max() <= 1.2
     assert np.abs(np.diff(factors)).max() < 0.01
-    params = drift.parameters(1000.0)
-    assert params["noise-EXC-std_e"] == pytest.approx(culture.parameters.noise["EXC"].std_e * drift.factor(1000.0))
-    other = make(culture, "excitability_drift", level=2, seed=1)
-    assert other.factor(0.0) != drift.factor(0.0)
-    assert make(culture, "excitability_drift", level=0).parameters(0.0) == {}
+    assert set(drift.factors(run())) == {"noise-EXC-std_e", "noise-INH-std_e"}
+    assert factor(make(culture, "excitability_drift", level=2, seed=1)) != factor(drift)
+    assert make(culture, "excitability_drift", level=0).factors(run()) == {}
 
 
 def test_drift_reaches_the_culture():
@@ -198,6 +211,67 @@ def test_drift_reaches_the_culture():
         for _ in range(5):
             env.step(env.action_space.low)
         assert env.unwrapped.culture.parameters.noise["EXC"].std_e != before
+
+
+def test_a_batch_under_drift_is_one_call_of_the_engine(monkeypatch):
+    calls = []
+    run_backend = PoissonBackend.run
+    monkeypatch.setattr(PoissonBackend, "run", lambda *given: calls.append(given[-1]) or run_backend(*given))
+    loop = LoopSpec.of("EI2", "rate_tracking", conditions="excitability_drift", settle_ms=0.0).make(4)
+    loop.reset([np.random.default_rng(b) for b in range(4)], [0, 1, 2, 3])
+    before = loop.env.parameters.noise["EXC"].std_e
+    loop.step(np.zeros((4, 16), dtype=np.float32))
+    assert calls == [None]
+    assert len({loop.env.parameters_of(b).noise["EXC"].std_e for b in range(4)} | {before}) == 5
+    loop.close()
+
+
+WEIGHTS = ("EXC_EXC-hillock-AMPA-weight", "EXC_INH-hillock-NMDA-weight", "INH_EXC-soma-GABA_A-weight")
+
+
+def weights(culture, b=0):
+    return [culture.parameters_of(b).weights[key] for key in WEIGHTS]
+
+
+def test_a_blocker_takes_a_share_of_a_receptors_weights_from_its_start():
+    block = {"name": "receptor_block", "receptors": ["NMDA"], "gain": 0.25, "start_ms": 250.0}
+    with gym.make("livn/EI2-v0", conditions=block, settle_ms=200.0) as env:
+        ampa, nmda, gaba = weights(env.unwrapped.culture)
+        for episode in range(2):
+            env.reset(seed=episode)
+            for after in (nmda, 0.25 * nmda):  # steps of 200 ms
+                env.step(env.action_space.low)
+                assert weights(env.unwrapped.culture) == [ampa, after, gaba]
+
+
+def test_factors_of_several_conditions_are_multiplied(culture):
+    blocks = [{"name": "receptor_block", "gain": 0.5}, {"name": "receptor_block", "receptors": "GABA_A", "gain": 0.5}]
+    conditioned = Conditioned(culture, conditions.create(culture, [*blocks, "excitability_drift"]))
+    conditioned.reset([np.random.default_rng(0)], [0])
+    ampa, nmda, gaba = weights(culture)
+    conditioned.run(200.0, None, [0], [200.0])
+    assert weights(culture) == [0.5 * ampa, 0.5 * nmda, 0.25 * gaba]
+    conditioned.conditions.pop(0)
+    conditioned.run(200.0, None, [0], [400.0])
+    assert weights(culture) == [ampa, nmda, 0.5 * gaba]
+
+
+def test_a_condition_of_two_lines_changes_parameters(culture):
+    class SynapsesCut(Condition):
+        def factors(self, run):
+            return {f"weight-{key}": 0.0 for key in self.env.system.weight_names}
+
+    Conditioned(culture, [SynapsesCut(culture)]).run(200.0, None, [0], [200.0])
+    assert not any(culture.parameters.weights.values())
+
+
+def test_a_factor_of_an_unknown_parameter_is_refused(culture):
+    class Wrong(Condition):
+        def factors(self, run):
+            return {"noise-EXC-std": 0.5}
+
+    with pytest.raises(UnknownName, match="noise-EXC-std_e"):
+        Conditioned(culture, [Wrong(culture)]).run(200.0, None, [0], [200.0])
 
 
 @pytest.mark.slow
@@ -216,11 +290,11 @@ def test_drift_changes_the_rate_of_a_real_culture():
 
 def test_a_silent_culture_is_silent_and_the_others_keep_the_number_of_spikes(culture):
     recording = spikes(np.repeat([3, 7], [5, 2]), np.linspace(0, 199, 7))
-    assert len(make(culture, "silent_culture").recording(recording, None, 200.0).spike_t) == 0
-    shuffled = make(culture, "shuffled_culture").recording(recording, None, 200.0)
+    assert len(make(culture, "silent_culture").recording(recording, None, run()).spike_t) == 0
+    shuffled = make(culture, "shuffled_culture").recording(recording, None, run())
     np.testing.assert_array_equal(shuffled.spike_t, recording.spike_t)
     assert sorted(np.bincount(shuffled.spike_gid)[np.unique(shuffled.spike_gid)]) == [2, 5]
-    drawn = make(culture, "poisson_culture", match="step").recording(recording, None, 200.0)
+    drawn = make(culture, "poisson_culture", match="step").recording(recording, None, run())
     assert len(drawn.spike_t) == 7 and (np.diff(drawn.spike_t) >= 0).all()
 
 
@@ -228,18 +302,18 @@ def test_shuffles_are_drawn_every_step_or_every_episode(culture):
     recording = spikes(np.arange(100), np.linspace(0, 199, 100))
     for redraw, same in (("step", False), ("episode", True)):
         shuffled = make(culture, "shuffled_culture", redraw=redraw)
-        first, second = (shuffled.recording(recording, None, 200.0 * k).spike_gid for k in (1, 2))
+        first, second = (shuffled.recording(recording, None, run(200.0 * k)).spike_gid for k in (1, 2))
         assert np.array_equal(first, second) is same
-        shuffled.reset(np.random.default_rng(9))
-        assert not np.array_equal(shuffled.recording(recording, None, 200.0).spike_gid, first)
+        begin(shuffled, 9)
+        assert not np.array_equal(shuffled.recording(recording, None, run()).spike_gid, first)
 
 
 def test_a_poisson_culture_has_the_rates_of_settling(culture):
     poisson = make(culture, "poisson_culture")
     gid = np.repeat([4, 9], [20, 5])
-    poisson.recording(spikes(gid, np.linspace(0, 999, 25), 1000.0), None, 0.0)
+    poisson.recording(spikes(gid, np.linspace(0, 999, 25), 1000.0), None, run(0.0))
     count = sum(
-        np.bincount(poisson.recording(spikes([], []), None, 200.0 * (k + 1)).spike_gid, minlength=100)
+        np.bincount(poisson.recording(spikes([], []), None, run(200.0 * (k + 1))).spike_gid, minlength=100)
         for k in range(500)
     )
     # 100 s at 20 and 5 Hz: 2000 +- 45 and 500 +- 22 spikes
@@ -263,6 +337,8 @@ def test_a_poisson_culture_needs_settling():
         ({"name": "latency", "jitter_ms": -1.0}, InvalidInput, "jitter_ms"),
         ({"name": "electrode_faults", "dead": 1.5}, InvalidInput, "0 ... 1"),
         ({"name": "excitability_drift", "level": 3}, UnknownName, "level"),
+        ({"name": "receptor_block", "receptors": "NMDAR"}, UnknownName, "NMDA"),
+        ({"name": "receptor_block", "gain": 1.5}, InvalidInput, "0 ... 1"),
         ({"name": "shuffled_culture", "redraw": "never"}, UnknownName, "episode"),
         ({"name": "poisson_culture", "match": "all"}, UnknownName, "settled"),
         ({"name": "artefact_blanking", "blank_ms": -1.0}, InvalidInput, "blank_ms"),

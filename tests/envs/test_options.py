@@ -59,7 +59,7 @@ def test_no_conditions(none):
 @pytest.mark.parametrize("form", ["latency", {"name": "latency"}, ["latency"], ("latency",), [{"name": "latency"}]])
 def test_conditions_in_every_form_reach_every_culture(form):
     loop = LoopSpec.of("EI1", "rate_tracking", conditions=form).make(3)
-    assert [[type(c).__name__ for c in own] for own in loop.conditioned.conditions] == [["Latency"]] * 3
+    assert [(type(c).__name__, len(c.states)) for c in loop.conditioned.conditions] == [("Latency", 3)]
     loop.close()
 
 

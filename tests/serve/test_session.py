@@ -12,6 +12,7 @@ from livn_gym.agents.baselines import Constant
 from livn_gym.agents.train import train
 from livn_gym.encoding import PulseAmplitude
 from livn_gym.env import Env
+from livn_gym.envs.conditions import ConditionedRun
 from livn_gym.errors import BackendError, ClosedError, InvalidInput, UnknownName
 from livn_gym.serve import frames, messages
 from livn_gym.serve.hand import Hand, HandStimulation
@@ -130,15 +131,16 @@ def test_the_hand_takes_a_channel_from_the_agent_and_leaves_the_others():
         agent = PulseAmplitude()(env, 200.0, np.zeros(16))  # 7.5 uA everywhere
         hand = Hand()
         condition = HandStimulation(env, hand=hand)
-        assert condition.idle and condition.stimulus(agent, 200.0) is agent
+        run = ConditionedRun(np.array([0]), 200.0, np.array([200.0]))
+        assert condition.idle and condition.stimulus(agent, run) is agent
         hand.press([5], 15.0, 1)
         assert not condition.idle
-        charge = condition.stimulus(agent, 200.0).charge_nC()
+        charge = condition.stimulus(agent, run).charge_nC()
         assert charge[5] == pytest.approx(4 * 2 * 3.0)
         assert np.allclose(np.delete(charge, 5), 4 * 2 * 1.5)
         hand.press([5], 15.0, 1)
         with pytest.raises(InvalidInput, match="pulses"):
-            condition.stimulus(Stimulus(np.zeros((4, 16)), 1.0, "electrode"), 200.0)
+            condition.stimulus(Stimulus(np.zeros((4, 16)), 1.0, "electrode"), run)
 
 
 def test_an_idle_hand_changes_nothing_and_what_comes_after_it_is_as_without(fake):

@@ -1,0 +1,59 @@
+"""Blockers of receptors: synapses of some kinds are weaker for an episode, or from a time on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.checks import checked
+from livn_gym.env import Env
+from livn_gym.envs.conditions.base import Condition, ConditionedRun
+from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.units import finite
+
+
+@checked
+class ReceptorBlock(Condition):
+    """The synapses of some receptors keep a share of their weight, as under a blocker in the bath.
+
+    Weights are parameters: synapses that learn forget what they learned when a block begins or ends.
+
+    Args:
+        env: The cultures of the loop.
+        receptors: Name or names, such as ``"NMDA"`` (AP5), ``"AMPA"`` (CNQX) or ``"GABA_A"`` (bicuculline); default
+            all.
+        gain: Share of the weight that remains, 0 to 1.
+        start_ms: Start of the block since the first observation; it acts from the first step that ends later. If
+            omitted, the block lasts for the whole episode, settling included.
+
+    Raises:
+        UnknownName: The system has no synapses of that receptor.
+        InvalidInput: The gain lies outside 0 ... 1.
+    """
+
+    def __init__(
+        self,
+        env: Env,
+        *,
+        receptors: str | Sequence[str] | None = None,
+        gain: float = 0.0,
+        start_ms: float | None = None,
+    ) -> None:
+        super().__init__(env)
+        self.gain = finite("gain", gain, minimum=0.0)
+        if self.gain > 1.0:
+            raise InvalidInput(f"gain must lie in 0 ... 1, got {gain:g}.")
+        self.start_ms = None if start_ms is None else finite("start_ms", start_ms)
+        known = {name: name.split("-")[-2] for name in env.system.weight_names}
+        named = [receptors] if isinstance(receptors, str) else list(receptors or known.values())
+        for name in named:
+            if name not in known.values():
+                raise unknown_name("receptor", name, known.values())
+        self._keys = [f"weight-{key}" for key, receptor in known.items() if receptor in named]
+
+    def factors(self, run: ConditionedRun) -> Mapping[str, NDArray[np.float64]]:
+        """Return the gain for the weights of these receptors, or 1 before the block begins."""
+        blocked = np.full(len(run), True) if self.start_ms is None else run.time_ms > self.start_ms
+        return dict.fromkeys(self._keys, np.where(blocked, self.gain, 1.0))
