@@ -187,12 +187,7 @@ class Recording(SixArrays):
     def with_spikes(
         self, gid: NDArray[np.int64], t: NDArray[np.float64], culture: NDArray[np.int64] | None = None
     ) -> Recording:
-        """Return the same run with other spikes, ``[S]``, which are sorted here.
-
-        Args:
-            gid: Cell of every spike.
-            t: Time of every spike since the run's start, ms.
-            culture: Culture of every spike; may be omitted for a single culture.
+        """Return the same run with other spikes, ``[S]``, which are sorted here; one culture needs no ``culture``.
 
         Raises:
             InvalidInput: There are several cultures and none are given, or a spike lies outside the run.
@@ -200,17 +195,11 @@ class Recording(SixArrays):
         if culture is None:
             self._require_single("new spikes without their cultures")
             culture = np.zeros(len(gid), dtype=np.int64)
-        if culture.shape != gid.shape or (len(culture) and not 0 <= culture.min() <= culture.max() < self.num_cultures):
-            raise InvalidInput(f"Spikes need gids and cultures of one length, cultures below {self.num_cultures}.")
-        if gid.shape != t.shape or (len(t) and not 0.0 <= t.min() <= t.max() < self.duration_ms):
+        bounds = ((culture, self.num_cultures), (t, self.duration_ms))
+        if not gid.shape == t.shape == culture.shape or any(((x < 0) | (x >= end)).any() for x, end in bounds):
             raise InvalidInput(f"Spikes need gids and times of one length, times within 0 ... {self.duration_ms:g} ms.")
         order = np.lexsort((gid, t, culture))
-        return replace(
-            self,
-            spike_culture=culture[order].astype(np.int64),
-            spike_gid=gid[order].astype(np.int64),
-            spike_t=t[order],
-        )
+        return replace(self, spike_culture=culture[order], spike_gid=gid[order].astype(np.int64), spike_t=t[order])
 
     def without_traces(self) -> Recording:
         """Return the same run without voltages, membrane currents and weights: the spikes only."""
