@@ -1,4 +1,4 @@
-"""Measures of spike trains and signals: plain functions of arrays, without an environment."""
+"""Measures of spike trains and signals: functions of arrays that need no environment."""
 
 from livn_gym.measures.bursts import NetworkBursts, more_than_chance, network_bursts
 from livn_gym.measures.counts import FEW_SPIKES, bin_index, cell_counts, num_bins, population_counts, same_length

@@ -1,4 +1,4 @@
-"""Network bursts: short times in which a large part of the culture fires together."""
+"""Network bursts: short periods in which a large part of the culture fires together."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from livn_gym.units import finite, rounding, whole_number
 
 @dataclass(frozen=True, eq=False)
 class NetworkBursts:
-    """Bursts in order of time, K of them.
+    """K network bursts in temporal order.
 
     Attributes:
         start_ms: Time of the first spike, ``[K]``.
@@ -35,11 +35,11 @@ class NetworkBursts:
 def network_bursts(
     gid: NDArray, t: NDArray, *, min_spikes: int, window_ms: float, merge_ms: float, min_cells: float
 ) -> NetworkBursts:
-    """Find the bursts of the pooled train of all cells.
+    """Detect network bursts in the pooled spike train of all cells.
 
-    A burst is a longest stretch in which every spike belongs to ``min_spikes`` successive spikes that last at
-    most ``window_ms`` (the criterion called ISI_N by Bakkum et al.; here with a given window). Stretches less
-    than ``merge_ms`` apart are one burst; those in which fewer than ``min_cells`` cells fire are none.
+    A burst is a maximal sequence of spikes each of which belongs to ``min_spikes`` successive spikes within at most
+    ``window_ms`` (the ISI_N criterion of Bakkum et al., with the window as a parameter). Sequences less than
+    ``merge_ms`` apart form one burst. Sequences in which fewer than ``min_cells`` cells fire are discarded.
 
     Reference:
         Bakkum, Radivojevic, Frey, Franke, Hierlemann & Takahashi, Parameters for burst detection, Front
@@ -48,10 +48,10 @@ def network_bursts(
     Args:
         gid: Cell of every spike, ``[S]``.
         t: Time of every spike, ms ``[S]``.
-        min_spikes: Fewest spikes of a burst, at least 2.
-        window_ms: Longest time that so many successive spikes may take.
-        merge_ms: Bursts closer than this are joined.
-        min_cells: Fewest cells of a burst.
+        min_spikes: Minimum number of spikes in a burst, at least 2.
+        window_ms: Longest duration of ``min_spikes`` successive spikes in a burst.
+        merge_ms: Bursts closer than this are merged.
+        min_cells: Minimum number of cells that fire in a burst.
     """
     same_length(gid, t)
     whole_number("min_spikes", min_spikes, minimum=2)
@@ -78,26 +78,29 @@ def network_bursts(
 
     firing = [len(np.unique(gid[a : b + 1])) for a, b in zip(first, last, strict=True)]
     cells = np.array(firing, dtype=np.int64)
-    kept = cells >= min_cells
-    first, last = first[kept], last[kept]
-    return NetworkBursts(t[first], t[last], last - first + 1, cells[kept])
+    large = cells >= min_cells
+    first, last = first[large], last[large]
+    return NetworkBursts(t[first], t[last], last - first + 1, cells[large])
 
 
 @checked
 def more_than_chance(min_spikes: int, mean: float, spikes: int) -> int:
-    """The smallest number of spikes in a window, from ``min_spikes`` on, that is no matter of chance.
+    """Return the smallest number of spikes in a window that is unlikely to occur by chance.
 
-    In a run of a Poisson culture fewer than 0.05 windows with so many spikes are expected: every spike starts one,
-    which holds k others with Poisson's probability, whose tail from k on is below p(k) / (1 - mean / (k + 1)).
+    In a recording of a Poisson process, fewer than 0.05 windows with this number of spikes are expected. Every spike
+    starts a window, which holds k further spikes with Poisson probability p(k); the tail of this distribution from k
+    on is below p(k) / (1 - mean / (k + 1)).
 
     Args:
-        min_spikes: The smallest number looked at, at least 2.
+        min_spikes: Lower bound of the result, at least 2.
         mean: Mean number of spikes in a window.
-        spikes: Number of spikes in the run.
+        spikes: Number of spikes in the recording.
     """
     whole_number("min_spikes", min_spikes, minimum=2)
     if not 0.0 <= finite("mean", mean) <= whole_number("spikes", spikes, minimum=0):
-        raise InvalidInput(f"The mean of a window must lie in 0 ... {spikes}, the spikes of the run, got {mean:g}.")
+        raise InvalidInput(
+            f"The mean number of spikes in a window must be from 0 to {spikes}, the spikes of the run, got {mean:g}."
+        )
     if spikes == 0 or mean == 0.0:
         return min_spikes
     number = max(min_spikes, math.ceil(mean) + 1)

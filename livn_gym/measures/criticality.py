@@ -1,4 +1,4 @@
-"""Neuronal avalanches, and how many spikes one spike brings about.
+"""Neuronal avalanches and the branching ratio: the mean number of spikes that one spike causes.
 
 References:
     Beggs & Plenz, Neuronal avalanches in neocortical circuits, J Neurosci 23:11167, 2003.
@@ -27,15 +27,15 @@ from livn_gym.units import finite, whole_number
 Verdict = Literal["temporal correlation", "no temporal correlation", "too few spikes"]
 
 CHANCE_QUANTILE = 0.99
-"""A regression slope of successive bins counts only above this quantile of the shuffled activity's slopes."""
+"""The regression slope of successive bins must exceed this quantile of the slopes of shuffled activity."""
 
 MIN_SPIKES = 200
-"""Fewest spikes of a verdict. r_1 rests on pairs of spikes in neighbouring bins. Among fewer spikes a single burst
-makes most of the pairs; since shuffled bins have no burst, any one burst would pass for a correlation. 200 spikes have
-a standard error of 7 % as a count."""
+"""Minimum number of spikes for a verdict. r_1 is computed from pairs of spikes in neighbouring bins. With fewer
+spikes, a single burst contributes most of the pairs, and since shuffled bins contain no burst, it would pass for a
+correlation. The standard error of a count of 200 is 7 %."""
 
 MIN_AMPLITUDE = 0.05
-"""A fit counts only where the exponential's amplitude is larger."""
+"""The amplitude of the fitted exponential must exceed this value."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Branching:
     """Result of the multistep regression.
 
     Attributes:
-        verdict: Whether the activity has a temporal correlation that a branching ratio could explain; with fewer than
-            ``MIN_SPIKES`` spikes that cannot be said.
+        verdict: Whether the activity has a temporal correlation that a branching ratio could explain; "too few spikes"
+            below ``MIN_SPIKES`` spikes.
         ratio: Branching ratio m per bin; NaN without temporal correlation.
         timescale_ms: Intrinsic timescale, -bin / ln m; NaN without temporal correlation.
-        amplitude: Amplitude of the exponential at lag 0; NaN where nothing was fitted or no fit converged.
-        r_1: Slope of the regression of a bin's count on the bin's before.
-        r_1_chance: The same slope's 99th percentile over shuffled activity.
+        amplitude: Amplitude of the exponential at lag 0; NaN if nothing was fitted or no fit converged.
+        r_1: Slope of the regression of a bin's count on the count of the previous bin.
+        r_1_chance: 99th percentile of the same slope over shuffled activity.
     """
 
     verdict: Verdict
@@ -62,7 +62,7 @@ class Branching:
 
 @checked
 def avalanches(counts: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Avalanches: runs of bins with spikes between empty bins; those cut by the ends are left out.
+    """Return the avalanches: sequences of non-empty bins between empty bins, except those cut by either end.
 
     Args:
         counts: Spikes of the population in every bin, ``[T]``.
@@ -81,9 +81,10 @@ def avalanches(counts: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 @checked
 def naive_branching_ratio(counts: NDArray) -> float:
-    """Mean of a bin's count by the count of the bin before, over bins before that are not empty.
+    """Return the mean ratio of a bin's count to the count of the previous bin, over non-empty previous bins.
 
-    It proves nothing: a Poisson train scores near 1 where its mean count is near 1.5. NaN without such bins.
+    This ratio is no evidence of branching: a Poisson process with a mean count near 1.5 has a ratio near 1. The result
+    is NaN if there are no such bins.
 
     Args:
         counts: Spikes of the population in every bin, ``[T]``.
@@ -95,9 +96,9 @@ def naive_branching_ratio(counts: NDArray) -> float:
 
 @checked
 def regression_slope(before: NDArray, after: NDArray) -> NDArray[np.float64]:
-    """Least-squares slope of ``after`` on ``before`` along the last axis."""
+    """Return the least-squares slope of ``after`` on ``before`` along the last axis."""
     if before.shape[-1:] != after.shape[-1:] or before.shape[-1:] in ((), (0,)):
-        raise InvalidInput(f"before and after must be of one length, got {before.shape} and {after.shape}.")
+        raise InvalidInput(f"before and after must have the same length, got {before.shape} and {after.shape}.")
     x = before - before.mean(axis=-1, keepdims=True)
     y = after - after.mean(axis=-1, keepdims=True)
     return (x * y).sum(axis=-1) / (x * x).sum(axis=-1)
@@ -107,19 +108,19 @@ def regression_slope(before: NDArray, after: NDArray) -> NDArray[np.float64]:
 def branching(
     counts: NDArray, bin_ms: float, *, max_lag_ms: float = 500.0, shuffles: int = 200, seed: int = 0
 ) -> Branching:
-    """Branching ratio by multistep regression, where there is anything to explain.
+    """Estimate the branching ratio by multistep regression, if the activity is temporally correlated.
 
-    The slopes r_k of the count on the count k bins before are fitted by ``A m**k + O``, which subsampling
-    scales but does not bend. The verdict of fewer than ``MIN_SPIKES`` spikes is "too few spikes", with NaN for every
-    number. The ratio m counts only where r_1 lies above the 99th percentile of shuffled
-    activity (the same bins in random order) and A exceeds 0.05.
+    The slopes r_k of the regression of the count on the count k bins before are fitted by ``A m**k + O``; subsampling
+    changes A but not m. With fewer than ``MIN_SPIKES`` spikes, the verdict is "too few spikes" and every number is NaN.
+    The ratio m is reported only if r_1 is above the 99th percentile of shuffled activity (the same bins in random
+    order) and A exceeds 0.05.
 
     Args:
         counts: Spikes of the population in every bin, ``[T]``.
         bin_ms: Bin width.
-        max_lag_ms: Longest lag that is fitted; never more than a tenth of the recording.
-        shuffles: How many shuffled recordings make up chance.
-        seed: Of the shuffling.
+        max_lag_ms: Longest lag in the fit; limited to a tenth of the recording, but at least 4 bins.
+        shuffles: Number of shuffled recordings.
+        seed: Seed of the shuffling.
 
     Raises:
         BackendUnavailable: mrestimator is not installed.
@@ -129,7 +130,7 @@ def branching(
     whole_number("shuffles", shuffles)
     whole_number("seed", seed, minimum=0)
     if counts.ndim != 1:
-        raise InvalidInput(f"counts must be [T], got the shape {counts.shape}.")
+        raise InvalidInput(f"counts must be [T], got shape {counts.shape}.")
     require_mrestimator()
     activity = np.asarray(counts, dtype=np.float64)
     nan = float("nan")
@@ -158,7 +159,7 @@ def branching(
 
 
 def require_mrestimator() -> None:
-    """Raise now rather than after a long run.
+    """Check that mrestimator is installed, before a long run.
 
     Raises:
         BackendUnavailable: mrestimator is not installed.
@@ -168,12 +169,12 @@ def require_mrestimator() -> None:
 
 
 def _fit(activity: NDArray[np.float64], lags: int) -> tuple[float, float]:
-    """Timescale (bins) and amplitude of the exponential, NaN where no fit converged."""
+    """Fit the exponential; return its timescale (bins) and amplitude, NaN if no fit converged."""
     import mrestimator
 
     slopes = mrestimator.coefficients(activity[None], method="ts", steps=np.arange(1, lags + 1), numboot=0)
-    with contextlib.redirect_stderr(io.StringIO()):  # it draws a progress bar that cannot be turned off
-        # Timescales of a stationary recording: positive and not much longer than what was seen.
+    with contextlib.redirect_stderr(io.StringIO()):  # hides a progress bar that has no option
+        # Timescales of a stationary recording are positive and not much longer than the lags.
         fit = mrestimator.fit(
             slopes,
             fitfunc=mrestimator.f_exponential_offset,

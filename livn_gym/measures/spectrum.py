@@ -1,4 +1,4 @@
-"""Power spectra: Welch's method, power in a band, and the slope of a 1/f spectrum."""
+"""Power spectra by Welch's method, power in a frequency band, and the slope of a 1/f spectrum."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from livn_gym.units import finite
 
 @checked
 def welch(x: ArrayLike, sample_hz: float, segment: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """One-sided power spectral density: mean over half-overlapping Hann segments, each without its mean.
+    """Estimate the one-sided power spectral density from half-overlapping Hann segments without their means.
 
     Reference:
         Welch, The use of fast Fourier transform for the estimation of power spectra, IEEE Trans Audio
         Electroacoust 15:70, 1967.
 
     Args:
-        x: Signal(s), ``[..., T]``; samples after the last whole segment are not used.
+        x: One or more signals, ``[..., T]``; samples after the last whole segment are ignored.
         sample_hz: Samples per second.
-        segment: Samples in a segment.
+        segment: Number of samples per segment.
 
     Returns:
         Frequencies, Hz ``[F]``, and density, unit of x squared per Hz, ``[..., F]``.
@@ -33,28 +33,30 @@ def welch(x: ArrayLike, sample_hz: float, segment: int) -> tuple[NDArray[np.floa
     samples = signal.shape[-1]
     finite("sample_hz", sample_hz, above=0.0)
     if not 2 <= segment <= samples:
-        raise InvalidInput(f"A segment must have 2 ... {samples} samples, the signal's, got {segment}.")
+        raise InvalidInput(f"A segment must have from 2 to {samples} samples, the length of the signal, got {segment}.")
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(segment) / segment)
     starts = range(0, samples - segment + 1, segment - segment // 2)
     power = np.zeros((*signal.shape[:-1], segment // 2 + 1))
     for start in starts:  # one at a time: all segments of a thousand channels would not fit in memory
-        part = signal[..., start : start + segment]
-        power += np.abs(np.fft.rfft((part - part.mean(axis=-1, keepdims=True)) * window)) ** 2
+        segment_values = signal[..., start : start + segment]
+        power += np.abs(np.fft.rfft((segment_values - segment_values.mean(axis=-1, keepdims=True)) * window)) ** 2
     density = power / (len(starts) * sample_hz * np.sum(window**2))
-    # Negative frequencies fold onto all but 0 and Nyquist's.
+    # Negative frequencies add to all frequencies but 0 and the Nyquist frequency.
     density[..., 1 : -1 if segment % 2 == 0 else None] *= 2.0
     return np.fft.rfftfreq(segment, 1.0 / sample_hz).astype(np.float64), density
 
 
 @checked
 def band_power(frequency: NDArray, density: NDArray, low_hz: float, high_hz: float) -> NDArray[np.float64]:
-    """Power in ``[low_hz, high_hz)``, the density's sum times the frequency step, ``[...]``.
+    """Return the power in ``[low_hz, high_hz)``, the sum of the density times the frequency step, ``[...]``.
 
     Raises:
-        InvalidInput: No frequency of the spectrum lies in the band.
+        InvalidInput: No frequency of the spectrum is in the band.
     """
     if frequency.ndim != 1 or len(frequency) < 2 or density.shape[-1:] != frequency.shape:
-        raise InvalidInput(f"A spectrum is [F] and [..., F], got {frequency.shape} and {density.shape}.")
+        raise InvalidInput(
+            f"frequency and density must be [F] and [..., F], got {frequency.shape} and {density.shape}."
+        )
     inside = (frequency >= low_hz - 1e-9) & (frequency < high_hz - 1e-9)
     if not inside.any():
         raise InvalidInput(
@@ -68,7 +70,7 @@ def band_power(frequency: NDArray, density: NDArray, low_hz: float, high_hz: flo
 def spectral_slope(
     counts: NDArray, bin_ms: float, *, low_hz: float = 1.0, high_hz: float = 50.0, segment_ms: float = 2000.0
 ) -> float:
-    """Exponent of a 1/f spectrum: slope of log power over log frequency by least squares.
+    """Return the exponent of a 1/f spectrum: the least-squares slope of log power over log frequency.
 
     Args:
         counts: Spikes of the population in every bin, ``[T]``.
@@ -78,17 +80,17 @@ def spectral_slope(
         segment_ms: Length of Welch's segments.
 
     Returns:
-        The slope; 0 for a Poisson train, negative where slow fluctuations dominate, NaN where power vanishes.
+        The slope: 0 for a Poisson process, negative if slow fluctuations dominate, NaN if the power is zero anywhere.
 
     Raises:
-        InvalidInput: The recording is shorter than a segment, or fewer than two frequencies are left to fit.
+        InvalidInput: The recording is shorter than a segment, or fewer than two frequencies are in the range.
     """
     finite("low_hz", low_hz, above=0.0)
     finite("bin_ms", bin_ms, above=0.0)
     finite("segment_ms", segment_ms, above=0.0)
     if segment_ms > bin_ms * len(counts) * (1 + 1e-9):
         raise InvalidInput(
-            f"A spectrum needs at least a segment of {segment_ms:g} ms, there are {bin_ms * len(counts):g}."
+            f"A spectrum needs at least a segment of {segment_ms:g} ms, the recording has {bin_ms * len(counts):g} ms."
         )
     frequency, density = welch(counts, 1000.0 / bin_ms, round(segment_ms / bin_ms))
     inside = (frequency >= low_hz - 1e-9) & (frequency <= high_hz + 1e-9)

@@ -1,4 +1,4 @@
-"""How much cells fire together."""
+"""Synchrony of cells from their spike counts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from livn_gym.measures.counts import cell_counts, num_bins
 
 @checked
 def count_synchrony(gid: NDArray, t: NDArray, duration_ms: float, bin_ms: float) -> tuple[float, float]:
-    """Two measures on spike counts in bins, over the cells whose count varies.
+    """Return the mean pairwise correlation and the synchrony measure chi of binned spike counts.
 
-    The mean over all pairs of Pearson's correlation of their counts, and chi: the standard deviation in time
-    of the mean count over cells, by the root mean square of the cells' own standard deviations. For n
-    independent cells chi is about 1 / sqrt(n), for identical ones 1.
+    The first is the mean over all pairs of cells of Pearson's correlation of their counts. Chi is the standard
+    deviation over time of the mean count over cells, divided by the root mean square of the single cells' standard
+    deviations: about 1 / sqrt(n) for n independent cells, 1 for identical ones. Both use only cells whose count varies.
 
     References:
         Golomb & Rinzel, Dynamics of globally coupled inhibitory neurons with heterogeneity, Phys Rev E
@@ -28,7 +28,7 @@ def count_synchrony(gid: NDArray, t: NDArray, duration_ms: float, bin_ms: float)
         bin_ms: Bin width.
 
     Returns:
-        Correlation and chi; NaN where fewer than two (chi: one) cells vary.
+        Correlation and chi; NaN if the counts of fewer than two cells (chi: one) vary.
     """
     bins = num_bins(duration_ms, bin_ms)
     cell, bin_, count = cell_counts(gid, t, duration_ms, bin_ms)
@@ -40,8 +40,8 @@ def count_synchrony(gid: NDArray, t: NDArray, duration_ms: float, bin_ms: float)
     n = int(varies.sum())
     if n == 0:
         return float("nan"), float("nan")
-    kept = varies[cell]
-    cell, bin_, count = cell[kept], bin_[kept], count[kept]
+    selected = varies[cell]
+    cell, bin_, count = cell[selected], bin_[selected], count[selected]
 
     pooled = np.bincount(bin_, weights=count, minlength=bins)
     chi = float(np.sqrt(pooled.var() / (n * variance[varies].sum())))

@@ -1,4 +1,4 @@
-"""How irregular firing is: coefficient of variation of intervals, Fano factors of counts."""
+"""Irregularity of firing: coefficient of variation of interspike intervals, Fano factors of spike counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from livn_gym.units import whole_number
 
 @checked
 def intervals(gid: NDArray, t: NDArray) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Interspike intervals of every cell.
+    """Return the interspike intervals of every cell.
 
     Args:
         gid: Cell of every spike, ``[S]``.
@@ -31,19 +31,19 @@ def intervals(gid: NDArray, t: NDArray) -> tuple[NDArray[np.int64], NDArray[np.f
 
 @checked_types
 def isi_cv(gid: NDArray, t: NDArray, num_cells: int, min_spikes: int) -> NDArray[np.float64]:
-    """Coefficient of variation (standard deviation by mean, no bias correction) of each cell's intervals.
+    """Return the coefficient of variation of each cell's interspike intervals (no bias correction).
 
     Args:
         gid: Cell of every spike, ``[S]``.
         t: Time of every spike, ms ``[S]``.
-        num_cells: N.
-        min_spikes: Cells with fewer spikes get NaN; at least 3.
+        num_cells: Number of cells N.
+        min_spikes: Cells with fewer spikes have the value NaN; at least 3.
 
     Returns:
-        ``[N]``; 0 for a clock, 1 in the mean for a long Poisson train.
+        ``[N]``; 0 for regular firing, 1 on average for a long Poisson process.
     """
     if whole_number("min_spikes", min_spikes) < 3:
-        raise InvalidInput(f"min_spikes must be at least 3, the spikes of two intervals, got {min_spikes}.")
+        raise InvalidInput(f"min_spikes must be at least 3, for two intervals, got {min_spikes}.")
     cells_exist(gid, num_cells)
     cell, interval = intervals(gid, t)
     number = np.bincount(cell, minlength=num_cells)
@@ -56,7 +56,7 @@ def isi_cv(gid: NDArray, t: NDArray, num_cells: int, min_spikes: int) -> NDArray
 
 @checked
 def population_fano_factor(t: NDArray, duration_ms: float, window_ms: float) -> float:
-    """Variance by mean of the whole population's spike count in successive windows; NaN without spikes."""
+    """Return the variance-to-mean ratio of the population's spike count in successive windows; NaN without spikes."""
     counts = population_counts(t, duration_ms, window_ms)
     return float(counts.var() / counts.mean()) if counts.any() else float("nan")
 
@@ -65,7 +65,7 @@ def population_fano_factor(t: NDArray, duration_ms: float, window_ms: float) -> 
 def cell_fano_factors(
     gid: NDArray, t: NDArray, num_cells: int, duration_ms: float, window_ms: float
 ) -> NDArray[np.float64]:
-    """Variance by mean of each cell's spike count in successive windows, ``[N]``; NaN for silent cells."""
+    """Return the variance-to-mean ratio of each cell's spike count in successive windows, ``[N]``; NaN if silent."""
     cells_exist(gid, num_cells)
     windows = num_bins(duration_ms, window_ms)
     cell, _, count = cell_counts(gid, t, duration_ms, window_ms)

@@ -111,7 +111,7 @@ def test_spikes_that_were_not_recorded_are_an_error(env, cls):
     [
         (BurstDetection, {"min_participation": 1.5}, "share from 0 to 1"),
         (BurstDetection, {"window_ms": 0.0}, "window_ms must be greater than 0"),
-        (Synchrony, {"bin_ms": 7.0}, "no whole number of bins of 7 ms"),
+        (Synchrony, {"bin_ms": 7.0}, "whole number of bins of 7 ms"),
         (AvalancheAnalysis, {"bin_ms": 20.0}, "100 bins of 20 ms"),
     ],
 )

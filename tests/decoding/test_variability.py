@@ -78,5 +78,5 @@ def test_arguments_out_of_range_are_errors():
         ISICV(1000, min_spikes=2)
     with pytest.raises(InvalidInput, match="two windows of 500 ms"):
         FanoFactor(500)
-    with pytest.raises(InvalidInput, match="no whole number of bins of 300 ms"):
+    with pytest.raises(InvalidInput, match="whole number of bins of 300 ms"):
         FanoFactor(1000, window_ms=300)
