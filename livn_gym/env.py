@@ -322,13 +322,16 @@ class Env(SavedStates, Recorder, Configurable):
             The result of the culture; with several cultures, the results of all, as ``Decoding.decode`` gives them.
 
         Raises:
-            InvalidInput: The decoding has no duration, or there are several cultures and it is not a ``Decoding``.
+            InvalidInput: The decoding has no duration, there are several cultures and it is not a ``Decoding``, or the
+                encoding is a class.
         """
         with self._together("encoding"):
             if not hasattr(decoding, "duration"):
                 raise InvalidInput(f"decoding must have a duration (ms), got {shown(decoding)}.")
             if self.num_cultures > 1 and not isinstance(decoding, Decoding):
                 raise InvalidInput(f"Several cultures need a Decoding, got {shown(decoding)}.")
+            if isinstance(encoding, type):
+                raise InvalidInput(f"encoding must be an Encoding or a function, got the class {encoding.__name__}.")
             stimulus = inputs if encoding is None else encoding(self, decoding.duration, inputs)
         recording = self.run(decoding.duration, stimulus)
         with self._together("decoding"):

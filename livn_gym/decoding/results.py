@@ -54,5 +54,10 @@ def stack_by_name(results: Sequence[Mapping[str, Any]], lists: Collection[str] =
     Args:
         results: The dicts, all with the same keys.
         lists: Keys whose values are no numbers or vary in shape from culture to culture: they become lists of B.
+
+    Raises:
+        InvalidInput: There are no dicts, or their keys differ.
     """
+    if not results or any(result.keys() != results[0].keys() for result in results):
+        raise InvalidInput(f"Results of B cultures must be dicts with the same keys, got {shown(results)}.")
     return {name: (list if name in lists else np.array)([result[name] for result in results]) for name in results[0]}

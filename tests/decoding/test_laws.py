@@ -132,3 +132,6 @@ def test_dicts_of_cultures_become_a_dict_of_arrays_and_lists():
     assert stacked["n"].tolist() == [1, 2] and stacked["x"].shape == (2, 2) and stacked["t"] == [[0.5], []]
     assert [culture_result(stacked, b, 2)["n"] for b in range(2)] == [1, 2]
     assert type(culture_result(stacked, 0, 2)["n"]) is int
+    for wrong in ([], [{"n": 1}, {"m": 1}]):
+        with pytest.raises(InvalidInput, match="dicts with the same keys"):
+            stack_by_name(wrong)
