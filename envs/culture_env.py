@@ -110,6 +110,7 @@ class CultureEnv(gym.Env):
     | `profile`     | `"fast"`            | profile of the simulation; or `"exact"`, see `Env`                 | -    |
     | `dt`          | `None`              | time step of the simulation; None is the profile's                 | ms   |
     | `conditions`  | `None`              | faults, delays, drift, ablations: `docs/wrappers.md`               | -    |
+    | `randomize`   | `None`              | factors of parameters drawn for every episode: `docs/wrappers.md`  | -    |
     | `graph_seed`  | `None`              | another culture of the same numbers, or `"resample"` for a new one | -    |
     |               |                     | in every episode                                                   |      |
     | `render_mode` | `None`              | `"rgb_array"` or `"human"` (a window, or a notebook's cell); both  | -    |

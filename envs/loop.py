@@ -288,5 +288,5 @@ class ClosedLoop:
                 "charge_fraction": latest.charge_fraction,
                 "time_ms": latest.time_ms,
             }
-            infos.append(common | self.tasks[b].info(latest))
+            infos.append(common | self.tasks[b].info(latest) | self.conditioned.info(b))
         return infos

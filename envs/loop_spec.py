@@ -17,6 +17,7 @@ from livn_gym.envs import conditions as known_conditions
 from livn_gym.envs import tasks
 from livn_gym.envs.conditions import Chosen
 from livn_gym.envs.loop import ClosedLoop
+from livn_gym.envs.randomization import Randomization
 from livn_gym.envs.tasks import Task, TaskSetup
 from livn_gym.errors import unknown_option
 
@@ -48,6 +49,8 @@ class LoopSpec:
         dt: Time step of the simulation, ms; None takes the profile's.
         conditions: Conditions between the loop and its cultures, see ``livn_gym.envs.conditions``: a name, a mapping
             with a ``name`` and options, or a list of these; None is nothing.
+        randomize: Ranges of factors of parameters that are drawn for every episode, ``[low, high]`` by pattern of keys;
+            see ``livn_gym.envs.randomization``. None draws nothing.
     """
 
     system: Any
@@ -65,6 +68,7 @@ class LoopSpec:
     profile: str = "fast"
     dt: float | None = None
     conditions: Chosen | Sequence[Chosen] | None = None
+    randomize: Mapping[str, Sequence[float]] | None = None
 
     @classmethod
     def of(cls, system: Any, task: tasks.Spec, **options: Any) -> Self:
@@ -118,13 +122,14 @@ class LoopSpec:
         )
         try:
             encoding, decoding = self.make_encoding(), self.make_decoding()
+            randomized = [Randomization(env, self.randomize)] if self.randomize else []
             return ClosedLoop(
                 env,
                 [self.make_task(env, encoding, decoding) for _ in range(num_cultures)],
                 encoding,
                 decoding,
                 settle_ms=self.settle_ms,
-                conditions=known_conditions.create(env, self.conditions),
+                conditions=[*randomized, *known_conditions.create(env, self.conditions)],
             )
         except BaseException:
             env.close()

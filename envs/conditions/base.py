@@ -75,6 +75,10 @@ class Condition:
         """
         return {}
 
+    def info(self, culture: int) -> dict[str, float]:
+        """Return numbers of a culture's present episode that its environment shows in ``info``, by stable names."""
+        return {}
+
     def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:
         """Return what reaches the electrodes instead, not longer than the run.
 

@@ -50,6 +50,10 @@ class Conditioned:
             for condition, state in zip(self.conditions, own, strict=True):
                 condition.states[b] = state
 
+    def info(self, culture: int) -> dict[str, float]:
+        """What the conditions show of a culture in ``info``."""
+        return {name: value for condition in self.conditions for name, value in condition.info(culture).items()}
+
     def run(
         self, duration_ms: float, stimulus: Stimulus | None, cultures: Sequence[int], time_ms: Sequence[float]
     ) -> tuple[Recording, Stimulus | None]:
