@@ -19,7 +19,7 @@ from livn_gym.system import System
 from livn_gym.units import whole_steps
 
 Populations = str | Sequence[str] | None
-Cells = Sequence[int] | NDArray | None
+Cells = Sequence[int] | NDArray[np.int64] | None
 
 
 @checked

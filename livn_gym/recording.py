@@ -131,7 +131,7 @@ class Recording(SixArrays):
         return tuple(name for name in RECORDABLE if held[name] is not None)
 
     def spike_trains(
-        self, gids: Sequence[int] | NDArray | None = None, *, populations: str | Sequence[str] | None = None
+        self, gids: Sequence[int] | NDArray[np.int64] | None = None, *, populations: str | Sequence[str] | None = None
     ) -> dict[int, NDArray[np.float64]]:
         """Return the spike times of single cells of one culture.
 
@@ -158,7 +158,7 @@ class Recording(SixArrays):
 
     def select(
         self,
-        gids: Sequence[int] | NDArray | None = None,
+        gids: Sequence[int] | NDArray[np.int64] | None = None,
         *,
         populations: str | Sequence[str] | None = None,
         cultures: Sequence[int] | None = None,
@@ -328,7 +328,7 @@ class Recording(SixArrays):
             )
 
     def _selected_gids(
-        self, gids: Sequence[int] | NDArray | None, populations: str | Sequence[str] | None
+        self, gids: Sequence[int] | NDArray[np.int64] | None, populations: str | Sequence[str] | None
     ) -> NDArray[np.int64] | None:
         """The cells that meet both arguments; None if neither is given."""
         cells = None if gids is None else np.asarray(gids, dtype=np.int64)

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livn_gym.errors import InvalidInput, NotRecorded, OutOfRange
+from livn_gym.errors import InvalidInput, NotRecorded, OutOfRange, UnknownName
 from livn_gym.recording import Recording
+from livn_gym.system import Population
 
 DT = 0.025
 SAMPLE_DT = 0.05
@@ -353,3 +354,89 @@ def test_selecting_cells_filters_spikes_and_traces(whole, first, second):
 
 def test_selecting_from_a_recording_of_nothing_is_nothing():
     assert list(Recording(0.0, 10.0, DT, DT, 1).select([1])) == [None] * 6
+
+
+POPULATIONS = (Population("EXC", 0, 3), Population("INH", 3, 4))
+
+
+@given(recordings(), st.sets(st.integers(0, 8)), st.sets(st.sampled_from(["EXC", "INH"]), min_size=1))
+def test_populations_are_selected_as_their_cells(whole, gids, names):
+    known = replace(whole, populations=POPULATIONS)
+    cells = [gid for population in POPULATIONS if population.name in names for gid in population.gids]
+    assert_same(known.select(populations=sorted(names)), known.select(cells))
+    assert_same(known.select(sorted(gids), populations=sorted(names)), known.select(sorted(gids & set(cells))))
+    assert_same(known.select(populations="EXC"), known.select([0, 1, 2]))
+
+
+@given(recordings(), st.data())
+def test_cultures_are_selected_as_single_ones(whole, data):
+    chosen = sorted(data.draw(st.sets(st.integers(0, whole.num_cultures - 1), min_size=1)))
+    part = whole.select([0, 2, 3], cultures=chosen)
+    assert part.num_cultures == len(chosen)
+    assert_ordered(part)
+    for k, b in enumerate(chosen):
+        assert_same(part.culture(k), whole.culture(b).select([0, 2, 3]))
+
+
+def test_nothing_given_selects_everything():
+    whole = recording([(0, 1, 3), (1, 2, 4)], cultures=2)
+    assert_same(whole.select(), whole)
+
+
+@pytest.mark.parametrize("cultures", [[2], [-1], [1, 0], [0, 0], []])
+def test_cultures_that_are_none_are_not_selected(cultures):
+    with pytest.raises(InvalidInput, match=r"distinct indices 0 \.\.\. 1, ascending"):
+        recording([], cultures=2).select(cultures=cultures)
+
+
+def test_populations_that_are_not_known_are_not_selected():
+    with pytest.raises(UnknownName, match="EXC"):
+        replace(recording([]), populations=POPULATIONS).select(populations="EXX")
+    with pytest.raises(InvalidInput, match="does not know its populations"):
+        recording([]).select(populations="EXC")
+
+
+def test_spike_trains_by_hand():
+    run = replace(recording([(0, 2, 3), (0, 0, 4), (0, 2, 7)]), populations=POPULATIONS)
+    trains = run.spike_trains()
+    assert list(trains) == [0, 2] and trains[2].tolist() == [3 * DT, 7 * DT]
+    assert {gid: len(t) for gid, t in run.spike_trains([2, 1]).items()} == {1: 0, 2: 2}
+    assert {gid: len(t) for gid, t in run.spike_trains(populations="EXC").items()} == {0: 1, 1: 0, 2: 2}
+    with pytest.raises(InvalidInput, match=r"spike trains are of one: take recording\.culture\(b\)"):
+        recording([], cultures=2).spike_trains()
+    with pytest.raises(NotRecorded):
+        run.without_data().spike_trains()
+
+
+@given(recordings(cultures=st.just(1)))
+def test_spike_trains_hold_every_spike_once(whole):
+    trains = whole.spike_trains()
+    assert sum(map(len, trains.values())) == len(whole.spike_t)
+    for gid, t in trains.items():
+        np.testing.assert_array_equal(t, whole.spike_t[whole.spike_gid == gid])
+
+
+# Leaving out
+
+
+def test_traces_weights_and_everything_can_be_left_out():
+    whole = recording([(0, 1, 3)], weights={"a": np.ones((1, 2, 4))}, weight_dt_ms=0.25)
+    assert whole.recorded == ("spikes", "voltage_soma", "current_soma", "current_dendrite", "weights")
+    assert whole.without_weights().recorded == whole.recorded[:-1]
+    spikes = whole.without_traces()
+    assert spikes.recorded == ("spikes",) and spikes.spike_t is whole.spike_t
+    assert list(spikes)[2:] == [None] * 4
+    empty = whole.without_data()
+    assert empty.recorded == () and empty.duration_ms == whole.duration_ms and list(empty) == [None] * 6
+
+
+def test_the_dendrite_is_sliced_selected_and_joined_as_the_soma():
+    place = np.arange(3 * 20, dtype=float).reshape(1, 3, 20)
+    whole = recording([], voltage_soma=None, voltage_dendrite=place, voltage_compartment="dendrite")
+    np.testing.assert_array_equal(whole[3], place[0])
+    np.testing.assert_array_equal(whole.slice(0.1, 0.2).voltage_dendrite, place[..., 2:4])
+    np.testing.assert_array_equal(whole.select([2]).voltage, place[:, [1]])
+    halves = [whole.slice(0.0, 0.5), whole.slice(0.5, 1.0)]
+    np.testing.assert_array_equal(Recording.concat(halves).voltage_dendrite, place)
+    with pytest.raises(InvalidInput, match="same cultures, cells"):
+        Recording.concat([whole, recording([], t0_ms=1.0)])

@@ -233,9 +233,10 @@ class Session:
         """Index of the population of each cell, ``[S]``."""
         return np.searchsorted([population.stop for population in self.populations], gids, side="right")
 
-    def metadata(self) -> dict[str, Any]:
-        """Everything but arrays, as plain values for JSON."""
-        recording, stimulus, dendrites = self.recording, self.stimulus, self.recording.voltage_dendrite is not None
+    def metadata(self, *, traces: bool = True) -> dict[str, Any]:
+        """Everything but arrays, as plain values for JSON; without ``traces`` for a file that holds none."""
+        recording, stimulus = self.recording, self.stimulus
+        dendrites = traces and recording.voltage_dendrite is not None
         return {
             "format": 3 if dendrites else 2,
             "livn_gym": self.version,

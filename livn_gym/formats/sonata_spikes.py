@@ -36,7 +36,7 @@ def write(session: Session, path: Path) -> None:
             group["timestamps"].attrs["units"] = "ms"
             group["node_ids"] = (gid[own] - population.start).astype(np.uint64)
         extra = file.create_group("livn_gym")
-        extra["metadata"] = json.dumps(session.metadata())  # longer than an attribute may be
+        extra["metadata"] = json.dumps(session.metadata(traces=False))  # longer than an attribute may be
         for name, array in session.arrays(traces=False).items():
             extra[name] = array
     seal(path)

@@ -35,7 +35,7 @@ def to_table(session: Session) -> pyarrow.Table:
     population = pa.DictionaryArray.from_arrays(pa.array(session.population_of(gid), pa.int32()), names)
     table = pa.table({"gid": gid, "population": population, "t_ms": t_ms})
     arrays = {name: array.tolist() for name, array in session.arrays(traces=False).items()}
-    texts = {"livn_gym": json.dumps(session.metadata()), "livn_gym_arrays": json.dumps(arrays)}
+    texts = {"livn_gym": json.dumps(session.metadata(traces=False)), "livn_gym_arrays": json.dumps(arrays)}
     return table.replace_schema_metadata(texts | {"livn_gym_sha256": _digest(texts.values())})
 
 

@@ -12,13 +12,20 @@ from cultures import equal
 from sessions import RECORDED, made, stimulus
 
 from livn_gym.errors import BackendUnavailable, CorruptData, InvalidInput, UnknownName
-from livn_gym.formats import FORMATS, left_out, read, write
+from livn_gym.formats import FORMATS, Session, left_out, read, write
 
 NAMES = sorted(FORMATS)
+OLD = Path(__file__).parents[1] / "data" / "format-2"
+"""The session of `sessions.made` as it was written before voltages of dendrites could be."""
 EMPTY = np.zeros(0, np.int64)
 SILENT = replace(RECORDED, spike_culture=EMPTY, spike_gid=EMPTY, spike_t=np.zeros(0))
+DENDRITES = replace(
+    RECORDED, voltage_dendrite=RECORDED.voltage_soma + np.arange(2)[:, None], voltage_compartment="dendrite"
+)
 SESSIONS = {
     "whole": {},
+    "dendrites": {"recording": DENDRITES},
+    "dendrites alone": {"recording": replace(DENDRITES, voltage_soma=None)},
     "silent": {"recording": SILENT},
     "no stimulus": {"stimulus": None},
     "no electrodes": {
@@ -48,7 +55,7 @@ def test_round_trip(name, kind, tmp_path):
     session = made(**SESSIONS[kind])
     write(session, path_of(tmp_path, name), name)
     again = read(path_of(tmp_path, name), name)
-    assert again.metadata() == session.metadata()
+    assert again.metadata() == session.metadata(traces=FORMATS[name].traces)
     expected = session.arrays(traces=FORMATS[name].traces)
     assert again.arrays().keys() == expected.keys()
     for key, array in expected.items():
@@ -59,6 +66,32 @@ def test_round_trip(name, kind, tmp_path):
     if name == "neo":
         assert equal(again.recording, session.recording)
     assert [path.name for path in tmp_path.iterdir()] == [path_of(tmp_path, name).name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_files_of_format_2_are_read_and_their_format_is_still_written(name):
+    session = made()
+    old = read(path_of(OLD, name), name)
+    assert old.metadata() == session.metadata() and session.metadata()["format"] == 2
+    for key, array in session.arrays(traces=FORMATS[name].traces).items():
+        np.testing.assert_array_equal(old.arrays()[key], array)
+    assert np.array_equal(old.recording.spike_t, session.recording.spike_t)
+
+
+def test_an_npz_of_format_2_is_read():
+    session, old = made(), Session.load(OLD / "a.npz")
+    assert old.metadata() == session.metadata() and equal(old.recording, session.recording)
+
+
+def test_a_file_with_voltages_of_dendrites_is_of_format_3(tmp_path):
+    session = made(recording=DENDRITES)
+    assert session.metadata()["format"] == 3 and session.metadata()["voltage_compartment"] == "dendrite"
+    session.save(tmp_path / "a.npz")
+    again = Session.load(tmp_path / "a.npz").recording
+    assert np.array_equal(again.voltage, DENDRITES.voltage_dendrite)
+    assert np.array_equal(again.voltage_soma, RECORDED.voltage_soma)
+    with pytest.raises(CorruptData, match="compartment"):
+        Session.from_parts(session.metadata() | {"voltage_compartment": "axon"}, [0], [1.0], session.arrays())
 
 
 def test_pynwb_reads_what_was_recorded(tmp_path):

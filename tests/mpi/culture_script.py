@@ -26,6 +26,9 @@ def small(backend, comm):
         yield env.run(7.5, Stimulus(array=push, dt=0.5, mode="conductance"))
         env.record_voltage("INH")
         yield env.clear().run(5)
+        env.record_spikes(gids=[7, 0]).record_membrane_current(gids=[3])  # some ranks record no cell of theirs
+        env.record_voltage(gids=[9, 0, 4], compartment=("dendrite", "soma"), sample_ms=0.5)
+        yield env.run(20, Stimulus(array=push, dt=1.0))
 
 
 def whole(backend, comm):
