@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from livn_gym.env import Env
 from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.arguments import reset_options
+from livn_gym.envs.given_env import GivenEnv, taken
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec
-from livn_gym.envs.resampling import make_loop
+from livn_gym.envs.resampling import AnyLoop, make_loop
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import ClosedEnvironment, unknown_name
@@ -93,10 +94,16 @@ class CultureEnv(gym.Env):
 
     ## Arguments
     By keyword in `gym.make("livn/EI2-v0", ...)`, besides those of the task, whose defaults come first. An unknown one
-    raises `UnknownOption`, which is a `TypeError`; None means the default.
+    raises `UnknownOption`, which is a `TypeError`; None means the default. Whatever can be given as a name can also be
+    given as a reference `"module:attribute"`, the path of a file, a class or an object, see `docs/extending.md`;
+    `livn/Culture-v0` is the id for a system and a task of one's own.
 
     | name          | default             | meaning                                                            | unit |
     | ------------- | ------------------- | ------------------------------------------------------------------ | ---- |
+    | `system`      | the id's, `"EI2"`   | the culture: name, folder, TOML file or `System`                   | -    |
+    | `task`        | the id's            | the task: name, class, or mapping with a `name` and options        | -    |
+    | `env`         | `None`              | an `Env` that was built and configured before, in place of system, | -    |
+    |               |                     | parameters, ...: it belongs to the environment, which closes it    |      |
     | `step_ms`     | 200                 | length of a control step; divides 1000                             | ms   |
     | `settle_ms`   | 2000                | unstimulated time before the first observation                     | ms   |
     | `encoding`    | `"pulse_amplitude"` | from commands to a stimulus: name, mapping or `Encoding`           | -    |
@@ -129,9 +136,10 @@ class CultureEnv(gym.Env):
 
     def __init__(
         self,
-        system: Any = "EI2",
+        system: Any = None,
         task: Any = "rate_tracking",
         *,
+        env: Env | None = None,
         render_mode: str | None = None,
         graph_seed: int | str | None = None,
         **options: Any,
@@ -141,7 +149,12 @@ class CultureEnv(gym.Env):
         self.render_mode = render_mode
         if render_mode is not None:
             check_available()
-        self._loop = make_loop(LoopSpec.of(system, task, **options), graph_seed)
+        self._loop: AnyLoop
+        if env is None:
+            self._loop = make_loop(LoopSpec.of("EI2" if system is None else system, task, **options), graph_seed)
+        else:
+            with taken(env, {"system": system, "graph_seed": graph_seed, **options}) as culture:
+                self._loop = LoopSpec.of(culture.system.name, task, **options).around(culture)
         self.step_ms = self._loop.step_ms
         self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}
         self.action_space = self._loop.action_space
@@ -166,6 +179,8 @@ class CultureEnv(gym.Env):
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
         self._spec = in_json(spec)
+        if self._spec is not None and isinstance(self._spec.kwargs.get("env"), Env):
+            self._spec.kwargs["env"] = GivenEnv(self._spec.kwargs["env"])
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None

@@ -19,9 +19,9 @@ from livn_gym.envs.conditions import Chosen
 from livn_gym.envs.loop import ClosedLoop
 from livn_gym.envs.randomization import Randomization
 from livn_gym.envs.tasks import Task, TaskSetup
-from livn_gym.errors import unknown_option
+from livn_gym.errors import InvalidInput, unknown_option
 
-_OF_ENVIRONMENTS = ("graph_seed", "render_mode")
+_OF_ENVIRONMENTS = ("env", "graph_seed", "render_mode")
 """Arguments of every environment that are not the loop's."""
 
 
@@ -85,6 +85,10 @@ class LoopSpec:
             InvalidInput: A task's option is out of range.
         """
         name, options = tasks.unpacked(task, options) if isinstance(task, Mapping) else (task, options)
+        if "env" in options:
+            raise InvalidInput(
+                "env= is for a single environment: give a vector what its cultures are made of (system, params, ...)."
+            )
         task_class = tasks.find(name)
         of_task = tasks.option_names(task_class)
         known = [*of_task, *loop_options()]
@@ -121,19 +125,27 @@ class LoopSpec:
             num_cultures=num_cultures,
         )
         try:
-            encoding, decoding = self.make_encoding(), self.make_decoding()
-            randomized = [Randomization(env, self.randomize)] if self.randomize else []
-            return ClosedLoop(
-                env,
-                [self.make_task(env, encoding, decoding) for _ in range(num_cultures)],
-                encoding,
-                decoding,
-                settle_ms=self.settle_ms,
-                conditions=[*randomized, *known_conditions.create(env, self.conditions)],
-            )
+            return self.around(env)
         except BaseException:
             env.close()
             raise
+
+    def around(self, env: Env) -> ClosedLoop:
+        """Make the loop around cultures that exist; the loop closes them, but not if it cannot be made.
+
+        Args:
+            env: The cultures; the spec's own system, parameters, model, ... are not used.
+        """
+        encoding, decoding = self.make_encoding(), self.make_decoding()
+        randomized = [Randomization(env, self.randomize)] if self.randomize else []
+        return ClosedLoop(
+            env,
+            [self.make_task(env, encoding, decoding) for _ in range(env.num_cultures)],
+            encoding,
+            decoding,
+            settle_ms=self.settle_ms,
+            conditions=[*randomized, *known_conditions.create(env, self.conditions)],
+        )
 
     def make_encoding(self) -> Encoding:
         """Make the encoding; an object is taken as it is."""

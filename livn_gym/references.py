@@ -127,6 +127,7 @@ def subclasses(module: ModuleType, base: type) -> list[Any]:
         for name, value in vars(module).items()
         if inspect.isclass(value)
         and issubclass(value, base)
+        and value is not base
         and value.__module__ == module.__name__
         and not inspect.isabstract(value)
         and not name.startswith("_")
