@@ -24,9 +24,9 @@ import gymnasium as gym
 
 from livn_gym.agents.baselines import Constant
 from livn_gym.serve import messages
+from livn_gym.serve.agent_catalog import AgentCatalog
 from livn_gym.serve.server import LiveServer
 from livn_gym.serve.session import LiveSession
-from livn_gym.serve.shelf import Shelf
 
 CLIENT = """
 import sys
@@ -117,7 +117,7 @@ def main() -> None:
     parser.add_argument("--browser", action="store_true")
     given = parser.parse_args()
     with ExitStack() as stack:
-        session = stack.enter_context(LiveSession(given.env, Shelf(), "constant", speed=None, options=LONG))
+        session = stack.enter_context(LiveSession(given.env, AgentCatalog(), "constant", speed=None, options=LONG))
         server = stack.enter_context(LiveServer(session, port=0))
         watching = chromium(stack) if given.browser else client
         alone = Bare(given.env)

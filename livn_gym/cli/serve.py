@@ -67,10 +67,10 @@ def serve(
 
     check_available()
     from livn_gym.errors import InvalidInput
+    from livn_gym.serve.agent_catalog import catalog_for
     from livn_gym.serve.messages import SPEEDS
     from livn_gym.serve.server import LiveServer
     from livn_gym.serve.session import LiveSession
-    from livn_gym.serve.shelf import shelf
 
     if speed and not SPEEDS[0] <= speed <= SPEEDS[1]:
         raise InvalidInput(f"--speed must be 0 or from {SPEEDS[0]:g} to {SPEEDS[1]:g}, got {speed:g}.")
@@ -79,7 +79,7 @@ def serve(
     if token == "":
         raise InvalidInput("--token is empty; use --no-token to require none.")
     env_id, options = environment_of([agent], env_id, option, trust)
-    agents, name = shelf(agent, seed)
+    agents, name = catalog_for(agent, seed)
     session = LiveSession(env_id, agents, name, seed=seed, speed=speed or None, paused=paused, options=options)
     # The server comes first, so that a port in use raises before the culture is built.
     server = LiveServer(session, host, port, origins=origin or [], token="" if no_token else token)

@@ -1,7 +1,7 @@
 """Figures: one call each from a recording, a system or a training's results.
 
-Every function gives a matplotlib figure without window or global state; ``figure.savefig(path)`` writes it. With
-``ax=`` it draws into axes of yours and gives their figure. matplotlib is imported when something is drawn.
+Every function returns a matplotlib figure without window or global state; ``figure.savefig(path)`` writes it. With
+``ax=`` it draws into the given axes and returns their figure. matplotlib is imported when something is drawn.
 """
 
 from livn_gym.plot.activity import raster, voltage

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TRACES = 8
-"""So many cells' traces are drawn where none are chosen."""
+"""Number of cells whose traces are drawn by default."""
 
 
 @checked_types
@@ -85,10 +85,10 @@ def voltage(
     """Somatic voltages of some cells of one culture, one above the other.
 
     Args:
-        recording: Of one culture, with voltages.
-        system: Gives the populations' colours and names; without it traces are black.
+        recording: Recording of one culture, with voltages.
+        system: The culture, for colours and names of populations; if omitted, traces are black.
         cells: gids, from top to bottom; default the first few that were recorded.
-        distance_mV: Between the zero lines of neighbours.
+        distance_mV: Distance between the zero lines of neighbours.
         ax: Axes to draw into.
 
     Returns:
@@ -133,7 +133,7 @@ def voltage(
 
 @checked_types
 def one_culture(what: str, recording: Recording) -> None:
-    """Raise if there are several.
+    """Raise if a recording has several cultures.
 
     Raises:
         InvalidInput: There are; the message says how to take one.

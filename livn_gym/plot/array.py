@@ -1,4 +1,4 @@
-"""What lies on the array, and what its channels hear after stimulation."""
+"""Maps of cells and electrodes, and responses of channels to stimulation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def mea_map(
     system: System, recording: Recording | None = None, stimulus: Stimulus | None = None, *, ax: Any = None
 ) -> Figure:
-    """Cells and numbered electrodes where they lie; their rates and charges where a run is given.
+    """Map of cells and numbered electrodes, with their rates and charges if a run is given.
 
     Args:
         system: The culture; electrodes are its own.
@@ -94,8 +94,8 @@ def evoked(
         recording: Spikes of one or several cultures, which are pooled.
         system: The culture.
         stimulus: Pulses that began with the recording, or their onsets since the recording's start, ms ``[P]``.
-        io: The array that hears; default the system's own.
-        model: Gives the cells' places; default ``ReducedCalciumSomaDendrite()``.
+        io: The array that records; default the system's own.
+        model: Model that places the cells' compartments; default ``ReducedCalciumSomaDendrite()``.
         before_ms: Time shown before an onset.
         after_ms: Time shown after an onset.
         bin_ms: Width of the histogram's bins.
@@ -116,10 +116,10 @@ def evoked(
     if ax is None:
         ax = new_figure(6.8, 5.4).subplots(2, 1, sharex=True, height_ratios=(1, 2.6))
     mean, channels = ax if isinstance(ax, list | tuple | np.ndarray) else (None, ax)
-    # the direct response within the first bins shall not hide what follows
+    # the direct response within the first bins must not hide what follows
     limit = max(float(np.quantile(rates, 0.98)), 1.0)
     shown = channels.pcolormesh(edges, np.arange(len(rates) + 1) - 0.5, rates, cmap="viridis", vmin=0, vmax=limit)
-    channels.figure.colorbar(shown, ax=channels, pad=0.02, extend="max", label="spikes heard (Hz)")
+    channels.figure.colorbar(shown, ax=channels, pad=0.02, extend="max", label="recorded spikes (Hz)")
     channels.axvline(0.0, color="white", linestyle=":", linewidth=1.2)
     channels.set(xlabel="time since the pulse (ms)", ylabel="channel", ylim=(-0.5, len(rates) - 0.5))
     channels.yaxis.get_major_locator().set_params(integer=True)

@@ -1,4 +1,4 @@
-"""Cells and electrodes of a culture at their places, as rendered frames and figures draw them."""
+"""Map of a culture's cells and electrodes, which rendered frames and figures share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CELL_RATE_HZ = 30.0
 MARKERS = ("o", "^", "s", "D", "v")
 CELL_MAP, CHARGE_MAP = "viridis", "Oranges"
 LABELLED_CHANNELS = 100
-"""Most channels that get their numbers, which would be too small to read otherwise."""
+"""Most channels that are numbered; of more, the numbers would be too small to read."""
 
 
 @checked_types

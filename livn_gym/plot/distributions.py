@@ -1,4 +1,4 @@
-"""How intervals between spikes and avalanches are distributed."""
+"""Distributions of interspike intervals and of avalanche sizes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def intervals(recording: Recording, system: System | None = None, *, ax: Any = N
 
     Args:
         recording: Spikes of one or several cultures, which are pooled.
-        system: Splits the intervals by population.
+        system: The culture; if given, intervals are split by population.
         ax: Axes to draw into.
 
     Returns:
@@ -61,13 +61,13 @@ def intervals(recording: Recording, system: System | None = None, *, ax: Any = N
 @checked_types
 @styled
 def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: Any = None) -> Figure:
-    """Share of avalanches that are at least so large, and how many; beside those of random spike times.
+    """Share and number of avalanches of at least each size, beside those of random spike times.
 
     Args:
         recording: Spikes of one or several cultures; avalanches are each culture's own.
         bin_ms: Bins with spikes between empty ones are an avalanche, ms; what is left at the run's end, less than a
             bin, is not counted.
-        seed: Of the random times.
+        seed: Seed of the random times.
         ax: Axes to draw into.
 
     Returns:

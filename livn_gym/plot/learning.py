@@ -1,4 +1,4 @@
-"""Returns over a training."""
+"""Learning curves: returns over a training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is connected to whom."""
+"""Connectivity: strengths of synapses between cells."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLOCKS = 200
-"""Larger cultures are shown in blocks of cells, so many a side."""
+"""Most rows and columns; larger cultures are shown in blocks of cells."""
 
 
 @checked_types

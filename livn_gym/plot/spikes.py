@@ -17,7 +17,7 @@ RASTER_CELLS = 300
 
 @checked_types
 def raster_stride(num_neurons: int) -> int:
-    """k, where a raster has every k-th cell.
+    """Stride k of a raster, which has every k-th cell.
 
     Raises:
         InvalidInput: There are no cells.

@@ -52,7 +52,7 @@ def check_available() -> None:
 
 @checked_types
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Draw in the project's style, whatever the user's own is, and leave that as it was.
+    """Draw in the project's style, and leave the user's own style as it was.
 
     Raises:
         BackendUnavailable: matplotlib is not installed.
@@ -69,13 +69,13 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 @checked_types
 def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches, without window or global state."""
+    """A figure of the given size in inches, without window or global state."""
     return import_module("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
 
 
 @checked_types
 def panel(ax: Any, width: float = 6.4, height: float = 4.0) -> tuple[Figure, Any]:
-    """The figure of ``ax``, and ``ax``; where it is None, a new figure's."""
+    """The figure of ``ax``, and ``ax``; if it is None, those of a new figure."""
     if ax is not None:
         return ax.figure, ax
     figure = new_figure(width, height)

@@ -1,8 +1,8 @@
 """A live view of a running culture in the browser: ``livn-gym serve``; needs the extra ``serve``.
 
-The closed loop runs in a thread of its own (``LiveSession``) and leaves its latest state where others may read it. The
+The closed loop runs in a thread of its own (``LiveSession``) and publishes its latest state. The
 server (``LiveServer``, in another thread) makes frames of that state as fast as each browser takes them, so that the
-loop waits for nobody. What comes from a browser is checked (``messages``) before it reaches the loop.
+loop does not wait for browsers. Messages of a browser are checked (``messages``) before they reach the loop.
 """
 
 from __future__ import annotations

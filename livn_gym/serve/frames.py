@@ -1,7 +1,7 @@
-"""What the page is sent: a scene as JSON when it changes, and frames of the latest state as binary messages.
+"""Messages to the page: a scene as JSON when it changes, and frames of the latest state as binary messages.
 
 A frame is a little-endian uint32 with the length of a JSON header (padded with spaces to a multiple of 4), the header,
-and three arrays whose lengths the header tells: cells of spikes (uint32 ``[S]``), their times since the first
+and three arrays whose lengths are in the header: cells of spikes (uint32 ``[S]``), their times since the first
 observation (float32 ``[S]``, ms), and the spikes of every cell in the last second (uint8 ``[N]``, at most 255).
 """
 
@@ -23,7 +23,7 @@ from livn_gym.serve.state import LiveStep, Scene, View
 
 
 def scene_message(scene: Scene, ids: Sequence[str], agents: Sequence[str]) -> str:
-    """What the page draws on and lets choose from, as JSON; positions in um."""
+    """The scene and the choices that the page offers, as JSON; positions in um."""
     system = scene.system
     return json.dumps(
         {
@@ -48,7 +48,7 @@ def scene_message(scene: Scene, ids: Sequence[str], agents: Sequence[str]) -> st
 
 
 def status_message(view: View) -> str:
-    """What there is to say while there is no culture yet, as JSON."""
+    """The status while there is no culture yet, as JSON."""
     return json.dumps({"type": "status", "status": view.status, "id": view.env_id, "error": view.error})
 
 
@@ -60,10 +60,10 @@ def answer_message(ref: int | None, *, note: str = "", error: str | None = None)
 
 
 def frame_message(view: View, since: int = -1) -> bytes:
-    """A frame of everything after a step; all that is kept where that has gone already.
+    """A frame of all steps after a given one, or of all that are stored if that one is no longer among them.
 
     Args:
-        view: With a scene.
+        view: A view with a scene.
         since: Number of the last step that the reader has; -1 for none.
     """
     scene = view.scene
@@ -107,7 +107,7 @@ def frame_message(view: View, since: int = -1) -> bytes:
 
 
 def read_frame(message: bytes) -> tuple[dict[str, Any], NDArray, NDArray, NDArray]:
-    """Header, cells of spikes, their times (ms) and counts of the last second: what the page reads, for Python."""
+    """Header, cells of spikes, their times (ms) and counts of the last second, read as the page reads them."""
     (length,) = struct.unpack_from("<I", message)
     header = json.loads(message[4 : 4 + length])
     start, count = 4 + length, header["spikes"]
@@ -117,13 +117,13 @@ def read_frame(message: bytes) -> tuple[dict[str, Any], NDArray, NDArray, NDArra
 
 
 def followed(info: Mapping[str, float]) -> str:
-    """What in ``info`` a ``target_...`` beside it stands for, ``""`` for nothing; the mean rate has a trace anyway."""
+    """Name of the entry of ``info`` that has a target ``target_...``, other than the mean rate; ``""`` if none has."""
     names = (name.removeprefix("target_") for name in info if name.startswith("target_") and name != "target_hz")
     return next((name for name in names if name in info), "")
 
 
 def _columns(steps: Sequence[LiveStep], scene: Scene, own: str) -> dict[str, list]:
-    """Numbers of every step, by name, each oldest first; of what is followed, too."""
+    """Numbers of every step by name, oldest first, those of the entry with a target included."""
     names = ("number", "time_ms", "rate", "rate_1s", "target", "reward", "wall_ms", "populations")
     found: dict[str, list] = {name: [] for name in (*names, "measured", "measured_1s", "goal")}
     channels = []
@@ -167,5 +167,5 @@ def _last_second(steps: Sequence[LiveStep], scene: Scene) -> NDArray[np.uint8]:
 
 
 def _number(value: float | None) -> float | None:
-    """As JSON can hold it: None where it is no finite number."""
+    """A number for JSON: None if it is not finite."""
     return None if value is None or not math.isfinite(value) else round(float(value), 4)

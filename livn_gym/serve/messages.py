@@ -1,4 +1,4 @@
-"""What a browser may say, and the checks on it: JSON objects with a ``type`` and no other fields than its own."""
+"""Commands of a browser and their checks: JSON objects with a ``type`` and the fields of that type alone."""
 
 from __future__ import annotations
 
@@ -12,58 +12,58 @@ from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite, whole_number
 
 MAX_BYTES = 4096
-"""Of a message; longer ones are answered with an error."""
+"""Most bytes of a message; longer ones are answered with an error."""
 
 PHASE_MS, RATE_HZ = 0.2, 20.0
-"""Of pulses by hand."""
+"""Phase width and pulse rate of manual stimulation."""
 
 MAX_AMPLITUDE_UA = MAX_CHARGE_NC / PHASE_MS
 MAX_STEPS = 1000
 SPEEDS = (0.01, 100.0)
-"""Slowest and fastest pace, simulated time in units of real time."""
+"""Lowest and highest speed, simulated time in units of real time."""
 
 _REF_LIMIT = 2**31
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Stop after the present step."""
+    """Pause after the current step."""
 
 
 @dataclass(frozen=True)
 class Resume:
-    """Go on."""
+    """Continue."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Stop, and do one step."""
+    """Pause, and do one step."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Simulated time in units of real time; None is as fast as it goes."""
+    """Change the speed, simulated time in units of real time; None is as fast as possible."""
 
     factor: float | None
 
 
 @dataclass(frozen=True)
 class Reset:
-    """A new episode; None goes on with the next trial."""
+    """Begin an episode; without a seed with the next trial."""
 
     seed: int | None
 
 
 @dataclass(frozen=True)
 class ChangeTask:
-    """Another environment."""
+    """Change to another environment."""
 
     id: str
 
 
 @dataclass(frozen=True)
 class ChangeAgent:
-    """Another agent; the strength is the constant one's."""
+    """Change to another agent; ``strength`` is the action of the constant agent."""
 
     name: str
     strength: float = 0.3
@@ -71,7 +71,7 @@ class ChangeAgent:
 
 @dataclass(frozen=True)
 class Stimulate:
-    """Pulses on channels during the next steps, in place of the agent's; an amplitude of 0 ends them."""
+    """Stimulate channels during the next steps, in place of the agent; an amplitude of 0 ends it."""
 
     channels: tuple[int, ...]
     amplitude_uA: float
@@ -82,10 +82,11 @@ Command = Pause | Resume | Step | Speed | Reset | ChangeTask | ChangeAgent | Sti
 
 
 def parse(message: str | bytes) -> tuple[Command, int | None]:
-    """The command of a message, and the number by which its answer shall be known.
+    """The command of a message, and the number that its answer will carry.
 
     Raises:
-        InvalidInput: It is too long, no JSON object, or a field is missing, unknown, of another type or out of range.
+        InvalidInput: The message is too long or no JSON object, or a field is missing, unknown, of another type or
+            out of range.
     """
     if isinstance(message, bytes):
         raise InvalidInput("A message must be text.")
@@ -132,7 +133,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """Short enough for a message, whatever came in."""
+    """Text of a value, shortened for a message."""
     text = str(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 

@@ -1,4 +1,4 @@
-"""The page and its WebSocket, in a thread of their own."""
+"""Server of the page and its WebSocket, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from livn_gym.serve import frames, messages
 from livn_gym.serve.session import MAX_WAITING, LiveSession
 
 FRAMES_PER_S = 10
-"""The most that a browser is sent."""
+"""Most frames per second that a browser is sent."""
 
 MAX_CLIENTS = 8
 MAX_TRANSPORT_BYTES = 65536
@@ -50,28 +50,28 @@ class LiveServer:
     """Shows a session to browsers; a context manager that serves in a thread until left.
 
     A WebSocket is accepted from pages of this server alone (the browser's ``Origin``), and from programs that send
-    no ``Origin``, as no browser does. Requests that name another ``Host`` are refused, so that no foreign name which
-    is made to point here (DNS rebinding) can pass for this server. The loopback address is open to every user of the
+    no ``Origin``, as no browser does. Requests that name another ``Host`` are refused, so that a foreign name
+    that points here (DNS rebinding) cannot pass for this server. The loopback address is open to every user of the
     machine, so the page and the WebSocket ask for a token, ``?token=``, which ``url`` and ``socket_url`` hold.
 
     Args:
-        session: What is shown, entered already.
-        host: Address to listen on; others than the loopback let everyone who reaches them act on the culture.
+        session: The session to show, already entered.
+        host: Address to listen on; through any other than the loopback, everyone who reaches it can act on the culture.
         port: 0 takes a free one.
         origins: Further origins to accept, ``http://name:port``, as for a proxy.
         token: At least 16 letters, digits, ``.``, ``_``, ``~`` and ``-``. Default a random one; with an empty one
-            everybody who reaches the address is let in.
+            everybody who reaches the address is admitted.
 
     Raises:
         BackendUnavailable: The address cannot be listened on.
         InvalidInput: An origin or the token has another form.
 
     Attributes:
-        port: What is listened on.
-        token: What is asked for; empty for nothing.
+        port: Port that it listens on.
+        token: The token that requests must hold; empty for none.
         url: Address of the page, with the token.
         socket_url: Address of the WebSocket, with the token.
-        failure: What ended the thread, if anything did.
+        failure: The error that ended the thread; None if there was none.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class LiveServer:
         return _response(http.HTTPStatus.NOT_FOUND, b"There is nothing here.\n")
 
     def _admits(self, query: str) -> bool:
-        """Whether an address holds the token; its style and scripts are no secret and need none."""
+        """Whether an address holds the token, which style and scripts do not need."""
         if not self.token:
             return True
         given = parse_qs(query, errors="surrogateescape").get("token", [])
@@ -209,7 +209,7 @@ class LiveServer:
         await _send(connection, text)
 
     async def _show(self, connection: ServerConnection) -> None:
-        """Send the latest state again and again; ``send`` waits where the browser is slow, and nobody else does."""
+        """Send the latest state repeatedly; only this task waits for a slow browser."""
         version, scene, since = -1, -1, -1
         while True:
             view = self.session.view
@@ -220,7 +220,7 @@ class LiveServer:
                 else:
                     if view.scene.number != scene:
                         scene, since = view.scene.number, -1
-                        names = self.session.shelf.names
+                        names = self.session.catalog.names
                         await _send(connection, frames.scene_message(view.scene, self.session.ids, names))
                     await _send(connection, frames.frame_message(view, since))
                     since = view.steps[-1].number if view.steps else since

@@ -17,19 +17,19 @@ from livn_gym.agents.baselines import Agent, Silent
 from livn_gym.envs.registration import register_all, spec_of
 from livn_gym.errors import ClosedError, InvalidInput, LivnError, unknown_name
 from livn_gym.serve import messages
-from livn_gym.serve.hand import Hand, HandStimulation
+from livn_gym.serve.agent_catalog import AgentCatalog
+from livn_gym.serve.manual import ManualPulses, ManualStimulation
 from livn_gym.serve.messages import Command
-from livn_gym.serve.shelf import Shelf
 from livn_gym.serve.state import LiveStep, Scene, View
 
 MAX_WAITING = 64
-"""Commands that wait for the step under way; more are refused."""
+"""Most commands that wait for the end of a step; more are refused."""
 
 _LAG_S = 0.5
-"""What the loop falls behind its pace by more than this is not made up for."""
+"""Largest lag behind the pace that the loop makes up for."""
 
 _BUILD_S = 1.0
-"""How long leaving waits for a culture that is being built."""
+"""Longest wait on leaving for a culture that is being built."""
 
 _log = logging.getLogger("livn_gym")
 
@@ -37,24 +37,24 @@ _log = logging.getLogger("livn_gym")
 class LiveSession:
     """Plays episodes of an environment until closed; commands are carried out between steps.
 
-    Use it as a context manager: the thread starts on entering and ends on leaving. It never waits for a reader:
-    ``view`` is replaced after every step.
+    Use it as a context manager: the thread starts on entering and ends on leaving. It does not wait for
+    readers: ``view`` is replaced after every step.
 
     Args:
         env_id: Id of the first environment.
-        shelf: The agents to choose from.
-        agent: Name of the first one.
-        strength: Of the constant agent.
-        seed: Of the first reset.
-        speed: Simulated time in units of real time; None as fast as it goes.
+        catalog: The agents to choose from.
+        agent: Name of the first agent.
+        strength: Action of the constant agent.
+        seed: Seed of the first reset.
+        speed: Simulated time in units of real time; None is as fast as possible.
         paused: Wait for a command before the first step.
-        options: Of the first environment.
+        options: Options of the first environment.
     """
 
     def __init__(
         self,
         env_id: str,
-        shelf: Shelf,
+        catalog: AgentCatalog,
         agent: str = "silent",
         *,
         strength: float = 0.3,
@@ -64,15 +64,15 @@ class LiveSession:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.ids = tuple(dict.fromkeys((*register_all(), env_id)))
-        """Ids that can be chosen: those of this package and the first one, which whoever started the session named."""
+        """Ids that can be chosen: those of this package, and the first one."""
         spec_of(env_id)
-        self.shelf = shelf
-        if agent not in shelf.names:
-            raise unknown_name("agent", agent, shelf.names)
+        self.catalog = catalog
+        if agent not in catalog.names:
+            raise unknown_name("agent", agent, catalog.names)
         self._options = {env_id: dict(options or {})}
         self._env_id, self._agent_name, self._strength = env_id, agent, strength
         self._speed, self._paused, self._seed = speed, paused, seed
-        self._hand = Hand()
+        self._manual_pulses = ManualPulses()
         self._env: Any = None
         self._agent: Agent = Silent()
         self._scene: Scene | None = None
@@ -88,7 +88,7 @@ class LiveSession:
         self._ending = threading.Event()
         self._ended = threading.Event()
         self.failure: BaseException | None = None
-        """What ended the thread, if anything did."""
+        """The error that ended the thread; None if there was none."""
         self.view = self._new_view("building")
         """The latest state; read it from any thread."""
         self._thread = threading.Thread(target=self._run, name="livn_gym live loop", daemon=True)
@@ -101,8 +101,7 @@ class LiveSession:
     def __exit__(self, *exception: object) -> None:
         """End after the step under way and free the culture.
 
-        A build cannot be broken off. Its thread is left behind, does not keep the program alive, and frees the culture
-        when it comes out.
+        A build cannot be interrupted: its thread continues as a daemon and frees the culture at its end.
         """
         self._ending.set()
         try:
@@ -113,14 +112,14 @@ class LiveSession:
         self._thread.join(_BUILD_S if building else None)
 
     def wait(self, timeout_s: float) -> bool:
-        """Whether the thread has ended, within a time."""
+        """Wait for the end of the thread; returns whether it has ended."""
         return self._ended.wait(timeout_s)
 
     def submit(self, command: Command) -> Future[str]:
-        """Have a command carried out between two steps.
+        """Queue a command, which is carried out between two steps.
 
         Returns:
-            A note for the person, mostly empty; or the error, of which ``LivnError`` leave everything as it was.
+            The future of a note for the person, mostly empty. A ``LivnError`` means that nothing has changed.
 
         Raises:
             InvalidInput: Too many commands are waiting.
@@ -156,7 +155,7 @@ class LiveSession:
                 self._env.close()
 
     def _obey(self) -> bool:
-        """Carry out the next command, if there is one before the next step is due; whether there was."""
+        """Carry out the next command if there is one before the next step is due; returns whether there was."""
         try:
             if self._paused:
                 item = self._commands.get()
@@ -209,7 +208,7 @@ class LiveSession:
         count = self._scene.system.num_channels
         if max(channels) >= count:
             raise InvalidInput(f"Channels must lie in 0 ... {count - 1}, got {max(channels)}.")
-        self._hand.press(channels, amplitude_uA, steps)
+        self._manual_pulses.press(channels, amplitude_uA, steps)
 
     def _change_task(self, env_id: str) -> str:
         self._check_id(env_id)
@@ -218,16 +217,16 @@ class LiveSession:
         options = dict(self._options.get(env_id, {}))
         given = options.pop("conditions", ())
         others = [given] if isinstance(given, str | Mapping) else list(given)
-        hand = Hand()
-        by_hand = {"name": HandStimulation, "hand": hand}
+        requests = ManualPulses()
+        manual = {"name": ManualStimulation, "requests": requests}
         try:
-            env: Any = gym.make(env_id, disable_env_checker=True, conditions=[*others, by_hand], **options)
+            env: Any = gym.make(env_id, disable_env_checker=True, conditions=[*others, manual], **options)
         except LivnError:
             self._env_id = before
             raise
         if self._env is not None:
             self._env.close()
-        self._env, self._hand = env, hand
+        self._env, self._manual_pulses = env, requests
         self._begin(self._seed, agent_stays=False)
         try:
             self._change_agent(self._agent_name, self._strength)
@@ -237,12 +236,12 @@ class LiveSession:
         return ""
 
     def _change_agent(self, name: str, strength: float) -> None:
-        agent = self.shelf.make(name, strength, self._env)
+        agent = self.catalog.make(name, strength, self._env)
         agent.reset(self._env, self._info)
         self._agent, self._agent_name, self._strength = agent, name, strength
 
     def _begin(self, seed: int | None, agent_stays: bool = True) -> None:
-        """A new episode; without a seed the next trial."""
+        """Begin an episode, without a seed with the next trial."""
         self._publish("settling")
         self._observation, info = self._env.reset(seed=seed)
         self._info = dict(info)
@@ -281,7 +280,7 @@ class LiveSession:
         self._number += 1
 
     def _guarded_step(self) -> None:
-        """A step; one that cannot be done makes a pause and is shown. After one that failed an episode begins."""
+        """Do a step; an error pauses the loop and is shown. After a failed step an episode begins."""
         try:
             try:
                 self._step()
@@ -329,7 +328,7 @@ class LiveSession:
             self._total,
             self._last_return,
             tuple(self._steps),
-            {channel: amplitude for channel, (amplitude, _) in self._hand.left.items()},
+            {channel: amplitude for channel, (amplitude, _) in self._manual_pulses.left.items()},
             self._error,
         )
 

@@ -1,4 +1,4 @@
-"""What the loop leaves for others to read: plain values that never change once made."""
+"""State of a session for readers in other threads: plain values that do not change."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from livn_gym.envs.tasks import Measurement
 from livn_gym.system import System
 
 RASTER_MS = 5000.0
-"""How far back a frame shows spikes."""
+"""Time for which a frame shows spikes, ms."""
 
 KEEP_MS = 20000.0
-"""How far back the loop keeps steps."""
+"""Time for which the loop stores steps, ms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,10 +24,10 @@ class LiveStep:
 
     Attributes:
         number: Counts every step of a session, those of settling included.
-        measurement: What the loop knows.
-        info: Of the environment.
-        reward: None while settling.
-        wall_ms: What it took; 0 while settling.
+        measurement: Measurement of the step.
+        info: ``info`` of the environment.
+        reward: Reward; None while settling.
+        wall_ms: Wall time of the step; 0 while settling.
     """
 
     number: int
@@ -39,13 +39,13 @@ class LiveStep:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What stays the same from one change of the culture or the task to the next.
+    """The culture and the task that are shown.
 
     Attributes:
         number: Counts scenes.
-        env_id: Of the environment.
+        env_id: Id of the environment.
         system: The culture's architecture.
-        highest_charge_nC: The most that an action gives by each channel in a step, nC ``[C]``.
+        highest_charge_nC: Highest charge of a step by channel, nC ``[C]``.
         step_ms: Length of a control step.
         max_steps: Time limit of an episode; None for none.
     """
@@ -59,12 +59,12 @@ class Scene:
 
     @property
     def raster_steps(self) -> int:
-        """How many steps of spikes a frame shows."""
+        """Number of steps whose spikes a frame shows."""
         return math.ceil(RASTER_MS / self.step_ms)
 
     @property
     def kept_steps(self) -> int:
-        """How many steps the loop keeps."""
+        """Number of steps that the loop stores."""
         return math.ceil(KEEP_MS / self.step_ms)
 
 
@@ -77,17 +77,17 @@ class View:
         status: ``"building"``, ``"settling"``, ``"running"``, ``"paused"`` or ``"stopped"``.
         scene: None before the first culture is built.
         env_id: The environment that is shown, or being built.
-        agent: Name of the one that acts.
-        strength: Of the constant agent.
-        speed: Simulated time in units of real time; None as fast as it goes.
+        agent: Name of the agent.
+        strength: Action of the constant agent.
+        speed: Simulated time in units of real time; None is as fast as possible.
         episode: Counts episodes from 1.
-        seed: Of the last reset that had one.
-        step: Steps of this episode.
-        total_reward: Of this episode.
-        last_return: Of the episode before; None for the first.
-        steps: The latest, oldest first.
-        held: Channels with pulses by hand in the steps that come, with their amplitudes, uA.
-        error: What stopped the session, made it pause, or kept its first agent from acting; empty for nothing.
+        seed: Seed of the last reset that had one.
+        step: Number of steps of this episode.
+        total_reward: Sum of rewards of this episode.
+        last_return: Return of the last episode; None in the first.
+        steps: The latest steps, oldest first.
+        held: Amplitudes of manual stimulation in the next steps by channel, uA.
+        error: Message of the error that stopped or paused the session or replaced its first agent; empty if none.
     """
 
     version: int

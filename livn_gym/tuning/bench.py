@@ -1,4 +1,4 @@
-"""Cultures of one kind on several graphs, put through a protocol with given parameters."""
+"""Cultures of one kind on several graphs, measured under a protocol with given parameters."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Values = dict[str, float]
 @checked_types
 @dataclass(frozen=True)
 class Cultures:
-    """Which cultures are looked at: the same seeds on every graph.
+    """A set of cultures: the same seeds on every graph.
 
     Attributes:
-        name: What they are called in tables.
+        name: Name in tables.
         graphs: Seeds of generated graphs; None is the system's own.
         seeds: Seeds of the noise.
-        stimulated: How many of each graph's cultures are stimulated too, the first of them; default all.
+        stimulated: Number of each graph's cultures that are stimulated too, the first of them; default all.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Cultures:
 
     @property
     def full(self) -> int:
-        """How many of each graph's cultures are stimulated too."""
+        """Number of each graph's cultures that are stimulated too."""
         return len(self.seeds) if self.stimulated is None else self.stimulated
 
     def parts(self, most: int) -> Iterator[Cultures]:
@@ -91,8 +91,8 @@ class Bench:
 
     Args:
         system: A system, or the name of a predefined one.
-        cultures: Which cultures.
-        protocol: What is done to them.
+        cultures: The cultures.
+        protocol: The protocol that they go through.
         **options: Further arguments of ``Env``, e.g. ``profile`` or ``backend``.
     """
 
@@ -118,7 +118,7 @@ class Bench:
 
     @property
     def setting(self) -> dict[str, str | float]:
-        """Of the simulation: backend, dt (ms), scheme, precision."""
+        """Settings of the simulation: backend, dt (ms), scheme, precision."""
         env = self.env
         return {"backend": env.backend_name, "dt_ms": env.dt, "scheme": env.scheme, "precision": env.precision}
 
@@ -133,9 +133,9 @@ class Bench:
 
         Args:
             params: Complete parameters.
-            progress: Is told the simulated time.
-            keep: Is shown every stimulated graph's observation, before it is forgotten.
-            stop: Is shown the measures so far after every graph; True ends it there.
+            progress: Called with the simulated time since the last call, ms.
+            keep: Called with the observation of every stimulated graph, before it is freed.
+            stop: Called after every graph with the measures so far; if it returns True, no other graph is run.
         """
         result: list[Values] = []
         for seed, stimulate, seeds, env in self._envs:

@@ -1,4 +1,4 @@
-"""The journal file of a tuning study: a line for every change, which several processes may add to at once."""
+"""The journal file of a tuning study: a line per change; several processes may add lines at once."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 def open_journal(path: Path) -> JournalFileBackend:
     """Optuna's journal in a file, new or as it was left.
 
-    A last line that was cut, as by a full disk or a power failure, is dropped with a message: what it held is lost,
-    the study is not. Every line carries a checksum. Writers take turns by a lock of the file itself, which the system
+    A last line that was cut, as by a full disk or a power failure, is dropped with a message; the other lines
+    are kept. Every line carries a checksum. Writers take turns by a lock of the file itself, which the system
     frees when a process is killed.
 
     Raises:
@@ -61,7 +61,7 @@ def open_journal(path: Path) -> JournalFileBackend:
 
 
 class _Lock:
-    """The lock of a file, as Optuna takes one; it ends with its process."""
+    """The lock of a file in the form that Optuna takes; the system frees it when the process ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -103,7 +103,7 @@ class _Lock:
 
 
 def _repair(path: Path) -> None:
-    """Drop a cut last line; raise if any other line is none of a journal."""
+    """Drop a cut last line; raise if any other line is damaged."""
     with path.open("r+b") as file:
         kept, has_checksums = 0, False
         for number, line in enumerate(file, start=1):

@@ -1,4 +1,4 @@
-"""What is measured on cultures that went through the protocol: one number a measure and culture."""
+"""Measures of cultures under the protocol: one number per measure and culture."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ AVALANCHE_BIN_MS = 4.0
 SPECTRUM_BIN_MS = 5.0
 CORRELATION_BIN_MS = 10.0
 MIN_SPIKES = 10
-"""Cells with fewer spikes say nothing of the irregularity of their intervals."""
+"""Fewest spikes of a cell for the irregularity of its intervals."""
 
 BURST_SDS = 5.0
-"""A trial of the maps in which the population fires so many standard deviations more than in most had a burst."""
+"""Standard deviations of the population count above which a trial of the maps counts as a network burst."""
 
 NEAR_UM, FAR_UM = 60.0, 200.0
 NAN = float("nan")
@@ -34,13 +34,13 @@ Pool = Literal["mean", "max", "min"]
 @checked_types
 @dataclass(frozen=True)
 class Measure:
-    """A measure's name in words.
+    """Description of a measure.
 
     Attributes:
-        label: What stands in tables.
-        unit: Its unit, empty where it has none.
-        pool: How cultures are put together: the mean, or the worst of all.
-        stage: ``"rest"`` or ``"stimulation"``: what it needs.
+        label: Label in tables.
+        unit: Unit, empty if it has none.
+        pool: How the values of cultures are pooled: the mean, or the worst of all.
+        stage: ``"rest"`` or ``"stimulation"``: the stages that it needs.
     """
 
     label: str
@@ -84,7 +84,7 @@ MEASURES: dict[str, Measure] = {
 
 @checked_types
 def measure(observation: Observation) -> list[dict[str, float]]:
-    """Every measure that the observation allows, of each culture; NaN where it says nothing.
+    """Every measure that the observation allows, of each culture; NaN where it is not defined.
 
     The maps' measures are one graph's: its cultures share them.
     """
@@ -106,10 +106,10 @@ def cell_rates_hz(recording: Recording, num_neurons: int) -> NDArray[np.float64]
 def burst_trials(evoked: NDArray) -> NDArray[np.bool_]:
     """Trials ``[B, trials, E]`` into which a network burst fell, of spike counts ``[B, trials, E, N]``.
 
-    A burst that happens to come is no answer of the electrode's, and one such trial outweighs all others in a map of
-    cells that answer little. Its population count is an outlier among those of the same electrode: by ``BURST_SDS``
+    A spontaneous burst is not a response to the electrode, and one such trial outweighs all others in a map of cells
+    that respond little. Its population count is an outlier among those of the same electrode: by ``BURST_SDS``
     standard deviations, taken from the median absolute deviation of all trials, and at least that of a Poisson count.
-    Where bursts are the usual answer they are no outliers.
+    Where bursts are the usual response they are no outliers.
     """
     counts = evoked.sum(axis=3)
     usual = np.median(counts, axis=(0, 1))
@@ -182,7 +182,7 @@ def _criticality(t: NDArray, duration_ms: float) -> dict[str, float]:
 
 
 def _response(observation: Observation, b: int) -> dict[str, float]:
-    """How one culture answers stimulation of all electrodes."""
+    """Measures of one culture's response to stimulation of all electrodes."""
     assert observation.stimulated is not None and observation.levels is not None and observation.after is not None
     n, per_hz = observation.env.system.num_neurons, 1e3 / BIN_MS
     rest, stimulated = (
@@ -208,7 +208,7 @@ def _response(observation: Observation, b: int) -> dict[str, float]:
 
 
 def _maps(observation: Observation) -> dict[str, float]:
-    """How the maps of single electrodes look and differ."""
+    """Measures of the maps of single electrodes and of their differences."""
     if observation.evoked is None:
         return {}
     maps, distance = evoked_maps_hz(observation), electrode_distances_um(observation)
@@ -225,10 +225,10 @@ def _maps(observation: Observation) -> dict[str, float]:
 
 @checked_types
 def identified(first: NDArray, second: NDArray) -> float:
-    """Share of maps ``[E, N]`` that resemble the same electrode's map from other trials most of all.
+    """Share of maps ``[E, N]`` that resemble the same electrode's map from other trials more than any other map.
 
-    Both directions count; resemblance is Pearson's correlation of what is left when the mean of all electrodes' maps
-    from the same trials is taken away: what they have in common tells none from another. By chance it is 1 / E.
+    Both directions count. Resemblance is Pearson's correlation after the mean of all electrodes' maps from the same
+    trials was subtracted, since what they have in common identifies none of them. By chance it is 1 / E.
     """
     correlation = _correlation(first - first.mean(axis=0), second - second.mean(axis=0))
     truth = np.arange(len(first))

@@ -1,4 +1,4 @@
-"""A culture on one page: how it fires by itself and what stimulation does. matplotlib is imported on first use."""
+"""A page of figures of a culture: spontaneous activity and responses to stimulation."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 RASTER_MS = 20_000.0
 MARKED_ELECTRODES = 100
-"""More of them would hide the cells."""
+"""Most electrodes that are marked, since more would hide the cells."""
 
 
 @checked_types
@@ -35,7 +35,7 @@ def page(observation: Observation, report: Report | None = None) -> Figure:
     """Raster, rates, intervals, avalanches, spectrum, amplitude curve and maps of one graph's cultures.
 
     Args:
-        observation: Of a graph whose cultures were stimulated too.
+        observation: Observation of a graph whose cultures were stimulated too.
         report: Its verdicts are listed beside the figures.
 
     Returns:

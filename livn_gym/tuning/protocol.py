@@ -1,4 +1,4 @@
-"""The standard protocol: what is done to a culture so that its measures can be compared."""
+"""The standard protocol, under which the measures of cultures can be compared."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHUNK_MS = 5000.0
 """Simulated time between two movements of a progress bar."""
 
 Progress = Callable[[float], object]
-"""Is called with the simulated time (ms) that has gone by since the last call."""
+"""Called with the simulated time (ms) since the last call."""
 
 
 @checked_types
@@ -46,7 +46,7 @@ class Protocol:
         rest_ms: Length of stage 2.
         onset_ms: Begin of stage 3 and of every level that is not counted.
         stimulated_ms: Length of what is recorded of it.
-        pulse_rate_hz: Pulses a second on a channel.
+        pulse_rate_hz: Pulses per second on a channel.
         phase_ms: Width of a phase.
         standard_uA: Amplitude of stage 3; the action in the middle of the range.
         levels_uA: Amplitudes of stage 4; the first is 0, the last the end of the range.
@@ -54,7 +54,7 @@ class Protocol:
         pause_ms: Pause after a level.
         max_uA: Amplitude of stage 5.
         map_electrodes: Most electrodes that are mapped; of more, so many are taken at even distances.
-        map_trials: How often each is stimulated in a culture; 0 leaves stage 5 out.
+        map_trials: Number of trials per electrode in a culture; 0 leaves stage 5 out.
         map_ms: Length of a trial, also what is counted.
         map_pause_ms: Pause after a trial.
     """
@@ -89,7 +89,7 @@ class Protocol:
             raise InvalidInput("map_electrodes must be at least 1 and map_trials at least 0.")
 
     def quick(self) -> Protocol:
-        """A shorter form for a first look: too short for burst rates, with maps of few electrodes."""
+        """A shorter protocol for a quick check: too short for burst rates, with maps of few electrodes."""
         return replace(self, rest_ms=10_000.0, stimulated_ms=2000.0, level_ms=500.0, pause_ms=500.0, map_electrodes=4)
 
     def electrodes(self, num_channels: int) -> NDArray[np.int64]:
@@ -114,11 +114,11 @@ class Protocol:
 @checked_types
 @dataclass(frozen=True)
 class Observation:
-    """What B cultures of one graph did under the protocol.
+    """Recordings and spike counts of B cultures of one graph under the protocol.
 
     Attributes:
         env: The cultures, for their system and electrodes; not to be run.
-        protocol: What was done.
+        protocol: The protocol.
         rest: Recording of stage 2.
         stimulated: Recording of stage 3; None where it was left out.
         levels: Spikes of the population in 100 ms bins at every level, ``[B, L, T]``.
@@ -143,7 +143,7 @@ class Observation:
 
 
 BIN_MS = 100.0
-"""Bins in which the population is counted under stimulation."""
+"""Width of the bins in which spikes of the population are counted under stimulation."""
 
 
 @checked_types
@@ -152,9 +152,9 @@ def observe(env: Env, protocol: Protocol, *, stimulate: bool = True, progress: P
 
     Args:
         env: Built, with parameters; it is cleared by the caller.
-        protocol: What is done.
+        protocol: The protocol.
         stimulate: False ends after the rest.
-        progress: Is told the simulated time.
+        progress: Called with the simulated time since the last call, ms.
     """
     if stimulate and env.electrodes.num_channels < 1:
         raise InvalidInput("The protocol stimulates electrodes, and this system has none.")

@@ -1,4 +1,4 @@
-"""What a search found, as a TOML of parameters that says where it comes from."""
+"""Parameter files: the parameters that a search found, with their provenance, as TOML."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def write_params(path: str | Path, params: Mapping[str, float], provenance: Mapp
     """Write parameters in the layout of ``configs/params``.
 
     Args:
-        path: Where to.
+        path: The file.
         params: Complete parameters, by key.
-        provenance: Goes into a table of that name: strings, numbers, lists, and mappings of these.
+        provenance: Content of the table of that name: strings, numbers, lists, and mappings of these.
         comment: First line of the file.
     """
     lines = [f"# {comment}", "# Weights and noise in nS, time constants in ms.", ""]
@@ -86,13 +86,13 @@ def record(path: str | Path, report: Report) -> None:
 
 @checked_types
 def rounded(value: float) -> float:
-    """A parameter with the digits that mean something."""
+    """A parameter rounded to its significant digits."""
     return float(f"{float(value):.{DIGITS}g}")
 
 
 @checked_types
 def provenance(system: str, variant: str | None, targets: Targets, **found: Any) -> dict[str, Any]:
-    """What every set says of itself, and ``found`` behind it."""
+    """Provenance of a set: system, targets, date, version and commit, followed by ``found``."""
     about: dict[str, Any] = {"system": system}
     if variant:
         about["variant"] = variant

@@ -1,4 +1,4 @@
-"""Search for parameters that reach the targets: an Optuna study that lies on disk and can be resumed."""
+"""Search for parameters that reach the targets: an Optuna study on disk, which can be resumed."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 TRAINING = Cultures("training", (None, 101, 102), (1000, 1001))
-"""Cultures that the search looks at."""
+"""Cultures on which the search compares parameter sets."""
 
 CONFIRMATION = Cultures("confirmation", (None, 101, 102, 103), (1000, 1001, 1002, 1003, 1004))
-"""On which the best are compared: more of them, for longer."""
+"""Cultures on which the best sets are compared: more of them, for longer."""
 
 FIRST_TRIALS, NEARBY = 16, 0.08
 """Sets tried at first, and their standard deviation around the start as a share of each parameter's range."""
@@ -39,7 +39,7 @@ ALIVE_HZ = (0.2, 12.0)
 
 @checked_types
 def search_protocol(protocol: Protocol) -> Protocol:
-    """A shorter form of a protocol: enough to tell a good set from a bad one."""
+    """A shorter form of a protocol, which distinguishes good sets from bad ones."""
     return replace(
         protocol,
         rest_ms=min(protocol.rest_ms, 40_000.0),
@@ -53,7 +53,7 @@ def search_protocol(protocol: Protocol) -> Protocol:
 @checked_types
 @dataclass(frozen=True)
 class Tuned:
-    """What a search found.
+    """Result of a search.
 
     Attributes:
         params: Complete parameters, by key.
@@ -61,7 +61,7 @@ class Tuned:
         trials: Number of parameter sets that were tried.
         number: The trial that was chosen.
         cultures: The cultures on which ``values`` were taken.
-        setting: Of the simulation: backend, dt (ms), scheme, precision.
+        setting: Settings of the simulation: backend, dt (ms), scheme, precision.
     """
 
     params: dict[str, float]
@@ -92,22 +92,22 @@ def tune(
 
     Every trial puts ``cultures`` through a shorter form of the protocol; each group of targets is an objective of a
     multi-objective tree-structured Parzen estimator. The best few by the sum of objectives then go through the whole
-    protocol on ``confirmation``, and the best of those is returned. The study lies in a journal file, to which
-    several processes, or the ranks of ``comm``, may add at once; a study that was ended goes on where it was.
+    protocol on ``confirmation``, and the best of those is returned. The study is in a journal file, to which
+    several processes, or the ranks of ``comm``, may add at once; an interrupted study continues where it was.
 
     Args:
         system: Name of a predefined system.
-        targets: What is wanted, and what may be changed.
+        targets: The targets, and the parameters that may change.
         study_path: The journal file; made if it is not there.
-        trials: How many trials the study shall have in the end.
-        seed: Of the search.
+        trials: Number of trials of the study in the end, earlier ones included.
+        seed: Seed of the search.
         start: Parameters to start from, of which those in ``targets.search`` are changed; default the shipped ones.
         cultures: Cultures of a trial.
         confirmation: Cultures on which the finalists are compared.
-        finalists: How many.
-        on_trial: Is called after every trial.
+        finalists: Number of sets that are compared on ``confirmation``.
+        on_trial: Called after every trial.
         comm: MPI communicator whose ranks share the study; each gets the result.
-        **options: Further arguments of ``Env``; the profile ``"fast"`` where they say nothing.
+        **options: Further arguments of ``Env``; by default the profile ``"fast"``.
 
     Returns:
         The parameters and what they reached.
@@ -115,7 +115,7 @@ def tune(
     Raises:
         BackendUnavailable: Optuna is not installed.
         InvalidInput: There is nothing to search, or the study is of other targets.
-        UnknownName: The search names a parameter that the system has not.
+        UnknownName: The search names a parameter that the system does not have.
     """
     if find_spec("optuna") is None:
         raise BackendUnavailable("Tuning needs Optuna: pip install 'livn_gym[tune]'.")

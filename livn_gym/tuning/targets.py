@@ -1,4 +1,4 @@
-"""Targets of a culture, and what may be changed to reach them, from TOML."""
+"""Targets of a culture and the parameters that a search may change, read from TOML."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from livn_gym.units import finite
 Verdict = Literal["ok", "MISSED", "off"]
 
 WORST_MISS = 5.0
-"""A measure that is farther off, or not defined, costs no more than this: what is beyond says nothing."""
+"""Largest miss of a measure, also of one that is not defined: how far beyond says nothing."""
 
 
 @checked_types
 @dataclass(frozen=True)
 class Target:
-    """What a measure should be.
+    """Target of a measure.
 
     Attributes:
         group: Targets of one group are one objective of the search.
         low: Lower end of the band; None leaves it open.
         high: Upper end; None leaves it open.
         goal: The best value; default the band's middle, or its one end and all beyond.
-        gating: Whether a culture outside the band is refused; else the target is a wish.
+        gating: Whether a culture outside the band fails validation; otherwise the target is advisory.
     """
 
     group: str
@@ -64,7 +64,7 @@ class Target:
         return above and (self.high is None or value <= self.high) and not math.isnan(value)
 
     def verdict(self, value: float) -> Verdict:
-        """``"ok"``, ``"MISSED"`` for a gating target, ``"off"`` for a wish."""
+        """``"ok"``, ``"MISSED"`` for a gating target, ``"off"`` for an advisory one."""
         return "ok" if self.holds(value) else "MISSED" if self.gating else "off"
 
     def miss(self, value: float) -> float:
@@ -107,7 +107,8 @@ class Targets:
     def objectives(self, cultures: list[dict[str, float]]) -> dict[str, float]:
         """Misses by group, summed over its measures, mean over cultures.
 
-        A gating target costs the square of its miss, a wish a quarter of the miss: it shall not outweigh the former.
+        A gating target costs the square of its miss, an advisory one a quarter of its miss, so that
+        it does not outweigh a gating one.
         """
         result = dict.fromkeys(self.groups, 0.0)
         for name, target in self.targets.items():
@@ -174,7 +175,7 @@ def load(source: str | Path, system: str = "", variant: str | None = None) -> Ta
 
 
 def _extended(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The tables of a mapping and, where it says nothing, those of what it extends."""
+    """The tables of a mapping and, where it has none, those of the mapping that it extends."""
     if "extends" not in mapping:
         return mapping
     base = _extended(config.load("targets", mapping["extends"]))

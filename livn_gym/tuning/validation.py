@@ -1,4 +1,4 @@
-"""Put a culture's parameters to the test: values, spread and verdict of every measure on several sets of cultures."""
+"""Validation of parameters: value, spread and verdict of every measure on several sets of cultures."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from livn_gym.measures import require_mrestimator
 from livn_gym.parameters import tuned
 from livn_gym.system import System, predefined_names
 from livn_gym.tuning.bench import Bench, Cultures, Values, graph
-from livn_gym.tuning.kept import Kept
 from livn_gym.tuning.measurement import MEASURES
 from livn_gym.tuning.protocol import Observation, Progress, Protocol
 from livn_gym.tuning.targets import Target, Targets, Verdict, load
+from livn_gym.tuning.validation_cache import ValidationCache
 
 TRAINING_SEED, HELD_OUT_SEED = 1000, 5000
-"""First seeds of noise: the search looks at the former only."""
+"""First seeds of noise: the search uses the former only."""
 
 PART_CELLS = 20_000
-"""Where measures are kept, cultures of so many cells are run and kept at a time, or one a processor."""
+"""With a cache of measures, the number of cells in the cultures that are run and stored at a time."""
 
 HELD_OUT_GRAPHS = (201, 202, 203, 204)
-"""Seeds of graphs that no search looks at."""
+"""Seeds of graphs that no search uses."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class Report:
-    """What a validation found.
+    """Result of a validation.
 
     Attributes:
         title: System and variant.
-        targets: What was wanted.
-        setting: Of the simulation: backend, dt (ms), scheme, precision.
-        sets: The cultures looked at.
+        targets: The targets to compare with.
+        setting: Settings of the simulation: backend, dt (ms), scheme, precision.
+        sets: The cultures that were measured.
         values: Measures of every culture of every set.
     """
 
@@ -163,7 +163,7 @@ def validate(
     folder: str | Path | None = None,
     **options: Any,
 ) -> Report:
-    """Run the protocol and compare every measure with its target.
+    """Run the protocol and compare each measure with its target.
 
     Args:
         system: A system, or the name of a predefined one.
@@ -172,10 +172,10 @@ def validate(
         targets: Default those shipped for the system and variant.
         sets: Cultures to look at; default ``validation_sets``.
         protocol: Default the targets' own.
-        progress: Is told the simulated time, ms.
-        keep: Is shown the observation of every stimulated graph that is run.
-        folder: Measures are kept there as they are found, and cultures that it has are not run again.
-        **options: Further arguments of ``Env``; the profile ``"fast"`` where they say nothing.
+        progress: Called with the simulated time since the last call, ms.
+        keep: Called with the observation of every stimulated graph that is run.
+        folder: Folder of a ``ValidationCache``: measures are stored there, and cultures that it has are not run again.
+        **options: Further arguments of ``Env``; by default the profile ``"fast"``.
 
     Raises:
         UnknownName: No such system or variant.
@@ -190,22 +190,23 @@ def validate(
     options = {"profile": "fast"} | options
     sets = tuple(sets if sets is not None else validation_sets(own))
     protocol = protocol or targets.protocol
-    kept, most = None, max(len(cultures.seeds) for cultures in sets)
+    cache, most = None, max(len(cultures.seeds) for cultures in sets)
     if folder is not None:
         plain = {name: value for name, value in options.items() if value is not None}
-        kept = Kept(folder, {"system": own.name, "params": chosen, "protocol": asdict(protocol), "options": plain})
+        about = {"system": own.name, "params": chosen, "protocol": asdict(protocol), "options": plain}
+        cache = ValidationCache(folder, about)
         most = max(PART_CELLS // own.num_neurons, len(processors.usable()))
     values: list[list[Values]] = []
     setting: dict[str, str | float] = {}
     for cultures in sets:
         values.append([])
         for part in cultures.parts(most):
-            known = None if kept is None else kept.read(part)
+            known = None if cache is None else cache.read(part)
             if known is None:
                 with Bench(system, part, protocol, **options) as bench:
                     known = bench.measure(chosen, progress=progress, keep=keep), bench.setting
-                if kept is not None:
-                    kept.write(part, *known)
+                if cache is not None:
+                    cache.write(part, *known)
             elif progress is not None:
                 progress(part.duration_ms(protocol, own.num_channels))
             values[-1] += known[0]

@@ -38,7 +38,7 @@ def test_a_picture_of_other_data_is_told_apart(name):
         ),
         (
             "evoked",
-            [("", "mean (Hz a channel)"), ("time since the pulse (ms)", "channel"), ("", "spikes heard (Hz)")],
+            [("", "mean (Hz a channel)"), ("time since the pulse (ms)", "channel"), ("", "recorded spikes (Hz)")],
         ),
         ("learning", [("environment steps", "return of an episode (sum of rewards)")]),
         (

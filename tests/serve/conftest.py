@@ -1,7 +1,7 @@
 import pytest
 
+from livn_gym.serve.agent_catalog import AgentCatalog
 from livn_gym.serve.session import LiveSession
-from livn_gym.serve.shelf import Shelf
 
 SHORT = {"settle_ms": 400.0, "max_episode_steps": 12}
 
@@ -9,5 +9,7 @@ SHORT = {"settle_ms": 400.0, "max_episode_steps": 12}
 @pytest.fixture
 def session(fake):
     """A paused session of EI2 on the fake, with episodes of 12 steps."""
-    with LiveSession("livn/EI2-v0", Shelf(), "constant", paused=True, speed=None, seed=3, options=SHORT) as running:
+    with LiveSession(
+        "livn/EI2-v0", AgentCatalog(), "constant", paused=True, speed=None, seed=3, options=SHORT
+    ) as running:
         yield running

@@ -15,9 +15,9 @@ from livn_gym.env import Env
 from livn_gym.envs.conditions import ConditionedRun
 from livn_gym.errors import BackendError, ClosedError, InvalidInput, UnknownName
 from livn_gym.serve import frames, messages
-from livn_gym.serve.hand import Hand, HandStimulation
+from livn_gym.serve.agent_catalog import BASELINES, AgentCatalog, catalog_for
+from livn_gym.serve.manual import ManualPulses, ManualStimulation
 from livn_gym.serve.session import MAX_WAITING, LiveSession
-from livn_gym.serve.shelf import BASELINES, Shelf, shelf
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import make
 
@@ -129,31 +129,31 @@ def test_channels_that_do_not_exist_are_refused(session):
 def test_the_hand_takes_a_channel_from_the_agent_and_leaves_the_others():
     with Env(make("EI2"), backend="native").init() as env:
         agent = PulseAmplitude()(env, 200.0, np.zeros(16))  # 7.5 uA everywhere
-        hand = Hand()
-        condition = HandStimulation(env, hand=hand)
+        requests = ManualPulses()
+        condition = ManualStimulation(env, requests=requests)
         run = ConditionedRun(np.array([0]), 200.0, np.array([200.0]))
         assert condition.idle and condition.stimulus(agent, run) is agent
-        hand.press([5], 15.0, 1)
+        requests.press([5], 15.0, 1)
         assert not condition.idle
         charge = condition.stimulus(agent, run).charge_nC()
         assert charge[5] == pytest.approx(4 * 2 * 3.0)
         assert np.allclose(np.delete(charge, 5), 4 * 2 * 1.5)
-        hand.press([5], 15.0, 1)
+        requests.press([5], 15.0, 1)
         with pytest.raises(InvalidInput, match="pulses"):
             condition.stimulus(Stimulus(np.zeros((4, 16)), 1.0, "electrode"), run)
 
 
 def test_an_idle_hand_changes_nothing_and_what_comes_after_it_is_as_without(fake):
     plain = gym.make("livn/EI2-v0", **SHORT)
-    hand = Hand()
-    held = gym.make("livn/EI2-v0", conditions=[{"name": HandStimulation, "hand": hand}], **SHORT)
+    requests = ManualPulses()
+    held = gym.make("livn/EI2-v0", conditions=[{"name": ManualStimulation, "requests": requests}], **SHORT)
     action = np.full(16, -0.4, np.float32)
     with plain, held:
         assert np.array_equal(plain.reset(seed=1)[0], held.reset(seed=1)[0])
         for _ in range(3):
             ours, theirs = held.step(action), plain.step(action)
             assert np.array_equal(ours[0], theirs[0]) and ours[1] == theirs[1]
-        hand.press([5], 15.0, 1)
+        requests.press([5], 15.0, 1)
         assert held.step(action)[4]["charge_nC"] > plain.step(action)[4]["charge_nC"]
         assert held.step(action)[4]["charge_nC"] == plain.step(action)[4]["charge_nC"]
 
@@ -247,7 +247,7 @@ def test_too_many_waiting_commands_are_refused(session, monkeypatch):
 
 
 def test_leaving_ends_the_thread_and_answers_who_waits(fake):
-    session = LiveSession("livn/EI1-v0", Shelf(), paused=True, options=SHORT)
+    session = LiveSession("livn/EI1-v0", AgentCatalog(), paused=True, options=SHORT)
     with session:
         settled(session)
     assert session.wait(0) and session.view.status == "stopped" and session.failure is None
@@ -257,24 +257,24 @@ def test_leaving_ends_the_thread_and_answers_who_waits(fake):
 
 def test_names_are_checked_before_anything_starts():
     with pytest.raises(UnknownName, match="environment"):
-        LiveSession("livn/EI2", Shelf())
+        LiveSession("livn/EI2", AgentCatalog())
     with pytest.raises(UnknownName, match="agent"):
-        LiveSession("livn/EI2-v0", Shelf(), "pid")
+        LiveSession("livn/EI2-v0", AgentCatalog(), "pid")
     with pytest.raises(InvalidInput, match="no folder"):
-        shelf("somewhere")
+        catalog_for("somewhere")
 
 
 def test_a_trained_agent_by_its_folder(fake, tmp_path):
     few = {"n_envs": 1, "n_steps": 10, "batch_size": 10, "n_epochs": 1}
     short = {"steps": 10, "evaluations": 1, "eval_episodes": 1, "checkpoint_every": 0}
     train("ppo", "livn/EI1-v0", tmp_path / "td", options=SHORT, changes=few, **short)
-    found, name = shelf(str(tmp_path / "td"))
+    found, name = catalog_for(str(tmp_path / "td"))
     assert name == "ppo (td)" and found.names == (*BASELINES, name)
     with LiveSession("livn/EI1-v0", found, name, paused=True, speed=None, options=SHORT) as session:
         do(session, messages.Step())
         assert session.view.agent == name
         note = do(session, messages.ChangeTask("livn/EI2-v0"))
-        assert "trained on observations" in note and session.view.agent == "silent"
+        assert "trained with observations" in note and session.view.agent == "silent"
 
 
 def test_a_frame_holds_what_is_new_and_all_of_it_at_first(session):
@@ -300,7 +300,7 @@ def test_a_frame_holds_what_is_new_and_all_of_it_at_first(session):
 
 
 def test_a_frame_holds_what_the_task_follows_beside_the_rate(fake):
-    with LiveSession("livn/EI2-ResponseClamp-v0", Shelf(), "constant", paused=True, options=SHORT) as session:
+    with LiveSession("livn/EI2-ResponseClamp-v0", AgentCatalog(), "constant", paused=True, options=SHORT) as session:
         settled(session)
         do(session, *[messages.Step()] * 3)
         header, *_ = frames.read_frame(frames.frame_message(session.view))
@@ -327,7 +327,7 @@ def test_leaving_does_not_wait_for_a_culture_that_is_being_built(fake, monkeypat
         return envs[-1]
 
     monkeypatch.setattr(gym, "make", slow)
-    session = LiveSession("livn/EI2-v0", Shelf(), options=SHORT)
+    session = LiveSession("livn/EI2-v0", AgentCatalog(), options=SHORT)
     with session:
         assert built.wait(60)
     assert not session.wait(0.0)  # left while the build goes on
@@ -338,7 +338,7 @@ def test_leaving_does_not_wait_for_a_culture_that_is_being_built(fake, monkeypat
 
 
 def test_a_large_culture_shows_a_part_of_its_cells(fake):
-    with LiveSession("livn/EI3-v0", Shelf(), paused=True, options=SHORT) as session:
+    with LiveSession("livn/EI3-v0", AgentCatalog(), paused=True, options=SHORT) as session:
         settled(session)
         _, gid, _, counts = frames.read_frame(frames.frame_message(session.view))
         assert len(counts) == 1000 and counts.sum() > len(gid) > 0

@@ -1,4 +1,4 @@
-"""The agents that a live view offers."""
+"""Agents that the live view offers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from livn_gym.errors import InvalidInput, unknown_name
 BASELINES = ("silent", "random", "constant", "on-off", "proportional-integral")
 
 
-class Shelf:
-    """Agents by the names that the page shows: baselines, and trained ones from folders given beforehand.
+class AgentCatalog:
+    """Agents by name: baselines, and trained agents from folders that the command line names.
 
-    A browser chooses among names; it can never name a folder.
+    A browser selects a name and cannot name a folder.
 
     Args:
-        folders: Of runs of ``livn-gym train``, by the name that is shown.
-        seed: Of random actions.
+        folders: Folders of runs of ``livn-gym train``, by the name that is shown.
+        seed: Seed of random actions.
     """
 
     def __init__(self, folders: Mapping[str, Path] | None = None, *, seed: int = 0) -> None:
@@ -37,9 +37,9 @@ class Shelf:
         """An agent for an environment.
 
         Args:
-            name: Among ``names``.
-            strength: The constant one's, 0 ... 1.
-            env: Where it will act.
+            name: One of ``names``.
+            strength: Action of the constant agent, 0 ... 1.
+            env: Environment in which it will act.
 
         Raises:
             UnknownName: There is no such agent.
@@ -68,22 +68,22 @@ class Shelf:
         return agent
 
 
-def shelf(agent: str, seed: int = 0) -> tuple[Shelf, str]:
-    """The shelf for an agent of the command line, and the name under which it stands there.
+def catalog_for(agent: str, seed: int = 0) -> tuple[AgentCatalog, str]:
+    """The catalog with an agent of the command line, and the agent's name in it.
 
     Args:
         agent: A baseline's name, or the folder of a run.
-        seed: Of random actions.
+        seed: Seed of random actions.
 
     Raises:
-        InvalidInput: It is neither.
+        InvalidInput: The agent is neither.
     """
     if agent in BASELINES:
-        return Shelf(seed=seed), agent
+        return AgentCatalog(seed=seed), agent
     path = Path(agent)
     if not path.is_dir():
         raise InvalidInput(f"{agent!r} is no folder of a run and none of the agents {', '.join(BASELINES)}.")
     from livn_gym.agents import learned
 
     name = f"{learned.config(path)['agent']} ({path.resolve().name})"
-    return Shelf({name: path}, seed=seed), name
+    return AgentCatalog({name: path}, seed=seed), name

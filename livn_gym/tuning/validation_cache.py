@@ -1,4 +1,4 @@
-"""Measures on disk, a file for every culture, so that a validation of hours goes on where it was."""
+"""Validation results on disk, a file per culture, so that an interrupted validation continues where it was."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Setting = dict[str, str | float]
 
 
 @checked_types
-class Kept:
-    """Measures of cultures in a folder.
+class ValidationCache:
+    """Measures of cultures in a folder, as ``validate(folder=...)`` stores them.
 
     Args:
-        folder: Where they are; it is made. Files are named by graph and seed, e.g. ``own-1000.json``.
-        about: What makes them what they are, as plain values: a file made with something else is refused.
+        folder: The folder; made if it does not exist. Files are named by graph and seed, e.g. ``own-1000.json``.
+        about: What the measures depend on, as plain values: files that were made with other values are refused.
     """
 
     def __init__(self, folder: str | Path, about: Mapping[str, Any]) -> None:
@@ -31,7 +31,7 @@ class Kept:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, part: Cultures, values: list[Values], setting: Setting) -> None:
-        """Keep a part's measures, one file each."""
+        """Store the measures of some cultures, one file each."""
         stimulated = list(part.seeds) if part.full else []
         for culture in values:
             plain = {name: x if math.isfinite(x) else None for name, x in culture.items()}
@@ -40,12 +40,13 @@ class Kept:
                 path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     def read(self, part: Cultures) -> tuple[list[Values], Setting] | None:
-        """All measures of a part and the simulation's setting; None if a culture is missing.
+        """All measures of some cultures and the settings of the simulation; None if a culture is missing.
 
-        One that was stimulated with others than the part's counts as missing: what they share would be another's.
+        A culture that was stimulated together with other cultures counts as missing, since the
+        measures of maps are shared.
 
         Raises:
-            InvalidInput: A file was made with something else.
+            InvalidInput: A file was made with other parameters, protocol or options.
             CorruptData: It cannot be read.
         """
         found: list[Values] = []

@@ -1,4 +1,4 @@
-"""Pulses that a person gives by hand, beside those of the agent."""
+"""Manual stimulation: pulses that a person gives through the page, beside those of the agent."""
 
 from __future__ import annotations
 
@@ -14,66 +14,66 @@ from livn_gym.serve.messages import PHASE_MS, RATE_HZ
 from livn_gym.stimulus import Stimulus
 
 
-class Hand:
-    """What was asked for and is not over yet: amplitude (uA) and steps left by channel."""
+class ManualPulses:
+    """Pulses that a person requested for the next steps: amplitude (uA) and steps left, by channel."""
 
     def __init__(self) -> None:
         self.left: dict[int, tuple[float, int]] = {}
 
     def press(self, channels: Sequence[int], amplitude_uA: float, steps: int) -> None:
-        """Ask for pulses of these channels during the next steps; 0 uA ends them."""
+        """Request pulses on these channels during the next steps; 0 uA ends them."""
         for channel in channels:
             self.left.pop(channel, None)
             if amplitude_uA > 0.0:
                 self.left[channel] = (amplitude_uA, steps)
 
     def take_step(self) -> dict[int, float]:
-        """Amplitudes (uA) by channel of the step that comes."""
+        """Amplitudes (uA) of the next step, by channel; counts that step."""
         now = {channel: amplitude for channel, (amplitude, _) in self.left.items()}
         self.left = {channel: (amplitude, n - 1) for channel, (amplitude, n) in self.left.items() if n > 1}
         return now
 
 
-class HandStimulation(Condition):
-    """Puts a person's pulses in the place of the agent's, on the channels that the person has chosen.
+class ManualStimulation(Condition):
+    """Replaces the agent's pulses by the person's on the channels that the person selected.
 
-    The limits of charge hold, since no channel carries both. Nothing changes while nobody asks for anything.
+    The limits of charge hold, since no channel carries both. Without requests nothing changes.
 
     Args:
         env: The cultures of the loop.
-        hand: What is asked for; forgotten at a reset.
+        requests: The requested pulses; cleared at a reset.
     """
 
-    def __init__(self, env: Env, *, hand: Hand) -> None:
+    def __init__(self, env: Env, *, requests: ManualPulses) -> None:
         super().__init__(env)
-        self.hand = hand
+        self.requests = requests
 
     def begin(self, np_random: np.random.Generator) -> None:
-        """Forget what was asked for."""
-        self.hand.left.clear()
+        """Clear the requests."""
+        self.requests.left.clear()
 
     @property
     def idle(self) -> bool:
-        """While nobody asks for anything, which then costs nothing."""
-        return not self.hand.left
+        """Whether there are no requests."""
+        return not self.requests.left
 
     def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:
-        """The agent's pulses, but for the channels that the person has taken.
+        """The agent's pulses, and on the requested channels the person's.
 
         Raises:
             InvalidInput: The agent's stimulus is no list of pulses.
         """
-        asked = self.hand.take_step()
-        if not asked:
+        amplitudes_uA = self.requests.take_step()
+        if not amplitudes_uA:
             return stimulus
         amplitudes = np.zeros(self.env.electrodes.num_channels)
-        amplitudes[list(asked)] = list(asked.values())
+        amplitudes[list(amplitudes_uA)] = list(amplitudes_uA.values())
         own = Stimulus.pulse_train(amplitudes, duration_ms=run.duration_ms, rate_hz=RATE_HZ, phase_ms=PHASE_MS)
         if stimulus is None:
             return own
         if stimulus.pulses is None or own.pulses is None:
             raise InvalidInput("Stimulation by hand needs an encoding that makes pulses.")
-        others = stimulus.pulses.select(~np.isin(stimulus.pulses.column, list(asked)))
+        others = stimulus.pulses.select(~np.isin(stimulus.pulses.column, list(amplitudes_uA)))
         return Stimulus.from_pulses(
             Pulses.joined([others, own.pulses]), num_columns=own.num_columns, duration_ms=run.duration_ms
         )
