@@ -1,4 +1,4 @@
-"""What each entry of an observation is, so that wrappers can pick and replace entries in any order."""
+"""The meaning of each entry of an observation, so that wrappers can pick and replace entries in any order."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class ObservationLayout:
-    """What the entries of an observation are; the arrays have the observation's shape.
+    """The meaning of an observation's entries; the arrays have the observation's shape.
 
     Attributes:
         recorded: Whether an entry comes from the recording, rather than from the task.
-        channel: The channel whose recording an entry is; -1 where it is no single channel's.
+        channel: The channel that an entry is recorded from; -1 where there is no single one.
         channels: Channels that are recorded from, ascending ``[H]``.
-        current: Whether every entry is of the latest step, rather than of earlier ones.
+        current: Whether every entry belongs to the latest step, rather than to earlier ones.
     """
 
     recorded: NDArray[np.bool_]
@@ -28,7 +28,7 @@ class ObservationLayout:
 
     @property
     def by_channel(self) -> bool:
-        """Whether there are recorded entries and each is a single channel's."""
+        """Whether there are recorded entries and each belongs to a single channel."""
         return bool(self.recorded.any() and (self.channel[self.recorded] >= 0).all())
 
     def with_task_entry(self) -> ObservationLayout:

@@ -168,7 +168,7 @@ class ClosedLoop:
             OverlappingCall: Another thread is in a step or reset.
         """
         indices = self._indices(cultures)
-        checked = self.checked(actions, len(indices))
+        checked = np.array(self.checked(actions, len(indices)))  # a copy, which measurements keep
         self._turn.check(indices)
         with self._turn.of(indices):
             return self._stepped(checked, indices)

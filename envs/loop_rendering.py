@@ -13,7 +13,7 @@ from livn_gym.envs.results import Info
 
 
 class LoopRenderer:
-    """Draws what one culture of a loop does; told of every reset and step.
+    """Draws one culture of a loop; its owner reports every reset and step.
 
     Args:
         loop: The loop.
@@ -25,19 +25,19 @@ class LoopRenderer:
         self._loop = loop
         self._culture = culture
         self._window = window
-        self._renderer = self._made()
+        self._renderer = self._make()
 
     def began(self, info: Info) -> None:
-        """An episode began; its settling is the beginning of the picture."""
+        """Begin the picture of an episode with its settling."""
         if self._loop.env.system is not self._system:  # a resampled graph has its cells elsewhere
             self._renderer.close()
-            self._renderer = self._made()
+            self._renderer = self._make()
         self._renderer.clear()
         for measurement in self._loop.history[self._culture]:
             self._renderer.add(measurement, info.get("target_hz"))
 
     def stepped(self, info: Info) -> None:
-        """A step ended."""
+        """Add a step that has ended."""
         self._renderer.add(self._loop.history[self._culture][-1], info.get("target_hz"))
 
     def frame(self) -> NDArray[np.uint8]:
@@ -52,6 +52,6 @@ class LoopRenderer:
         """Close the window, if any; may be called twice."""
         self._renderer.close()
 
-    def _made(self) -> Renderer:
+    def _make(self) -> Renderer:
         self._system: Any = self._loop.env.system
         return Renderer(self._system, self._loop.highest_charge_nC, self._window)

@@ -34,7 +34,7 @@ def trials(env_id: str, policy: Callable[..., NDArray], cultures: int, steps: in
         action = policy(task.weights, task.pattern, rng, (cultures, len(task.weights)))
         _, reward, _, _, info = env.step(np.broadcast_to(action, env.action_space.shape).astype(np.float32))
         rewards.append(reward)
-        outputs.append(info["margin"] * info["cue"] * task.scale_hz)
+        outputs.append(info["margin"] * info["cue"] * task.options.scale_hz)
     env.close()
     return f"{np.mean(rewards):.2f} | {100 * info['accuracy'].mean():.0f} % | {np.std(outputs):.0f}"
 

@@ -1,4 +1,4 @@
-"""One paddle, one ball, a wall to play against."""
+"""Pong for one player: one paddle, one ball and a wall."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class PongGame(gym.Env):
     """The ball flies between the paddle's line (x = 0) and a wall (x = 1), and off walls at y = -1 and 1.
 
     Actions: 0 moves the paddle down, 1 up. Observation, ``[4]``: y of the ball minus that of the paddle, x of the ball,
-    and its velocity by step. A ball that reaches the line within half a paddle of its middle is returned: reward 1. One
-    that does not ends the rally: reward 0 and terminated. Every rally starts at the wall with a direction drawn anew,
-    the paddle in the middle; a returned ball keeps its speed along x and draws a new one along y.
+    and its velocity per step. A ball that reaches the line within half a paddle of the paddle's middle is returned:
+    reward 1. Any other ball ends the rally: reward 0 and terminated. Every rally starts at the wall in a random
+    direction, with the paddle in the middle; a returned ball keeps its speed along x and draws a new one along y.
 
     Args:
-        paddle: Height of the paddle, of the field's 2.
-        paddle_speed: Way of the paddle in a step.
-        crossing_steps: Steps that the ball takes from wall to line.
-        max_steps: Steps after which a rally is truncated.
+        paddle: Height of the paddle; the field has a height of 2.
+        paddle_speed: Distance that the paddle moves in a step.
+        crossing_steps: Number of steps of the ball from the wall to the line.
+        max_steps: Number of steps after which a rally is truncated.
 
     Raises:
         InvalidInput: A number is out of range.
@@ -67,8 +67,8 @@ class PongGame(gym.Env):
         super().reset(seed=seed)
         self.paddle_y, self._steps = 0.0, 0
         self.ball = np.array([1.0, self.np_random.uniform(-0.8, 0.8)])
-        self.velocity = np.array([-self.speed_x, self._drawn()])
-        return self._seen(), {}
+        self.velocity = np.array([-self.speed_x, self._random_speed_y()])
+        return self._observation(), {}
 
     def step(self, action: int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Move paddle and ball."""
@@ -85,11 +85,11 @@ class PongGame(gym.Env):
         elif self.ball[0] <= 1e-9:
             missed = abs(self.ball[1] - self.paddle_y) > self.half
             reward = 0.0 if missed else 1.0
-            self.ball[0], self.velocity = 0.0, np.array([self.speed_x, self._drawn()])
-        return self._seen(), reward, missed, self._steps >= self.max_steps, {}
+            self.ball[0], self.velocity = 0.0, np.array([self.speed_x, self._random_speed_y()])
+        return self._observation(), reward, missed, self._steps >= self.max_steps, {}
 
-    def _drawn(self) -> float:
+    def _random_speed_y(self) -> float:
         return float(self.np_random.uniform(-self.speed_y, self.speed_y))
 
-    def _seen(self) -> NDArray[np.float32]:
+    def _observation(self) -> NDArray[np.float32]:
         return np.array([self.ball[1] - self.paddle_y, *self.ball[:1], *self.velocity], dtype=np.float32)

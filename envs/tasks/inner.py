@@ -1,4 +1,4 @@
-"""Another environment inside the closed loop: how its state is made comparable, and what a step of it gives."""
+"""An environment inside the closed loop, its state in shares of a scale."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite
 
 SURVEY_STEPS = 1000
-"""Steps of random actions from which the spread of a state's variables is taken where no scales are given."""
+"""Number of random actions that measure the spread of the state's variables where no scales are given."""
 
 
 class InnerEnv:
@@ -25,7 +25,7 @@ class InnerEnv:
 
     Args:
         inner: Gymnasium id, or a mapping with ``id`` and further arguments of ``gym.make``; or an environment, which
-            belongs to this object from then on and needs scales.
+            this object then owns and closes, and which needs scales.
         scales: Distance from the centre that counts as 1, one for each of D variables; empty takes the 99th percentile
             of the distances within a thousand steps of random actions, always the same ones.
 
@@ -35,7 +35,7 @@ class InnerEnv:
     """
 
     def __init__(self, inner: str | Mapping[str, Any] | gym.Env, scales: Sequence[float] = ()) -> None:
-        self.env = inner if isinstance(inner, gym.Env) else _made(inner)
+        self.env = inner if isinstance(inner, gym.Env) else _make(inner)
         try:
             low, high = self._bounds()
             self.num_actions = int(self.env.action_space.n)  # type: ignore[attr-defined]
@@ -57,13 +57,13 @@ class InnerEnv:
             raise
         self.state = np.zeros(self.num_variables)
 
-    def reset(self, np_random: np.random.Generator) -> None:
+    def reset(self, rng: np.random.Generator) -> None:
         """Begin an episode from a seed drawn from the outer environment's generator."""
-        observation, _ = self.env.reset(seed=int(np_random.integers(2**31)))
+        observation, _ = self.env.reset(seed=int(rng.integers(2**31)))
         self.state = self._shares(observation)
 
     def step(self, action: int) -> tuple[float, bool, bool]:
-        """Act; reward, terminated and truncated of the inner environment. The state stands in ``state``."""
+        """Run one step; returns reward, terminated and truncated. The new state is in ``state``."""
         first = getattr(self.env.action_space, "start", 0)
         observation, reward, terminated, truncated, _ = self.env.step(int(action + first))
         self.state = self._shares(observation)
@@ -79,13 +79,15 @@ class InnerEnv:
         return np.clip((values - self.centre) / self.scales, -1.0, 1.0)
 
     def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        seen, acts = self.env.observation_space, self.env.action_space
-        if not isinstance(seen, spaces.Box) or not isinstance(acts, spaces.Discrete) or acts.n < 2:
-            raise InvalidInput(f"An inner environment needs Box observations and discrete actions, has {seen}, {acts}.")
-        return seen.low.ravel().astype(np.float64), seen.high.ravel().astype(np.float64)
+        observations, actions = self.env.observation_space, self.env.action_space
+        if not isinstance(observations, spaces.Box) or not isinstance(actions, spaces.Discrete) or actions.n < 2:
+            raise InvalidInput(
+                f"An inner environment needs Box observations and discrete actions, has {observations}, {actions}."
+            )
+        return observations.low.ravel().astype(np.float64), observations.high.ravel().astype(np.float64)
 
 
-def _made(inner: str | Mapping[str, Any]) -> gym.Env:
+def _make(inner: str | Mapping[str, Any]) -> gym.Env:
     options = {"id": inner} if isinstance(inner, str) else dict(inner) if isinstance(inner, Mapping) else {}
     if "id" not in options:
         raise InvalidInput(f"inner must be a Gymnasium id or a mapping with an 'id', got {inner!r}.")
@@ -98,7 +100,7 @@ def _made(inner: str | Mapping[str, Any]) -> gym.Env:
 
 
 def _key(inner: str | Mapping[str, Any]) -> str:
-    """The environment as text that makes it again."""
+    """The environment as JSON text that makes it again."""
     try:
         return json.dumps(plain({"id": inner} if isinstance(inner, str) else inner), sort_keys=True)
     except TypeError as error:
@@ -107,15 +109,15 @@ def _key(inner: str | Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=64)
 def _spread(key: str, centre: tuple[float, ...]) -> tuple[float, ...]:
-    """How far every variable gets from the centre under random actions; 1 for one that never moves."""
-    env, seen = _made(json.loads(key)), []
+    """Spread of every variable around the centre under random actions; 1 for one that never changes."""
+    env, states = _make(json.loads(key)), []
     env.action_space.seed(0)
     observation, _ = env.reset(seed=0)
     for _ in range(SURVEY_STEPS):
-        seen.append(np.ravel(observation))
+        states.append(np.ravel(observation))
         observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
         if terminated or truncated:
             observation, _ = env.reset()
     env.close()
-    spread = np.percentile(np.abs(np.array(seen, dtype=np.float64) - np.array(centre)), 99, axis=0)
+    spread = np.percentile(np.abs(np.array(states, dtype=np.float64) - np.array(centre)), 99, axis=0)
     return tuple(np.where(spread > 0, spread, 1.0))

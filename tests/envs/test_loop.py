@@ -196,3 +196,26 @@ def test_a_decoding_of_runs_of_another_length_is_refused_at_once():
     encoding, decoding = make_encoding("pulse_amplitude"), make_decoding("channel_rates", duration=100.0)
     with pytest.raises(InvalidInput, match="A control step lasts 200 ms, ChannelRates decodes 100 ms"):
         TaskSetup.of(env, encoding, decoding, 200.0)
+
+
+def test_measurements_hold_the_action_of_their_step_and_none_while_settling():
+    loop = make_loop()
+    loop.reset(generators(0), [1])
+    assert all(measurement.action is None for measurement in loop.history[0])
+    action = np.full((1, 1), 0.5, np.float32)
+    loop.step(action)
+    action[:] = -1.0  # as somebody does who uses one array again and again
+    assert loop.history[0][-1].action.tolist() == [0.5]
+
+
+def test_a_task_that_was_set_up_for_another_loop_is_refused():
+    env = Env(system(8, 2), backend="fake").init()
+    encoding = make_encoding("pulse_amplitude")
+    options = RateTracking.Options(shape="constant")
+    setup = TaskSetup.of(env, encoding, make_decoding("channel_rates", duration=200.0), 200.0, options)
+    with pytest.raises(InvalidInput, match="another step, encoding or decoding"):
+        other = make_decoding("population_rates", duration=200.0)
+        ClosedLoop(env, [RateTracking(setup)], encoding, other, settle_ms=0.0)
+    with pytest.raises(InvalidInput, match="as many tasks"):
+        ClosedLoop(env, [], encoding, make_decoding("channel_rates", duration=200.0), settle_ms=0.0)
+    env.close()
