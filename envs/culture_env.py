@@ -100,8 +100,8 @@ class CultureEnv(gym.Env):
 
     | name          | default             | meaning                                                            | unit |
     | ------------- | ------------------- | ------------------------------------------------------------------ | ---- |
-    | `system`      | the id's, `"EI2"`   | the culture: name, folder, TOML file or `System`                   | -    |
-    | `task`        | the id's            | the task: name, class, or mapping with a `name` and options        | -    |
+    | `system`      | (of the id)         | the culture: name, folder, TOML file or `System`                   | -    |
+    | `task`        | (of the id)         | the task: name, class, or mapping with a `name` and options        | -    |
     | `env`         | `None`              | an `Env` that was built and configured before, in place of system, | -    |
     |               |                     | parameters, ...: it belongs to the environment, which closes it    |      |
     | `step_ms`     | 200                 | length of a control step; divides 1000                             | ms   |
