@@ -33,6 +33,11 @@ class IO(ABC):
         """C, the number of channels."""
 
     @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of the channels, ``[C]``; the channel numbers as text unless the device names its channels."""
+        return tuple(map(str, range(self.num_channels)))
+
+    @property
     def coordinates_um(self) -> NDArray[np.float64] | None:
         """Positions of the electrodes, um ``[C, 3]``; None for an interface without positions."""
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.checks import checked
+from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.io.base import IO
 from livn_gym.models import Geometry
 from livn_gym.recording import Recording
@@ -38,6 +40,11 @@ class BoundElectrodes:
         return self.io.num_channels
 
     @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of the channels, ``[C]``: contact ids of the probe, or the channel numbers as text."""
+        return self.io.channel_names
+
+    @property
     def coordinates_um(self) -> NDArray[np.float64] | None:
         """Positions of the electrodes, um ``[C, 3]``; None for an interface without positions."""
         return self.io.coordinates_um
@@ -58,6 +65,43 @@ class BoundElectrodes:
     def channel_cell_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Channel and cell of every pair in which the channel records the cell, ``[P]`` each, sorted by channel."""
         return self._channel_cell_pairs
+
+    def channels(self, names: Sequence[int | str]) -> NDArray[np.int64]:
+        """Return the numbers of channels that are given by number or by name.
+
+        Args:
+            names: Channel numbers (int) and channel names (str), in any mixture and order.
+
+        Raises:
+            UnknownName: There is no channel of that name.
+            InvalidInput: There is no channel of that number, or a channel is given twice.
+        """
+        known = {name: k for k, name in enumerate(self.channel_names)}
+        found = []
+        for name in names:
+            if isinstance(name, str):
+                if name not in known:
+                    raise unknown_name("channel", name, known)
+                found.append(known[name])
+            elif 0 <= name < len(known):
+                found.append(int(name))
+            else:
+                raise InvalidInput(f"A channel is 0 ... {len(known) - 1} or a name of channel_names, got {name}.")
+        if len(set(found)) != len(found):
+            raise InvalidInput(f"channels must be distinct, got {list(names)}.")
+        return np.array(found, dtype=np.int64)
+
+    def gids(self, channels: Sequence[int | str]) -> NDArray[np.int64]:
+        """Return the cells that channels record, ascending; ``recording.select(electrodes.gids(["A1"]))`` selects them.
+
+        Args:
+            channels: Channel numbers (int) and channel names (str).
+
+        Raises:
+            UnknownName: There is no channel of that name.
+            InvalidInput: There is no channel of that number, or a channel is given twice.
+        """
+        return np.flatnonzero(self.channel_cells()[self.channels(channels)].any(axis=0))
 
     def cell_stimulus(self, stimulus: Stimulus) -> Stimulus:
         """Compute the stimulus at the cells from commands to the channels (mode ``"electrode"``, uA).

@@ -125,7 +125,19 @@ def has_cell(electrodes_um: NDArray, somata_um: NDArray, radius_um: float) -> ND
 
 
 @checked
-def to_probe(electrodes_um: NDArray) -> Probe:
+def check_names(names: Sequence[str], count: int) -> tuple[str, ...]:
+    """Return the names of channels as a tuple.
+
+    Raises:
+        InvalidInput: They are not as many as the channels, or two are equal.
+    """
+    if len(names) != count or len(set(names)) != count:
+        raise InvalidInput(f"channel_names must be {count} distinct names, got {shown(list(names))}.")
+    return tuple(str(name) for name in names)
+
+
+@checked
+def to_probe(electrodes_um: NDArray, names: Sequence[str] | None = None) -> Probe:
     """Make a probeinterface probe whose device channels are 0 ... C-1."""
     from probeinterface import Probe  # slow to import
 
@@ -140,6 +152,8 @@ def to_probe(electrodes_um: NDArray) -> Probe:
         plane_axes=np.tile(np.eye(3)[:2], (count, 1, 1)),
     )
     probe.set_device_channel_indices(np.arange(count))
+    if names is not None:
+        probe.set_contact_ids(list(check_names(names, count)))
     return probe
 
 
@@ -159,23 +173,43 @@ def from_probe(probe: Probe) -> NDArray[np.float64]:
     if contacts is None or unit not in _UM:
         raise InvalidInput(f"A probe needs contacts, in um, mm or m; got {shown(contacts)} in {shown(unit)}.")
     position = np.asarray(contacts, dtype=np.float64) * _UM[unit]
-    if wiring is not None:
-        position = position[np.argsort(wiring, kind="stable")[np.count_nonzero(np.asarray(wiring) < 0) :]]
-    return coordinates(position)
+    return coordinates(position if wiring is None else position[_connected(wiring)])
 
 
 @checked
-def write(electrodes_um: NDArray, path: str | Path) -> None:
-    """Write electrode positions as a probeinterface JSON file."""
+def contact_names(probe: Probe) -> tuple[str, ...] | None:
+    """Return the contact ids of a probe in the order of ``from_probe``; None if the probe has no distinct ids.
+
+    Raises:
+        InvalidInput: It is no probe.
+    """
+    try:
+        ids, wiring = probe.contact_ids, probe.device_channel_indices
+    except AttributeError as error:
+        raise InvalidInput(f"probe must be a probeinterface Probe, got {shown(probe)}.") from error
+    if ids is None or len(set(map(str, ids))) != len(ids):
+        return None
+    return tuple(map(str, ids if wiring is None else np.asarray(ids)[_connected(wiring)]))
+
+
+def _connected(wiring: ArrayLike) -> NDArray[np.int64]:
+    """Contacts that are connected, in the order of their device channels."""
+    channels = np.asarray(wiring)
+    return np.argsort(channels, kind="stable")[np.count_nonzero(channels < 0) :]
+
+
+@checked
+def write(electrodes_um: NDArray, path: str | Path, names: Sequence[str] | None = None) -> None:
+    """Write electrode positions, and names if there are any, as a probeinterface JSON file."""
     from probeinterface import write_probeinterface
 
     with replacing(path) as part:
-        write_probeinterface(part, to_probe(electrodes_um))
+        write_probeinterface(part, to_probe(electrodes_um, names))
 
 
 @checked
-def read(path: str | Path) -> NDArray[np.float64]:
-    """Read the electrode positions of a probeinterface JSON file that holds one probe.
+def read_probe(path: str | Path) -> Probe:
+    """Read a probeinterface JSON file that holds one probe.
 
     Raises:
         InvalidInput: There is no such file, or it holds another number of probes.
@@ -191,4 +225,4 @@ def read(path: str | Path) -> NDArray[np.float64]:
         probes: list[Any] = ProbeGroup.from_dict(content).probes
     if len(probes) != 1:
         raise InvalidInput(f"An electrode array is one probe, {path} holds {len(probes)}.")
-    return from_probe(probes[0])
+    return probes[0]

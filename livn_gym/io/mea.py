@@ -54,6 +54,7 @@ class MEA(IO):
         output_radius: Recording radius of an electrode, in the plane, um; default that of the system, otherwise half
             the distance of the closest two electrodes, so that at most one electrode records a cell.
         electrode: Shape of the field: ``"disk"`` for electrodes on a planar array, or ``"point"``.
+        channel_names: Names of the channels, ``[C]``; default their numbers as text.
 
     Attributes:
         electrode_coordinates: Positions, um ``[C, 3]``; None if not specified, until the array is bound.
@@ -62,7 +63,7 @@ class MEA(IO):
         electrode: Shape of the field.
 
     Raises:
-        InvalidInput: The coordinates have another shape, or a radius is not positive.
+        InvalidInput: The coordinates have another shape, a radius is not positive, or names are not one per channel.
         UnknownName: There is no such electrode model.
     """
 
@@ -73,6 +74,7 @@ class MEA(IO):
         output_radius: float | None = None,
         *,
         electrode: Electrode = "disk",
+        channel_names: Sequence[str] | None = None,
     ) -> None:
         if electrode not in get_args(Electrode):
             raise unknown_name("electrode model", electrode, get_args(Electrode))
@@ -82,6 +84,9 @@ class MEA(IO):
         self.input_radius = None if input_radius is None else finite("input_radius", input_radius, above=0.0)
         self.output_radius = None if output_radius is None else finite("output_radius", output_radius, above=0.0)
         self.electrode: Electrode = electrode
+        self._names = None if channel_names is None else tuple(channel_names)
+        if self.electrode_coordinates is not None:
+            self._check_names()
         self._cached_for: Geometry | None = None
         self._cache: dict[str, NDArray] = {}
 
@@ -101,12 +106,16 @@ class MEA(IO):
 
     @classmethod
     def from_probe(cls, probe: Probe, **options: Any) -> Self:
-        """Create an array from a probeinterface probe; contacts that are not wired are omitted."""
-        return cls(layout.from_probe(probe), **options)
+        """Create an array from a probeinterface probe; contacts that are not wired are omitted.
+
+        The channels have the contact ids as names.
+        """
+        coordinates = layout.from_probe(probe)
+        return cls(coordinates, **{"channel_names": layout.contact_names(probe)} | options)
 
     def to_probe(self) -> Probe:
         """Return the layout as a probeinterface probe."""
-        return layout.to_probe(self._given("electrode_coordinates"))
+        return layout.to_probe(self._given("electrode_coordinates"), self._names)
 
     @classmethod
     def read(cls, path: str | Path, **options: Any) -> Self:
@@ -116,11 +125,11 @@ class MEA(IO):
             InvalidInput: There is no such file, or it does not hold one probe.
             CorruptData: It is not a probeinterface JSON file.
         """
-        return cls(layout.read(path), **options)
+        return cls.from_probe(layout.read_probe(path), **options)
 
     def write(self, path: str | Path) -> None:
         """Write the layout as a probeinterface JSON file."""
-        layout.write(self._given("electrode_coordinates"), path)
+        layout.write(self._given("electrode_coordinates"), path, self._names)
 
     def bind(self, system: System) -> Self:
         """Return a copy for a system, with the system's coordinates and radii for those that were not specified.
@@ -132,6 +141,7 @@ class MEA(IO):
         bound._cached_for, bound._cache = None, {}
         if bound.electrode_coordinates is None:
             bound.electrode_coordinates = system.electrodes
+            bound._check_names()
         if bound.input_radius is None:
             bound.input_radius = system.input_radius_um or INPUT_RADIUS_UM
         if bound.output_radius is None:
@@ -164,6 +174,15 @@ class MEA(IO):
     def num_channels(self) -> int:
         """C, the number of electrodes."""
         return len(self._given("electrode_coordinates"))
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of the channels, ``[C]``; by default the channel numbers as text."""
+        return super().channel_names if self._names is None else self._names
+
+    def _check_names(self) -> None:
+        if self._names is not None:
+            layout.check_names(self._names, self.num_channels)
 
     @property
     def coordinates_um(self) -> NDArray[np.float64]:

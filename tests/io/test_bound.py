@@ -7,7 +7,7 @@ import pytest
 from cultures import system
 
 from livn_gym.env import Env
-from livn_gym.errors import NotRecorded
+from livn_gym.errors import InvalidInput, NotRecorded, UnknownName
 from livn_gym.io import IO, MEA, BoundElectrodes
 from livn_gym.models import Geometry
 from livn_gym.recording import Recording
@@ -40,6 +40,36 @@ def bound():
     culture = system(4, 2)
     mea = MEA([[50.0, 0.0, 0.0], [300.0, 0.0, 0.0], [0.0, 0.0, 0.0]], output_radius=60.0).bind(culture)
     return BoundElectrodes(mea, Geometry(culture.positions, culture.positions + [70.0, 0.0, 0.0]))
+
+
+def test_channels_are_given_by_number_or_name(bound):
+    mea = MEA(bound.coordinates_um, output_radius=60.0, channel_names=["A1", "A2", "B1"])
+    named = BoundElectrodes(mea, bound.geometry)
+    assert bound.channel_names == ("0", "1", "2") and named.channel_names == ("A1", "A2", "B1")
+    assert named.channels(["B1", 0]).tolist() == [2, 0]
+    for channels in (["A1"], ["B1", "A2"], [0, 1, 2], []):
+        cells = named.channel_cells()[named.channels(channels)]
+        assert named.gids(channels).tolist() == np.flatnonzero(cells.any(axis=0)).tolist()
+    gid, t = np.array([0, 1, 3, 5]), np.array([1.0, 2.0, 3.0, 4.0])
+    run = Recording(0.0, 5.0, 0.1, 0.1, 1, np.zeros(4, int), gid, t)
+    channel, when = named.channel_recording(gid, t)
+    assert set(when[channel == 0]) == set(run.select(named.gids(["A1"])).spike_t) != set()
+
+
+@pytest.mark.parametrize(
+    ("channels", "error", "message"),
+    [
+        (["A1"], UnknownName, "A1"),
+        ([3], InvalidInput, r"0 \.\.\. 2 or a name of channel_names, got 3"),
+        ([-1], InvalidInput, "got -1"),
+        ([1, "1"], InvalidInput, "channels must be distinct"),
+        ("1", InvalidInput, "must be a sequence"),
+        ([0.5], InvalidInput, "names"),
+    ],
+)
+def test_channels_that_are_none_are_refused(bound, channels, error, message):
+    with pytest.raises(error, match=message):
+        bound.channels(channels)
 
 
 def test_every_method_is_the_interfaces_for_the_geometry(bound):

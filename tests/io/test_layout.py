@@ -175,6 +175,25 @@ def test_a_layout_goes_to_a_probe_and_back():
     assert again.output_radius == 12.0
 
 
+def test_contact_ids_are_the_names_of_channels(tmp_path):
+    mea = MEA([[0.0, 0.0], [50.0, 0.0], [0.0, 50.0]], channel_names=["A1", "A2", "B1"])
+    mea.write(tmp_path / "a.json")
+    assert MEA.read(tmp_path / "a.json").channel_names == mea.channel_names == ("A1", "A2", "B1")
+    probe = mea.to_probe()
+    probe.set_device_channel_indices([1, -1, 0])
+    assert MEA.from_probe(probe).channel_names == ("B1", "A1")
+    assert MEA.from_probe(probe, channel_names=["x", "y"]).channel_names == ("x", "y")
+    assert MEA([[0.0, 0.0], [50.0, 0.0]]).channel_names == ("0", "1")
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", "b", "c"]])
+def test_names_are_one_for_each_channel(names, ei2):
+    with pytest.raises(InvalidInput, match="2 distinct names"):
+        MEA([[0.0, 0.0], [50.0, 0.0]], channel_names=names)
+    with pytest.raises(InvalidInput, match="16 distinct names"):
+        MEA(channel_names=names).bind(ei2)
+
+
 def test_a_flat_probe_in_other_units_is_ordered_by_its_wiring():
     from probeinterface import Probe
 
