@@ -121,23 +121,18 @@ def test_a_click_on_an_electrode_stimulates_it(page):
 
 
 def test_electrodes_are_chosen_and_stimulated_by_keyboard(page):
-    def strike(*names):
-        for name in names:
-            for kind in ("keyDown", "keyUp"):
-                page.call("Input.dispatchKeyEvent", type=kind, key=name, code=name)
-
     page.evaluate(f"{MAP}.focus()")
-    strike("ArrowRight")
+    page.strike("ArrowRight")
     page.wait_for("document.querySelector('#map-chosen').innerText.startsWith('Channel')")
     chosen = int(page.text("#map-chosen").split()[1].rstrip("."))
-    strike("ArrowUp", "ArrowRight", "Enter")
+    page.strike("ArrowUp", "ArrowRight", "Enter")
     page.wait_for("!document.querySelector('#hand-state').innerText.includes('No pulses')")
     system = page.server.session.view.scene.system.electrodes[:, :2]
     (held,) = page.server.session.view.held
     step = system[held] - system[chosen]
     assert (step > 0).all() and step[0] == step[1]  # one up and one to the right
     shown(page, "keyboard")
-    strike(*["ArrowLeft"] * 9)  # stops at the edge
+    page.strike(*["ArrowLeft"] * 9)  # stops at the edge
     at = int(page.text("#map-chosen").split()[1].rstrip("."))
     assert system[at][0] == system[:, 0].min() and system[at][1] == system[held][1]
     page.evaluate("document.activeElement.blur()")
@@ -171,8 +166,7 @@ def test_resume_runs_and_space_pauses(page):
     page.wait_for("document.querySelector('#status').innerText !== 'paused'")
     page.wait_for("document.querySelector('#numbers dd').innerText >= 3")  # third episode
     page.evaluate("document.activeElement.blur()")
-    for kind in ("keyDown", "keyUp"):
-        page.call("Input.dispatchKeyEvent", type=kind, key=" ", code="Space", windowsVirtualKeyCode=32)
+    page.strike("Space")
     page.wait_for("document.querySelector('#status').innerText === 'paused'")
     assert page.server.session.view.status == "paused"
 
@@ -218,7 +212,7 @@ def test_an_error_in_the_loop_is_told_and_the_page_goes_on(page):
 
 
 def test_a_small_window_scrolls_down_and_never_sideways(page):
-    page.call("Emulation.setDeviceMetricsOverride", width=420, height=800, deviceScaleFactor=1, mobile=False)
+    page.resize(420, 800)
     page.wait_for("document.querySelector('#map').clientWidth < 420")
     assert page.evaluate("document.documentElement.scrollWidth") <= 420
     shown(page, "narrow")
