@@ -219,7 +219,7 @@ class Configurable(Exclusive):
                     if np.allclose(weights[key], first, rtol=1e-12, atol=0.0):
                         continue  # as it was; its synapses need not be told apart
                     rule = None if plasticity is None else plasticity.rules[key]
-                    bound = np.inf if rule is None else rule.numbers().w_max * unit
+                    bound = np.inf if rule is None else rule.parameters().w_max * unit
                     changed.setdefault(b, {})[key] = rescaled(weights[key], first, p.post_gid, cells, bound)
         if changed:
             backend.set_weights(changed)

@@ -1,10 +1,11 @@
-"""Rules by which synapses change with the timing of spikes; backends apply them, all in the same order.
+"""Rules of spike-timing-dependent plasticity. All backends apply them in the same order.
 
-A presynaptic spike counts when it arrives at the synapse, a postsynaptic one ``dendritic_delay_ms`` after it happened.
-Every synapse has two traces: x is raised by 1 by an arrival and decays with ``tau_x``, y by a postsynaptic spike with
-``tau_y`` (all pairs of spikes count). An arrival changes the weight by ``on_pre * y + constant`` and is then
-transmitted with the changed weight; a postsynaptic spike changes it by ``on_post * x``. Of two in the same time step
-the arrival comes first. The weight stays within 0 and its bound.
+A presynaptic spike takes effect when it arrives at the synapse, a postsynaptic spike ``dendritic_delay_ms`` after its
+time. Every synapse has two traces: x, which an arrival increases by 1 and which decays with ``tau_x``, and y, which a
+postsynaptic spike increases by 1 and which decays with ``tau_y`` (all pairs of spikes interact). An arrival changes the
+weight by ``on_pre * y + constant`` and is then transmitted with the new weight; a postsynaptic spike changes the weight
+by ``on_post * x``. If both occur in the same time step, the arrival is processed first. The weight is limited to the
+range from 0 to its bound.
 """
 
 from __future__ import annotations
@@ -25,17 +26,18 @@ Bounds = Literal["hard", "soft"]
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """A rule for synapses whose weight parameter is known; weights and changes in units of that parameter.
+class RuleParameters:
+    """Parameters of a rule as backends need them; weights and changes in units of the projection's weight parameter.
 
     Attributes:
-        on_post: Change by a postsynaptic spike, times x.
-        on_pre: Change by an arrival, times y.
-        constant: Change by an arrival.
-        tau_x: Decay of x, ms.
-        tau_y: Decay of y, ms.
-        w_max: Bound of the weight.
-        soft: 1 where changes shrink towards the bounds: increases by ``1 - w / w_max``, decreases by ``w / w_max``.
+        on_post: Change at a postsynaptic spike, multiplied by x.
+        on_pre: Change at an arrival, multiplied by y.
+        constant: Change at an arrival.
+        tau_x: Time constant of x, ms.
+        tau_y: Time constant of y, ms.
+        w_max: Upper bound of the weight.
+        soft: 1 for soft bounds: increases are multiplied by ``1 - w / w_max``, decreases by ``w / w_max``. 0 for hard
+            bounds.
     """
 
     on_post: float
@@ -49,38 +51,39 @@ class Numbers:
     NAMES: ClassVar[tuple[str, ...]] = ("on_post", "on_pre", "constant", "tau_x", "tau_y", "w_max", "soft")
 
     def scaled(self, weight_uS: float) -> tuple[float, ...]:
-        """The numbers in the order of ``NAMES``, with weights in uS."""
-        unit = {"on_post", "on_pre", "constant", "w_max"}
-        return tuple(getattr(self, name) * (weight_uS if name in unit else 1.0) for name in self.NAMES)
+        """Return the parameters in the order of ``NAMES``, with weights in uS."""
+        in_weight_units = {"on_post", "on_pre", "constant", "w_max"}
+        return tuple(getattr(self, name) * (weight_uS if name in in_weight_units else 1.0) for name in self.NAMES)
 
 
 class Rule(ABC):
-    """How the synapses of a projection change."""
+    """Base class of plasticity rules, each of which describes how the synapses of a projection change."""
 
     projection: ClassVar[str]
-    """Where the rule is applied when nothing else is said."""
+    """Projection to which the rule applies by default."""
 
     @abstractmethod
-    def numbers(self) -> Numbers:
-        """What a backend needs."""
+    def parameters(self) -> RuleParameters:
+        """Return the parameters that backends need."""
 
 
 @checked
 @dataclass(frozen=True)
 class STDP(Rule):
-    """Spike-timing-dependent plasticity of excitatory synapses, by pairs of spikes.
+    """Pair-based spike-timing-dependent plasticity (STDP) of excitatory synapses.
 
-    Song, Miller & Abbott, Nat Neurosci 3:919 (2000), with hard bounds; van Rossum, Bi & Turrigiano, J Neurosci 20:8812
-    (2000), in the spirit of the soft ones. An arrival dt before a postsynaptic spike raises the weight by
-    ``A_plus w_max exp(-dt / tau_plus)``, one after it lowers it by ``A_minus w_max exp(-dt / tau_minus)``.
+    Hard bounds follow Song, Miller & Abbott, Nat Neurosci 3:919 (2000); soft bounds are similar to van Rossum, Bi &
+    Turrigiano, J Neurosci 20:8812 (2000). An arrival dt before a postsynaptic spike increases the weight by
+    ``A_plus w_max exp(-dt / tau_plus)``; an arrival dt after it decreases the weight by
+    ``A_minus w_max exp(-dt / tau_minus)``.
 
     Attributes:
-        A_plus: Greatest increase by a pair, share of w_max.
-        A_minus: Greatest decrease by a pair, share of w_max.
-        tau_plus: ms.
-        tau_minus: ms.
-        w_max: Bound, in units of the projection's weight.
-        bounds: ``"hard"`` (additive), or ``"soft"`` (multiplicative: changes shrink towards the bounds).
+        A_plus: Largest increase by a pair of spikes, as a fraction of w_max.
+        A_minus: Largest decrease by a pair of spikes, as a fraction of w_max.
+        tau_plus: Time constant of increases, ms.
+        tau_minus: Time constant of decreases, ms.
+        w_max: Upper bound, in units of the projection's weight.
+        bounds: ``"hard"`` (additive), or ``"soft"`` (multiplicative: changes become smaller towards the bounds).
     """
 
     projection: ClassVar[str] = "EXC_EXC"
@@ -101,25 +104,25 @@ class STDP(Rule):
         if self.bounds not in get_args(Bounds):
             raise unknown_name("bounds", self.bounds, get_args(Bounds))
 
-    def numbers(self) -> Numbers:
-        """What a backend needs."""
+    def parameters(self) -> RuleParameters:
+        """Return the parameters that backends need."""
         up, down = self.A_plus * self.w_max, -self.A_minus * self.w_max
-        return Numbers(up, down, 0.0, self.tau_plus, self.tau_minus, self.w_max, float(self.bounds == "soft"))
+        return RuleParameters(up, down, 0.0, self.tau_plus, self.tau_minus, self.w_max, float(self.bounds == "soft"))
 
 
 @checked
 @dataclass(frozen=True)
 class InhibitorySTDP(Rule):
-    """Symmetric plasticity of inhibitory synapses, which holds the postsynaptic rate at a target.
+    """Symmetric plasticity of inhibitory synapses, which keeps the postsynaptic firing rate at a target.
 
-    Vogels, Sprekeler, Zenke, Clopath & Gerstner, Science 334:1569 (2011): near-coincident spikes raise the weight by
-    ``eta exp(-|dt| / tau)``, every arrival lowers it by ``2 eta tau target``.
+    Vogels, Sprekeler, Zenke, Clopath & Gerstner, Science 334:1569 (2011): a pair of spikes at a distance dt increases
+    the weight by ``eta exp(-|dt| / tau)``, every arrival decreases it by ``2 eta tau target``.
 
     Attributes:
-        eta: Increase by a coincidence, in units of the projection's weight.
-        tau: ms.
-        target_hz: The postsynaptic rate at which increases and decreases balance.
-        w_max: Bound, in units of the projection's weight.
+        eta: Increase at coincident spikes, in units of the projection's weight.
+        tau: Time constant, ms.
+        target_hz: Postsynaptic rate at which increases and decreases balance.
+        w_max: Upper bound, in units of the projection's weight.
     """
 
     projection: ClassVar[str] = "INH_EXC"
@@ -136,19 +139,19 @@ class InhibitorySTDP(Rule):
         for name in ("tau", "w_max"):
             finite(f"InhibitorySTDP {name}", getattr(self, name), above=0.0)
 
-    def numbers(self) -> Numbers:
-        """What a backend needs."""
+    def parameters(self) -> RuleParameters:
+        """Return the parameters that backends need."""
         constant = -2.0 * self.eta * self.tau * 1e-3 * self.target_hz
-        return Numbers(self.eta, self.eta, constant, self.tau, self.tau, self.w_max, 0.0)
+        return RuleParameters(self.eta, self.eta, constant, self.tau, self.tau, self.w_max, 0.0)
 
 
 @dataclass(frozen=True)
 class Plasticity:
-    """The rules of a culture's synapses.
+    """Plasticity rules of a culture.
 
     Attributes:
-        rules: By weight key; synapses of other keys do not change.
-        dendritic_delay_ms: Time after which a postsynaptic spike reaches the cell's synapses.
+        rules: Rules by weight key; synapses of other keys do not change.
+        dendritic_delay_ms: Delay after which a postsynaptic spike takes effect at the cell's synapses.
     """
 
     rules: Mapping[str, Rule]
@@ -157,23 +160,23 @@ class Plasticity:
     def __post_init__(self) -> None:
         """Check the types."""
         if not isinstance(self.rules, Mapping) or not all(isinstance(rule, Rule) for rule in self.rules.values()):
-            raise InvalidInput(f"rules must be rules by weight key, got {shown(self.rules)}.")
+            raise InvalidInput(f"rules must be a mapping of weight keys to rules, got {shown(self.rules)}.")
         finite("dendritic_delay_ms", self.dendritic_delay_ms, above=0.0)
 
     @classmethod
     def of(
         cls, config: Rule | Mapping[str, Rule] | None, weight_names: Sequence[str], dendritic_delay_ms: float
     ) -> Plasticity:
-        """From what ``Env.enable_plasticity`` takes; see there.
+        """Make the rules of a culture from the arguments of ``Env.enable_plasticity``.
 
         Args:
-            config: A rule, rules by projection or weight key, or None for the defaults.
-            weight_names: The weight keys there are.
-            dendritic_delay_ms: See the class.
+            config: A rule, a mapping of projections or weight keys to rules, or None for the default rules.
+            weight_names: All weight keys of the culture.
+            dendritic_delay_ms: Delay of postsynaptic spikes, ms.
 
         Raises:
-            UnknownName: There is no such projection or key.
-            InvalidInput: A delay that is not positive, or something that is no rule.
+            UnknownName: There is no such projection, weight key or rule.
+            InvalidInput: The delay is not positive, or ``config`` is neither a rule nor a mapping.
         """
         names_given = isinstance(weight_names, Sequence) and all(isinstance(name, str) for name in weight_names)
         if not names_given or isinstance(weight_names, str):
@@ -182,15 +185,15 @@ class Plasticity:
         for name in weight_names:
             projections.setdefault(name.partition("-")[0], name)
         if config is None:
-            chosen: Mapping[str, Rule] = {
+            requested: Mapping[str, Rule] = {
                 rule.projection: rule for rule in (STDP(), InhibitorySTDP()) if rule.projection in projections
             }
         else:
-            chosen = {config.projection: config} if isinstance(config, Rule) else config
-            if not isinstance(chosen, Mapping):
-                raise InvalidInput(f"A rule, or rules by projection, are needed, got {shown(config)}.")
+            requested = {config.projection: config} if isinstance(config, Rule) else config
+            if not isinstance(requested, Mapping):
+                raise InvalidInput(f"Give a rule or a mapping of projections to rules, got {shown(config)}.")
         rules = {}
-        for name, rule in chosen.items():
+        for name, rule in requested.items():
             if not isinstance(rule, Rule):
                 raise unknown_name("plasticity rule", rule, ("STDP(...)", "InhibitorySTDP(...)"))
             if name not in projections and name not in weight_names:
@@ -201,29 +204,35 @@ class Plasticity:
 
 @checked_types
 def rescaled(
-    weights: NDArray[np.float64], first: NDArray[np.float64], post: NDArray[np.int64], cells: int, bound: float
+    weights: NDArray[np.float64],
+    initial_weights: NDArray[np.float64],
+    post: NDArray[np.int64],
+    num_cells: int,
+    bound: float,
 ) -> NDArray[np.float64]:
-    """Weights scaled by one factor per cell, so that its sum is that of ``first`` as far as a bound allows.
+    """Scale weights by one factor per postsynaptic cell, so that each cell's sum is that of its initial weights.
+
+    Weights that would exceed the bound are set to it, and the cell's other weights are scaled further.
 
     Args:
         weights: Weight of every synapse, ``[E]``, at least 0.
-        first: Weights that give the sums, ``[E]``.
+        initial_weights: Weights whose sums are restored, ``[E]``.
         post: Postsynaptic cell of every synapse, ``[E]``.
-        cells: N.
-        bound: Greatest weight; infinity for none.
+        num_cells: Number of cells N.
+        bound: Largest weight; infinity for none.
     """
-    aim = np.bincount(post, first, minlength=cells)
+    target = np.bincount(post, initial_weights, minlength=num_cells)
     result = np.minimum(weights, bound)
     free = weights > 0.0
     while True:
-        total = np.bincount(post[free], weights[free], minlength=cells)
-        at_bound = np.bincount(post, (weights > 0.0) & ~free, minlength=cells)
-        rest = aim - at_bound * bound if at_bound.any() else aim
-        factor = np.where(total > 0.0, rest / np.where(total > 0.0, total, 1.0), 1.0)
+        total = np.bincount(post[free], weights[free], minlength=num_cells)
+        at_bound = np.bincount(post, (weights > 0.0) & ~free, minlength=num_cells)
+        remainder = target - at_bound * bound if at_bound.any() else target
+        factor = np.where(total > 0.0, remainder / np.where(total > 0.0, total, 1.0), 1.0)
         scaled = weights * factor[post]
         over = free & (scaled > bound)
         result[free] = scaled[free]
         if not over.any():
             return result
         result[over] = bound
-        free &= ~over  # what they cannot take goes to the cell's other synapses
+        free &= ~over  # the remainder is distributed over the cell's other synapses

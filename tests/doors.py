@@ -66,7 +66,7 @@ INTERNAL = (
 )
 """Modules without a door of their own: what reaches them came through one."""
 
-RESULTS = ("Branching", "Targets", "Recording", "NetworkBursts", "RecordingRequest", "Schedule", "Numbers")
+RESULTS = ("Branching", "Targets", "Recording", "NetworkBursts", "RecordingRequest", "Schedule", "RuleParameters")
 """Classes whose objects the package makes: what a function gives back, or takes from another layer."""
 
 EQUATIONS = "livn_gym.models."

@@ -200,9 +200,9 @@ BASES: dict[str, dict[str, Any]] = {
     "livn_gym.decoding.compose.same_duration": {"what": lambda: "The run", "duration_ms": lambda: DURATION_MS},
     "livn_gym.plasticity.rescaled": {
         "weights": lambda: np.ones(3),
-        "first": lambda: np.ones(3),
+        "initial_weights": lambda: np.ones(3),
         "post": lambda: np.array([0, 0, 1]),
-        "cells": lambda: 2,
+        "num_cells": lambda: 2,
         "bound": lambda: 2.0,
     },
     "livn_gym.pulses.numbers": {"what": lambda: "Values", "values": lambda: [1.0, 2.0]},

@@ -20,7 +20,7 @@ GABA = "INH_EXC-soma-GABA_A-weight"
 
 def expected(rule, weight, pre_ms, post_ms):
     """The weight after spikes that reach the synapse at these times, event by event as the module's text says."""
-    n = rule.numbers()
+    n = rule.parameters()
     bound, w, x, y, last = n.w_max * weight, weight, 0.0, 0.0, 0.0
     events = sorted([(t, 0) for t in pre_ms] + [(t, 1) for t in post_ms])
     for t, is_post in events:

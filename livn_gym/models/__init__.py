@@ -1,4 +1,4 @@
-"""Neuron models as parameters and equations, one file a cell."""
+"""Neuron models: parameters and equations, with one module per type of cell."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 Spec = str | type[Model] | Model | Mapping[str, Any] | Callable[..., Model]
-"""What ``make`` takes."""
+"""Arguments that ``make`` accepts."""
 
 MODELS: Kind[Model] = Kind("model", Model, "livn_gym.models")  # type: ignore[type-abstract]
 
@@ -59,5 +59,5 @@ def make(model: Spec, **options: Any) -> Model:
 
 
 def names() -> list[str]:
-    """Names of every model that ``make`` knows, those of installed packages among them."""
+    """Return the names of all models that ``make`` knows, including those of installed packages."""
     return MODELS.names()

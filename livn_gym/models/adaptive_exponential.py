@@ -1,4 +1,4 @@
-"""Adaptive exponential integrate-and-fire cell with a passive dendrite: Brette & Gerstner 2005.
+"""Adaptive exponential integrate-and-fire cell (Brette & Gerstner 2005) with a passive dendrite.
 
 Brette & Gerstner, J Neurophysiol 94:3637-3642, 2005:
 
@@ -23,11 +23,11 @@ from livn_gym.units import finite
 # v is in mV, conductances in mS/cm2, currents and w in uA/cm2, times in ms.
 
 HEADROOM_MV = 1.0
-"""The upstroke heads for this much above v_peak, mV."""
+"""Distance above v_peak of the reversal potential of the upstroke, mV."""
 
 
 def I_exp(v: float, g_L: float, V_T: float, Delta_T: float) -> float:
-    """The exponential current of the upstroke, inward positive."""
+    """Exponential current of the upstroke, inward positive."""
     return g_L * Delta_T * math.exp((v - V_T) / Delta_T)
 
 
@@ -50,7 +50,7 @@ def _conductances(
     v_ahead: float, w: float, g_L: float, V_T: float, Delta_T: float, J_L: float, v_peak: float, E_up: float,
     g_leak: float, J_leak: float,
 ) -> tuple[float, float, float, float]:  # fmt: skip
-    # As a conductance towards E_up the current has its size, but no step, however long, goes far beyond the peak.
+    # As a conductance towards E_up the current has the same size, and long time steps overshoot only slightly.
     v = min(v_ahead, v_peak)
     up = I_exp(v, g_L, V_T, Delta_T) / (E_up - v)
     return g_L + up, J_L + up * E_up - w, g_leak, J_leak
@@ -61,32 +61,32 @@ def _advance(v_s: float, w: float, a: float, E_L: float, gain_w: float) -> float
 
 
 def _reset(v_d: float, w: float, V_r: float, b: float) -> tuple[float, float, float]:
-    # The dendrite goes with the soma: what it gets while the voltage stands at the peak hangs on the time step alone.
+    # The dendrite is reset too: the charge that it receives from the soma at its peak depends only on the time step.
     return V_r, min(v_d, V_r), w + b
 
 
 @final
 @dataclass(frozen=True)
 class AdaptiveExponential(Cell):
-    """Parameters of the soma, named as in the paper but per area, and of a passive dendrite.
+    """Adaptive exponential cell. Parameters of the soma are named as in the paper but per area.
 
     Attributes:
-        g_L: Leak of the soma, mS/cm2.
-        E_L: Its reversal, mV.
+        g_L: Leak conductance of the soma, mS/cm2.
+        E_L: Reversal potential of that leak, mV.
         V_T: Threshold, mV.
-        Delta_T: Slope factor: how soft the threshold is, mV.
-        tau_w: Time constant of the adaptation w, ms.
-        a: Adaptation by voltage, mS/cm2.
-        b: Increase of w by a spike, uA/cm2.
+        Delta_T: Slope factor, the sharpness of the threshold, mV.
+        tau_w: Time constant of the adaptation current w, ms.
+        a: Dependence of w on the voltage, mS/cm2.
+        b: Increase of w at a spike, uA/cm2.
         V_r: Voltage of the soma after a spike, mV.
         v_peak: Voltage at which a spike ends, mV; above the spike threshold of -10 mV.
-        g_leak_dendrite: Leak of the dendrite, mS/cm2.
-        E_leak_dendrite: Its reversal, mV.
+        g_leak_dendrite: Leak conductance of the passive dendrite, mS/cm2.
+        E_leak_dendrite: Reversal potential of that leak, mV.
     """
 
     config_name: ClassVar[str] = "adaptive_exponential"
     state_names: ClassVar[tuple[str, ...]] = ("V_soma", "V_dendrite", "w")
-    """The order of the state in ``initial_state`` and ``derivatives``."""
+    """Order of the state in ``initial_state`` and ``derivatives``."""
     step = CellStep(
         states=("w",),
         initial=lambda cell: cell.initial_state()[2:],
@@ -109,7 +109,7 @@ class AdaptiveExponential(Cell):
     E_leak_dendrite: float
 
     def __post_init__(self) -> None:
-        """Check the order of the potentials, signs, and that the exponential stays a number in float32."""
+        """Check the order of the potentials, the signs, and that the exponential does not overflow in float32."""
         super().__post_init__()
         for name in ("g_L", "Delta_T", "tau_w"):
             finite(f"AdaptiveExponential.{name}", getattr(self, name), above=0.0)
@@ -126,20 +126,20 @@ class AdaptiveExponential(Cell):
             )
 
     def initial_state(self, v: float | None = None) -> list[float]:
-        """The state with both compartments at ``v`` mV (default ``v_init``) and w settled there."""
+        """Return the state with both compartments at ``v`` mV (default ``v_init``) and w in equilibrium."""
         v = self.v_init if v is None else v
         return [v, v, self.a * (v - self.E_L)]
 
     def derivatives(self, y: Sequence[float], soma_nA: float = 0.0, dendrite_nA: float = 0.0) -> list[float]:
-        """Right-hand side of a single, isolated cell between two spikes.
+        """Return the right-hand side of the differential equations of an isolated cell between two spikes.
 
         Args:
             y: State ``[3]`` in the order of ``state_names``: mV, mV, uA/cm2.
-            soma_nA: Current into the soma, nA, positive depolarises.
+            soma_nA: Current into the soma, nA; positive currents depolarise.
             dendrite_nA: Current into the dendrite, nA.
 
         Returns:
-            Change of the state per ms, ``[3]``.
+            Rate of change of the state, per ms, ``[3]``.
         """
         v_s, v_d, w = y
         I_s = (
@@ -159,11 +159,11 @@ class AdaptiveExponential(Cell):
 @checked_options
 @final
 class AdaptiveExponentialModel(ExcitatoryInhibitory):
-    """EXC and INH cells after Brette & Gerstner (2005).
+    """Model with EXC and INH cells after Brette & Gerstner (2005).
 
     Args:
-        exc: Parameters of EXC cells, or the name of a set of ``AdaptiveExponential``.
-        inh: Parameters of INH cells, or the name of a set.
+        exc: Parameters of EXC cells, or the name of a parameter set of ``AdaptiveExponential``.
+        inh: Parameters of INH cells, or the name of a parameter set.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a neuron model tells a backend: cells, receptors, noise, depression. No backend's words."""
+"""Base classes of neuron models: cells, receptors, noise and depression, independent of any backend."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ Compartment = Literal["soma", "dendrite"]
 @checked
 @dataclass(frozen=True)
 class Cell(ABC):
-    """Parameters of a two-compartment cell; subclasses add a model's conductances and kinetics.
+    """Parameters of a two-compartment cell. Subclasses add the conductances and kinetics of a model.
 
     Attributes:
         length_um: Length of the whole cell, um.
         diameter_um: Diameter, um; the membrane area is ``pi * diameter * length``.
-        p: The soma's share of the area.
+        p: Fraction of the membrane area that belongs to the soma.
         C: Membrane capacitance, uF/cm2.
-        gc: Coupling between soma and dendrite, mS per cm2 of the whole cell.
-        v_init: Voltage from which a trial starts, mV.
-        dendrite_offset: Distance from soma to dendrite in units of the length.
+        gc: Coupling conductance between soma and dendrite, mS per cm2 of the whole cell.
+        v_init: Voltage at the start of a trial, mV.
+        dendrite_offset: Distance from soma to dendrite, in units of the cell's length.
     """
 
     config_name: ClassVar[str]
-    """Its parameter sets stand in ``configs/models/<config_name>.toml``."""
+    """Name of the file ``configs/models/<config_name>.toml`` with the parameter sets."""
     step: ClassVar[CellStep | None] = None
-    """Its equations as backends take them."""
+    """Equations of a time step, from which backends generate their code."""
 
     length_um: float
     diameter_um: float
@@ -50,17 +50,17 @@ class Cell(ABC):
     dendrite_offset: float
 
     def __post_init__(self) -> None:
-        """Check that every parameter is a finite number, and geometry and capacitance positive."""
+        """Check that all parameters are finite, and that geometry, capacitance and coupling are positive."""
         for item in fields(self):
             finite(f"{type(self).__name__}.{item.name}", getattr(self, item.name))
         for name in ("length_um", "diameter_um", "C", "gc"):
             finite(f"{type(self).__name__}.{name}", getattr(self, name), above=0.0)
         if not 0.0 < self.p < 1.0:
-            raise InvalidInput(f"{type(self).__name__}.p must lie between 0 and 1, got {self.p:g}.")
+            raise InvalidInput(f"{type(self).__name__}.p must be between 0 and 1, got {self.p:g}.")
 
     @classmethod
     def named(cls, name: str) -> Self:
-        """A parameter set by name, from ``configs/models``; ``cls.set_names()`` lists them.
+        """Make a cell from a named parameter set in ``configs/models``; ``cls.set_names()`` lists the names.
 
         Raises:
             UnknownName: There is no set of that name.
@@ -72,7 +72,7 @@ class Cell(ABC):
 
     @classmethod
     def set_names(cls) -> list[str]:
-        """Names of the parameter sets that are shipped."""
+        """Return the names of the shipped parameter sets."""
         return list(config.load("models", cls.config_name))
 
     @property
@@ -86,15 +86,15 @@ class Cell(ABC):
         return self.gc * 1e3 * self.area_um2 * UM2_TO_CM2
 
     def density_to_nA(self, density: float, compartment: Compartment | None = "soma") -> float:
-        """A current density (uA/cm2 of a compartment, or of the whole cell for None) as a current in nA."""
-        share = {"soma": self.p, "dendrite": 1.0 - self.p, None: 1.0}[compartment]
-        return density * 1e3 * self.area_um2 * UM2_TO_CM2 * share
+        """Convert a current density in uA/cm2 of a compartment, or of the whole cell for None, to a current in nA."""
+        fraction = {"soma": self.p, "dendrite": 1.0 - self.p, None: 1.0}[compartment]
+        return density * 1e3 * self.area_um2 * UM2_TO_CM2 * fraction
 
 
 @checked
 @dataclass(frozen=True)
 class Receptor:
-    """Linear dual-exponential conductance of unit peak, with or without a magnesium block.
+    """Dual-exponential synaptic conductance with a peak of 1, optionally with a magnesium block.
 
     The block is 1 / (1 + exp(-0.062 V) [Mg] / 3.57) (Jahr & Stevens, J Neurosci 10:3178, 1990).
     """
@@ -106,13 +106,13 @@ class Receptor:
     magnesium_mM: float | None = None
 
     def __post_init__(self) -> None:
-        """Check that it rises faster than it decays."""
+        """Check that the conductance rises faster than it decays."""
         finite(f"{self.name} tau_rise_ms", self.tau_rise_ms, above=0.0)
         finite(f"{self.name} tau_decay_ms", self.tau_decay_ms, above=self.tau_rise_ms)
 
     @property
     def normalisation(self) -> float:
-        """Factor that gives ``exp(-t/tau_decay) - exp(-t/tau_rise)`` a peak of 1."""
+        """Factor with which ``exp(-t/tau_decay) - exp(-t/tau_rise)`` has a peak of 1."""
         rise, decay = self.tau_rise_ms, self.tau_decay_ms
         peak_ms = rise * decay / (decay - rise) * math.log(decay / rise)
         return 1.0 / (math.exp(-peak_ms / decay) - math.exp(-peak_ms / rise))
@@ -120,7 +120,7 @@ class Receptor:
 
 @dataclass(frozen=True)
 class Noise:
-    """Two Ornstein-Uhlenbeck conductances (Destexhe et al., Neuroscience 107:13, 2001), clipped at 0.
+    """Background noise: two Ornstein-Uhlenbeck conductances (Destexhe et al., Neuroscience 107:13, 2001), clipped at 0.
 
     Means and standard deviations are in nS, time constants in ms, reversal potentials in mV.
     """
@@ -135,10 +135,10 @@ class Noise:
     E_i: float = -75.0
 
     KEYS: ClassVar[tuple[str, ...]] = ("g_e0", "g_i0", "std_e", "std_i", "tau_e", "tau_i")
-    """The keys that ``set_noise`` takes."""
+    """Keys that ``set_noise`` accepts."""
 
     def __post_init__(self) -> None:
-        """Check signs."""
+        """Check the signs."""
         for key in ("g_e0", "g_i0", "std_e", "std_i"):
             finite(f"Noise {key} (nS)", getattr(self, key), minimum=0.0)
         for key in ("tau_e", "tau_i"):
@@ -151,8 +151,9 @@ class Noise:
 class Depression:
     """Short-term depression of a population's output (Tsodyks & Markram, PNAS 94:719, 1997).
 
-    A spike is transmitted with the strength ``weight * x`` and leaves ``x (1 - U)`` of the resources x, which
-    recover to 1 with ``tau_rec`` (ms). ``U = 0`` is no depression. Facilitation is not modelled.
+    A spike is transmitted with the strength ``weight * x``, where x are the available resources. It reduces them to
+    ``x (1 - U)``, and they recover to 1 with the time constant ``tau_rec`` (ms). ``U = 0`` means no depression.
+    Facilitation is not modelled.
     """
 
     U: float = 0.0
@@ -169,7 +170,7 @@ class Depression:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Where the compartments of every cell lie: um, ``[N, 3]`` each."""
+    """Positions of the compartments of every cell, um, ``[N, 3]`` each."""
 
     soma_um: NDArray[np.float64]
     dendrite_um: NDArray[np.float64]
@@ -177,30 +178,30 @@ class Geometry:
 
 @checked
 class Model(ABC):
-    """The dynamics of a culture. Final classes hold parameters; a backend knows how to run them."""
+    """Dynamics of a culture: the cells of every population, their receptors and their noise."""
 
     spike_threshold_mV: float = -10.0
-    """A spike is the soma's upward crossing of this voltage."""
+    """Voltage whose upward crossing by the soma is a spike."""
 
     @property
     @abstractmethod
     def cells(self) -> Mapping[str, Cell]:
-        """Parameters by population name."""
+        """Cells by the name of their population."""
 
     @abstractmethod
     def receptor(self, post: str, name: str) -> Receptor:
-        """Kinetics of a receptor on a population."""
+        """Return the kinetics of a receptor on the cells of a population."""
 
     @abstractmethod
     def receptor_site(self, post: str, name: str) -> Compartment:
-        """The compartment on which a receptor sits."""
+        """Return the compartment that has a receptor."""
 
     @abstractmethod
     def noise_site(self, population: str, sign: Literal["e", "i"]) -> Compartment:
-        """The compartment that receives excitatory or inhibitory noise."""
+        """Return the compartment that receives the excitatory (``"e"``) or inhibitory (``"i"``) noise."""
 
     def cell(self, population: str) -> Cell:
-        """Parameters of one population's cells.
+        """Return the cell of a population.
 
         Raises:
             UnknownName: The model has no cell for that population.
@@ -210,7 +211,7 @@ class Model(ABC):
         return self.cells[population]
 
     def geometry(self, system: System) -> Geometry:
-        """Positions of the compartments of a system's cells."""
+        """Return the positions of the compartments of a system's cells."""
         offset = np.zeros_like(system.positions)
         for population in system.populations:
             cell = self.cell(population.name)
@@ -219,27 +220,30 @@ class Model(ABC):
         return Geometry(system.positions, system.positions + offset)
 
     def synapse(self, system: System, projection: Projection, receptor: str) -> tuple[Receptor, float]:
-        """Kinetics of one receptor of a projection, and the nS that a weight of 1 stands for.
+        """Return the kinetics of a receptor of a projection, and the conductance (nS) of a weight of 1.
 
-        They are the model's, with a unit of 1 nS, unless the system's own files prescribe others.
+        Kinetics are those of the model and the conductance is 1 nS, unless the files of the system define others.
 
         Raises:
-            InvalidInput: The files prescribe different kinetics for one receptor on one population, whose
-                synapses are summed into one conductance.
+            InvalidInput: The files define different kinetics for the same receptor on the same population. Its
+                synapses share one conductance, so that their kinetics must be equal.
         """
         default = self.receptor(projection.post, receptor)
-        own = system.kinetics.get((projection.pre, projection.post, receptor))
-        if own is None:
+        kinetics = system.kinetics.get((projection.pre, projection.post, receptor))
+        if kinetics is None:
             return default, 1.0
         result = replace(
-            default, reversal_mV=own.reversal_mV, tau_rise_ms=own.tau_rise_ms, tau_decay_ms=own.tau_decay_ms
+            default,
+            reversal_mV=kinetics.reversal_mV,
+            tau_rise_ms=kinetics.tau_rise_ms,
+            tau_decay_ms=kinetics.tau_decay_ms,
         )
         for other in system.projections:
-            rival = system.kinetics.get((other.pre, projection.post, receptor))
+            other_kinetics = system.kinetics.get((other.pre, projection.post, receptor))
             if (
                 other.post == projection.post
                 and receptor in other.receptors
-                and (rival is None or replace(rival, unit_nS=own.unit_nS) != own)
+                and (other_kinetics is None or replace(other_kinetics, unit_nS=kinetics.unit_nS) != kinetics)
             ):
                 raise InvalidInput(f"{system.name} prescribes different kinetics for {receptor} on {projection.post}.")
-        return result, own.unit_nS
+        return result, kinetics.unit_nS

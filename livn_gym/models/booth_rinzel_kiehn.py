@@ -10,8 +10,8 @@ from typing import ClassVar, final
 from livn_gym.models.base import Cell
 from livn_gym.models.step import CellStep
 
-# The equations, once: floats in, floats out, nothing but math.exp, so that Python runs them as they stand
-# and a compiler can take them over. v is in mV, conductances in mS/cm2, currents in uA/cm2, times in ms.
+# The equations use only floats and math.exp, so that Python can execute them and backends can translate them.
+# v is in mV, conductances in mS/cm2, currents in uA/cm2, times in ms.
 
 TAU_mN = 4.0
 TAU_hN = 40.0
@@ -19,12 +19,12 @@ TAU_mL = 40.0
 
 
 def x_inf(v: float, theta: float, k: float) -> float:
-    """Steady state of a gate that is half open at ``theta``; a negative ``k`` opens it with voltage."""
+    """Steady state of a gate that is half open at ``theta``; with a negative ``k`` it opens with depolarisation."""
     return 1.0 / (1.0 + math.exp((v - theta) / k))
 
 
 def m_inf(v: float) -> float:
-    """Activation of I_Na, instantaneous."""
+    """Instantaneous activation of I_Na."""
     return x_inf(v, -35.0, -7.8)
 
 
@@ -84,12 +84,12 @@ def G_Kdr(n: float, g_Kdr: float) -> float:
 
 
 def G_CaN(mN: float, hN: float, g_CaN: float) -> float:
-    """Conductance of the N-type calcium current, ohmic."""
+    """Conductance of the ohmic N-type calcium current."""
     return g_CaN * mN * mN * hN
 
 
 def G_CaL(mL: float, g_CaL: float) -> float:
-    """Conductance of the L-type calcium current, ohmic; it does not inactivate."""
+    """Conductance of the ohmic L-type calcium current, which does not inactivate."""
     return g_CaL * mL
 
 
@@ -99,7 +99,7 @@ def G_KCa(Ca: float, g_KCa: float, Kd: float) -> float:
 
 
 def dCa_dt(I_Ca: float, Ca: float, f: float, alpha: float, k_Ca: float) -> float:
-    """Change of a compartment's calcium by that compartment's own calcium current."""
+    """Rate of change of the calcium concentration of a compartment."""
     return f * (-alpha * I_Ca - k_Ca * Ca)
 
 
@@ -133,7 +133,7 @@ def _parameters(cell: BoothRinzelKiehn, dt_ms: float) -> dict[str, float]:
         "gain_mN": 1.0 - math.exp(-dt_ms / TAU_mN),
         "gain_hN": 1.0 - math.exp(-dt_ms / TAU_hN),
         "gain_mL": 1.0 - math.exp(-dt_ms / TAU_mL),
-        # Calcium relaxes with the rate f k_Ca; this is the time for which its initial slope counts.
+        # Calcium relaxes with the rate f k_Ca: its change in a step is the initial slope times this.
         "slope_Ca": (1.0 - math.exp(-dt_ms * cell.f * cell.k_Ca)) / (cell.f * cell.k_Ca),
     }
 
@@ -180,30 +180,30 @@ def _advance(
 @final
 @dataclass(frozen=True)
 class BoothRinzelKiehn(Cell):
-    """Parameters of the motoneuron, named as in the paper; conductances in mS/cm2, potentials in mV.
+    """Motoneuron. Parameters are named as in the paper: conductances in mS/cm2, potentials in mV.
 
-    The gating variables' steady states are 1 / (1 + exp((V - theta) / k)); their kinetics are constants of
-    the model, written out with its equations. Calcium is in the paper's arbitrary unit:
-    dCa/dt = f (-alpha I_Ca - k_Ca Ca), I_Ca in uA/cm2.
+    The steady states of the gating variables are 1 / (1 + exp((V - theta) / k)); their kinetics are constants in the
+    equations of this module. Calcium is in the arbitrary unit of the paper: dCa/dt = f (-alpha I_Ca - k_Ca Ca), with
+    I_Ca in uA/cm2.
 
     Attributes:
-        g_Na: Soma, fast sodium m_inf**3 h.
-        g_Kdr: Soma, delayed rectifier n**4.
-        g_CaN_soma: Soma, N-type calcium mN**2 hN.
-        g_KCa_soma: Soma, calcium-dependent potassium Ca / (Ca + Kd).
-        g_leak_soma: Soma, leak.
-        g_CaN_dendrite: Dendrite, N-type calcium.
-        g_CaL: Dendrite, L-type calcium mL.
-        g_KCa_dendrite: Dendrite, calcium-dependent potassium.
-        g_leak_dendrite: Dendrite, leak.
-        E_Na: Sodium reversal.
-        E_K: Potassium reversal.
-        E_Ca: Calcium reversal.
-        E_leak: Leak reversal.
-        Kd: Half-activation of KCa, arbitrary calcium unit.
-        f: Share of free calcium.
-        alpha: Calcium per current.
-        k_Ca: Removal of calcium, 1/ms.
+        g_Na: Fast sodium conductance of the soma, gated by m_inf**3 h.
+        g_Kdr: Delayed-rectifier conductance of the soma, gated by n**4.
+        g_CaN_soma: N-type calcium conductance of the soma, gated by mN**2 hN.
+        g_KCa_soma: Calcium-dependent potassium conductance of the soma, gated by Ca / (Ca + Kd).
+        g_leak_soma: Leak conductance of the soma.
+        g_CaN_dendrite: N-type calcium conductance of the dendrite.
+        g_CaL: L-type calcium conductance of the dendrite, gated by mL.
+        g_KCa_dendrite: Calcium-dependent potassium conductance of the dendrite.
+        g_leak_dendrite: Leak conductance of the dendrite.
+        E_Na: Reversal potential of sodium.
+        E_K: Reversal potential of potassium.
+        E_Ca: Reversal potential of calcium.
+        E_leak: Reversal potential of the leak.
+        Kd: Calcium concentration of half activation of KCa, arbitrary unit.
+        f: Fraction of free calcium.
+        alpha: Calcium influx per current.
+        k_Ca: Rate of calcium removal, 1/ms.
     """
 
     config_name: ClassVar[str] = "booth_rinzel_kiehn"
@@ -220,7 +220,7 @@ class BoothRinzelKiehn(Cell):
         "Ca_soma",
         "Ca_dendrite",
     )
-    """The order of the state in ``initial_state`` and ``derivatives``."""
+    """Order of the state in ``initial_state`` and ``derivatives``."""
     step = CellStep(
         states=("h", "n", "mN_s", "hN_s", "mN_d", "hN_d", "mL", "Ca_s", "Ca_d"),
         initial=lambda cell: cell.initial_state()[2:],
@@ -248,7 +248,7 @@ class BoothRinzelKiehn(Cell):
     k_Ca: float
 
     def initial_state(self, v: float | None = None) -> list[float]:
-        """The state with both compartments at ``v`` mV (default ``v_init``), gates and calcium settled there."""
+        """Return the equilibrium state of gates and calcium with both compartments at ``v`` mV (default ``v_init``)."""
         v = self.v_init if v is None else v
         mN, hN, mL = mN_inf(v), hN_inf(v), mL_inf(v)
         I_Ca_soma = G_CaN(mN, hN, self.g_CaN_soma) * (v - self.E_Ca)
@@ -257,15 +257,15 @@ class BoothRinzelKiehn(Cell):
         return [v, v, h_inf(v), n_inf(v), mN, hN, mN, hN, mL, calcium * I_Ca_soma, calcium * I_Ca_dendrite]
 
     def derivatives(self, y: Sequence[float], soma_nA: float = 0.0, dendrite_nA: float = 0.0) -> list[float]:
-        """Right-hand side of a single, isolated cell.
+        """Return the right-hand side of the differential equations of an isolated cell.
 
         Args:
-            y: State ``[11]`` in the order of ``state_names``: mV, gates, arbitrary calcium units.
-            soma_nA: Current into the soma, nA, positive depolarises.
+            y: State ``[11]`` in the order of ``state_names``: mV, gates, calcium in arbitrary units.
+            soma_nA: Current into the soma, nA; positive currents depolarise.
             dendrite_nA: Current into the dendrite, nA.
 
         Returns:
-            Change of the state per ms, ``[11]``.
+            Rate of change of the state, per ms, ``[11]``.
         """
         v_s, v_d, h, n, mN_s, hN_s, mN_d, hN_d, mL, Ca_s, Ca_d = y
         I_Ca_s = G_CaN(mN_s, hN_s, self.g_CaN_soma) * (v_s - self.E_Ca)

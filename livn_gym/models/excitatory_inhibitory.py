@@ -1,4 +1,4 @@
-"""What the cultures of excitatory and inhibitory cells share: receptors and where they sit."""
+"""Receptors and their compartments in models of excitatory and inhibitory cells."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _RECEPTORS: dict[str, dict[str, Receptor]] = {
 
 @checked
 class ExcitatoryInhibitory(Model):
-    """Cells of the populations EXC and INH, in whatever system they are.
+    """Base class of models with the populations EXC and INH.
 
-    Excitatory input and noise of EXC cells arrive at the dendrite, everything else at the soma.
+    EXC cells receive excitatory input and noise at the dendrite; all other input arrives at the soma.
 
     Args:
         exc: Parameters of EXC cells.
@@ -35,11 +35,11 @@ class ExcitatoryInhibitory(Model):
 
     @property
     def cells(self) -> Mapping[str, Cell]:
-        """Parameters of the EXC and the INH cells."""
+        """Cells of the populations EXC and INH."""
         return self._cells
 
     def receptor(self, post: str, name: str) -> Receptor:
-        """AMPA, NMDA or GABA_A on EXC or INH.
+        """Return the kinetics of AMPA, NMDA or GABA_A on EXC or INH cells.
 
         Raises:
             UnknownName: No such population or receptor.
@@ -50,7 +50,7 @@ class ExcitatoryInhibitory(Model):
         return _RECEPTORS[post][name]
 
     def receptor_site(self, post: str, name: str) -> Compartment:
-        """The dendrite for AMPA and NMDA on EXC, the soma for the rest.
+        """Return the dendrite for AMPA and NMDA on EXC cells, otherwise the soma.
 
         Raises:
             UnknownName: No such population or receptor.
@@ -59,7 +59,7 @@ class ExcitatoryInhibitory(Model):
         return "dendrite" if post == "EXC" and name in ("AMPA", "NMDA") else "soma"
 
     def noise_site(self, population: str, sign: Literal["e", "i"]) -> Compartment:
-        """The dendrite for excitatory noise on EXC, the soma for the rest.
+        """Return the dendrite for excitatory noise on EXC cells, otherwise the soma.
 
         Raises:
             UnknownName: No such population.

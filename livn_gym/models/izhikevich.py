@@ -1,4 +1,4 @@
-"""Simple model of a spiking cell with a passive dendrite: Izhikevich 2003, in the form of 2007.
+"""Izhikevich model of a spiking cell (2003, in the form of 2007) with a passive dendrite.
 
 Izhikevich, IEEE Trans Neural Netw 14:1569-1572, 2003; Dynamical Systems in Neuroscience, chapter 8, MIT Press 2007:
 
@@ -23,32 +23,32 @@ from livn_gym.units import finite
 # v is in mV, conductances in mS/cm2, k in mS/cm2/mV, currents and u in uA/cm2, a in 1/ms.
 
 HEADROOM_MV = 10.0
-"""The upstroke heads for this much above v_peak, mV."""
+"""Distance above v_peak of the reversal potential of the upstroke, mV."""
 
 
-# The parabola k (v - v_r) (v - v_t) as conductances, which no step, however long, makes unstable:
+# The parabola k (v - v_r) (v - v_t) as conductances, with which time steps of any length are stable:
 
 
 def G_down(v: float, k: float, v_r: float, v_t: float) -> float:
-    """From v_r to v_t: a conductance towards v_r. Below, ``slope_below`` is added to the one at v_r."""
+    """Conductance towards v_r, for v between v_r and v_t; below v_r its value at v_r, to which ``slope_below`` adds."""
     return k * max(v_t - max(v, v_r), 0.0)
 
 
 def slope_below(v: float, k: float, v_r: float) -> float:
-    """Below v_r: by how much the tangent at v is steeper than the one at v_r; it meets v_r halfway between the two."""
+    """Additional conductance below v_r: the slope of the tangent at v minus that at v_r, reversing at (v + v_r) / 2."""
     return 2.0 * k * max(v_r - v, 0.0)
 
 
 def G_up(v: float, k: float, v_r: float, v_t: float, E_up: float) -> float:
-    """Above v_t: a conductance towards ``E_up``, so that a spike does not go far beyond its peak."""
+    """Conductance towards ``E_up`` for v above v_t, which limits the overshoot of a spike beyond its peak."""
     return k * (v - v_r) * max(v - v_t, 0.0) / (E_up - v)
 
 
 def share(v: float, v_old: float, v_peak: float) -> float:
-    """Share of a step that counts for u: all of it, but in a spike's step only the part before the peak.
+    """Fraction of a step for which u is advanced: 1, but in the step of a spike only the part before the peak.
 
-    From that goes the half step by which the steps of the upstroke, each taken at its end, have counted too much.
-    Otherwise u, and with it the next interval, would hang on where within a step the peak lies.
+    In that step, half a step is subtracted to correct the steps of the upstroke, which use the voltage at their end.
+    Otherwise u, and with it the next interspike interval, would depend on the time of the peak within a step.
     """
     if v < v_peak:
         return 1.0
@@ -87,31 +87,31 @@ def _advance(v_s: float, v_old: float, u: float, b: float, v_r: float, v_peak: f
 
 
 def _reset(v_d: float, u: float, c: float, d: float) -> tuple[float, float, float]:
-    # The upstroke lasts long enough to charge the dendrite, which would fire the soma again.
+    # The upstroke is long enough to charge the dendrite, which would make the soma fire again.
     return c, min(v_d, c), u + d
 
 
 @final
 @dataclass(frozen=True)
 class Izhikevich(Cell):
-    """Parameters of the soma, named as in the book but per area, and of a passive dendrite.
+    """Izhikevich cell. Parameters of the soma are named as in the book but per area; the dendrite is passive.
 
     Attributes:
-        k: Curvature of the soma's current, mS/cm2 per mV.
+        k: Curvature of the soma's current-voltage relation, mS/cm2 per mV.
         v_r: Resting potential, mV.
         v_t: Instantaneous threshold, mV.
-        a: Rate of the recovery u, 1/ms.
-        b: Recovery by voltage, mS/cm2.
+        a: Rate of the recovery variable u, 1/ms.
+        b: Dependence of u on the voltage, mS/cm2.
         v_peak: Voltage at which a spike ends, mV; above the spike threshold of -10 mV.
         c: Voltage of the soma after a spike, mV.
-        d: Increase of u by a spike, uA/cm2.
-        g_leak_dendrite: Leak of the dendrite, mS/cm2.
-        E_leak_dendrite: Its reversal, mV.
+        d: Increase of u at a spike, uA/cm2.
+        g_leak_dendrite: Leak conductance of the dendrite, mS/cm2.
+        E_leak_dendrite: Reversal potential of that leak, mV.
     """
 
     config_name: ClassVar[str] = "izhikevich"
     state_names: ClassVar[tuple[str, ...]] = ("V_soma", "V_dendrite", "u")
-    """The order of the state in ``initial_state`` and ``derivatives``."""
+    """Order of the state in ``initial_state`` and ``derivatives``."""
     step = CellStep(
         states=("u",),
         initial=lambda cell: cell.initial_state()[2:],
@@ -133,7 +133,7 @@ class Izhikevich(Cell):
     E_leak_dendrite: float
 
     def __post_init__(self) -> None:
-        """Check the order of the potentials, and signs."""
+        """Check the order of the potentials and the signs."""
         super().__post_init__()
         if not (self.v_r < self.v_t < self.v_peak and self.c < Model.spike_threshold_mV < self.v_peak):
             raise InvalidInput(
@@ -145,20 +145,20 @@ class Izhikevich(Cell):
         finite("Izhikevich.g_leak_dendrite", self.g_leak_dendrite, minimum=0.0)
 
     def initial_state(self, v: float | None = None) -> list[float]:
-        """The state with both compartments at ``v`` mV (default ``v_init``) and u settled there."""
+        """Return the state with both compartments at ``v`` mV (default ``v_init``) and u in equilibrium."""
         v = self.v_init if v is None else v
         return [v, v, self.b * (v - self.v_r)]
 
     def derivatives(self, y: Sequence[float], soma_nA: float = 0.0, dendrite_nA: float = 0.0) -> list[float]:
-        """Right-hand side of a single, isolated cell between two spikes.
+        """Return the right-hand side of the differential equations of an isolated cell between two spikes.
 
         Args:
             y: State ``[3]`` in the order of ``state_names``: mV, mV, uA/cm2.
-            soma_nA: Current into the soma, nA, positive depolarises.
+            soma_nA: Current into the soma, nA; positive currents depolarise.
             dendrite_nA: Current into the dendrite, nA.
 
         Returns:
-            Change of the state per ms, ``[3]``.
+            Rate of change of the state, per ms, ``[3]``.
         """
         v_s, v_d, u = y
         I_s = u - self.k * (v_s - self.v_r) * (v_s - self.v_t) - soma_nA / self.density_to_nA(1.0, "soma")
@@ -173,11 +173,11 @@ class Izhikevich(Cell):
 @checked_options
 @final
 class IzhikevichModel(ExcitatoryInhibitory):
-    """EXC and INH cells after Izhikevich (2003, 2007).
+    """Model with EXC and INH cells after Izhikevich (2003, 2007).
 
     Args:
-        exc: Parameters of EXC cells, or the name of a set of ``Izhikevich``.
-        inh: Parameters of INH cells, or the name of a set.
+        exc: Parameters of EXC cells, or the name of a parameter set of ``Izhikevich``.
+        inh: Parameters of INH cells, or the name of a parameter set.
     """
 
     def __init__(self, exc: Izhikevich | str = "culture_exc", inh: Izhikevich | str = "culture_inh") -> None:

@@ -13,15 +13,15 @@ from typing import ClassVar, final
 from livn_gym.models.base import Cell
 from livn_gym.models.step import CellStep
 
-# The equations, once: floats in, floats out, nothing but math.exp, so that Python runs them as they stand
-# and a compiler can take them over. u is the paper's V, in mV from PAPER_ZERO; v is the voltage in mV;
-# conductances are in mS/cm2, currents in uA/cm2, rates in 1/ms.
+# The equations use only floats and math.exp, so that Python can execute them and backends can translate them.
+# u is the V of the paper, in mV relative to PAPER_ZERO; v is the voltage in mV; conductances are in mS/cm2, currents in
+# uA/cm2, rates in 1/ms.
 
 PAPER_ZERO = -60.0
 
 
 def ratio(x: float, y: float) -> float:
-    """``x / (exp(x / y) - 1)``, continued through x = 0, where it is y; right to 1e-9 near there."""
+    """Return ``x / (exp(x / y) - 1)``, continued at x = 0 by its limit y with a relative error of at most 1e-9."""
     if abs(x / y) < 1e-6:
         return y * (1.0 - x / y / 2.0)
     return x / (math.exp(x / y) - 1.0)
@@ -38,7 +38,7 @@ def beta_m(u: float) -> float:
 
 
 def m_inf(u: float) -> float:
-    """Activation of I_Na, instantaneous."""
+    """Instantaneous activation of I_Na."""
     return alpha_m(u) / (alpha_m(u) + beta_m(u))
 
 
@@ -87,7 +87,7 @@ def beta_c(u: float) -> float:
 
 
 def alpha_q(Ca: float) -> float:
-    """Opening rate of q, the activation of I_KAHP by calcium."""
+    """Opening rate of q, the calcium-dependent activation of I_KAHP."""
     return min(2e-5 * Ca, 0.01)
 
 
@@ -96,7 +96,7 @@ BETA_Q = 0.001
 
 
 def chi(Ca: float) -> float:
-    """Activation of I_KC by calcium."""
+    """Calcium-dependent activation of I_KC."""
     return min(Ca / 250.0, 1.0)
 
 
@@ -111,7 +111,7 @@ def G_Kdr(n: float, g_Kdr: float) -> float:
 
 
 def G_Ca(s: float, g_Ca: float) -> float:
-    """Conductance of the calcium current, ohmic."""
+    """Conductance of the ohmic calcium current."""
     return g_Ca * s * s
 
 
@@ -126,7 +126,7 @@ def G_KAHP(q: float, g_KAHP: float) -> float:
 
 
 def dCa_dt(I_Ca: float, Ca: float) -> float:
-    """Change of the dendrite's calcium by its calcium current."""
+    """Rate of change of the dendritic calcium concentration."""
     return -0.13 * I_Ca - 0.075 * Ca
 
 
@@ -140,7 +140,7 @@ def _parameters(cell: PinskyRinzel, dt_ms: float) -> dict[str, float]:
     return {name: getattr(cell, name) for name in _NAMES} | {
         "J_L": cell.g_L * cell.V_L,
         "minus_dt": -dt_ms,
-        # Calcium relaxes with the rate ``decay``; this is the time for which its initial slope counts.
+        # Calcium relaxes with the rate ``decay``: its change in a step is the initial slope times this.
         "slope_Ca": (1.0 - math.exp(-dt_ms * decay)) / decay,
     }
 
@@ -186,26 +186,26 @@ def _advance(
 @final
 @dataclass(frozen=True)
 class PinskyRinzel(Cell):
-    """Parameters named as in the paper; conductances in mS/cm2, potentials in mV, calcium in the paper's unit.
+    """Pinsky-Rinzel cell. Parameters are named as in the paper: conductances in mS/cm2, potentials in mV.
 
-    dCa/dt = -0.13 I_Ca - 0.075 Ca, I_Ca in uA/cm2 of the dendrite.
+    Calcium is in the unit of the paper: dCa/dt = -0.13 I_Ca - 0.075 Ca, with I_Ca in uA/cm2 of the dendrite.
 
     Attributes:
-        g_L: Leak of both compartments.
-        g_Na: Soma, sodium m_inf**2 h.
-        g_Kdr: Soma, delayed rectifier n.
-        g_Ca: Dendrite, calcium s**2.
-        g_KC: Dendrite, fast calcium-dependent potassium c min(Ca / 250, 1).
-        g_KAHP: Dendrite, slow calcium-dependent potassium q.
-        V_L: Leak reversal (the paper's 0 is -60).
-        V_Na: Sodium reversal (120 is 60).
-        V_K: Potassium reversal (-15 is -75).
-        V_Ca: Calcium reversal (140 is 80).
+        g_L: Leak conductance of both compartments.
+        g_Na: Sodium conductance of the soma, gated by m_inf**2 h.
+        g_Kdr: Delayed-rectifier conductance of the soma, gated by n.
+        g_Ca: Calcium conductance of the dendrite, gated by s**2.
+        g_KC: Fast calcium-dependent potassium conductance of the dendrite, gated by c min(Ca / 250, 1).
+        g_KAHP: Slow calcium-dependent potassium conductance of the dendrite, gated by q.
+        V_L: Reversal potential of the leak (0 in the paper, -60 here).
+        V_Na: Reversal potential of sodium (120 in the paper, 60 here).
+        V_K: Reversal potential of potassium (-15 in the paper, -75 here).
+        V_Ca: Reversal potential of calcium (140 in the paper, 80 here).
     """
 
     config_name: ClassVar[str] = "pinsky_rinzel"
     state_names: ClassVar[tuple[str, ...]] = ("V_soma", "V_dendrite", "h", "n", "s", "c", "q", "Ca")
-    """The order of the state in ``initial_state`` and ``derivatives``; calcium is the dendrite's."""
+    """Order of the state in ``initial_state`` and ``derivatives``; calcium is that of the dendrite."""
     step = CellStep(
         states=("h", "n", "s", "c", "q", "Ca"),
         initial=lambda cell: cell.initial_state()[2:],
@@ -226,7 +226,7 @@ class PinskyRinzel(Cell):
     V_Ca: float
 
     def initial_state(self, v: float | None = None) -> list[float]:
-        """The state with both compartments at ``v`` mV (default ``v_init``), gates and calcium settled there."""
+        """Return the equilibrium state of gates and calcium with both compartments at ``v`` mV (default ``v_init``)."""
         v = self.v_init if v is None else v
         u = v - PAPER_ZERO
         h = alpha_h(u) / (alpha_h(u) + beta_h(u))
@@ -237,15 +237,15 @@ class PinskyRinzel(Cell):
         return [v, v, h, n, s, c, alpha_q(Ca) / (alpha_q(Ca) + BETA_Q), Ca]
 
     def derivatives(self, y: Sequence[float], soma_nA: float = 0.0, dendrite_nA: float = 0.0) -> list[float]:
-        """Right-hand side of a single, isolated cell.
+        """Return the right-hand side of the differential equations of an isolated cell.
 
         Args:
-            y: State ``[8]`` in the order of ``state_names``: mV, gates, the paper's calcium unit.
-            soma_nA: Current into the soma, nA, positive depolarises.
+            y: State ``[8]`` in the order of ``state_names``: mV, gates, calcium in the unit of the paper.
+            soma_nA: Current into the soma, nA; positive currents depolarise.
             dendrite_nA: Current into the dendrite, nA.
 
         Returns:
-            Change of the state per ms, ``[8]``.
+            Rate of change of the state, per ms, ``[8]``.
         """
         v_s, v_d, h, n, s, c, q, Ca = y
         u_s, u_d = v_s - PAPER_ZERO, v_d - PAPER_ZERO

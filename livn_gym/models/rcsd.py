@@ -1,4 +1,4 @@
-"""The default model: reduced cells with calcium currents in soma and dendrite."""
+"""Default model: reduced two-compartment cells with calcium currents in soma and dendrite."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from livn_gym.models.pinsky_rinzel import PinskyRinzel
 @checked
 @final
 class ReducedCalciumSomaDendrite(ExcitatoryInhibitory):
-    """EXC cells after Booth, Rinzel & Kiehn (1997), INH cells after Pinsky & Rinzel (1994).
+    """Model with EXC cells after Booth, Rinzel & Kiehn (1997) and INH cells after Pinsky & Rinzel (1994).
 
     Args:
-        exc: Parameters of EXC cells, or the name of a set of ``BoothRinzelKiehn``.
-        inh: Parameters of INH cells, or the name of a set of ``PinskyRinzel``.
+        exc: Parameters of EXC cells, or the name of a parameter set of ``BoothRinzelKiehn``.
+        inh: Parameters of INH cells, or the name of a parameter set of ``PinskyRinzel``.
     """
 
     def __init__(self, exc: BoothRinzelKiehn | str = "culture", inh: PinskyRinzel | str = "culture") -> None:

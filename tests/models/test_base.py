@@ -74,8 +74,8 @@ def test_model_takes_names_or_cells():
         ("gc", -0.1, "gc must be greater than 0"),
         ("length_um", 0.0, "length_um must be greater than 0"),
         ("diameter_um", -5.0, "diameter_um must be greater than 0"),
-        ("p", 0.0, "p must lie between 0 and 1"),
-        ("p", 1.0, "p must lie between 0 and 1"),
+        ("p", 0.0, "p must be between 0 and 1"),
+        ("p", 1.0, "p must be between 0 and 1"),
     ],
 )
 def test_cell_refuses(name, value, message):

@@ -30,7 +30,7 @@ class Spikes(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Rules of the synapses: ``rule[S]`` (-1 for none) and ``numbers [K, R, 7]`` (``Numbers.NAMES``).
+    """Rules of the synapses: ``rule[S]`` (-1 for none) and ``numbers [K, R, 7]`` (``RuleParameters.NAMES``).
 
     R rules are shared by all cultures. Their numbers depend on the weights and are in K rows, of which every culture
     has one (``Group.row``).
@@ -88,7 +88,7 @@ def rules(
     if plasticity is not None and names:
         back = max(1, round(plasticity.dendritic_delay_ms / dt_ms))
         numbers = [
-            [plasticity.rules[name].numbers().scaled(each_uS[keys.index(name)]) for name in names]
+            [plasticity.rules[name].parameters().scaled(each_uS[keys.index(name)]) for name in names]
             for each_uS in weights_uS
         ]
     rule = row[key] if names else np.full(len(key), -1)

@@ -101,7 +101,7 @@ class Synapses:
             depression = parameters.depression[each.projection.pre]
             weight_uS = parameters.weights[each.key]
             rule = None if parameters.plasticity is None else parameters.plasticity.rules.get(each.key)
-            numbers = (0.0,) * 7 if rule is None else rule.numbers().scaled(each.unit_uS * weight_uS)
+            numbers = (0.0,) * 7 if rule is None else rule.parameters().scaled(each.unit_uS * weight_uS)
             changed = weight_uS != each.weight
             each.weight = weight_uS
             for connection, weight in zip(each.netcons, each.initial_uS, strict=True):
