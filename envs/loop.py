@@ -33,7 +33,7 @@ class ClosedLoop:
 
     Args:
         env: The cultures; their spikes are recorded from now on.
-        tasks: The aim of each culture, ``[B]``, alike but for what they draw; each is made with ``TaskSetup.of`` these
+        tasks: The aim of each culture, ``[B]``, equal except for their draws; each is made with ``TaskSetup.of`` these
             cultures, the encoding and the decoding.
         encoding: Turns the command of a culture, a point of a bounded ``Box``, into a stimulus.
         decoding: Turns a recording of one step into features in a bounded ``Box``.
@@ -228,12 +228,12 @@ class ClosedLoop:
 
     def _demonstrate(self, cultures: list[int]) -> None:
         """Show each task what its culture does under the task's own command, if it asks for that."""
-        shown = [self.tasks[b].demonstration for b in cultures]
-        first = shown[0]  # tasks are alike: all have one of the same length, or none has
+        demonstrations = [self.tasks[b].demonstration for b in cultures]
+        first = demonstrations[0]  # tasks are alike: all have one of the same length, or none has
         if first is None:
             return
         steps, skipped = (math.ceil(time / self.step_ms) for time in (first.duration_ms, first.skip_ms))
-        stimulus = self._encode(np.stack([own.command for own in shown if own is not None]))
+        stimulus = self._encode(np.stack([shown.command for shown in demonstrations if shown is not None]))
         features = []
         for k in range(steps):
             self._advance(stimulus, cultures, time_ms=(k + 1 - steps) * self.step_ms - self.settle_ms)
@@ -273,8 +273,8 @@ class ClosedLoop:
         rows = []
         for b in cultures:
             latest, task = self.history[b][-1], self.tasks[b]
-            seen = (latest.features, latest.features_1s) if task.sees_culture else ()
-            rows.append(np.concatenate([*seen, task.observe(latest)]))
+            recorded = (latest.features, latest.features_1s) if task.sees_culture else ()
+            rows.append(np.concatenate([*recorded, task.observe(latest)]))
         return np.stack(rows).astype(np.float32)
 
     def _infos(self, cultures: list[int]) -> list[Info]:

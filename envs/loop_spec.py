@@ -95,11 +95,11 @@ class LoopSpec:
         for option in options:
             if option not in known:
                 raise unknown_option("The environment", option, [*known, *_OF_ENVIRONMENTS])
-        chosen = tasks.config_options(name, system)
-        chosen |= {option: value for option, value in options.items() if value is not None}
-        task_options = {option: chosen.pop(option) for option in of_task if option in chosen}
+        values = tasks.config_options(name, system)
+        values |= {option: value for option, value in options.items() if value is not None}
+        task_options = {option: values.pop(option) for option in of_task if option in values}
         tasks.make_options(task_class, task_options)  # refuses wrong values before a culture is built
-        return cls(system, name, task_options, **chosen)
+        return cls(system, name, task_options, **values)
 
     def make(self, num_cultures: int = 1, graph_seed: int | None = None) -> ClosedLoop:
         """Make the loop with cultures of its own.

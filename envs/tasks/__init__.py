@@ -30,7 +30,7 @@ def find(task: str | type[Task]) -> type[Task]:
 
     Raises:
         UnknownName: There is no such task.
-        InvalidInput: Something else was given, or is what the name stands for.
+        InvalidInput: A thing of another kind was given, or the name stands for one.
     """
     found = TASKS.find(task) if isinstance(task, str) else task
     if not inspect.isclass(found) or not issubclass(found, Task) or inspect.isabstract(found):
@@ -42,7 +42,7 @@ def find(task: str | type[Task]) -> type[Task]:
 
 
 def unpacked(task: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """A mapping with a ``name`` as that name, and its options before those that are given by keyword.
+    """Split a mapping with a ``name`` into that name and its options, joined with those that are given by keyword.
 
     Raises:
         InvalidInput: There is no ``name``, or an option is no text or is given twice.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from livn_gym.checks import checked_options
 from livn_gym.envs.measurement import Measurement
 from livn_gym.envs.tasks.setup import TaskSetup
+from livn_gym.errors import InvalidInput
 
 
 @checked_options
@@ -42,8 +43,8 @@ class Task(ABC):
         task.after_step(measurement)             # the culture has run
         task.observe(measurement), task.reward, task.terminated, task.truncated, task.info(measurement)
 
-    A subclass lives in one file, and its numbers in a config of the same name in ``configs/tasks``. Its arguments are
-    the fields of a frozen dataclass ``Options`` in its body; in ``self.options`` they are checked values.
+    The arguments of a subclass are the fields of a frozen dataclass ``Options`` in its body, each with a default. They
+    are checked by their annotations before a culture is built; ``__post_init__`` can check ranges.
 
     Args:
         setup: Step length, spaces, system, electrodes and options.
@@ -55,6 +56,24 @@ class Task(ABC):
     @dataclass(frozen=True)
     class Options:
         """The options of a task that has none."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Check the class ``Options``, and have its values checked by their annotations.
+
+        Raises:
+            InvalidInput: ``Options`` is no frozen dataclass, or an option has no default.
+        """
+        super().__init_subclass__(**keywords)
+        options = vars(cls).get("Options")
+        if options is None:
+            return
+        parameters = vars(options).get("__dataclass_params__")
+        if parameters is None or not parameters.frozen:
+            raise InvalidInput(f"{cls.__name__}.Options must be a frozen dataclass: @dataclass(frozen=True).")
+        for option in fields(options):
+            if option.default is MISSING and option.default_factory is MISSING:
+                raise InvalidInput(f"The option {option.name!r} of {cls.__name__} needs a default.")
+        checked_options(options)
 
     def __init__(self, setup: TaskSetup) -> None:
         self.setup = setup

@@ -83,7 +83,6 @@ class Discrimination(Task):
     * v0: Initial version.
     """
 
-    @checked_options
     @dataclass(frozen=True)
     class Options(Task.Options):
         """Options of ``gym.make``; the task's table of arguments describes them.

@@ -8,7 +8,6 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked_options
 from livn_gym.envs.tasks.base import Demonstration, Measurement, Task
 from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
@@ -31,7 +30,7 @@ class PatternTracking(Task):
     """Spatial control: each channel has a target rate, and one channel's pulses reach its neighbours' cells.
 
     ## Description
-    The targets are what the culture itself has just shown. At every reset one of `patterns` hidden commands is chosen:
+    The culture itself has just shown the targets. At every reset one of `patterns` hidden commands is chosen:
     1 to `most_active` of the channels, each at 0.3 to 1 of its range, the others silent. The culture gets it for
     `demonstration_ms`; the channels' mean rates after the first second are the targets. Then the culture settles
     unstimulated, and the episode begins. So there is always a command that meets the targets, whatever the graph. The
@@ -63,7 +62,7 @@ class PatternTracking(Task):
     ## Rewards
     `-(error + error_step) / 2 - charge_cost * charge_fraction`, at most 0. The errors are
     `|rate - target| / max(target, floor_hz)`, means over the channels. Both count for the same reason as in
-    `RateTracking`: the mean of a second is less noisy, and a burst per second does not meet that of a step.
+    `RateTracking`: the mean of a second is less noisy, and one burst per second does not meet the targets of steps.
 
     ## Starting State
     A culture that has got the hidden command and has settled since.
@@ -91,7 +90,6 @@ class PatternTracking(Task):
     * v0: Initial version.
     """
 
-    @checked_options
     @dataclass(frozen=True)
     class Options(Task.Options):
         """Options of ``gym.make``; the task's table of arguments describes them.

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked_options
 from livn_gym.envs.inner import PongGame
 from livn_gym.envs.tasks.base import Task
 from livn_gym.envs.tasks.inner import InnerEnv
@@ -95,7 +94,6 @@ class Pong(InnerTask):
     * v0: Initial version.
     """
 
-    @checked_options
     @dataclass(frozen=True)
     class Options(Task.Options):
         """Options of ``gym.make``; the task's table of arguments describes them."""

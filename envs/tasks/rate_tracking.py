@@ -10,7 +10,6 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked_options
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import unknown_name
@@ -89,7 +88,6 @@ class RateTracking(Task):
     * v0: Initial version.
     """
 
-    @checked_options
     @dataclass(frozen=True)
     class Options(Task.Options):
         """Options of ``gym.make``; the task's table of arguments describes them.

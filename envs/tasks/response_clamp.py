@@ -11,7 +11,6 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked_options
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
@@ -93,7 +92,6 @@ class ResponseClamp(Task):
 
     sees_culture: ClassVar[bool] = False
 
-    @checked_options
     @dataclass(frozen=True)
     class Options(Task.Options):
         """Options of ``gym.make``; the task's table of arguments describes them.

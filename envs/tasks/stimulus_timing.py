@@ -8,7 +8,6 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked_options
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.envs.tasks.bursts import BURST_HZ, Onsets, bin_rates, check_bins
 from livn_gym.envs.tasks.setup import TaskSetup
@@ -94,7 +93,6 @@ class StimulusTiming(Task):
     * v0: Initial version.
     """
 
-    @checked_options
     @dataclass(frozen=True)
     class Options(Task.Options):
         """Options of ``gym.make``; the task's table of arguments describes them.

@@ -165,7 +165,7 @@ def test_scales_are_the_spread_under_random_actions_and_always_the_same():
     [
         ({"inner": "CartPole-v77"}, UnknownName, "CartPole-v1"),
         ({"inner": "Pendulum-v1"}, InvalidInput, "discrete"),
-        ({"inner": 3}, InvalidInput, "id"),
+        ({"inner": 3}, InvalidInput, "inner"),
         ({"inner": {"max_episode_steps": 3}}, InvalidInput, "'id'"),
         ({"scales": [1.0]}, InvalidInput, "4 variables"),
         ({"scales": [1.0, 1.0, 0.0, 1.0]}, InvalidInput, "scales"),
