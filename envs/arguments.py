@@ -10,8 +10,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from livn_gym.envs.group import Graph
-from livn_gym.envs.resampling import RESAMPLE
+from livn_gym.envs.episode_loop import RESAMPLE, Graph
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.numerics import checked_seed, checked_seeds
 from livn_gym.units import whole_number

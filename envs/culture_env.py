@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from livn_gym.env import Env
 from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.arguments import reset_options
+from livn_gym.envs.episode_loop import EpisodeLoop
 from livn_gym.envs.given_env import GivenEnv, taken
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec
-from livn_gym.envs.resampling import AnyLoop, make_loop
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.tasks import Measurement
 from livn_gym.errors import ClosedEnvironment, unknown_name
@@ -149,12 +149,12 @@ class CultureEnv(gym.Env):
         self.render_mode = render_mode
         if render_mode is not None:
             check_available()
-        self._loop: AnyLoop
         if env is None:
-            self._loop = make_loop(LoopSpec.of("EI2" if system is None else system, task, **options), graph_seed)
+            spec = LoopSpec.of("EI2" if system is None else system, task, **options)
+            self._loop = EpisodeLoop(spec, graph_seed)
         else:
             with taken(env, {"system": system, "graph_seed": graph_seed, **options}) as culture:
-                self._loop = LoopSpec.of(culture.system.name, task, **options).around(culture)
+                self._loop = EpisodeLoop(LoopSpec.of(culture.system.name, task, **options), env=culture)
         self.step_ms = self._loop.step_ms
         self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}
         self.action_space = self._loop.action_space

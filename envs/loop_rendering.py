@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.envs.episode_loop import EpisodeLoop
 from livn_gym.envs.rendering import Renderer
-from livn_gym.envs.resampling import AnyLoop
 from livn_gym.envs.results import Info
 
 
@@ -21,7 +21,7 @@ class LoopRenderer:
         window: Draw in a window rather than off screen.
     """
 
-    def __init__(self, loop: AnyLoop, culture: int, window: bool) -> None:
+    def __init__(self, loop: EpisodeLoop, culture: int, window: bool) -> None:
         self._loop = loop
         self._culture = culture
         self._window = window

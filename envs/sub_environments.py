@@ -1,4 +1,4 @@
-"""What a vector environment says of each of its environments, as Gymnasium's ``SyncVectorEnv`` does."""
+"""Attributes of single environments of a vector environment, as ``SyncVectorEnv.get_attr`` returns them."""
 
 from __future__ import annotations
 
@@ -9,81 +9,81 @@ from gymnasium import spaces
 from gymnasium.error import ResetNeeded
 from numpy.typing import NDArray
 
-from livn_gym.envs.group import LoopGroup
-from livn_gym.envs.resampling import AnyLoop
+from livn_gym.envs.episode_loop import EpisodeLoop
+from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.envs.tasks import Measurement
 
 
 class SubEnvironment:
-    """One environment of a group, read only: those attributes of a ``CultureEnv`` that a culture of a batch has.
+    """Read-only view of one environment of a batch, with those attributes of a ``CultureEnv`` that it has there.
 
     Args:
-        group: The environments, simulated in this process.
-        index: Which one.
-        metadata: Of the vector environment.
+        batch: Environments that this process simulates.
+        index: Index of the environment.
+        metadata: Metadata of the vector environment.
     """
 
-    def __init__(self, group: LoopGroup, index: int, metadata: dict[str, Any]) -> None:
-        self._group = group
+    def __init__(self, batch: LocalBatch, index: int, metadata: dict[str, Any]) -> None:
+        self._batch = batch
         self._index = index
         self.metadata = metadata
         self.render_mode = None
 
     @property
     def action_space(self) -> spaces.Box:
-        """Of a single environment."""
-        return self._group.action_space
+        """Action space of a single environment."""
+        return self._batch.action_space
 
     @property
     def observation_space(self) -> spaces.Box:
-        """Of a single environment."""
-        return self._group.observation_space
+        """Observation space of a single environment."""
+        return self._batch.observation_space
 
     @property
     def step_ms(self) -> float:
         """Length of a control step, ms."""
-        return self._group.step_ms
+        return self._batch.step_ms
 
     @property
     def np_random(self) -> np.random.Generator:
         """The generator that the task draws from."""
-        return self._group.generators()[self._index]
+        return self._batch.generators()[self._index]
 
     @property
     def np_random_seed(self) -> int:
-        """Where the generator started."""
-        return self._group.seeds()[self._index]
+        """Seed of that generator."""
+        return self._batch.seeds()[self._index]
 
     @property
     def measurement(self) -> Measurement:
-        """What the loop knows about the latest step."""
+        """The measurement of the latest step."""
         return self.last_second[-1]
 
     @property
     def last_second(self) -> tuple[Measurement, ...]:
-        """What the loop knows about the steps of the last second, oldest first, settling included.
+        """The measurements of the last second, oldest first, settling included.
 
         Raises:
-            ResetNeeded: There was none yet.
+            ResetNeeded: The environment was not reset yet.
         """
-        loop, culture = self._place()
+        loop, culture = self._locate()
         if not loop.history[culture]:
             raise ResetNeeded("Call reset() before asking for measurements.")
         return tuple(loop.history[culture])
 
     @property
     def highest_charge_nC(self) -> NDArray[np.float64]:
-        """What the highest command gives by each channel in a step, both phases counted, nC ``[C]``."""
-        return self._place()[0].highest_charge_nC
+        """Charge of each channel in a step under the highest command, both phases counted, nC ``[C]``."""
+        return self._locate()[0].highest_charge_nC
 
     @property
     def num_features(self) -> int:
-        """F, how many entries of the observation one decoded recording takes."""
-        return self._place()[0].num_features
+        """F, the length of a decoded recording in the observation, which begins with two of them; or 0."""
+        return self._locate()[0].num_features
 
-    def _place(self) -> tuple[AnyLoop, int]:
-        return self._group.place(self._index)
+    def _locate(self) -> tuple[EpisodeLoop, int]:
+        return self._batch.locate(self._index)
 
 
 NAMES = tuple(name for name in ("metadata", "render_mode", *vars(SubEnvironment)) if not name.startswith("_"))
-"""The attributes that can be asked for."""
+"""Names of the attributes that ``get_attr`` returns."""

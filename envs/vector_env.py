@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.arguments import autoreset, episode_limit, graph_seeds, reset_mask, reset_options, reset_seeds
-from livn_gym.envs.group import Group, LoopGroup, make_group
+from livn_gym.envs.batches import BatchSpec, EnvironmentBatch, make_batch
+from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.envs.loop_rendering import LoopRenderer
+from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.envs.results import Info
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
@@ -27,36 +29,37 @@ from livn_gym.plot.style import check_available
 from livn_gym.units import whole_number
 
 _STATE = ("_observations", "_steps", "_ended", "_started")
-"""What a vector environment keeps from step to step besides its group."""
+"""Attributes that a vector environment keeps from step to step, besides its batch."""
 
 MAX_ENVS = 2**20
-"""More environments than any machine's memory holds."""
+"""Upper bound of ``num_envs``: more environments than the memory of any machine holds."""
 
 _ON_FAILURE = ("raise", "truncate")
 
 
 class CultureVectorEnv(VectorEnv):
-    """A batch of cultures that are simulated together; environment i is the ``CultureEnv`` with its seed, bit for bit.
+    """A batch of cultures that are simulated together; environment i equals a ``CultureEnv`` with its seed bit for bit.
 
-    ``gym.make_vec("livn/EI2-v0", num_envs=64)`` makes one. Cultures of one graph run in one call of the engine on all
-    threads. Spaces, rewards, arguments: see ``CultureEnv`` and the task.
+    ``gym.make_vec("livn/EI2-v0", num_envs=64)`` makes one. Cultures of one graph run in one call of the engine, on all
+    threads. ``CultureEnv`` and the task describe spaces, rewards and arguments.
 
     Args:
         num_envs: Number of cultures.
         system: Name of a predefined system.
         task: Name of a task.
-        max_episode_steps: Steps after which an episode is truncated, as of ``gym.make``: -1 is never, and None the
-            id's own limit where ``gym.make_vec`` makes the environment (otherwise never).
+        max_episode_steps: Number of steps after which an episode is truncated, as in ``gym.make``: -1 means never; None
+            means the limit of the id if ``gym.make_vec`` makes the environment, otherwise never.
         autoreset_mode: ``"NextStep"`` (the step after an end ignores the action and returns the reset's
             observation), ``"SameStep"`` (the ending step returns it, and ``info`` holds ``final_obs`` and
             ``final_info``) or ``"Disabled"`` (``reset(options={"reset_mask": mask})``).
-        render_mode: ``"rgb_array"`` gives the pictures of all environments; windows are for single environments.
-        graph_seed: One seed for all cultures' graph, a list with one for each, ``"per_env"`` for 0, 1, 2, ..., or
-            ``"resample"`` for a new graph in every episode of every environment, which is built at its reset; None is
-            the predefined system.
-        on_worker_failure: Under ``livn_gym.mpi``, when a process of a fault-tolerant launch dies: ``"raise"``, or
-            ``"truncate"`` the episodes it had, with ``info["worker_failed"]``, and go on with the processes left.
-        **options: As of ``CultureEnv``.
+        render_mode: ``"rgb_array"`` renders a picture of every environment; only single environments open windows.
+        graph_seed: One seed for the graph of all cultures, a list with one per environment, ``"per_env"`` for
+            0, 1, 2, ..., or ``"resample"`` for a new graph at every reset of every environment; None is the
+            predefined system.
+        on_worker_failure: Whether to continue when a process dies under ``livn_gym.mpi`` (fault-tolerant launch):
+            ``"raise"``, or ``"truncate"``, which truncates the episodes of that process with
+            ``info["worker_failed"]`` and continues with the other processes.
+        **options: Options of ``CultureEnv``.
 
     Raises:
         InvalidInput: A value is out of range.
@@ -100,12 +103,13 @@ class CultureVectorEnv(VectorEnv):
         if on_worker_failure not in _ON_FAILURE:
             raise unknown_name("on_worker_failure", on_worker_failure, _ON_FAILURE)
         graphs = dict(enumerate(graph_seeds(graph_seed, self.num_envs)))
-        self._group: Group = make_group(system, task, graphs, options, on_worker_failure == "truncate")
-        self.step_ms = self._group.step_ms
+        spec = BatchSpec(LoopSpec.of(system, task, **options), graphs, on_worker_failure == "truncate")
+        self._batch: EnvironmentBatch = make_batch(spec)
+        self.step_ms = self._batch.step_ms
         own = {"render_fps": 1000.0 / self.step_ms, "autoreset_mode": self.autoreset_mode}
         self.metadata = {**type(self).metadata, **own}
-        self.single_action_space = self._group.action_space
-        self.single_observation_space = self._group.observation_space
+        self.single_action_space = self._batch.action_space
+        self.single_observation_space = self._batch.observation_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self._observations = np.zeros(self.observation_space.shape or (), dtype=np.float32)
@@ -115,26 +119,26 @@ class CultureVectorEnv(VectorEnv):
         self._turn = Turn(self.num_envs)
         self._renderers: list[LoopRenderer] = []
         if render_mode is not None:
-            group = self._local("rendering")
-            self._renderers = [LoopRenderer(*group.place(i), window=False) for i in range(self.num_envs)]
+            batch = self._local_batch("rendering")
+            self._renderers = [LoopRenderer(*batch.locate(i), window=False) for i in range(self.num_envs)]
 
     @property  # type: ignore[misc]
     def np_random(self) -> tuple[np.random.Generator, ...]:  # type: ignore[override]
-        """The generator of every environment's task, as of ``SyncVectorEnv``.
+        """The generator of every environment's task, as in ``SyncVectorEnv``.
 
         Raises:
             UnsupportedModel: The environments are simulated by other processes.
         """
-        return self._group.generators()
+        return self._batch.generators()
 
     @property
     def np_random_seed(self) -> tuple[int, ...]:  # type: ignore[override]
-        """Where the generator of every environment started, -1 where that is not known; as of ``SyncVectorEnv``."""
-        return self._group.seeds()
+        """Seed of every environment's generator, -1 if it is not known; as in ``SyncVectorEnv``."""
+        return self._batch.seeds()
 
     @property
     def spec(self) -> EnvSpec | None:
-        """How ``gym.make_vec`` made this environment; None if it was made by hand."""
+        """The ``EnvSpec`` from which ``gym.make_vec`` made this environment; None if the class was called."""
         return self._spec
 
     @spec.setter
@@ -150,15 +154,15 @@ class CultureVectorEnv(VectorEnv):
         """Begin an episode in every environment, or in those of a mask.
 
         Args:
-            seed: Environment i starts from ``seed + i``; or one seed for each, None going on with the next trial.
-            options: ``{"reset_mask": mask}`` with a boolean ``[num_envs]`` resets some; no other option.
+            seed: Environment i gets ``seed + i``; or one seed per environment, None continuing with the next trial.
+            options: ``{"reset_mask": mask}`` with a boolean ``[num_envs]`` resets some; there are no other options.
 
         Returns:
-            Observations ``[num_envs, F]`` (those that were not reset show their latest) and info.
+            Observations ``[num_envs, F]`` (the latest ones of environments that were not reset) and info.
 
         Raises:
             InvalidInput: Seeds or mask do not fit.
-            UnknownName: There is no such option.
+            UnknownName: An option is unknown.
             ClosedEnvironment: The environment is closed.
         """
         self._check_open()
@@ -169,7 +173,7 @@ class CultureVectorEnv(VectorEnv):
         with self._turn.of(mask):
             infos = self._reset(mask, seeds)
             self._draw(infos)
-            return self._observations.copy(), self._batched(infos)
+            return self._observations.copy(), self._info_arrays(infos)
 
     def step(
         self, actions: NDArray[np.float32]
@@ -189,18 +193,18 @@ class CultureVectorEnv(VectorEnv):
         self._check_open()
         if not self._started.all():
             raise gym.error.ResetNeeded("Call reset() before step().")
-        given = as_numbers(actions)
-        if given.shape != self.action_space.shape:
-            raise InvalidInput(f"Actions must have the shape {self.action_space.shape}, got {given.shape}.")
+        numbers = as_numbers(actions)
+        if numbers.shape != self.action_space.shape:
+            raise InvalidInput(f"Actions must have the shape {self.action_space.shape}, got {numbers.shape}.")
         if self.autoreset_mode is AutoresetMode.DISABLED and self._ended.any():
             raise gym.error.ResetNeeded(f"Environments {np.flatnonzero(self._ended).tolist()} ended: reset them first.")
-        everyone = np.arange(self.num_envs)
-        self._turn.check(everyone)
-        with self._turn.of(everyone):
-            return self._stepped(given)
+        all_indices = np.arange(self.num_envs)
+        self._turn.check(all_indices)
+        with self._turn.of(all_indices):
+            return self._step(numbers)
 
-    def _stepped(
-        self, given: NDArray[np.float32]
+    def _step(
+        self, actions: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         running = ~self._ended
         rewards = np.zeros(self.num_envs)
@@ -208,17 +212,18 @@ class CultureVectorEnv(VectorEnv):
         infos: dict[int, Info] = {}
         lost = np.zeros(self.num_envs, dtype=np.bool_)
         if running.any():
-            results = self._group.step(np.flatnonzero(running), given[running])
-            self._observations[results.cultures], rewards[results.cultures] = results.observations, results.rewards
-            terminations[results.cultures], truncations[results.cultures] = results.terminated, results.truncated
-            infos |= zip(results.cultures.tolist(), results.infos, strict=True)
+            result = self._batch.step(np.flatnonzero(running), actions[running])
+            stepped = result.cultures
+            self._observations[stepped], rewards[stepped] = result.observations, result.rewards
+            terminations[stepped], truncations[stepped] = result.terminated, result.truncated
+            infos |= zip(stepped.tolist(), result.infos, strict=True)
             lost = running.copy()
-            lost[results.cultures] = False
+            lost[stepped] = False
             truncations |= lost
         self._steps[running] += 1
         if self.max_episode_steps is not None:
             truncations |= running & (self._steps >= self.max_episode_steps)
-        if not running.all():  # NEXT_STEP: this step of theirs is the reset
+        if not running.all():  # NEXT_STEP: this step is their reset
             infos |= self._reset(~running, [None] * self.num_envs)
         self._ended = terminations | truncations
         final: dict[str, Any] = {}
@@ -227,19 +232,19 @@ class CultureVectorEnv(VectorEnv):
             final_obs = np.full(self.num_envs, None, dtype=object)
             for i in np.flatnonzero(ended):
                 final_obs[i] = self._observations[i].copy()
-            last = self._batched({i: infos[i] for i in np.flatnonzero(ended & ~lost).tolist()})
+            last = self._info_arrays({i: infos[i] for i in np.flatnonzero(ended & ~lost).tolist()})
             final = {"final_obs": final_obs, "_final_obs": ended, "final_info": last, "_final_info": ended.copy()}
             infos |= self._reset(ended, [None] * self.num_envs)
         self._draw(infos)
         if lost.any():
             final |= {"worker_failed": lost, "_worker_failed": lost.copy()}
-        return self._observations.copy(), rewards, terminations, truncations, self._batched(infos) | final
+        return self._observations.copy(), rewards, terminations, truncations, self._info_arrays(infos) | final
 
     def render(self) -> tuple[Any, ...]:
-        """The latest step of every environment as a picture ``[640, 960, 3]``, or None without a render mode.
+        """Render the latest step of every environment as a picture ``[640, 960, 3]``; None without a render mode.
 
         Raises:
-            ResetNeeded: There was none yet.
+            ResetNeeded: No environment was reset yet.
             ClosedEnvironment: The environment is closed.
         """
         self._check_open()
@@ -251,27 +256,27 @@ class CultureVectorEnv(VectorEnv):
         return tuple(renderer.frame() for renderer in self._renderers)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """What each environment gives for an attribute, as ``SyncVectorEnv.call``.
+        """Return an attribute, or the result of a method, of each environment, as ``SyncVectorEnv.call``.
 
         The attributes are those of ``SubEnvironment``: environments that are simulated together have no ``step`` of
         their own.
 
         Raises:
-            UnknownAttribute: There is no such attribute.
+            UnknownAttribute: An environment has no such attribute.
             UnsupportedModel: The environments are simulated by other processes.
         """
         if name not in NAMES:
             raise unknown_attribute(type(self).__name__, name, NAMES)
-        group = self._local(f"{name!r} of every environment")
-        values = [getattr(SubEnvironment(group, i, self.metadata), name) for i in range(self.num_envs)]
+        batch = self._local_batch(f"{name!r} of every environment")
+        values = [getattr(SubEnvironment(batch, i, self.metadata), name) for i in range(self.num_envs)]
         return tuple(value(*args, **kwargs) if callable(value) else value for value in values)
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
-        """An attribute of each environment; see ``call``."""
+        """Return an attribute of each environment; see ``call``."""
         return self.call(name)
 
     def set_attr(self, name: str, values: Any) -> None:
-        """Refuse: environments that are simulated together have no attributes that could be set.
+        """Refuse: environments that are simulated together have no attributes to set.
 
         Raises:
             UnknownAttribute: Always.
@@ -279,34 +284,34 @@ class CultureVectorEnv(VectorEnv):
         raise unknown_attribute(type(self).__name__, name, ())
 
     def state(self) -> bytes:
-        """What the next step depends on: cultures, tasks, generators, counters; for ``set_state``.
+        """Return everything that the next step depends on, for ``set_state``: cultures, tasks, generators, counters.
 
         Raises:
             UnsupportedModel: The backend has no snapshots.
         """
         self._check_open()
         own = {name: getattr(self, name) for name in _STATE}
-        return pickle.dumps({"num_envs": self.num_envs, "group": self._group.state(), "own": own})
+        return pickle.dumps({"num_envs": self.num_envs, "environments": self._batch.state(), "own": own})
 
     def set_state(self, state: bytes) -> None:
-        """Go on bit for bit from the state of an environment made with the same arguments.
+        """Continue bit for bit from the state of an environment made with the same arguments.
 
         Args:
-            state: From ``state``; a pickle, so only from a source that is trusted.
+            state: Result of ``state``. It is a pickle, so it must come from a trusted source.
 
         Raises:
-            InvalidInput: It was made with other arguments.
+            InvalidInput: The state belongs to an environment made with other arguments.
         """
         self._check_open()
         try:
             saved = pickle.loads(state)
-        except Exception as error:  # a pickle that is none ends in whatever its bytes stand for
+        except Exception as error:  # bytes that are no pickle may raise anything
             raise InvalidInput(f"This is no state of a vector environment: {error}") from error
-        if not isinstance(saved, dict) or not {"num_envs", "group", "own"} <= saved.keys():
+        if not isinstance(saved, dict) or not {"num_envs", "environments", "own"} <= saved.keys():
             raise InvalidInput("This is no state of a vector environment.")
         if saved["num_envs"] != self.num_envs:
             raise InvalidInput(f"The state is of {saved['num_envs']} environments, here are {self.num_envs}.")
-        self._group.set_state(saved["group"])
+        self._batch.set_state(saved["environments"])
         vars(self).update(saved["own"])
         self._turn = Turn(self.num_envs)
 
@@ -316,13 +321,13 @@ class CultureVectorEnv(VectorEnv):
 
     def close_extras(self, **kwargs: Any) -> None:
         """Free the cultures."""
-        if hasattr(self, "_group"):  # also after a constructor that raised
-            self._group.close()
+        if hasattr(self, "_batch"):  # the constructor may have raised
+            self._batch.close()
 
-    def _local(self, what: str) -> LoopGroup:
-        if not isinstance(self._group, LoopGroup):
-            raise UnsupportedModel(f"{what} needs environments in this process; these are simulated by other ones.")
-        return self._group
+    def _local_batch(self, purpose: str) -> LocalBatch:
+        if not isinstance(self._batch, LocalBatch):
+            raise UnsupportedModel(f"{purpose} needs environments in this process; these are simulated by other ones.")
+        return self._batch
 
     def _draw(self, infos: dict[int, Info]) -> None:
         for i, renderer in enumerate(self._renderers):
@@ -332,16 +337,16 @@ class CultureVectorEnv(VectorEnv):
                 renderer.stepped(infos[i])
 
     def _reset(self, mask: NDArray[np.bool_], seeds: Sequence[int | None]) -> dict[int, Info]:
-        places = np.flatnonzero(mask)
-        results = self._group.reset(places, [seeds[i] for i in places.tolist()])
-        self._observations[places] = results.observations
+        indices = np.flatnonzero(mask)
+        result = self._batch.reset(indices, [seeds[i] for i in indices.tolist()])
+        self._observations[indices] = result.observations
         self._steps[mask] = 0
         self._ended[mask] = False
         self._started[mask] = True
-        return dict(zip(places.tolist(), results.infos, strict=True))
+        return dict(zip(indices.tolist(), result.infos, strict=True))
 
-    def _batched(self, infos: dict[int, Info]) -> dict[str, Any]:
-        """One array and one mask for every name, as vector environments have them."""
+    def _info_arrays(self, infos: dict[int, Info]) -> dict[str, Any]:
+        """Return one array and one mask per name, the format of ``info`` in vector environments."""
         indices = list(infos)
         mask = np.zeros(self.num_envs, dtype=np.bool_)
         mask[indices] = True

@@ -203,7 +203,7 @@ def steps(runs: int) -> None:
         env: Any = gym.make("livn/EI2-v0") if cultures == 1 else gym.make_vec("livn/EI2-v0", num_envs=cultures)
         env.reset(seed=0)
         env.action_space.seed(0)
-        loops = [env.unwrapped._loop] if cultures == 1 else env.unwrapped._group.loops
+        loops = [env.unwrapped._loop] if cultures == 1 else env.unwrapped._batch.loops
         inside, times = [0.0], []
         for loop in loops:
             backend = loop.env._backend

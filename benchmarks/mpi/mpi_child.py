@@ -8,12 +8,17 @@ import signal
 import statistics
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 import livn_gym  # noqa: F401 (registers the environments)
+from livn_gym import mpi_job
 from livn_gym.encoding import PulseAmplitude
+from livn_gym.mpi import run_on_rank_0
 
 WARM_UP = 5
 
@@ -39,21 +44,60 @@ class Faulty(PulseAmplitude):
         return super().__call__(*args, **kwargs)
 
 
-def steps(counts: list[int], number: int) -> None:
+class TimedComm:
+    """A communicator that measures the three collectives of a step.
+
+    A barrier before the results are collected separates waiting, the price of unequal cultures, from communication.
+
+    Args:
+        comm: The ranks; all of them use a ``TimedComm``.
+        seconds: Where to add up the times of this rank.
+    """
+
+    def __init__(self, comm: Any, seconds: dict[str, float] | None = None) -> None:
+        self._comm = comm
+        self.seconds = {"communicating": 0.0, "waiting": 0.0} if seconds is None else seconds
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever is not measured."""
+        return getattr(self._comm, name)
+
+    def Dup(self) -> TimedComm:
+        """Duplicate; times are added up in the same place."""
+        return TimedComm(self._comm.Dup(), self.seconds)
+
+    def Bcast(self, *buffers: Any) -> None:
+        """Send the header to all ranks."""
+        self._measured("communicating", partial(self._comm.Bcast, *buffers))
+
+    def Scatterv(self, *buffers: Any) -> None:
+        """Send each rank its rows of actions."""
+        self._measured("communicating", partial(self._comm.Scatterv, *buffers))
+
+    def Gatherv(self, *buffers: Any) -> None:
+        """Wait for all ranks, and collect their rows of results."""
+        self._measured("waiting", self._comm.Barrier)
+        self._measured("communicating", partial(self._comm.Gatherv, *buffers))
+
+    def _measured(self, kind: str, call: Callable[[], None]) -> None:
+        start = time.perf_counter()
+        call()
+        self.seconds[kind] += time.perf_counter() - start
+
+
+def steps(counts: list[int], number: int, seconds: dict[str, float]) -> None:
     """Print medians of the steps of each count of environments, as JSON."""
     figures = {}
     for count in counts:
         env = gym.make_vec("livn/EI2-v0", num_envs=count, max_episode_steps=None)
         env.reset(seed=0)
-        member = env.unwrapped._group._team.member
-        member.timed = True
         actions = np.random.default_rng(0).uniform(-1, 1, (WARM_UP + number, *env.action_space.shape))
         rows = []
         for action in actions.astype(np.float32):
-            before = dict(member.seconds)
+            before = dict(seconds)
             start = time.perf_counter()
             env.step(action)
-            rows.append([time.perf_counter() - start, *(member.seconds[name] - before[name] for name in before)])
+            rows.append([time.perf_counter() - start, *(seconds[name] - before[name] for name in before)])
         whole, communicating, waiting = (statistics.median(column) for column in zip(*rows[WARM_UP:], strict=True))
         figures[count] = {"step": whole, "communicating": communicating, "waiting": waiting}
         env.close()
@@ -79,6 +123,7 @@ def fault(kind: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "steps":
-        steps(json.loads(sys.argv[2]), int(sys.argv[3]))
+        timed = TimedComm(mpi_job.communicator())
+        run_on_rank_0(partial(steps, json.loads(sys.argv[2]), int(sys.argv[3]), timed.seconds), timed)
     else:
         fault(sys.argv[2])

@@ -58,7 +58,8 @@ def vector(arguments: argparse.Namespace) -> None:
     runs: dict[int, list[dict[str, dict[str, float]]]] = {1: [], 2: []}
     for _ in range(arguments.repeats):
         for ranks, found in runs.items():
-            code, out, err = launch(ranks, "steps", json.dumps(COUNTS), str(arguments.steps))
+            plan = ("steps", json.dumps(COUNTS), str(arguments.steps))
+            code, out, err = launch(ranks, *plan, what=(str(HERE / "mpi_child.py"),))
             if code:
                 sys.exit(err)
             found.append(printed(out))

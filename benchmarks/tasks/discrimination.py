@@ -27,7 +27,7 @@ CONDITIONS = {
 def trials(env_id: str, policy: Callable[..., NDArray], cultures: int, steps: int, **options: object) -> str:
     """A row of the table: reward, accuracy, spread of the decoder's output in Hz."""
     env = gym.make_vec(env_id, num_envs=cultures, max_episode_steps=steps + 1, **options)
-    task = env.unwrapped._group.loops[0].tasks[0]
+    task = env.unwrapped._batch.loops[0].tasks[0]
     rng, rewards, outputs = np.random.default_rng(0), [], []
     env.reset(seed=100)
     for _ in range(steps):

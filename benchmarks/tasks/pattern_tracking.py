@@ -30,7 +30,7 @@ def main() -> None:
         max_episode_steps=given.steps + 1,
     )
     envs.reset(seed=[100 + k for _ in names for k in range(given.episodes)])
-    hidden = np.array([task.hidden for task in envs.unwrapped._group.loops[0].tasks[: given.episodes]])
+    hidden = np.array([task.hidden for task in envs.unwrapped._batch.loops[0].tasks[: given.episodes]])
     actions = np.full((len(names), *hidden.shape), -1.0, dtype=np.float32)
     actions[2], actions[3] = hidden, hidden.mean(axis=1, keepdims=True)
     actions[4:] = 2.0 * np.array(CONSTANTS)[:, None, None] - 1.0

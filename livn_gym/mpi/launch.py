@@ -25,9 +25,9 @@ def run_on_rank_0(body: Callable[[], None], comm: Any = None, messages: tuple[ty
         BackendError: Another MPI than mpi4py's started the ranks.
     """
     comm = mpi_job.communicator() if comm is None else comm
-    from livn_gym.envs.group import made_by
+    from livn_gym.envs import batches
     from livn_gym.mpi.member import Member
-    from livn_gym.mpi.vector import Team
+    from livn_gym.mpi.team import Team
 
     mpi_job.take_cores(comm)
     member = Member(comm)
@@ -35,12 +35,13 @@ def run_on_rank_0(body: Callable[[], None], comm: Any = None, messages: tuple[ty
         if not member.leads:
             return _serve(member)
         team = Team(member)
+        batches.set_launcher(team)
         try:
-            with made_by(team.make):
-                body()
+            body()
         except SystemExit as exit_:
             if exit_.code not in (None, 0):
                 raise
+        batches.set_launcher(None)
         team.end()
 
 

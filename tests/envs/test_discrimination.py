@@ -114,7 +114,7 @@ def test_electrodes_chosen_by_their_weight_are_told_apart():
     accuracy = {}
     for name in ("hand", "silent"):
         env = gym.make_vec("livn/EI2-Discrimination-v0", num_envs=4, settle_ms=1000.0, backend="native")
-        own = env.unwrapped._group.loops[0].tasks[0]
+        own = env.unwrapped._batch.loops[0].tasks[0]
         action = np.where((own.weights == own.pattern) & (name == "hand"), 1.0, -1.0)
         env.reset(seed=0)
         for _ in range(25):

@@ -157,7 +157,7 @@ def test_the_hidden_command_scores_more_than_silence_and_its_mean_on_every_chann
     cultures = 6
     envs = gym.make_vec("livn/EI2-PatternTracking-v0", num_envs=3 * cultures, max_episode_steps=60)
     envs.reset(seed=list(range(cultures)) * 3)
-    hidden = np.array([task.hidden for task in envs.unwrapped._group.loops[0].tasks[:cultures]])
+    hidden = np.array([task.hidden for task in envs.unwrapped._batch.loops[0].tasks[:cultures]])
     uniform = np.broadcast_to(hidden.mean(axis=1, keepdims=True), hidden.shape)
     actions = np.concatenate([hidden, np.full(hidden.shape, -1.0), uniform]).astype(np.float32)
     returns = np.sum([envs.step(actions)[1] for _ in range(50)], axis=0).reshape(3, cultures).mean(axis=1)

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from livn_gym.envs.culture_env import CultureEnv
+from livn_gym.envs.episode_loop import EpisodeLoop
 from livn_gym.envs.loop_spec import LoopSpec
-from livn_gym.envs.resampling import ResampledLoop
 from livn_gym.errors import ClosedError, UnknownName
 
 OPTIONS = {"settle_ms": 200.0, "backend": "native"}
@@ -80,9 +80,9 @@ def test_a_vector_is_its_single_ones_over_resets(make):
 def test_a_partial_reset_leaves_the_others_their_culture(make):
     envs = make(2, autoreset_mode="Disabled")
     envs.reset(seed=1)
-    before = [loop.graph_seed for loop in envs.unwrapped._group.loops]
+    before = [loop.graph_seed for loop in envs.unwrapped._batch.loops]
     envs.reset(options={"reset_mask": np.array([False, True])})
-    after = [loop.graph_seed for loop in envs.unwrapped._group.loops]
+    after = [loop.graph_seed for loop in envs.unwrapped._batch.loops]
     assert before[0] == after[0] and before[1] != after[1]
 
 
@@ -114,7 +114,7 @@ def test_pictures_show_the_culture_of_the_episode(make):
 def test_wrong_names_are_refused_and_closing_holds():
     with pytest.raises(UnknownName, match="resample"):
         CultureEnv(graph_seed="resampled")
-    loop = ResampledLoop(LoopSpec.of("EI1", "rate_tracking", **OPTIONS))
+    loop = EpisodeLoop(LoopSpec.of("EI1", "rate_tracking", **OPTIONS), "resample")
     loop.close()
     loop.close()
     with pytest.raises(ClosedError):

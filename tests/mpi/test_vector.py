@@ -142,7 +142,7 @@ def test_train_takes_mpi(tmp_path):
     ]
     arguments += ["-o", "settle_ms=200", "-o", "max_episode_steps=4"]
     run = launch.run([*arguments, "--out", str(tmp_path / "two"), "--mpi"], 2, timeout=300).good()
-    assert run.out.count("The trained agent and its logs") == 1
+    assert run.out.count("Trained agent and logs") == 1
     one = [sys.executable, *arguments, "--out", str(tmp_path / "one")]
     subprocess.run(one, check=True, env=launch.environment(), timeout=300, capture_output=True)
     curves = [(tmp_path / name / "curve.csv").read_text().splitlines() for name in ("one", "two")]
@@ -161,3 +161,43 @@ def test_loss_is_borne_or_not(monkeypatch):
     env.close()
     with pytest.raises(ValueError, match="on_worker_failure"):
         gym.make_vec("livn/EI1-v0", num_envs=2, on_worker_failure="ignore")
+
+
+@pytest.mark.slow
+def test_a_forked_child_leaves_the_environments_of_its_parent_alone_and_makes_its_own(tmp_path):
+    text = """
+        import multiprocessing
+        import gymnasium as gym, numpy as np, livn_gym
+        from livn_gym.errors import BackendError
+
+        OPTIONS = {"num_envs": 3, "settle_ms": 200.0, "backend": "native"}
+        env = gym.make_vec("livn/EI1-v0", **OPTIONS)
+        env.reset(seed=1)
+        action = np.zeros((3, 1), np.float32)
+
+        def child(queue):
+            refused = 0
+            for call in (env.unwrapped.state, lambda: env.step(action), lambda: env.reset(seed=1)):
+                try:
+                    call()
+                except BackendError as error:
+                    refused += "does not survive a fork" in str(error)
+            env.close()
+            own = gym.make_vec("livn/EI1-v0", **OPTIONS)
+            queue.put((refused, own.reset(seed=1)[0], own.step(action)[0]))
+            own.close()
+
+        context = multiprocessing.get_context("fork")
+        queue = context.Queue()
+        process = context.Process(target=child, args=(queue,))
+        process.start()
+        refused, first, second = queue.get(timeout=60)
+        process.join(60)
+        assert refused == 3 and process.exitcode == 0
+        np.testing.assert_array_equal(env.step(action)[0], second)
+        np.testing.assert_array_equal(env.reset(seed=1)[0], first)
+        env.close()
+        print("as before")
+    """
+    run = launch.run(["-m", "livn_gym.mpi", launch.script(tmp_path, text)], 2).good()
+    assert "as before" in run.out, run.everything
