@@ -270,12 +270,6 @@ class System:
             raise InvalidInput("populations must name at least one population; None stands for all.")
         return np.unique(np.concatenate([self.population(name).gids for name in chosen]))
 
-    def projections_onto(self, start: int, stop: int) -> tuple[Projection, ...]:
-        """The projections' parts onto the cells ``[start, stop)``, so that a rank builds only its own."""
-        if not 0 <= start <= stop <= self.num_neurons:
-            raise InvalidInput(f"Cell range must lie in 0 ... {self.num_neurons}, got {start} ... {stop}.")
-        return tuple(projection.onto(start, stop) for projection in self.projections)
-
     def connectivity_matrix(self) -> NDArray[np.float64]:
         """Synapse strengths relative to their weights, ``[N, N]`` indexed (pre, post); 0 where unconnected.
 
