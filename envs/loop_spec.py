@@ -15,7 +15,6 @@ from livn_gym.encoding import Encoding
 from livn_gym.env import Env
 from livn_gym.envs import conditions as known_conditions
 from livn_gym.envs import tasks
-from livn_gym.envs.conditions import Chosen
 from livn_gym.envs.loop import ClosedLoop
 from livn_gym.envs.randomization import Randomization
 from livn_gym.envs.tasks import Task, TaskSetup
@@ -67,7 +66,7 @@ class LoopSpec:
     backend: Any = None
     profile: str = "fast"
     dt: float | None = None
-    conditions: Chosen | Sequence[Chosen] | None = None
+    conditions: known_conditions.Spec | Sequence[known_conditions.Spec] | None = None
     randomize: Mapping[str, Sequence[float]] | None = None
 
     @classmethod
@@ -144,7 +143,7 @@ class LoopSpec:
             encoding,
             decoding,
             settle_ms=self.settle_ms,
-            conditions=[*randomized, *known_conditions.create(env, self.conditions)],
+            conditions=[*randomized, *known_conditions.make(env, self.conditions)],
         )
 
     def make_encoding(self) -> Encoding:

@@ -190,11 +190,6 @@ class Kind(Generic[T]):
         return name, own | dict(options)
 
 
-def create(package: str, base: type[T], spec: object, options: Mapping[str, Any]) -> T:
-    """Make the implementation that ``spec`` names; see ``Kind.make``."""
-    return Kind(base.__name__.lower(), base, package).make(spec, **options)
-
-
 def _article(name: str) -> str:
     return f"{'An' if name[0] in 'aeio' else 'A'} {name}"
 

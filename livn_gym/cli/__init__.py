@@ -18,6 +18,7 @@ from livn_gym.cli import (
     demo,
     export,
     interruption,
+    new,
     sample,
     serve,
     simulate,
@@ -103,6 +104,7 @@ app.command()(simulate.simulate)
 app.command()(export.export)
 app.command()(sample.sample)
 app.command()(systems.generate)
+app.command()(new.new)
 app.command()(validate.validate)
 app.command()(tune.tune)
 app.command()(warmup.warmup)

@@ -95,16 +95,22 @@ def check_memory(env_id: str, *, steps: int = 5, seed: int = 0, **options: Any) 
         NonConforming: Memory is shared.
     """
     with gym.make(env_id, **options) as spoiled, gym.make(env_id, **options) as clean:
-        reference, actions = _episode(clean, seed, steps), _actions(clean, seed, steps)
+        reference = iter(_episode(clean, seed, steps))
         seen, info = spoiled.reset(seed=seed)
-        for k, action in enumerate(actions[: len(reference) - 1]):
+        next(reference)
+        for k, action in enumerate(_actions(clean, seed, steps)):
             kept = pickle.dumps((seen, info))
             result = spoiled.step(action)
             require(kept == pickle.dumps((seen, info)), f"A step of {env_id} changes what an earlier one returned.")
             require(not np.shares_memory(seen, result[0]), f"Two observations of {env_id} share memory.")
             require(info is not result[4], f"Two steps of {env_id} return the same info dictionary.")
-            require_same(f"Step {k} of {env_id} after writing into an observation", tuple(result), reference[k + 1])
-            seen, info = result[0], result[4]
+            require_same(f"Step {k} of {env_id} after writing into an observation", tuple(result), next(reference))
+            ended, (seen, info) = result[2] or result[3], (result[0], result[4])
+            if ended:
+                seen[...] = 0
+                seen, info = spoiled.reset()
+                what = f"The reset of {env_id} after writing into an observation"
+                require_same(what, (seen, info), next(reference))
             seen[...] = 0
             info.clear()
 

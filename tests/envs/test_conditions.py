@@ -37,7 +37,7 @@ def culture():
 
 
 def make(culture, name, seed=0, **options):
-    (condition,) = conditions.create(culture, {"name": name, **options})
+    (condition,) = conditions.make(culture, {"name": name, **options})
     begin(condition, seed)
     return condition
 
@@ -246,7 +246,7 @@ def test_a_blocker_takes_a_share_of_a_receptors_weights_from_its_start():
 
 def test_factors_of_several_conditions_are_multiplied(culture):
     blocks = [{"name": "receptor_block", "gain": 0.5}, {"name": "receptor_block", "receptors": "GABA_A", "gain": 0.5}]
-    conditioned = Conditioned(culture, conditions.create(culture, [*blocks, "excitability_drift"]))
+    conditioned = Conditioned(culture, conditions.make(culture, [*blocks, "excitability_drift"]))
     conditioned.reset([np.random.default_rng(0)], [0])
     ampa, nmda, gaba = weights(culture)
     conditioned.run(200.0, None, [0], [200.0])
@@ -346,7 +346,7 @@ def test_a_poisson_culture_needs_settling():
 )
 def test_what_does_not_exist_is_refused(culture, chosen, error, message):
     with pytest.raises(error, match=message):
-        conditions.create(culture, chosen)
+        conditions.make(culture, chosen)
 
 
 def test_a_batch_of_stimuli_is_its_parts():

@@ -114,6 +114,12 @@ def test_all_checks_of_an_id_in_a_row(monkeypatch):
     assert testing.conform("livn/EI1-v0", settle_ms=200.0, max_episode_steps=20) == list(testing.CHECKS)
 
 
+def test_an_episode_that_ends_within_a_check_is_no_fault(walk):
+    env_id = walk()
+    for name in ("memory", "observations", "determinism", "bounds"):
+        testing.CHECKS[name](env_id, max_episode_steps=2)
+
+
 def test_bounds_need_a_box():
     with pytest.raises(InvalidInput, match="box"):
         testing.check_bounds("CartPole-v1")

@@ -1,0 +1,57 @@
+"""``livn-gym new``: a starting point for a task, encoding, decoding, condition or model of one's own."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from livn_gym.errors import InvalidInput, unknown_name
+
+ARGUMENTS = {
+    "task": "task",
+    "encoding": "encoding",
+    "decoding": "decoding",
+    "condition": "conditions",
+    "model": "model",
+}
+"""Kinds of things that can be begun, and the environments' argument that takes each."""
+
+
+def new(
+    kind: Annotated[str, typer.Argument(help="What to write: task, encoding, decoding, condition or model.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE.py", help="Python file to write; it must not exist.")],
+) -> None:
+    """Write a commented starting point that works as it is and passes the conformance suite."""
+    cls = write(kind, path)
+    typer.echo(f"{path}: {cls}. Check it with: python {path}")
+    typer.echo(f"Use it with: --option {ARGUMENTS[kind]}={path}:{cls}, or gym.make(..., {ARGUMENTS[kind]}=...).")
+
+
+def write(kind: str, path: Path) -> str:
+    """Write the starting point of a kind; return the name of its class, which is made from that of the file.
+
+    Raises:
+        UnknownName: There is no such kind.
+        InvalidInput: The path is no name of a Python module in an existing folder, or the file exists.
+    """
+    if kind not in ARGUMENTS:
+        raise unknown_name("kind", kind, ARGUMENTS)
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise InvalidInput(f"The file must have the name of a Python module, as my_{kind}.py, got {str(path)!r}.")
+    cls = "".join(word[:1].upper() + word[1:] for word in re.split("_+", path.stem))
+    if not cls.isidentifier():
+        raise InvalidInput(f"No name of a class can be made of {path.stem!r}: begin it with a letter.")
+    source = files("livn_gym.templates").joinpath(f"{kind}.py").read_text(encoding="utf-8")
+    source = source.replace(f"My{kind.capitalize()}", cls).replace(f"my_{kind}", path.stem)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(source)
+    except FileExistsError as error:
+        raise InvalidInput(f"{path} exists already; it is not replaced.") from error
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be written: {error.strerror}.") from error
+    return cls
