@@ -1,8 +1,8 @@
-"""Files and folders that appear under their name only when they are complete.
+"""Atomic writing: files and folders that appear under their name only when they are complete.
 
-What is being written has a hidden name beside its target that says who writes it:
-``.<target's digest>.<host>-<process>-<number>.part<suffix>``. A writer that was killed leaves that behind; the next
-writer of the same target removes it.
+While it is written, a file has a temporary hidden name in the same folder that identifies the writer:
+``.<target's digest>.<host>-<process>-<number>.part<suffix>``. A writer that is killed leaves this file behind, and the
+next writer of the same target removes it.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from pathlib import Path
 from livn_gym.errors import InvalidInput, LivnError, StorageError, shown
 
 _FOREIGN_AGE_S = 24 * 3600.0
-"""Age at which another host's part counts as abandoned: whether its process lives cannot be asked from here."""
+"""Age at which a temporary file of another host counts as abandoned, since its process cannot be checked."""
 
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, which takes its place if the block ends without an error.
+    """Give a temporary path, which replaces ``path`` if the block ends without an error.
 
-    The suffix is kept, since some writers choose a format by it.
+    The suffix is the same, since some writers select the format by it.
 
     Raises:
-        InvalidInput: ``path`` is no name.
+        InvalidInput: ``path`` is not the name of a file.
         StorageError: The file cannot be written: no permission, a full disk, no such folder.
     """
     path = _target(path)
-    with _part(path) as part:
-        yield part
-        part.replace(path)
+    with _temporary(path) as temporary:
+        yield temporary
+        temporary.replace(path)
 
 
 @contextmanager
 def new_folder(path: str | Path) -> Iterator[Path]:
-    """A temporary folder beside ``path``, which gets that name if the block ends without an error.
+    """Give a temporary folder, which is renamed to ``path`` if the block ends without an error.
 
     Raises:
         InvalidInput: ``path`` is a file, or a folder with content.
@@ -49,77 +49,79 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     """
     path = _target(path)
     if path.is_dir() and any(path.iterdir()):
-        raise InvalidInput(f"{path} has content already; give a new or an empty folder.")
+        raise InvalidInput(f"{path} is not empty; give a new or an empty folder.")
     if not path.is_dir() and os.path.lexists(path):
         raise InvalidInput(f"{path} is a file; give a new or an empty folder.")
-    with _part(path) as part:
+    with _temporary(path) as temporary:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.mkdir()
-        yield part
-        part.rename(path)
+        temporary.mkdir()
+        yield temporary
+        temporary.rename(path)
 
 
 def require_space(path: Path, size: int) -> None:
-    """Raise unless the disk of a file that is to be written has room for it.
+    """Check that the disk has enough free space for a file to be written.
 
     Args:
-        path: The file.
-        size: About how large it will be, bytes.
+        path: Path of the file.
+        size: Approximate size, bytes.
 
     Raises:
-        StorageError: There is too little room.
+        StorageError: There is not enough space.
     """
     free = shutil.disk_usage(path.parent).free
     if size > free:
-        raise StorageError(f"{path.parent} has no room: about {size:,} bytes are needed, {free:,} are free.")
+        raise StorageError(f"{path.parent} has not enough space: about {size:,} bytes are needed, {free:,} are free.")
 
 
 def _target(path: str | Path) -> Path:
-    """``path``, if it can be a file's or folder's name."""
+    """Return ``path`` if it can be the name of a file or folder."""
     if not isinstance(path, str | os.PathLike) or not Path(path).name or "\0" in str(path):
         raise InvalidInput(f"A file or folder needs a name, got {shown(path)}.")
     return Path(path)
 
 
 @contextmanager
-def _part(path: Path) -> Iterator[Path]:
-    """The temporary path of a target; it is gone when the block ends, as are those of killed writers."""
+def _temporary(path: Path) -> Iterator[Path]:
+    """Give the temporary path of a target, and remove it at the end, as well as those of killed writers."""
     digest = hashlib.sha256(path.name.encode(errors="surrogateescape")).hexdigest()[:12]
-    part = path.with_name(f".{digest}.{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part{path.suffix}")
+    temporary = path.with_name(f".{digest}.{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}.part{path.suffix}")
     try:
-        for left in path.parent.glob(f".{digest}.*.part*"):
-            if _abandoned(left):
-                _remove(left)
-        yield part
+        for candidate in path.parent.glob(f".{digest}.*.part*"):
+            if _abandoned(candidate):
+                _remove(candidate)
+        yield temporary
     except LivnError:
         raise
     except (OSError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "errno = " not in str(error):  # HDF5 has the system's number in its text
+        if isinstance(error, RuntimeError) and "errno = " not in str(
+            error
+        ):  # HDF5 gives the error number in its message only
             raise
         raise StorageError(f"{path} cannot be written: {' '.join(str(error).split())}.") from error
     finally:
-        _remove(part)
+        _remove(temporary)
 
 
 def _host() -> str:
-    """This machine's name as eight hexadecimal digits."""
+    """Return a hash of this machine's name, eight hexadecimal digits."""
     return hashlib.sha256(socket.gethostname().encode(errors="surrogateescape")).hexdigest()[:8]
 
 
-def _abandoned(part: Path) -> bool:
-    """Whether nobody writes a part any more."""
-    host, _, rest = part.name.split(".")[2].partition("-")
-    process = rest.partition("-")[0]
+def _abandoned(temporary: Path) -> bool:
+    """Return whether the writer of a temporary file no longer runs."""
+    host, _, process_and_number = temporary.name.split(".")[2].partition("-")
+    process = process_and_number.partition("-")[0]
     if host != _host() or not process.isdecimal():
         try:
-            return time.time() - part.stat().st_mtime > _FOREIGN_AGE_S
-        except FileNotFoundError:  # its writer finished
+            return time.time() - temporary.stat().st_mtime > _FOREIGN_AGE_S
+        except FileNotFoundError:  # its writer has finished
             return False
     try:
         os.kill(int(process), 0)
     except (ProcessLookupError, OverflowError):
         return True
-    except PermissionError:  # it lives and is another user's
+    except PermissionError:  # it runs and belongs to another user
         return False
     return False
 

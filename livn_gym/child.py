@@ -1,4 +1,4 @@
-"""The command of a Python process that runs a module of this package."""
+"""Command lines of Python processes that run a module of this package."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _START = (
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module in a process that imports from where this process imports.
+    """Return the command that runs a module in a new process with the same ``sys.path`` as this one.
 
-    ``python -m`` would look into the current folder first, where a file may have the name of any module, and would
-    not look where this process added folders to ``sys.path``.
+    ``python -m`` would search the current folder first, where a file could have the name of any module, and would
+    ignore folders that this process has added to ``sys.path``.
 
     Args:
         module: Full name of the module.
-        *arguments: What it finds in ``sys.argv[1:]``.
+        *arguments: Arguments that the module finds in ``sys.argv[1:]``.
     """
     paths = [path for path in sys.path if isinstance(path, str)]
     return [sys.executable, "-P", "-c", _START, str(len(paths)), module, *paths, *arguments]

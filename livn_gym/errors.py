@@ -1,4 +1,4 @@
-"""Errors that say what was given, what is allowed, and the nearest valid name."""
+"""Exceptions and warnings of the package. Messages state the given value, what is allowed, and the nearest name."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from gymnasium.error import ClosedEnvironmentError
 
 
 class LivnError(Exception):
-    """Base of every error that livn_gym raises on purpose."""
+    """Base class of all errors that livn_gym raises."""
 
 
 class InvalidInput(LivnError, ValueError):
-    """An argument is outside what is allowed."""
+    """An argument has a value that is not allowed."""
 
 
 class OutOfRange(InvalidInput, IndexError):
-    """An index is outside a sequence; an ``IndexError`` as well, which ends a loop over indices."""
+    """An index is out of range; also an ``IndexError``, which ends iteration over a sequence."""
 
 
 class UnknownName(InvalidInput, KeyError):
@@ -30,31 +30,31 @@ class UnknownName(InvalidInput, KeyError):
 
 
 class UnknownOption(UnknownName, TypeError):
-    """A keyword argument does not exist; a ``TypeError`` as well, as of every Python function and of Gymnasium."""
+    """A keyword argument does not exist; also a ``TypeError``, as in every Python function and in Gymnasium."""
 
 
 class UnknownAttribute(UnknownName, AttributeError):
-    """An attribute does not exist; an ``AttributeError`` as well."""
+    """An attribute does not exist; also an ``AttributeError``."""
 
 
 class ClosedError(LivnError, RuntimeError):
-    """An operation was asked of an environment that is closed or not initialised."""
+    """An operation was called on an environment that is closed or not initialised."""
 
 
 class ClosedEnvironment(ClosedError, ClosedEnvironmentError):
-    """A Gymnasium environment was used after ``close``; Gymnasium's ``ClosedEnvironmentError`` as well."""
+    """A Gymnasium environment was used after ``close``; also Gymnasium's ``ClosedEnvironmentError``."""
 
 
 class NotRecorded(LivnError, RuntimeError):
-    """Data was asked for that the run did not record."""
+    """Data was requested that the run did not record."""
 
 
 class BackendError(LivnError, RuntimeError):
-    """A simulator failed; the message carries its own traceback or output."""
+    """A simulator failed; the message contains its traceback or output."""
 
 
 class BackendUnavailable(BackendError, ImportError):
-    """A simulator or a tool it needs is not installed."""
+    """A simulator or another required package or program is not installed."""
 
 
 class ImportFailed(LivnError, ImportError):
@@ -62,42 +62,42 @@ class ImportFailed(LivnError, ImportError):
 
 
 class WorkerError(BackendError):
-    """A rank failed; the message holds its traceback, or says that it is gone."""
+    """A rank failed; the message contains its traceback, or states that its process has ended."""
 
 
 class SimulationDiverged(LivnError, ArithmeticError):
-    """A membrane voltage left the range that a simulation can have; the message names culture, cell and time."""
+    """A membrane voltage left the valid range; the message names culture, cell and time."""
 
 
 class OverlappingCall(LivnError, RuntimeError):
-    """A step or reset of an environment was asked for while another thread was in one."""
+    """A step or reset of an environment was called while another thread was executing one."""
 
 
 class RunStopped(LivnError, RuntimeError):
-    """A run ended early because it was asked to stop; it has not happened."""
+    """A run was stopped before its end; it has no effect on the cultures."""
 
 
 class UnsupportedModel(LivnError, NotImplementedError):
-    """A backend has no implementation of a model or feature."""
+    """A backend does not support a model or feature."""
 
 
 class CorruptData(LivnError, OSError):
-    """A file or download is damaged, truncated or not what its checksum says.
+    """A file or download is damaged or truncated, or does not match its checksum.
 
-    Files that cannot be reached are ``StorageError``, files of another kind ``InvalidInput``.
+    Files that cannot be accessed raise ``StorageError``, files of another type ``InvalidInput``.
     """
 
 
 class DownloadFailed(LivnError, OSError):
-    """A download did not finish: no connection, an error of the server, too slow or too large."""
+    """A download failed: no connection, a server error, too slow or too large."""
 
 
 class LivnWarning(UserWarning):
-    """Base of every warning that livn_gym gives."""
+    """Base class of all warnings of livn_gym."""
 
 
 class ElectrodeWarning(LivnWarning):
-    """Electrodes record no cell, as when their positions are in another unit."""
+    """Electrodes record no cell, for example because their positions are in another unit."""
 
 
 class PluginWarning(LivnWarning):
@@ -105,11 +105,11 @@ class PluginWarning(LivnWarning):
 
 
 class StorageError(LivnError, OSError):
-    """A file or folder cannot be read, written or trusted (permissions, a full disk, an owner); nothing is damaged."""
+    """A file or folder cannot be read, written or trusted (permissions, full disk, ownership), but is not damaged."""
 
 
 class NonConforming(LivnError, AssertionError):
-    """An environment does not do what every environment of the suite does; see ``livn_gym.testing``."""
+    """An environment does not conform to the conformance suite, see ``livn_gym.testing``."""
 
 
 _REPR = Repr()
@@ -117,26 +117,26 @@ _REPR.maxstring = _REPR.maxother = _REPR.maxlong = 80
 
 
 def shown(value: object) -> str:
-    """``repr`` of what was given, for a message: at most some 80 characters, and never an error itself."""
+    """Return the ``repr`` of a value for a message, with at most about 80 characters; it never raises."""
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**40:
-        return f"an integer of {value.bit_length()} bits"  # Python refuses to write very long integers
+        return f"an integer of {value.bit_length()} bits"  # Python raises for the decimal digits of very long integers
     try:
         return _REPR.repr(value)
-    except Exception as error:  # noqa: BLE001 - the repr of somebody else's object
+    except Exception as error:  # noqa: BLE001 - the repr of a foreign object may raise anything
         return f"an object of type {type(value).__name__} ({type(error).__name__} in its repr)"
 
 
 def _likely(given: str, names: list[str]) -> list[str]:
-    """The names to suggest from: of weight keys those of the given projection, never those of the opposite one.
+    """Return candidates for a suggestion: for a weight key those of its projection, never of the opposite one.
 
-    EXC_INH and INH_EXC are near as strings and far in meaning.
+    EXC_INH and INH_EXC are similar as strings but have opposite meanings.
     """
     projection = _projection(given)
     pre, line, post = projection.partition("_")
     if not line or pre == post:
         return names
     same = [name for name in names if _projection(name) == projection]
-    # livn's keys are POST_PRE: there INH_EXC with AMPA is the synapse from EXC, not ours from INH with GABA_A.
+    # In livn, keys are POST_PRE: its INH_EXC with AMPA is the synapse from EXC, ours from INH with GABA_A.
     receptors = {part for name in names for part in name.split("-")[2:-1]} & set(given.split("-"))
     if receptors:
         same = [name for name in same if receptors & set(name.split("-"))]
@@ -146,7 +146,7 @@ def _likely(given: str, names: list[str]) -> list[str]:
 
 
 def _projection(name: str) -> str:
-    """``PRE_POST`` of a weight key."""
+    """Return ``PRE_POST`` of a weight key."""
     return name.removeprefix("weight-").partition("-")[0].upper()
 
 
@@ -154,7 +154,7 @@ def unknown_name(kind: str, given: object, allowed: Iterable[object]) -> Unknown
     """Build the error for a name that is not among the allowed ones.
 
     Args:
-        kind: What the name stands for, e.g. ``"population"``.
+        kind: Kind of thing that the name denotes, for example ``"population"``.
         given: The name that was given.
         allowed: Every valid name.
 
@@ -167,11 +167,11 @@ def unknown_name(kind: str, given: object, allowed: Iterable[object]) -> Unknown
 def unknown_option(owner: str, given: object, allowed: Iterable[object]) -> UnknownOption:
     """Build the error for a keyword argument that ``owner`` does not have.
 
-    The message begins as Python's own, by which libraries recognise it: TorchRL's ``GymEnv`` calls every environment
-    with a ``frameskip`` and takes the answer "unexpected keyword argument 'frameskip'" for a no.
+    The message begins like that of Python, because libraries recognise it: TorchRL's ``GymEnv`` calls every
+    environment with ``frameskip`` and expects "unexpected keyword argument 'frameskip'" if it is not supported.
 
     Args:
-        owner: What was called.
+        owner: Name of the function or class that was called.
         given: The keyword that was given.
         allowed: Every valid keyword.
 

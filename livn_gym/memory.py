@@ -1,4 +1,4 @@
-"""How much memory the machine has, and refusing what does not fit before it is allocated."""
+"""Memory of the machine, and a check that an allocation fits into it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from livn_gym.errors import InvalidInput
 
 _CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 _UNKNOWN = 2**38
-"""Where the system does not tell: 256 GB, so that absurd sizes are refused."""
+"""Assumed memory if the system does not report it: 256 GiB, so that absurd sizes are refused."""
 
 
 @cache
 def total_bytes() -> int:
-    """Memory that this process can have at most: the machine's, or its container's limit where that is lower."""
+    """Return the memory available to this process: that of the machine, or the limit of its container if lower."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
@@ -28,14 +28,14 @@ def total_bytes() -> int:
 
 
 def require(what: str, num_bytes: float) -> None:
-    """Check that something fits into the machine's memory.
+    """Check that an allocation fits into the memory of the machine.
 
     Args:
         what: The subject of the message, e.g. ``"A matrix"``.
-        num_bytes: How much it needs.
+        num_bytes: Size of the allocation.
 
     Raises:
-        InvalidInput: It needs more than the machine has.
+        InvalidInput: The size exceeds the memory of the machine.
     """
     if num_bytes > total_bytes():
         raise InvalidInput(

@@ -1,12 +1,12 @@
-"""Numbers that are the same on every machine: Philox, exp, log, and a Gaussian pair.
+"""Reproducible random numbers and functions, equal on every machine: Philox, exp, log, normal variates.
 
-NumPy's exp and log1p differ between SIMD levels in the last bit, which would change a generated culture
-from one processor to the next. Everything here uses integer arithmetic and ``+ - * /`` and ``sqrt`` only,
-in a fixed order, so that results are equal to the bit on any IEEE machine. The same formulas stand in C in
-the NEURON mechanism ``ou_conductance.mod``, so that both draw the same noise.
+NumPy's exp and log1p differ in the last bit between SIMD levels, so that a generated culture would depend on the
+processor. This module uses only integer arithmetic, ``+ - * /`` and ``sqrt`` in a fixed order: results are bit for bit
+equal on all IEEE machines. The NEURON mechanism ``ou_conductance.mod`` contains the same formulas in C, so that both
+backends draw the same noise.
 
-Background noise comes from Philox4x32-10, keyed by all 64 bits of a seed. Generated graphs keep Philox2x32-10, from
-which the checksums of the predefined systems were taken.
+Background noise is drawn from Philox4x32-10 with all 64 bits of the seed as key. Graphs are generated with
+Philox2x32-10, on which the checksums of the predefined systems are based.
 
 Reference:
     Salmon, Moraes, Dror & Shaw, Parallel random numbers: as easy as 1, 2, 3, SC '11 (Philox4x32-10, Philox2x32-10).
@@ -33,7 +33,7 @@ _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _INV_LN2 = 1.4426950408889634
 _HALF_PI = 1.5707963267948966
 
-# Taylor coefficients; the arguments are reduced so far that they hold to one unit in the last place or two.
+# Taylor coefficients; arguments are reduced so that errors are at most two units in the last place.
 _EXP = tuple(1.0 / f for f in (6227020800, 479001600, 39916800, 3628800, 362880, 40320, 5040, 720, 120, 24, 6, 2))
 _LOG = tuple(1.0 / n for n in (23, 21, 19, 17, 15, 13, 11, 9, 7, 5, 3))
 _SIN = tuple(
@@ -112,14 +112,14 @@ def philox4x32(
 
 @dataclass(frozen=True)
 class NoiseStream:
-    """The stream of random numbers that is one culture's background noise in one trial.
+    """Random stream of the background noise of one culture in one trial.
 
     Attributes:
-        seed: Philox's key, below 2**64.
-        trial: Number of the trial, a word of Philox's counter, below 2**32.
+        seed: Key of Philox, below 2**64.
+        trial: Number of the trial, below 2**32; a word of the counter of Philox.
 
     Raises:
-        InvalidInput: A number is not an integer in its range.
+        InvalidInput: The seed or the trial is not an integer in its range.
     """
 
     seed: int
@@ -138,18 +138,18 @@ class NoiseStream:
 
 
 def noise(step: ArrayLike, cell: ArrayLike, stream: NoiseStream) -> tuple[NDArray, NDArray]:
-    """Standard normal numbers that drive a cell's background conductances at a time step.
+    """Draw the standard normal numbers that drive the background conductances of cells at a time step.
 
-    The words of one counter serve an even step and the odd step after it, two words each. The counter is
-    ``step // 2`` (low and high word), the cell, and the trial.
+    The four words of one counter value are used for an even step and the next, odd step, two words each. The counter
+    consists of ``step // 2`` (low and high word), the cell and the trial.
 
     Args:
-        step: Time steps since the trial's start, below 2**64.
-        cell: gids, below 2**32; they broadcast with the steps.
-        stream: The culture's noise.
+        step: Time steps since the start of the trial, below 2**64.
+        cell: gids of the cells, below 2**32; they broadcast with the steps.
+        stream: Random stream of the culture.
 
     Returns:
-        The numbers of the excitatory and of the inhibitory conductance.
+        The numbers of the excitatory and those of the inhibitory conductance.
     """
     step = np.asarray(step, dtype=np.uint64)
     low, high, trial = stream.words
@@ -159,32 +159,32 @@ def noise(step: ArrayLike, cell: ArrayLike, stream: NoiseStream) -> tuple[NDArra
 
 
 def stream_key(seed: int, stream: int) -> int:
-    """The 32-bit Philox2x32 key of one of a graph's streams, from its seed (below 2**64) and the stream's number."""
+    """Return the 32-bit key of a random stream of a graph, from its seed (below 2**64) and the number of the stream."""
     return int(philox2x32(seed & 0xFFFFFFFF, seed >> 32, stream)[0])
 
 
 def uniform(counter0: ArrayLike, counter1: ArrayLike, key: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Two uniform numbers in (0, 1), on the grid (n + 0.5) / 2**32, from the words of Philox2x32-10."""
+    """Draw two uniform numbers in (0, 1), on the grid (n + 0.5) / 2**32, with Philox2x32-10."""
     x0, x1 = philox2x32(counter0, counter1, key)
     return (x0.astype(np.float64) + 0.5) * 2.0**-32, (x1.astype(np.float64) + 0.5) * 2.0**-32
 
 
 def normal(counter0: ArrayLike, counter1: ArrayLike, key: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Two independent standard normal numbers from the words of Philox2x32-10."""
+    """Draw two independent standard normal numbers with Philox2x32-10."""
     return _box_muller(*philox2x32(counter0, counter1, key))
 
 
 def _box_muller(radial: NDArray[np.uint64], angular: NDArray[np.uint64]) -> tuple[NDArray, NDArray]:
-    """Two independent standard normal numbers from two words (Box & Muller, Ann Math Stat 29:610, 1958)."""
+    """Convert two words to two independent standard normal numbers (Box & Muller, Ann Math Stat 29:610, 1958)."""
     radius = np.sqrt(-2.0 * log((radial.astype(np.float64) + 0.5) * 2.0**-32))
     cosine, sine = direction(angular)
     return radius * cosine, radius * sine
 
 
 def direction(word: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Cosine and sine of an angle drawn uniformly on the circle by a 32-bit word.
+    """Convert a 32-bit word to the cosine and sine of a uniformly distributed angle.
 
-    The top two bits choose a quadrant, the rest an angle in (-pi/4, pi/4) around its axis.
+    The top two bits select a quadrant, the others an angle in (-pi/4, pi/4) around its axis.
     """
     word = np.asarray(word, dtype=np.uint64)
     quadrant = word >> np.uint64(30)
@@ -200,7 +200,7 @@ def direction(word: ArrayLike) -> tuple[NDArray, NDArray]:
 
 
 def exp(x: ArrayLike) -> NDArray:
-    """Exponential of arguments between -700 and 700, within two units in the last place."""
+    """Return the exponential of arguments from -700 to 700, within two units in the last place."""
     x = np.asarray(x, dtype=np.float64)
     n = np.floor(x * _INV_LN2 + 0.5)
     r = (x - n * _LN2_HIGH) - n * _LN2_LOW
@@ -208,7 +208,7 @@ def exp(x: ArrayLike) -> NDArray:
 
 
 def log(x: ArrayLike) -> NDArray:
-    """Natural logarithm of positive finite arguments, within two units in the last place."""
+    """Return the natural logarithm of positive finite arguments, within two units in the last place."""
     mantissa, exponent = np.frexp(np.asarray(x, dtype=np.float64))
     small = mantissa < 0.7071067811865476
     mantissa = np.where(small, 2.0 * mantissa, mantissa)
@@ -226,10 +226,10 @@ def _horner(coefficients: tuple[float, ...], x: NDArray) -> NDArray:
 
 
 def checked_seed(value: object) -> int:
-    """A seed as an int.
+    """Return a seed as an int.
 
     Raises:
-        InvalidInput: It is not an integer from 0 to 2**64 - 1.
+        InvalidInput: The seed is not an integer from 0 to 2**64 - 1.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**64:
         raise InvalidInput(f"A seed must be an integer from 0 to 2**64 - 1, got {value!r}.")
@@ -237,10 +237,10 @@ def checked_seed(value: object) -> int:
 
 
 def checked_seeds(seed: object, count: int) -> list[int]:
-    """One seed each for several cultures: those of a sequence, or ``seed``, ``seed + 1``, ...
+    """Return one seed for each of several cultures: those of a sequence, otherwise ``seed``, ``seed + 1``, ...
 
     Raises:
-        InvalidInput: A seed is out of range, or a sequence has another length.
+        InvalidInput: A seed is out of range, or the length of a sequence is not ``count``.
     """
     if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
         if len(seed) != count:

@@ -1,4 +1,4 @@
-"""Whether anybody else could have changed a file, which matters before code in it is executed."""
+"""Check whether other users could have changed a file, before code in it is executed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import stat
 from pathlib import Path
 
 _OVERFLOW_UID = Path("/proc/sys/kernel/overflowuid")
-"""Names the user that stands for all users whom a container does not know."""
+"""File with the number of the user that represents all users unknown to a container."""
 
 
 def why_untrusted(path: Path) -> str | None:
-    """Why users other than this one and root could change a file or a folder; None if they cannot.
+    """Return why users other than this one and root could change a file or folder; None if they cannot.
 
-    A folder with the sticky bit, such as ``/tmp``, may be writable by all: what lies in it is its owner's. A group of
-    which this user is the only member, as many systems make one for each user, and root's group count as the user.
+    A folder with the sticky bit, such as ``/tmp``, may be writable by all, since files in it belong to their owners.
+    The group of root, and a group of which this user is the only member, are treated like the user.
 
     Raises:
-        OSError: There is nothing at the path, or it cannot be looked at.
+        OSError: The path does not exist or cannot be accessed.
     """
     status = path.stat()
     if status.st_uid not in (0, os.geteuid()) and not _from_a_read_only_image(path, status.st_uid):
@@ -34,7 +34,7 @@ def why_untrusted(path: Path) -> str | None:
 
 
 def _from_a_read_only_image(path: Path, uid: int) -> bool:
-    """Whether a file belongs to root outside of a container and cannot be written, as in an Apptainer image."""
+    """Return whether a file belongs to root outside the container and is read-only, as in an Apptainer image."""
     unknown = int(_OVERFLOW_UID.read_text(encoding="ascii")) if _OVERFLOW_UID.exists() else None
     return uid == unknown and bool(os.statvfs(path).f_flag & os.ST_RDONLY)
 

@@ -1,4 +1,4 @@
-"""Which of the machine's processors this process may use."""
+"""Processors that this process may use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def usable() -> set[int]:
-    """Numbers of the processors; on systems without affinity, such as macOS, all of them."""
+    """Return the indices of the usable processors; all of them on systems without CPU affinity, such as macOS."""
     if hasattr(os, "sched_getaffinity"):
         return os.sched_getaffinity(0)
     return set(range(os.cpu_count() or 1))

@@ -1,4 +1,4 @@
-"""The units used throughout, and the few checks on quantities that every door shares.
+"""Units used throughout the package, and checks of quantities.
 
 Time is ms, position um, membrane voltage mV, electrode command uA, point current nA, conductance uS in
 the simulators and nS in weight and noise keys, densities mS/cm2 and uA/cm2, charge nC.
@@ -16,23 +16,23 @@ from numpy.typing import ArrayLike, NDArray
 from livn_gym.errors import InvalidInput, shown
 
 NS_TO_US = 1e-3
-"""nanosiemens to microsiemens"""
+"""Factor from nanosiemens to microsiemens."""
 
 UM2_TO_CM2 = 1e-8
-"""square micrometres to square centimetres"""
+"""Factor from square micrometres to square centimetres."""
 
 
 def finite(name: str, value: object, *, minimum: float | None = None, above: float | None = None) -> float:
-    """Return ``value`` as a float, or raise.
+    """Check that a value is a finite number, and return it as a float.
 
     Args:
-        name: The argument's name with its unit, for the message.
-        value: What was given.
+        name: Name of the argument with its unit, for the message.
+        value: Value to check.
         minimum: Smallest allowed value.
-        above: The value must be greater than this.
+        above: Exclusive lower bound.
 
     Raises:
-        InvalidInput: ``value`` is no real number, not finite, or out of range.
+        InvalidInput: ``value`` is not a real number, not finite, or out of range.
     """
     result = float(number(name, value))
     if not math.isfinite(result):
@@ -45,12 +45,12 @@ def finite(name: str, value: object, *, minimum: float | None = None, above: flo
 
 
 def number(name: str, value: object) -> float:
-    """Return ``value`` as a float that may be NaN or infinite, or raise.
+    """Check that a value is a number, which may be NaN or infinite, and return it as a float.
 
-    An array without axes counts as the number in it.
+    A zero-dimensional array is accepted as a number.
 
     Raises:
-        InvalidInput: ``value`` is no real number (a bool is none), or beyond the range of floats.
+        InvalidInput: ``value`` is not a real number (a bool is not), or exceeds the range of floats.
     """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
@@ -65,10 +65,10 @@ def number(name: str, value: object) -> float:
 def finite_range(
     name: str, value: object, *, maximum: float, minimum: float | None = None, above: float | None = None
 ) -> tuple[float, float]:
-    """Return ``value``, a number or a (low, high) pair, as a pair that rises, or raise.
+    """Check that a value is a number or a (low, high) pair, and return it as a pair.
 
     Raises:
-        InvalidInput: It is neither, falls, or is out of range (``minimum`` and ``above`` as of ``finite``).
+        InvalidInput: ``value`` is neither, low is above high, or a number is out of range (see ``finite``).
     """
     is_pair = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str | bytes) and np.shape(value) != ()
     pair = list(value) if is_pair else [value, value]  # type: ignore[call-overload]
@@ -76,27 +76,27 @@ def finite_range(
         raise InvalidInput(f"{name} must be a number or a (low, high) range, got {shown(value)}.")
     low, high = (finite(name, limit, minimum=minimum, above=above) for limit in pair)
     if not low <= high <= maximum:
-        raise InvalidInput(f"{name} must rise and not exceed {maximum:g}, got {shown(value)}.")
+        raise InvalidInput(f"{name} must have low <= high <= {maximum:g}, got {shown(value)}.")
     return low, high
 
 
 MAX_WHOLE = 2**64
-"""Integers from here on are refused everywhere: no count, index or seed is so large."""
+"""Exclusive upper bound of all integers: no count, index or seed is larger."""
 
 MAX_STEPS = 2**40
-"""Most time steps in a run, 318 days at 0.025 ms."""
+"""Maximum number of time steps in a run, 318 days at 0.025 ms."""
 
 
 def whole_number(name: str, value: object, *, minimum: int | None = 1) -> int:
-    """Return ``value`` as an int, or raise.
+    """Check that a value is an integer, and return it as an int.
 
     Args:
-        name: The argument's name, for the message.
-        value: What was given; an array without axes counts as the number in it.
-        minimum: Smallest allowed value; None allows negative ones.
+        name: Name of the argument, for the message.
+        value: Value to check; a zero-dimensional array is accepted as a number.
+        minimum: Smallest allowed value; None allows negative values.
 
     Raises:
-        InvalidInput: ``value`` is no integer (a bool is none), below ``minimum``, or of more than 64 bits.
+        InvalidInput: ``value`` is not an integer (a bool is not), below ``minimum``, or has more than 64 bits.
     """
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
@@ -109,7 +109,7 @@ def whole_number(name: str, value: object, *, minimum: int | None = 1) -> int:
 
 
 def whole_steps(name: str, duration_ms: object, dt_ms: float, *, minimum: int = 1) -> int:
-    """Return how many steps of ``dt_ms`` make up ``duration_ms``.
+    """Return the number of steps of ``dt_ms`` in ``duration_ms``.
 
     Raises:
         InvalidInput: The duration is not finite, too short, not a whole number of steps, or more than ``MAX_STEPS``.
@@ -118,7 +118,7 @@ def whole_steps(name: str, duration_ms: object, dt_ms: float, *, minimum: int = 
     if duration > dt_ms * MAX_STEPS:
         raise InvalidInput(f"{name} must be at most {MAX_STEPS} steps of {dt_ms:g} ms, got {duration:g}.")
     steps = round(duration / dt_ms)
-    # Room for rounding in the duration, but never for so much as a thousandth of a step.
+    # Tolerance for rounding of the duration, always below a thousandth of a step.
     if abs(steps * dt_ms - duration) > dt_ms * min(1e-3, 1e-6 * max(1, steps)):
         raise InvalidInput(f"{name} must be a multiple of the time step {dt_ms:g} ms, got {duration:g}.")
     if steps < minimum:
@@ -127,9 +127,9 @@ def whole_steps(name: str, duration_ms: object, dt_ms: float, *, minimum: int = 
 
 
 def rounding(value: ArrayLike) -> NDArray[np.float64]:
-    """How far rounding can have moved times or ratios of times: some units in the last place, and at least 1e-9.
+    """Return the tolerance for rounding of times or ratios of times: a few units in the last place, at least 1e-9.
 
-    A time is ``step * dt`` rounded, an edge ``bin * width`` rounded, and their difference or ratio rounds again; so the
-    room for it must grow with the values, but stay far below a time step.
+    A time is ``step * dt`` rounded, the edge of a bin is ``index * width`` rounded, and their difference or ratio is
+    rounded again. The tolerance therefore grows with the values, but stays far below a time step.
     """
     return 1e-9 + np.abs(value) * 2.0**-49

@@ -129,6 +129,6 @@ except StorageError as error:
 
 def test_nix_is_not_begun_on_a_full_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
-    with pytest.raises(StorageError, match="no room"):
+    with pytest.raises(StorageError, match="not enough space"):
         write(made(), tmp_path / "a.nix", "neo")
     assert list(tmp_path.iterdir()) == []
