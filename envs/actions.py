@@ -1,4 +1,4 @@
-"""Actions are checked here before anything runs, for single environments, vectors and MPI ranks alike."""
+"""Checks of actions before anything runs, for single environments, vector environments and MPI ranks."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ROUNDING_STEPS = 16
 
 
 def as_numbers(actions: Any) -> NDArray:
-    """What was given as actions, as an array.
+    """Actions as an array.
 
     Raises:
-        InvalidInput: It is masked, ragged, or nothing that NumPy can make an array of.
+        InvalidInput: They are masked, ragged, or nothing that NumPy can make an array of.
     """
     if np.ma.isMaskedArray(actions) and np.ma.getmaskarray(actions).any():
         raise InvalidInput("An action must be finite numbers; some of these are masked.")
@@ -32,20 +32,20 @@ def as_numbers(actions: Any) -> NDArray:
 
 
 def finite_numbers(actions: Any) -> NDArray:
-    """What was given as actions, as an array of finite real numbers.
+    """Actions as an array of finite real numbers.
 
     Raises:
-        InvalidInput: It is something else.
+        InvalidInput: They are something else.
     """
-    given = as_numbers(actions)
-    numeric = np.issubdtype(given.dtype, np.floating) or np.issubdtype(given.dtype, np.integer)
-    if not numeric or not np.isfinite(given).all():
+    numbers = as_numbers(actions)
+    numeric = np.issubdtype(numbers.dtype, np.floating) or np.issubdtype(numbers.dtype, np.integer)
+    if not numeric or not np.isfinite(numbers).all():
         raise InvalidInput("An action must be finite numbers; got NaN, infinity or something else.")
-    return given
+    return numbers
 
 
 def checked_actions(space: spaces.Box, actions: Any, count: int) -> NDArray:
-    """Actions within a space.
+    """Actions as an array within a space.
 
     A value that exceeds a bound by no more than ``ROUNDING_STEPS`` float32 roundings of the larger bound is clipped.
 
@@ -60,17 +60,17 @@ def checked_actions(space: spaces.Box, actions: Any, count: int) -> NDArray:
     Raises:
         InvalidInput: They have the wrong shape, are not finite numbers or lie outside the space.
     """
-    given = as_numbers(actions)
-    if given.shape != (count, *space.shape):
-        raise InvalidInput(f"An action must have the shape {space.shape}, got {given.shape[1:]}.")
-    finite_numbers(given)
+    numbers = as_numbers(actions)
+    if numbers.shape != (count, *space.shape):
+        raise InvalidInput(f"An action must have the shape {space.shape}, got {numbers.shape[1:]}.")
+    finite_numbers(numbers)
     low, high = space.low, space.high
-    if ((given >= low) & (given <= high)).all():
-        return given
+    if ((numbers >= low) & (numbers <= high)).all():
+        return numbers
     slack = ROUNDING_STEPS * np.finfo(np.float32).eps * np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
-    if (given < low - slack).any() or (given > high + slack).any():
+    if (numbers < low - slack).any() or (numbers > high + slack).any():
         raise InvalidInput(
             f"An action must lie in {low.min():g} ... {high.max():g}, "
-            f"got values from {given.min():.9g} to {given.max():.9g}."
+            f"got values from {numbers.min():.9g} to {numbers.max():.9g}."
         )
-    return np.clip(given, low, high)
+    return np.clip(numbers, low, high)
