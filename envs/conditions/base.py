@@ -116,6 +116,7 @@ def culture_pulses(pulses: Pulses, shared: bool, count: int) -> list[Pulses]:
     return [first.select(np.arange(start, stop)) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
 
 
+@checked
 def joined_pulses(parts: list[Pulses]) -> Pulses:
     """The pulses of several cultures, from those of each."""
     culture = np.repeat(np.arange(len(parts)), [len(part.onset_ms) for part in parts])
@@ -126,6 +127,7 @@ def joined_pulses(parts: list[Pulses]) -> Pulses:
 _FIELDS = ("column", "onset_ms", "offset_ms", "width_ms", "value")
 
 
+@checked
 def culture_slices(recording: Recording) -> list[slice]:
     """Where the spikes of each culture of a recording are, ``[n]``."""
     bounds = np.searchsorted(recording.spikes[0], np.arange(recording.num_cultures + 1))

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from livn_gym.decoding import Decoding
 from livn_gym.recording import Recording
+from livn_gym.units import whole_number
 from livn_gym.view import CultureView
 
 
@@ -24,7 +25,7 @@ class MyDecoding(Decoding):
 
     def __init__(self, duration: float, parts: int = 2) -> None:
         super().__init__(duration)
-        self.parts = parts
+        self.parts = whole_number("parts", parts)
 
     def decode(self, view: CultureView, recording: Recording) -> NDArray[np.float64]:
         """Return one row of results for each of the B cultures of the recording, ``[B, parts]``."""
