@@ -1,4 +1,4 @@
-"""Cultures as data: what they are made of, how they are generated, stored and found."""
+"""Systems: the cells, connections and electrodes of cultures, how they are generated, stored and looked up."""
 
 from livn_gym.system.fetch import fetch
 from livn_gym.system.generator import generate

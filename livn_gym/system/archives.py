@@ -1,4 +1,4 @@
-"""Download and unpack archives within bounds: of size, of time, of number and place of files."""
+"""Download and unpack archives with limits on size, time, and number and location of files."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ from livn_gym.errors import CorruptData, DownloadFailed
 from livn_gym.reading import damage
 
 MAX_DOWNLOAD_BYTES = 4 * 2**30
-"""Size of a download."""
+"""Largest size of a download."""
 
 MAX_UNPACKED_BYTES = 16 * 2**30
-"""Size of all files of an archive; at most ``MAX_INFLATION`` times its own from ``INFLATION_FLOOR_BYTES`` on."""
+"""Largest total size of unpacked files; above ``INFLATION_FLOOR_BYTES`` also ``MAX_INFLATION`` times the archive."""
 
 MAX_INFLATION = 200
 INFLATION_FLOOR_BYTES = 256 * 2**20
 
 MAX_FILES = 1000
-"""Files and folders of an archive."""
+"""Maximum number of files and folders in an archive."""
 
 TIMEOUT_S = 30.0
-"""Longest silence of a server."""
+"""Longest time without data from the server."""
 
 MIN_BYTES_PER_S, GRACE_S = 1000.0, 60.0
-"""A download that is slower than this on average, from ``GRACE_S`` on, is given up."""
+"""Minimum average speed of a download; a slower one is aborted after ``GRACE_S``."""
 
 _BLOCK = 2**16
 _HEADER_BYTES = 2**20
-"""Longest header of a member of a tar archive, which is read as a whole."""
+"""Longest header of a member of a tar archive, since headers are read into memory."""
 
 
 def download(url: str, sha256: str, target: Path) -> None:
-    """Fetch a file whose checksum is known.
+    """Download a file with a known checksum.
 
-    The checksum may be that of what the server sends, or of what ``Content-Encoding`` makes of it: some servers mark a
-    ``.tar.gz`` as an encoding of a ``.tar``, others compress what they send.
+    The checksum may be that of the transferred data or of the data decoded according to ``Content-Encoding``, since
+    some servers declare a ``.tar.gz`` as an encoded ``.tar`` and others compress the data that they send.
 
     Args:
-        url: Of http or https.
+        url: Address with http or https.
         sha256: 64 hexadecimal digits.
-        target: Where the file is written.
+        target: Output file.
 
     Raises:
         DownloadFailed: The server cannot be reached, answers with an error, is too slow, or sends too much.
-        CorruptData: The content has another checksum, or is cut off.
+        CorruptData: The content has another checksum or is truncated.
     """
     import requests
     import urllib3
@@ -72,7 +72,9 @@ def download(url: str, sha256: str, target: Path) -> None:
                 _check_size(url, size)
                 seconds = time.monotonic() - started
                 if seconds > GRACE_S + size / MIN_BYTES_PER_S:
-                    raise DownloadFailed(f"The download of {url} was given up: {size:,} bytes in {seconds:.0f} s.")
+                    raise DownloadFailed(
+                        f"The download of {url} is too slow and was aborted: {size:,} bytes in {seconds:.0f} s."
+                    )
                 digest.update(block)
                 file.write(block)
             if announced.isdecimal() and size < int(announced):
@@ -101,22 +103,26 @@ def _check_size(url: str, size: int) -> None:
 
 
 def _decode(path: Path, url: str) -> str:
-    """Undo gzip or deflate in place, and return the SHA-256 of what comes out."""
-    part = path.with_name(f"{path.name}.decoded")
+    """Decode gzip or deflate in place, and return the SHA-256 of the result."""
+    decoded = path.with_name(f"{path.name}.decoded")
     digest, size, limit = hashlib.sha256(), 0, _unpacked_limit(path)
-    with damage(f"The download of {url}", "has a damaged encoding"), path.open("rb") as source, part.open("wb") as file:
+    with (
+        damage(f"The download of {url}", "has a damaged encoding"),
+        path.open("rb") as source,
+        decoded.open("wb") as file,
+    ):
         for block in _inflated(source):
             size += len(block)
             if size > limit:
                 raise CorruptData(f"The download of {url} inflates to more than {limit:,} bytes.")
             digest.update(block)
             file.write(block)
-    part.replace(path)
+    decoded.replace(path)
     return digest.hexdigest()
 
 
 def _inflated(source: IO[bytes]) -> Iterator[bytes]:
-    decoder = zlib.decompressobj(32 + zlib.MAX_WBITS)  # gzip's header or zlib's
+    decoder = zlib.decompressobj(32 + zlib.MAX_WBITS)  # accepts the headers of gzip and zlib
     while block := source.read(_BLOCK):
         while block:
             yield decoder.decompress(block, _BLOCK)
@@ -131,15 +137,16 @@ def _unpacked_limit(archive: Path) -> int:
 
 
 def unpack(archive: Path, folder: Path, source: str) -> None:
-    """Unpack a .zip or .tar.gz into a folder; nothing is written elsewhere.
+    """Unpack a .zip or .tar.gz archive into a folder. Nothing is written outside the folder.
 
     Args:
-        archive: The file.
-        folder: An empty folder.
-        source: What the archive is called in messages.
+        archive: Archive file.
+        folder: Empty folder.
+        source: Name of the archive in messages.
 
     Raises:
-        CorruptData: It is neither, damaged, too large, or has files outside, links, or devices.
+        CorruptData: The file has neither format, is damaged or too large, or contains links, devices, or files outside
+            the folder.
         OSError: The folder cannot be written.
     """
     with archive.open("rb") as file:
@@ -157,7 +164,7 @@ def unpack(archive: Path, folder: Path, source: str) -> None:
 def _unzip(archive: Path, folder: Path, limit: int) -> None:
     with zipfile.ZipFile(archive) as file:
         members = file.infolist()
-        # a member inflates to what its header says and no further
+        # zipfile never inflates a member beyond the size in its header
         _check_members(len(members), sum(member.file_size for member in members), limit)
         for member in members:
             if not (folder / member.filename).resolve().is_relative_to(folder.resolve()):
@@ -172,13 +179,13 @@ def _untar(archive: Path, folder: Path, limit: int) -> None:
             count, size = count + 1, size + max(member.size, 0)
             _check_members(count, size, limit)
             _extract(file, member, folder)
-        while stream.read(_BLOCK):  # to the end, where gzip has its checksum
+        while stream.read(_BLOCK):  # to the end, where the checksum of gzip is
             size += _BLOCK
             _check_members(count, size, limit)
 
 
 def _extract(file: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """Write a file or folder; ``tarfile`` itself has no filter before Python 3.11.4."""
+    """Write a file or folder; ``tarfile`` has no extraction filters before Python 3.11.4."""
     target = folder / member.name
     if not target.resolve().is_relative_to(folder.resolve()):
         raise tarfile.TarError(f"it has a file outside its own folder: {member.name!r}")
@@ -201,7 +208,7 @@ def _check_members(count: int, size: int, limit: int) -> None:
 
 
 class _Bounded:
-    """A stream for ``tarfile``, which reads some headers as a whole, however long they say they are."""
+    """Stream that limits the size of headers, which ``tarfile`` reads as a whole whatever their stated length."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -214,5 +221,5 @@ class _Bounded:
 
 
 def temporary(folder: Path) -> tempfile.TemporaryDirectory[str]:
-    """A hidden folder within a folder, gone at the end of a ``with`` block."""
+    """Make a hidden temporary folder within a folder, for use in a ``with`` block."""
     return tempfile.TemporaryDirectory(dir=folder, prefix=".archive.")

@@ -1,4 +1,4 @@
-"""Bring a culture from a URL, an archive or a folder into the cache, whole and checked, or not at all."""
+"""Fetch systems from a URL, an archive or a folder into the cache, with verification of their content."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @checked
 def fetch(source: str | Path, sha256: str | None = None, name: str | None = None) -> Path:
-    """Put a system into the cache and return its folder there.
+    """Copy a system into the cache and return its folder there.
 
-    A system is a SONATA folder or one in livn's layout, with its files at the top or inside one single folder
-    of a ``.zip`` or ``.tar.gz`` archive.
+    A system is a SONATA folder or a folder in livn's layout. In a ``.zip`` or ``.tar.gz`` archive, its files are at the
+    top level or in a single folder.
 
     Args:
         source: An ``http(s)://`` URL of an archive, or the path of an archive or a folder.
-        sha256: Of an archive the file's checksum, needed for a URL, whatever ``Content-Encoding`` the server adds; of a
-            folder what ``System.sha256()`` gives.
-        name: Name of the folder in the cache, which names systems in livn's layout; default the source's.
+        sha256: SHA-256 of an archive file, required for a URL and independent of the server's ``Content-Encoding``; for
+            a folder the value of ``System.sha256()``.
+        name: Name of the folder in the cache, which is also the name of a system in livn's layout. Default: the name
+            of the source.
 
     Raises:
-        InvalidInput: No such path, no checksum for a URL, or a checksum or name that is none.
+        InvalidInput: There is no such path, the checksum of a URL is missing, or the checksum or name is malformed.
         DownloadFailed: The server cannot be reached, answers with an error, is too slow, or sends more than
             ``archives.MAX_DOWNLOAD_BYTES``.
-        CorruptData: The source is truncated or damaged, has another checksum, or is no system.
-        StorageError: A file cannot be read, or the cache not written. Nothing stays in the cache in any of these cases.
+        CorruptData: The source is truncated or damaged, has another checksum, or is not a system.
+        StorageError: A file cannot be read, or the cache cannot be written. After an error, the cache is unchanged.
     """
     digits = sha256.lower() if isinstance(sha256, str) else sha256
     if digits is not None and not (isinstance(digits, str) and _SHA256.fullmatch(digits)):
@@ -49,7 +50,7 @@ def fetch(source: str | Path, sha256: str | None = None, name: str | None = None
         try:
             address = urlsplit(source)
         except ValueError as error:
-            raise InvalidInput(f"{source!r} is no URL: {error}.") from error
+            raise InvalidInput(f"{source!r} is not a URL: {error}.") from error
         if address.scheme not in ("http", "https"):
             raise InvalidInput(f"A system is fetched by http or https, got {source!r}.")
         if digits is None:
@@ -59,28 +60,28 @@ def fetch(source: str | Path, sha256: str | None = None, name: str | None = None
     path = Path(os.path.expanduser(source)).absolute()
     name = _name(name, path.name)
     try:
-        is_folder, is_there = path.is_dir(), path.exists()
+        is_folder, exists = path.is_dir(), path.exists()
     except OSError as error:
         raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
     if is_folder:
         return _from_folder(path, digits, name)
-    if not is_there:
+    if not exists:
         raise InvalidInput(f"There is no folder or archive {path}.")
-    found = file_sha256(regular_file(path))
-    if digits not in (None, found):
-        raise CorruptData(f"{path} has the SHA-256 {found}, expected {digits}.")
-    return _store(name, found, lambda folder: _unpack(path, folder, str(path)))
+    actual = file_sha256(regular_file(path))
+    if digits not in (None, actual):
+        raise CorruptData(f"{path} has the SHA-256 {actual}, expected {digits}.")
+    return _store(name, actual, lambda folder: _unpack(path, folder, str(path)))
 
 
-def _name(given: str | None, path: str) -> str:
-    name = given if given is not None else _ENDINGS.sub("", path.rstrip("/").rpartition("/")[2])
+def _name(requested: str | None, path: str) -> str:
+    name = requested if requested is not None else _ENDINGS.sub("", path.rstrip("/").rpartition("/")[2])
     if not _NAME.fullmatch(name):
         raise InvalidInput(f"A system's name is letters, digits, '.', '_' and '-', got {name!r}; give name=.")
     return name
 
 
 def _store(name: str, sha256: str, build: Callable[[Path], None]) -> Path:
-    """The cache's folder for a content, built on first use and read once before it counts."""
+    """Return the cache folder of a content. It is built on first use, and read once to check that it is valid."""
 
     def build_and_check(folder: Path) -> None:
         build(folder)
@@ -90,27 +91,27 @@ def _store(name: str, sha256: str, build: Callable[[Path], None]) -> Path:
 
 
 def _check(folder: Path) -> None:
-    """Raise unless the folder holds a readable system."""
+    """Check that the folder holds a readable system."""
     try:
         read(folder)
     except InvalidInput as error:
-        raise CorruptData(f"What was fetched is no system: {error}") from error
+        raise CorruptData(f"The fetched files are not a system: {error}") from error
 
 
 def _from_url(url: str, sha256: str, folder: Path) -> None:
     """Download and unpack into an empty folder."""
-    with archives.temporary(folder) as place:
-        archive = Path(place) / "archive"
+    with archives.temporary(folder) as temporary:
+        archive = Path(temporary) / "archive"
         archives.download(url, sha256, archive)
         _unpack(archive, folder, url)
 
 
 def _from_folder(path: Path, sha256: str | None, name: str) -> Path:
     system = read(path)
-    found = system.sha256()
-    if sha256 not in (None, found):
-        raise CorruptData(f"The system in {path} has the SHA-256 {found}, expected {sha256}.")
-    # files can differ where the arrays are the same, so the entry is named by the files
+    actual = system.sha256()
+    if sha256 not in (None, actual):
+        raise CorruptData(f"The system in {path} has the SHA-256 {actual}, expected {sha256}.")
+    # different files can hold the same arrays, so that the entry is named by a hash of the files
     files = {file.name: file_sha256(file) for file in sorted(path.iterdir()) if file.is_file() and file.name != SEAL}
     content = hashlib.sha256(repr(files).encode()).hexdigest()
     return _store(name, content, lambda folder: _copy_files(path, folder))
@@ -123,8 +124,8 @@ def _copy_files(path: Path, folder: Path) -> None:
 
 
 def _unpack(archive: Path, folder: Path, source: str) -> None:
-    """Unpack an archive whose files lie at the top or in one folder."""
-    with archives.temporary(folder) as place:
-        archives.unpack(archive, Path(place), source)
-        top = [entry for entry in Path(place).iterdir() if not entry.name.startswith(".")]
-        _copy_files(top[0] if len(top) == 1 and top[0].is_dir() else Path(place), folder)
+    """Unpack an archive whose files are at the top level or in a single folder."""
+    with archives.temporary(folder) as temporary:
+        archives.unpack(archive, Path(temporary), source)
+        top = [entry for entry in Path(temporary).iterdir() if not entry.name.startswith(".")]
+        _copy_files(top[0] if len(top) == 1 and top[0].is_dir() else Path(temporary), folder)

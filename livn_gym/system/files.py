@@ -1,4 +1,4 @@
-"""Read a culture's folder, whichever of the known layouts it has."""
+"""Read a system from a folder in any supported layout."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from livn_gym.system.system import System
 
 @checked
 def read(path: str | Path) -> System:
-    """Read a SONATA folder, or one in livn's HDF5 layout.
+    """Read a system from a SONATA folder or a folder in livn's HDF5 layout.
 
     Raises:
-        InvalidInput: There is no such folder, or it is neither.
+        InvalidInput: There is no such folder, or it has neither layout.
         StorageError: The folder cannot be read.
-        CorruptData: It is one of the two and damaged.
+        CorruptData: A file in the folder is damaged.
     """
     if not isinstance(path, str | os.PathLike):
         raise InvalidInput(f"A system is read from the path of a folder, got {path!r}.")
-    folder = Path(os.path.expanduser(path))  # "~name" of nobody stays as it is
+    folder = Path(os.path.expanduser(path))  # the "~name" of an unknown user stays unchanged
     try:
-        found, is_folder = folder.exists(), folder.is_dir()
+        exists, is_folder = folder.exists(), folder.is_dir()
         is_sonata = (folder / sonata.CONFIG).exists()
-        is_livn = any((folder / name).exists() for name in livn_folder.MARKS)
+        is_livn = any((folder / name).exists() for name in livn_folder.MARKER_FILES)
     except OSError as error:
         raise StorageError(f"{folder} cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise InvalidInput(f"{path!r} is no path: {error}.") from error
+        raise InvalidInput(f"{path!r} is not a path: {error}.") from error
     if not is_folder:
-        raise InvalidInput(f"A system is a folder; {folder} is {'a file' if found else 'not there'}.")
+        raise InvalidInput(f"A system is a folder; {folder} {'is a file' if exists else 'does not exist'}.")
     if is_sonata:
         return sonata.read(folder)
     if is_livn:
         return livn_folder.read(folder)
     raise InvalidInput(
         f"{folder} holds no system: expected SONATA ({sonata.CONFIG}, ...) or livn's layout "
-        f"({', '.join(livn_folder.MARKS)})."
+        f"({', '.join(livn_folder.MARKER_FILES)})."
     )

@@ -1,8 +1,8 @@
-"""Generate a flat culture from a few numbers and a seed, the same to the bit on every machine.
+"""Generate a flat culture from a config and a seed, bit for bit equal on every machine.
 
-Positions are whole thousandths of a micrometre, distances are rounded to such, and everything drawn comes
-from Philox counters that name a cell or a pair of cells. So nothing depends on the order in which blocks of
-pairs are visited, nor on a processor's vector width.
+Positions are whole thousandths of a micrometre, distances are rounded to the same precision, and random numbers are
+drawn with Philox counters that identify a cell or a pair of cells. The result therefore depends neither on the order
+in which blocks of pairs are processed nor on the vector width of the processor.
 """
 
 from __future__ import annotations
@@ -20,35 +20,35 @@ from livn_gym.system.generator_config import Area, ElectrodeGrid, GeneratorConfi
 from livn_gym.system.system import Population, Projection, System
 from livn_gym.units import whole_number
 
-# Philox streams of a graph, far from the small numbers that trials of noise use under the same seed.
+# Philox streams of a graph, distinct from the small numbers of noise trials under the same seed.
 _POSITIONS, _DENDRITES, _CONNECTIONS, _SCALES = (0x67726100 + i for i in range(4))
 
 _ONE = 2.0**32
-"""Probabilities are whole multiples of 2**-32, as the words they are compared with."""
+"""Probabilities are whole multiples of 2**-32, like the random words with which they are compared."""
 
 _BLOCK_PAIRS = 1 << 20
-"""Pairs of cells looked at together: bounds the memory, 8 MB an array."""
+"""Number of pairs of cells per block, which limits memory to 8 MB per array."""
 
 _SYNAPSE_BYTES = 80
-"""Memory for a synapse: five arrays, and as much while they are sorted."""
+"""Memory per synapse: five arrays, and as much again while they are sorted."""
 
 Ints = NDArray[np.int64]
 
 
 def generate(config: GeneratorConfig, seed: int | None = None) -> System:
-    """Generate the culture of a config.
+    """Generate the system of a config.
 
-    Two cells at the distance d connect with probability ``min(1, A exp(-d**2 / (2 sigma**2)))`` up to the
-    cutoff, with A such that the expected in-degree, averaged over the projection's postsynaptic cells, is the
-    config's. Cells never connect to themselves.
+    Two cells at a distance d up to the cutoff connect with probability ``min(1, A exp(-d**2 / (2 sigma**2)))``. A is
+    chosen so that the expected in-degree, averaged over the postsynaptic cells of the projection, is that of the
+    config. Cells never connect to themselves.
 
     Args:
-        config: The numbers.
-        seed: Seed of positions, dendrites, connections and strengths, below 2**64; default the config's own.
+        config: Config of the generator.
+        seed: Seed of positions, dendrites, connections and strengths, below 2**64. Default: the seed in the config.
 
     Raises:
         InvalidInput: The seed is out of range, or an in-degree cannot be reached within the cutoff.
-        CorruptData: The config states a SHA-256 for its own seed and the arrays have another.
+        CorruptData: The config states a SHA-256 for its seed, and the generated arrays have a different one.
     """
     if not isinstance(config, GeneratorConfig):
         raise InvalidInput(f"config must be a GeneratorConfig, got {shown(config)}.")
@@ -91,7 +91,7 @@ def generate(config: GeneratorConfig, seed: int | None = None) -> System:
 
 @checked
 def electrode_grid(area: Area, grid: ElectrodeGrid) -> NDArray[np.float64]:
-    """Positions of a grid of electrodes centred on an area, um ``[C, 3]``, row by row."""
+    """Return the positions of an electrode grid centred on an area, um ``[C, 3]``, row by row."""
     x = area.width_um / 2 + (np.arange(grid.columns) - (grid.columns - 1) / 2) * grid.pitch_um
     y = area.height_um / 2 + (np.arange(grid.rows) - (grid.rows - 1) / 2) * grid.pitch_um
     xyz = np.zeros((grid.rows * grid.columns, 3))
@@ -100,12 +100,12 @@ def electrode_grid(area: Area, grid: ElectrodeGrid) -> NDArray[np.float64]:
 
 
 def _positions(area: Area, gids: Ints, seed: int) -> Ints:
-    """Uniform positions in the area, ``[N, 2]`` in thousandths of um."""
+    """Draw uniform positions in the area, ``[N, 2]`` in thousandths of um."""
     words = numerics.philox2x32(gids, 0, numerics.stream_key(seed, _POSITIONS))
     if area.shape == "disk":
         radius = area.width_um * 1e3 / 2
         r = radius * np.sqrt((words[0].astype(np.float64) + 0.5) / _ONE)
-        xy = [radius + r * part for part in numerics.direction(words[1])]
+        xy = [radius + r * component for component in numerics.direction(words[1])]
     else:
         sizes = (area.width_um * 1e3, area.height_um * 1e3)
         xy = [size * ((word.astype(np.float64) + 0.5) / _ONE) for size, word in zip(sizes, words, strict=True)]
@@ -116,11 +116,11 @@ def _projection(config: GeneratorConfig, pre: Population, post: Population, mill
     """Draw the synapses from one population onto another."""
     threshold = _thresholds(config, pre, post, milli)
     key = numerics.stream_key(seed, _CONNECTIONS)
-    found: list[tuple[Ints, Ints, Ints]] = []
+    blocks: list[tuple[Ints, Ints, Ints]] = []
     for pre_gid, post_gid, distance in _pairs(pre, post, milli, len(threshold) - 1):
         drawn = numerics.philox2x32(pre_gid, post_gid, key)[0] < threshold[distance]
-        found.append((pre_gid[drawn], post_gid[drawn], distance[drawn]))
-    pre_gid, post_gid, distance = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        blocks.append((pre_gid[drawn], post_gid[drawn], distance[drawn]))
+    pre_gid, post_gid, distance = (np.concatenate(columns) for columns in zip(*blocks, strict=True))
     order = np.lexsort((pre_gid, post_gid))
     pre_gid, post_gid, distance = pre_gid[order], post_gid[order], distance[order]
     site = config.synapses[pre.name]
@@ -138,13 +138,13 @@ def _projection(config: GeneratorConfig, pre: Population, post: Population, mill
 
 
 def _thresholds(config: GeneratorConfig, pre: Population, post: Population, milli: Ints) -> NDArray[np.uint64]:
-    """Connection probability times 2**32 for distances of 0, 1, 2, ... thousandths of um up to the cutoff.
+    """Return the connection probability times 2**32 at distances of 0, 1, 2, ... thousandths of um up to the cutoff.
 
-    The expected number of synapses is a sum of integers over a histogram of the distances, so it is exact
-    whatever the order of the pairs.
+    The expected number of synapses is a sum of integers over a histogram of the distances; it is exact and does not
+    depend on the order of the pairs.
     """
     extent = milli.max(axis=0) - milli.min(axis=0)
-    cutoff = min(round(config.cutoff_um * 1e3), int(extent.sum()))  # no pair is farther apart than that
+    cutoff = min(round(config.cutoff_um * 1e3), int(extent.sum()))  # the largest possible distance
     histogram = np.zeros(cutoff + 1, dtype=np.int64)
     for _, _, distance in _pairs(pre, post, milli, cutoff):
         histogram += np.bincount(distance, minlength=cutoff + 1)
@@ -159,12 +159,12 @@ def _thresholds(config: GeneratorConfig, pre: Population, post: Population, mill
         )
     ratio = np.arange(cutoff + 1) / 1e3 / config.sigma_um
     kernel = numerics.exp(-0.5 * ratio * ratio)
-    met = np.nonzero(histogram)[0]
-    pairs_met, kernel_met = histogram[met].astype(np.uint64), kernel[met]
+    occurring = np.nonzero(histogram)[0]
+    pair_counts, kernel_values = histogram[occurring].astype(np.uint64), kernel[occurring]
 
     def enough(amplitude: float) -> bool:
         # uint64 holds the sum for up to 2**32 pairs within the cutoff
-        return int((pairs_met * _words(amplitude, kernel_met)).sum()) >= target
+        return int((pair_counts * _words(amplitude, kernel_values)).sum()) >= target
 
     low, high = 0.0, 1.0
     while not enough(high):
@@ -176,14 +176,15 @@ def _thresholds(config: GeneratorConfig, pre: Population, post: Population, mill
 
 
 def _words(amplitude: float, kernel: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """The probabilities ``min(1, amplitude * kernel)`` in units of 2**-32."""
+    """Return the probabilities ``min(1, amplitude * kernel)`` in units of 2**-32."""
     return np.rint(np.minimum(1.0, amplitude * kernel) * _ONE).astype(np.uint64)
 
 
 def _pairs(pre: Population, post: Population, milli: Ints, cutoff: int) -> Iterator[tuple[Ints, Ints, Ints]]:
-    """Every pair of different cells within the cutoff, once, in blocks: pre gid, post gid, distance.
+    """Give all pairs of different cells within the cutoff, in blocks of pre gid, post gid and distance.
 
-    The plane is cut into squares of the cutoff's size, so that partners lie in the 3 x 3 squares around.
+    The plane is divided into squares with the cutoff as edge, so that partners of a cell are in the 3 x 3 squares
+    around it.
     """
     square = milli // max(cutoff, 1)
     members = {name: _by_square(population, square) for name, population in (("pre", pre), ("post", post))}
@@ -195,16 +196,16 @@ def _pairs(pre: Population, post: Population, milli: Ints, cutoff: int) -> Itera
             continue
         rows = max(1, _BLOCK_PAIRS // len(sources))
         for start in range(0, len(targets), rows):
-            part = targets[start : start + rows, None]
-            dx, dy = milli[sources, 0] - milli[part, 0], milli[sources, 1] - milli[part, 1]
+            block = targets[start : start + rows, None]
+            dx, dy = milli[sources, 0] - milli[block, 0], milli[sources, 1] - milli[block, 1]
             distance = np.rint(np.sqrt((dx * dx + dy * dy).astype(np.float64))).astype(np.int64)
-            i, j = np.nonzero((distance <= cutoff) & (sources != part))
-            yield sources[j], part[i, 0], distance[i, j]
+            i, j = np.nonzero((distance <= cutoff) & (sources != block))
+            yield sources[j], block[i, 0], distance[i, j]
     yield none, none, none
 
 
 def _by_square(population: Population, square: Ints) -> dict[tuple[int, int], Ints]:
-    """Gids of a population's cells by the square in which they lie."""
+    """Group the gids of a population by the square that contains the cell."""
     gids = population.gids
     order = gids[np.lexsort((square[gids, 1], square[gids, 0]))]
     change = np.any(np.diff(square[order], axis=0) != 0, axis=1)
@@ -213,14 +214,14 @@ def _by_square(population: Population, square: Ints) -> dict[tuple[int, int], In
 
 
 def _delays(config: GeneratorConfig, distance_um: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Base plus conduction, as whole multiples (at least one) of the resolution, ms ``[E]``."""
+    """Return the base delay plus conduction time, as multiples (at least one) of the resolution, ms ``[E]``."""
     delay = config.delay_base_ms + distance_um / config.velocity_um_per_ms
     steps = np.maximum(np.rint(delay / config.delay_resolution_ms), 1.0)
     return steps * round(config.delay_resolution_ms * 1e3) / 1e3
 
 
 def _scales(cv: float, pre_gid: Ints, post_gid: Ints, seed: int) -> NDArray[np.float64]:
-    """Log-normal strengths of mean 1, ``[E]``, multiples of 1e-3 and at least that."""
+    """Draw log-normal strengths with a mean of 1, ``[E]``, multiples of 1e-3 and at least 1e-3."""
     variance = numerics.log(1.0 + cv * cv)
     z, _ = numerics.normal(pre_gid, post_gid, numerics.stream_key(seed, _SCALES))
     scale = numerics.exp(np.sqrt(variance) * z - 0.5 * variance)

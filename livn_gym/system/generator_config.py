@@ -1,4 +1,4 @@
-"""The numbers from which a culture is generated, read from a TOML mapping and checked."""
+"""Config of the generator of cultures, read from TOML and checked."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from livn_gym.units import finite
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 MAX_CELLS, MAX_ELECTRODES, MAX_SYNAPSES = 10**7, 10**6, 10**9
-"""What can be generated at most; a machine with little memory may refuse less."""
+"""Limits of generated systems; the memory of the machine may impose lower ones."""
 _NOT_A_TABLE = "must be a table of keys and values"
 
 
 @checked
 @dataclass(frozen=True)
 class Area:
-    """A flat area with its lower left corner at the origin; a disk fills its square.
+    """Flat area with its lower left corner at the origin; a disk touches all sides of its square.
 
     Attributes:
         shape: ``"rectangle"`` or ``"disk"``.
-        width_um: Extent along x, um; of a disk the diameter.
-        height_um: Extent along y, um; of a disk the diameter.
+        width_um: Extent along x, um; the diameter of a disk.
+        height_um: Extent along y, um; the diameter of a disk.
     """
 
     shape: Literal["rectangle", "disk"]
@@ -41,24 +41,26 @@ class Area:
         if self.shape not in ("rectangle", "disk"):
             raise unknown_name("area shape", self.shape, ("rectangle", "disk"))
         for name in ("width_um", "height_um"):
-            # 1 m; the generator keeps coordinates as whole thousandths of a micrometre
+            # up to 1 m; the generator represents coordinates as whole thousandths of a micrometre
             if not 1e-3 <= finite(f"area {name}", getattr(self, name)) <= 1e6:
                 raise InvalidInput(f"area {name} must be from 0.001 to 1e6 um, got {getattr(self, name):g}.")
         if self.shape == "disk" and self.width_um != self.height_um:
-            raise InvalidInput(f"A disk has one diameter, got {self.width_um:g} and {self.height_um:g} um.")
+            raise InvalidInput(
+                f"A disk must have equal width and height, got {self.width_um:g} and {self.height_um:g} um."
+            )
 
 
 @checked
 @dataclass(frozen=True)
 class ElectrodeGrid:
-    """Electrodes on a grid centred on the area, numbered row by row: channel = row * columns + column."""
+    """Electrode grid centred on the area, numbered row by row: channel = row * columns + column."""
 
     rows: int
     columns: int
     pitch_um: float
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the ranges."""
         _whole("electrodes rows", self.rows, 0)
         _whole("electrodes columns", self.columns, 0)
         if self.rows * self.columns > MAX_ELECTRODES:
@@ -71,21 +73,21 @@ class ElectrodeGrid:
 @checked
 @dataclass(frozen=True)
 class SynapseSite:
-    """What every synapse made by a population carries.
+    """Site and receptors of all synapses that a population makes.
 
     Attributes:
-        section: The word that weight keys use for the site, ``"hillock"`` or ``"soma"``.
-        receptors: Receptor names, e.g. ``("AMPA", "NMDA")``.
+        section: Part of the weight keys that names the site of the synapses, ``"hillock"`` or ``"soma"``.
+        receptors: Names of the receptors, for example ``("AMPA", "NMDA")``.
     """
 
     section: str
     receptors: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Check that a weight key can be made of the words."""
+        """Check that section and receptors can be parts of a weight key."""
         for word in (self.section, *self.receptors):
             if not isinstance(word, str) or not re.fullmatch(r"\w+", word):
-                raise InvalidInput(f"Sections and receptors are words, got {word!r}.")
+                raise InvalidInput(f"Sections and receptors must be words, got {word!r}.")
         if not self.receptors or len(set(self.receptors)) != len(self.receptors):
             raise InvalidInput(f"A synapse needs one or more distinct receptors, got {list(self.receptors)}.")
 
@@ -93,25 +95,25 @@ class SynapseSite:
 @checked
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """How to generate a culture; see ``configs/systems`` for the layout as TOML.
+    """Config from which a culture is generated; ``configs/systems`` shows its layout as TOML.
 
     Attributes:
-        name: The system's name.
-        seed: Seed used where ``generate`` is given none.
-        area: Where the cells lie.
-        populations: Cells, contiguous gids from 0.
-        sigma_um: Standard deviation of the Gaussian by which connections get rarer with distance, um.
-        cutoff_um: Cells farther apart than this are never connected, um.
-        in_degree: Mean number of inputs a postsynaptic cell has from a population, by (pre, post).
-        delay_base_ms: Delay of a synapse at no distance, ms.
+        name: Name of the system.
+        seed: Default seed of ``generate``.
+        area: Area of the cells.
+        populations: Populations of cells, with contiguous gids from 0.
+        sigma_um: Standard deviation of the Gaussian by which connection probability falls with distance, um.
+        cutoff_um: Distance beyond which cells are never connected, um.
+        in_degree: Mean number of inputs of a postsynaptic cell from a population, by (pre, post).
+        delay_base_ms: Delay of a synapse at distance 0, ms.
         velocity_um_per_ms: Conduction velocity.
-        delay_resolution_ms: Delays are whole multiples of this, ms.
-        scale_cv: Coefficient of variation of the log-normal synapse strengths; their mean is 1.
-        synapses: What the synapses of each presynaptic population carry.
-        electrodes: The electrode grid.
-        output_radius_um: How far an electrode hears, um; None leaves it to the interface.
-        input_radius_um: How far an electrode is taken to reach, um; None leaves it to the interface.
-        sha256: ``System.sha256()`` of what ``seed`` generates; checked where given.
+        delay_resolution_ms: Unit of which delays are whole multiples, ms.
+        scale_cv: Coefficient of variation of the log-normal synaptic strengths, whose mean is 1.
+        synapses: Site and receptors of the synapses of each presynaptic population.
+        electrodes: Electrode grid.
+        output_radius_um: Recording radius of an electrode, um; None selects the default of the interface.
+        input_radius_um: Stimulation radius of an electrode, um; None selects the default of the interface.
+        sha256: ``System.sha256()`` of the system generated from ``seed``, which is checked if it is given.
     """
 
     name: str
@@ -132,15 +134,17 @@ class GeneratorConfig:
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        """Check ranges and that the parts name the same populations."""
+        """Check the ranges, and that all entries refer to the same populations."""
         _whole("seed", self.seed, 0)
         if self.seed >= 2**64:
             raise InvalidInput(f"seed must be below 2**64, got {self.seed}.")
         for key in ("sigma_um", "cutoff_um", "velocity_um_per_ms", "delay_resolution_ms"):
             finite(key, getattr(self, key), above=0.0)
         if self.cutoff_um > 10.0 * self.sigma_um:
-            raise InvalidInput(f"cutoff_um must be at most 10 sigma_um, got {self.cutoff_um:g} of {self.sigma_um:g}.")
-        if self.cutoff_um > 2e4:  # the generator tabulates the probability at every thousandth of um
+            raise InvalidInput(
+                f"cutoff_um must be at most 10 sigma_um, got cutoff_um {self.cutoff_um:g}, sigma_um {self.sigma_um:g}."
+            )
+        if self.cutoff_um > 2e4:  # the generator tabulates the probability in steps of 0.001 um
             raise InvalidInput(f"cutoff_um must be at most 20000 um, got {self.cutoff_um:g}.")
         thousandths = self.delay_resolution_ms * 1e3
         if round(thousandths) < 1 or abs(thousandths - round(thousandths)) > 1e-9:
@@ -154,7 +158,7 @@ class GeneratorConfig:
             raise InvalidInput(f"sha256 must be 64 lower-case hexadecimal digits, got {self.sha256!r}.")
         names = [population.name for population in self.populations]
         if not names or len(set(names)) != len(names):
-            raise InvalidInput(f"A culture needs one or more populations of distinct names, got {names}.")
+            raise InvalidInput(f"A culture needs one or more populations with distinct names, got {names}.")
         if sum(population.count for population in self.populations) > MAX_CELLS:
             raise InvalidInput(f"At most {MAX_CELLS:,} cells are possible, got {list(self.populations)}.")
         for pair, degree in self.in_degree.items():
@@ -175,10 +179,10 @@ class GeneratorConfig:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], name: str) -> Self:
-        """Read a mapping laid out like the files in ``configs/systems``.
+        """Read a mapping in the layout of the files in ``configs/systems``.
 
         Args:
-            mapping: The parsed TOML.
+            mapping: Parsed TOML.
             name: Name of the system.
 
         Raises:
@@ -217,20 +221,20 @@ class GeneratorConfig:
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Self:
-        """Read a TOML file; the system is named after it.
+        """Read a TOML file; the system has the name of the file.
 
         Raises:
-            InvalidInput: There is no such file, it is no TOML, or its content is not valid.
+            InvalidInput: There is no such file, or its content is not valid.
         """
         try:
             table = read_toml(path)
-        except CorruptData as error:  # written by hand: it has a mistake rather than damage
+        except CorruptData as error:  # written by hand, so that an error is a mistake rather than damage
             raise InvalidInput(f"{path} cannot be read as TOML: {error}") from error
         return cls.from_mapping(table, Path(path).stem)
 
 
 def _table(where: str, table: object, required: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
-    """``table`` if it is a mapping with all required and no unknown keys."""
+    """Check that a table is a mapping with all required and no unknown keys, and return it."""
     if not isinstance(table, Mapping):
         raise InvalidInput(f"{where} {_NOT_A_TABLE}, got {table!r}.")
     for key in table:
@@ -265,12 +269,12 @@ def _site(pre: str, table: object) -> SynapseSite:
 
 
 def _populations(table: object) -> tuple[Population, ...]:
-    """Populations from ``count = {EXC = 80}``, or from ``total = 100`` and ``ratio = {EXC = 4, INH = 1}``."""
+    """Read populations from ``count = {EXC = 80}``, or from ``total = 100`` and ``ratio = {EXC = 4, INH = 1}``."""
     if isinstance(table, Mapping) and "count" in table:
-        given = _table("[populations] by count", table, ("count",))["count"]
-        if not isinstance(given, Mapping):
-            raise InvalidInput(f"[populations] count {_NOT_A_TABLE}, got {given!r}.")
-        counts = dict(given)
+        by_count = _table("[populations] by count", table, ("count",))["count"]
+        if not isinstance(by_count, Mapping):
+            raise InvalidInput(f"[populations] count {_NOT_A_TABLE}, got {by_count!r}.")
+        counts = dict(by_count)
     else:
         by_ratio = _table("[populations] without count", table, ("total", "ratio"))
         counts = _apportion(_whole("[populations] total", by_ratio["total"], 1), by_ratio["ratio"])
@@ -286,7 +290,7 @@ def _populations(table: object) -> tuple[Population, ...]:
 
 
 def _apportion(total: int, ratio: object) -> dict[str, int]:
-    """Share ``total`` cells by ratio; what rounding down leaves goes to the largest remainders."""
+    """Divide ``total`` cells by ratio with the largest-remainder method."""
     if not isinstance(ratio, Mapping) or not ratio:
         raise InvalidInput(f"[populations] ratio {_NOT_A_TABLE}, got {ratio!r}.")
     shares = {name: finite(f"ratio of {name}", value, above=0.0) for name, value in ratio.items()}

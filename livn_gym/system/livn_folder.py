@@ -1,8 +1,8 @@
-"""Import cultures from livn's folders: NeuroH5 files with a graph.json beside them.
+"""Import systems from folders in livn's layout: NeuroH5 files with a graph.json.
 
-Cells and connections lie in ``cells.h5`` and ``connections.h5``, or together in ``graph.h5``. All dendrites
-point along +x, since the files give them no direction; delays are distance / 250 um/ms, at least 0.05 ms.
-The files' default weights are not taken over: weights are set by key, in units of the file's ``g_unit``.
+Cells and connections are in ``cells.h5`` and ``connections.h5``, or together in ``graph.h5``. All dendrites point along
++x, since the files do not define their direction; delays are distance / 250 um/ms, at least 0.05 ms. The default
+weights in the files are ignored: weights are set by key, in units of the file's ``g_unit``.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from livn_gym.reading import damage, part_of, read_json
 from livn_gym.system.system import Population, Projection, SynapseKinetics, System
 from livn_gym.units import NS_TO_US, finite
 
-GRAPH, CELLS, CONNECTIONS, BOTH, ARRAY = "graph.json", "cells.h5", "connections.h5", "graph.h5", "mea.json"
-MARKS = (GRAPH, CELLS, CONNECTIONS, BOTH)
-"""Any of these files marks a folder of this layout."""
+GRAPH, CELLS, CONNECTIONS, COMBINED, ARRAY = "graph.json", "cells.h5", "connections.h5", "graph.h5", "mea.json"
+MARKER_FILES = (GRAPH, CELLS, CONNECTIONS, COMBINED)
+"""Files of which any identifies a folder in this layout."""
 
 _VELOCITY_UM_PER_MS = 250.0
 _MIN_DELAY_MS = 0.05
 _SECTIONS = {"excitatory": "hillock", "inhibitory": "soma"}
-"""The section words of weight keys, by synapse type, whatever the file calls the place."""
+"""Sections in weight keys by synapse type, whatever section the file names."""
 
 
 @checked
 def read(folder: str | Path) -> System:
-    """Read a folder; the system takes the folder's name.
+    """Read a folder; the system has the name of the folder.
 
     Raises:
-        CorruptData: A file is missing, damaged, or contradicts another.
+        CorruptData: A file is missing, damaged, or inconsistent with another.
     """
     folder = Path(folder).resolve()
-    with damage(folder, "is no valid system", invalid_is_damage=True):
+    with damage(folder, "is not a valid system", invalid_is_damage=True):
         return _read(folder)
 
 
@@ -48,8 +48,8 @@ def _read(folder: Path) -> System:
     graph = _json(folder / GRAPH)
     if graph.get("version", 1) != 1:
         raise CorruptData(f"{folder / GRAPH} is of version {graph['version']!r}; only version 1 can be read.")
-    together = (folder / BOTH).exists()
-    cells, connections = (folder / (BOTH if together else name) for name in (CELLS, CONNECTIONS))
+    combined = (folder / COMBINED).exists()
+    cells, connections = (folder / (COMBINED if combined else name) for name in (CELLS, CONNECTIONS))
     definitions = _section(folder / GRAPH, graph, "connections")
     with part_of(Hdf5, cells) as file:
         populations = _populations(file, definitions)
@@ -98,17 +98,17 @@ def _section(path: Path, graph: Mapping[str, Any], key: str) -> Mapping[str, Any
 
 
 def _configs(definitions: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """The entry ``key`` of every connections section that has one."""
+    """Return the entry ``key`` of every connections section that has one."""
     configs = [section.get("config") for section in definitions.values() if isinstance(section, Mapping)]
-    found = [config.get(key) for config in configs if isinstance(config, Mapping)]
-    return [entry for entry in found if isinstance(entry, Mapping)]
+    entries = [config.get(key) for config in configs if isinstance(config, Mapping)]
+    return [entry for entry in entries if isinstance(entry, Mapping)]
 
 
 def _populations(file: Hdf5, definitions: Mapping[str, Any]) -> list[Population]:
-    """The populations that have cells, in gid order.
+    """Read the populations that have cells, in gid order.
 
-    The file numbers them; graph.json says which number is which name. Where it does not, they are told by
-    their number of cells.
+    The file identifies populations by number, and graph.json maps numbers to names. If it does not, populations are
+    identified by their number of cells.
     """
     place = "H5Types/Populations"
     table = file.array(place, "Vfiu")
@@ -137,7 +137,7 @@ def _populations(file: Hdf5, definitions: Mapping[str, Any]) -> list[Population]
 
 
 def _thousandths(file: Hdf5, place: str) -> NDArray[np.float64]:
-    """Finite numbers, rounded to multiples of 1e-3."""
+    """Read finite numbers, rounded to multiples of 1e-3."""
     return np.rint(file.finite(place) * 1e3) / 1e3
 
 
@@ -146,7 +146,7 @@ def _coordinate(population: str, axis: str) -> str:
 
 
 def _positions(file: Hdf5, population: Population) -> NDArray[np.float64]:
-    """Soma positions of one population, um ``[count, 3]``."""
+    """Read the soma positions of a population, um ``[count, 3]``."""
     columns = []
     for axis in "XYZ":
         place = _coordinate(population.name, axis)
@@ -167,16 +167,15 @@ Edges = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
 def _edges(file: Hdf5, pre: Population, post: Population) -> Edges:
-    """Presynaptic gid, postsynaptic gid and distance (um) of each synapse, ``[E]``, sorted by (post, pre).
+    """Read presynaptic gid, postsynaptic gid and distance (um) of every synapse, ``[E]``, sorted by (post, pre).
 
-    Destinations come in blocks of consecutive cells. Block b begins with cell ``index[b]`` and owns the
-    entries ``block[b] ... block[b + 1]`` of the destination pointer, of which the last block's very last only
-    closes the list.
+    Destinations are stored in blocks of consecutive cells. Block b starts with cell ``index[b]`` and has the entries
+    ``block[b]`` to ``block[b + 1]`` of the destination pointer. The last entry of the last block only marks the end.
     """
     place = f"Projections/{post.name}/{pre.name}"
     if pre.name not in file.names(f"Projections/{post.name}"):
-        none = np.empty(0, dtype=np.int64)
-        return none, none.copy(), np.empty(0)
+        empty = np.empty(0, dtype=np.int64)
+        return empty, empty.copy(), np.empty(0)
     index = file.index(f"{place}/Edges/Destination Block Index")
     block = file.index(f"{place}/Edges/Destination Block Pointer")
     pointer = file.index(f"{place}/Edges/Destination Pointer")
@@ -188,10 +187,10 @@ def _edges(file: Hdf5, pre: Population, post: Population) -> Edges:
         return source, source.copy(), distance
     sizes = np.diff(block)
     if len(sizes) != len(index) or not len(sizes) or block[0] != 0 or block[-1] != len(pointer):
-        raise file.damaged(f"{place}/Edges/Destination Block Pointer", "does not fit the blocks or the pointers")
+        raise file.damaged(f"{place}/Edges/Destination Block Pointer", "does not match the blocks or the pointers")
     sizes[-1] -= 1
     if np.any(sizes < 0) or np.any(np.diff(pointer) < 0) or pointer[0] != 0 or pointer[-1] != len(source):
-        raise file.damaged(f"{place}/Edges/Destination Pointer", f"does not lead through all {len(source)} edges")
+        raise file.damaged(f"{place}/Edges/Destination Pointer", f"does not cover all {len(source)} edges")
     target = np.concatenate([first + np.arange(size) for first, size in zip(index, sizes, strict=True)])
     target = np.repeat(target, np.diff(pointer))
     for name, ids, population in (("source", source, pre), ("destination", target, post)):
@@ -224,15 +223,15 @@ def _projection(
 def _synapses(
     path: Path, definitions: Mapping[str, Any], pre: Population, post: Population
 ) -> Mapping[str, Any] | None:
-    """What graph.json says of the synapses from one population onto another."""
+    """Return the entry of graph.json for the synapses from one population onto another."""
     for synapses in _configs(definitions, "synapses"):
-        onto = synapses.get(post.name, {})
-        if isinstance(onto, Mapping) and pre.name in onto:
-            entry = onto[pre.name]
+        by_pre = synapses.get(post.name, {})
+        if isinstance(by_pre, Mapping) and pre.name in by_pre:
+            entry = by_pre[pre.name]
             kind = entry.get("type") if isinstance(entry, Mapping) else None
             if kind not in _SECTIONS:
                 raise CorruptData(
-                    f"{path}: synapses {pre.name} -> {post.name} are of type {kind!r}, expected one of {[*_SECTIONS]}."
+                    f"{path}: synapses {pre.name} -> {post.name} have type {kind!r}, expected one of {[*_SECTIONS]}."
                 )
             return entry
     return None
@@ -253,18 +252,18 @@ def _receptors(path: Path, entry: Mapping[str, Any], pre: Population, post: Popu
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise CorruptData(f"{where} cannot be used: {type(error).__name__}: {error}.") from error
     if not receptors:
-        raise CorruptData(f"{where} names no receptor.")
+        raise CorruptData(f"{where} has no receptor.")
     return receptors
 
 
 def _electrodes(path: Path) -> tuple[NDArray[np.float64], dict[str, float | None]]:
-    """Electrode positions, um ``[C, 3]``, and radii; none where there is no such file."""
+    """Read the positions of the electrodes, um ``[C, 3]``, and the radii; empty and None without such a file."""
     if not os.path.lexists(path):
         return np.zeros((0, 3)), {"input_radius": None, "output_radius": None}
     layout = _json(path)
     try:
         rows = np.array(layout["electrode_coordinates"], dtype=np.float64).reshape(-1, 4)
-        rows = rows[np.argsort(rows[:, 0], kind="stable")]  # a channel is an electrode's id
+        rows = rows[np.argsort(rows[:, 0], kind="stable")]  # the channel is the id of the electrode
         if not np.isfinite(rows).all() or (np.diff(rows[:, 0]) == 0.0).any():
             raise ValueError("ids must be distinct and all numbers finite")
         radii = {
@@ -272,7 +271,7 @@ def _electrodes(path: Path) -> tuple[NDArray[np.float64], dict[str, float | None
             for key in ("input_radius", "output_radius")
         }
     except (KeyError, TypeError, ValueError) as error:
-        raise CorruptData(f"{path} is no electrode layout: {type(error).__name__}: {error}.") from error
+        raise CorruptData(f"{path} is not an electrode layout: {type(error).__name__}: {error}.") from error
     return np.rint(rows[:, 1:] * 1e3) / 1e3, radii
 
 

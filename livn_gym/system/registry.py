@@ -1,4 +1,4 @@
-"""Systems by name, path, reference or object: the predefined ones and those of a user."""
+"""Look up systems by name, path, reference or object: predefined systems and those of users."""
 
 from __future__ import annotations
 
@@ -31,42 +31,44 @@ SYSTEMS: Kind[System] = Kind("system", System, _shipped)
 
 
 def predefined_names() -> list[str]:
-    """Names of the predefined systems."""
+    """Return the names of the predefined systems."""
     return config.names("systems")
 
 
 def names() -> list[str]:
-    """Names of the predefined systems and of those that installed packages offer."""
+    """Return the names of the predefined systems and of those in installed packages."""
     return SYSTEMS.names()
 
 
 @checked
 def predefined(name: str) -> Path:
-    """The folder of a predefined system in the user's cache, generated there on first use.
+    """Return the folder of a predefined system in the user's cache, where it is generated on first use.
 
-    The cache is platformdirs' folder for ``livn_gym``, or where the environment variable LIVN_GYM_CACHE
-    points. A damaged folder is made anew.
+    The cache is the folder of ``livn_gym`` given by platformdirs, or that in the environment variable LIVN_GYM_CACHE.
+    A damaged folder is generated again.
 
     Args:
         name: ``"EI1"`` ... ``"EI4"``; ``predefined_names()`` lists them.
 
     Returns:
-        A SONATA folder, to be read and not to be changed.
+        A SONATA folder, which must not be changed.
 
     Raises:
         UnknownName: There is no such system.
-        CorruptData: This machine generates other arrays than the config's checksum says.
+        CorruptData: The arrays generated on this machine do not match the checksum in the config.
     """
-    recipe = predefined_config(name)
-    # The entry is named by all that shapes the files, so that a new release does not take an old one's.
+    generator_config = predefined_config(name)
+    # The name includes a hash of everything that determines the files, so that releases do not share entries.
     content = json.dumps([sonata.FORMAT, config.load("systems", name)], sort_keys=True)
     key = hashlib.sha256(content.encode()).hexdigest()[:12]
-    return cached_folder(f"predefined/{name}-{key}", lambda folder: sonata.write_files(generate(recipe), folder))
+    return cached_folder(
+        f"predefined/{name}-{key}", lambda folder: sonata.write_files(generate(generator_config), folder)
+    )
 
 
 @checked
 def predefined_config(name: str) -> GeneratorConfig:
-    """The numbers from which a predefined system is generated.
+    """Return the config from which a predefined system is generated.
 
     Raises:
         UnknownName: There is no such system.
@@ -81,25 +83,25 @@ def _predefined(name: str, seed: int | None = None) -> System:
 
 
 Spec = System | GeneratorConfig | str | Path | Mapping[str, Any] | Callable[..., System]
-"""What ``make`` takes."""
+"""Arguments that ``make`` accepts."""
 
 
 @checked
 def make(spec: Spec, seed: int | None = None) -> System:
-    """A system from whatever a user has, or another culture generated from the same numbers.
+    """Make a system from a name, file, reference or object, or generate another graph from the same config.
 
     Args:
         spec: A name (``"EI1"`` ... ``"EI4"``, or of an installed package); the path of a folder in SONATA's or livn's
             layout, or of a TOML file in the layout of ``configs/systems``; a reference ``"module:attribute"`` or
-            ``"file.py:attribute"`` to a ``System`` or to a function that makes one, and takes ``seed`` by keyword if
-            there are other graphs of it; such an object itself, or a ``GeneratorConfig``; or a mapping with a
-            ``name`` and the function's options.
-        seed: The graph's seed (positions, dendrites, connections, strengths), below 2**64; not the noise's.
-            None is the system itself; of the predefined ones from the cache.
+            ``"file.py:attribute"`` to a ``System`` or to a function that makes one (with the keyword ``seed`` if it can
+            make other graphs); such an object itself, or a ``GeneratorConfig``; or a mapping with a ``name`` and the
+            options of the function.
+        seed: Seed of the graph (positions, dendrites, connections, strengths), below 2**64; it does not affect the
+            noise. None selects the system itself, which for predefined systems comes from the cache.
 
     Raises:
         UnknownName: There is no such system.
-        InvalidInput: The seed is out of range, or there are no other graphs of this system.
+        InvalidInput: The seed is out of range, or other graphs of this system cannot be generated.
     """
     options: dict[str, Any] = {}
     thing: Any = spec
@@ -109,17 +111,19 @@ def make(spec: Spec, seed: int | None = None) -> System:
     label = str(thing) if isinstance(thing, str | Path) else shown(thing)
     if isinstance(thing, str):
         thing = _named(thing)
-    if isinstance(thing, str | Path):  # also what an installed package offers as the path of its files
+    if isinstance(thing, str | Path):  # an installed package may offer the path of its files
         thing = _of_path(Path(thing))
     if isinstance(thing, GeneratorConfig) and not options:
         return generate(thing, seed)
     if seed is not None and (isinstance(thing, System) or (callable(thing) and not _takes_seed(thing))):
-        raise InvalidInput(f"{label} is one culture: there are no other graphs of it, so graph_seed must be None.")
+        raise InvalidInput(
+            f"{label} is a single culture, of which no other graphs can be generated: graph_seed must be None."
+        )
     return SYSTEMS.make(thing, **options, **({} if seed is None else {"seed": seed}))
 
 
 def _named(text: str) -> Any:
-    """What a string stands for; names come before folders, so that a folder cannot change what a name means."""
+    """Resolve a string. Names take precedence over folders, so that a folder cannot change the meaning of a name."""
     if references.is_file(text) or references.is_reference(text) or text in SYSTEMS.shipped():
         return SYSTEMS.find(text)
     if "/" in text or text.endswith(".toml"):

@@ -1,7 +1,7 @@
-"""Cultures on disk in SONATA, with the electrodes as a probeinterface JSON.
+"""Read and write systems in the SONATA format, with the electrodes in probeinterface's JSON format.
 
-A folder holds ``circuit_config.json``, ``nodes.h5``, ``edges.h5``, their type tables and, where there are
-electrodes, ``electrodes.json``. What SONATA has no place for stands in the config's section ``livn_gym``.
+A folder holds ``circuit_config.json``, ``nodes.h5``, ``edges.h5``, their type tables and, if there are electrodes,
+``electrodes.json``. The section ``livn_gym`` of the config holds what SONATA cannot represent.
 
 Reference:
     Dai et al., The SONATA data format for efficient description of large-scale network models,
@@ -33,7 +33,7 @@ from livn_gym.system.system import Population, Projection, SynapseKinetics, Syst
 CONFIG = "circuit_config.json"
 _NODES, _EDGES, _ELECTRODES = "nodes.h5", "edges.h5", "electrodes.json"
 FORMAT = 2
-"""Version of the files; raised whenever what is written changes."""
+"""Version of the file format, which is increased at every change."""
 _SECTION_SHA256 = "section_sha256"
 
 _MAGIC = np.uint32(0x0A7A)
@@ -42,28 +42,28 @@ _CONTACT_RADIUS_UM = 15.0
 
 @checked
 def write(system: System, folder: str | Path) -> Path:
-    """Write a system into a new folder; it appears only when complete.
+    """Write a system into a new folder, which appears only when it is complete.
 
     Args:
-        system: What to write.
-        folder: Must not exist, or be empty.
+        system: System to write.
+        folder: Path of a folder that is empty or does not exist.
 
     Returns:
         The folder.
 
     Raises:
-        InvalidInput: The folder has content.
-        StorageError: The folder cannot be made.
+        InvalidInput: The folder is not empty.
+        StorageError: The folder cannot be written.
     """
     folder = Path(folder)
-    with new_folder(folder) as part:
-        write_files(system, part)
+    with new_folder(folder) as temporary:
+        write_files(system, temporary)
     return folder
 
 
 @checked
 def write_files(system: System, folder: Path) -> None:
-    """Write a system's files into an existing empty folder."""
+    """Write the files of a system into an existing, empty folder."""
     _write_nodes(system, folder)
     _write_edges(system, folder)
     if system.num_channels:
@@ -96,10 +96,10 @@ def write_files(system: System, folder: Path) -> None:
 
 @checked
 def read(folder: str | Path) -> System:
-    """Read a folder written by ``write``, and check it against the SHA-256 it states.
+    """Read a folder written by ``write`` and verify its SHA-256.
 
     Raises:
-        CorruptData: A file is missing, damaged or not what the checksum says.
+        CorruptData: A file is missing or damaged, or does not match the checksum.
         InvalidInput: The SONATA circuit was not written by livn_gym.
     """
     folder = Path(folder)
@@ -112,7 +112,7 @@ def read(folder: str | Path) -> System:
         )
     if extras.get("format") != FORMAT:
         raise InvalidInput(
-            f"{folder} is of format {extras.get('format')!r}, this version reads {FORMAT}: generate it again "
+            f"{folder} has format version {extras.get('format')!r}, this version reads {FORMAT}: generate it again "
             "(livn-gym generate)."
         )
     stated = extras.pop(_SECTION_SHA256, None)
@@ -132,7 +132,7 @@ def read(folder: str | Path) -> System:
 
 
 def _section_sha256(extras: dict[str, Any]) -> str:
-    """SHA-256 of the section ``livn_gym``, whatever its layout and the order of its keys."""
+    """Return the SHA-256 of the section ``livn_gym``, independent of its layout and the order of its keys."""
     return hashlib.sha256(json.dumps(extras, sort_keys=True).encode()).hexdigest()
 
 
@@ -158,7 +158,7 @@ def _extras(system: System) -> dict[str, Any]:
         "output_radius_um": system.output_radius_um,
         "input_radius_um": system.input_radius_um,
     }
-    extras = json.loads(json.dumps(extras))  # as it is read, so that the checksum is of the same
+    extras = json.loads(json.dumps(extras))  # as it is read back, so that the checksum is the same
     return extras | {_SECTION_SHA256: _section_sha256(extras)}
 
 
@@ -216,11 +216,11 @@ def _write_edges(system: System, folder: Path) -> None:
 
 
 def _write_index(group: h5py.Group, node_ids: NDArray[np.int64], count: int) -> None:
-    """For each node the runs of consecutive edges that it has at this end.
+    """Write the index that gives, for each node, the ranges of consecutive edges at this end.
 
-    Row n of ``node_id_to_ranges`` is the part ``[first, last)`` of ``range_to_edge_id``, whose rows are edge
-    ids ``[first, last)``. The format's text has that name and ``node_id_to_range``: libsonata reads the first, BMTK
-    the second.
+    Row n of ``node_id_to_ranges`` is the range ``[first, last)`` of rows of ``range_to_edge_id``, which are ranges
+    ``[first, last)`` of edge ids. The specification uses this name and ``node_id_to_range``: libsonata reads the first,
+    BMTK the second.
     """
     starts = np.flatnonzero(np.diff(node_ids, prepend=-1))
     stops = np.append(starts[1:], len(node_ids)) if len(starts) else starts
@@ -277,7 +277,7 @@ def _read(folder: Path, extras: dict[str, Any]) -> System:
 
 
 def _read_electrodes(path: Path) -> NDArray[np.float64]:
-    """Electrode positions of a probeinterface JSON, um ``[C, 3]``; none where there is no such file."""
+    """Read electrode positions from a probeinterface JSON file, um ``[C, 3]``; empty without such a file."""
     if not os.path.lexists(path):
         return np.zeros((0, 3))
     probe = read_json(path)["probes"][0]

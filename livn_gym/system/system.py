@@ -1,4 +1,4 @@
-"""What a culture is made of: populations, positions, dendrites, projections, electrodes."""
+"""Structure of a culture: populations, positions, dendrites, projections and electrodes."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite, whole_number
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*")
-"""Populations are parts of keys such as ``EXC_INH-soma-AMPA-weight``."""
+"""Names of populations, which are parts of keys such as ``EXC_INH-soma-AMPA-weight``."""
 _KEY_WORD = re.compile(r"\w+")
 
 
 @checked
 @dataclass(frozen=True)
 class Population:
-    """Cells of one kind; their gids are ``start, ..., start + count - 1``."""
+    """Cells of one type, with the gids ``start, ..., start + count - 1``."""
 
     name: str
     start: int
     count: int
 
     def __post_init__(self) -> None:
-        """Check the name and the numbers."""
+        """Check the name and the gids."""
         if not isinstance(self.name, str) or not _WORD.fullmatch(self.name):
             raise InvalidInput(f"A population's name is letters and digits, starting with a letter; got {self.name!r}.")
         whole_number(f"first gid of {self.name}", self.start, minimum=0)
@@ -38,30 +38,30 @@ class Population:
 
     @property
     def stop(self) -> int:
-        """One past the last gid."""
+        """Last gid plus 1."""
         return self.start + self.count
 
     @property
     def gids(self) -> NDArray[np.int64]:
-        """The gids of the population, ``[count]``."""
+        """Gids of the population, ``[count]``."""
         return np.arange(self.start, self.stop, dtype=np.int64)
 
 
 @checked_types
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """The synapses from one population onto another, sorted by (post gid, pre gid).
+    """Synapses from one population onto another, sorted by (post gid, pre gid).
 
     Attributes:
         pre: Name of the presynaptic population.
         post: Name of the postsynaptic population.
-        section: The word that weight keys use for the site, ``"hillock"`` or ``"soma"``.
-        receptors: Receptors that every synapse of the projection carries, e.g. ``("AMPA", "NMDA")``.
+        section: Part of the weight keys that names the site of the synapses, ``"hillock"`` or ``"soma"``.
+        receptors: Receptors of every synapse of the projection, for example ``("AMPA", "NMDA")``.
         pre_gid: Presynaptic cells, int64 ``[E]``.
         post_gid: Postsynaptic cells, int64 ``[E]``.
         distance_um: Distance between the somata, um ``[E]``, a multiple of 1e-3.
-        delay_ms: Conduction and synaptic delay, ms ``[E]``, a multiple of 1e-3.
-        scale: Strength relative to the projection's weight, ``[E]``, mean near 1, a multiple of 1e-3.
+        delay_ms: Sum of conduction and synaptic delay, ms ``[E]``, a multiple of 1e-3.
+        scale: Strength relative to the weight of the projection, ``[E]``, with a mean near 1, a multiple of 1e-3.
     """
 
     pre: str
@@ -75,13 +75,13 @@ class Projection:
     scale: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        """Check that the arrays belong together, and make them read-only."""
+        """Check that the arrays are consistent, and make them read-only."""
         receptors = self.receptors
         if not isinstance(receptors, tuple) or not receptors or len(set(receptors)) != len(receptors):
             raise InvalidInput(f"{self.pre}->{self.post} needs a tuple of distinct receptors, got {receptors!r}.")
         for word in (self.section, *receptors):
             if not isinstance(word, str) or not _KEY_WORD.fullmatch(word):
-                raise InvalidInput(f"Section and receptors of {self.pre}->{self.post} are words, got {word!r}.")
+                raise InvalidInput(f"Section and receptors of {self.pre}->{self.post} must be words, got {word!r}.")
         for name in ("pre_gid", "post_gid", "distance_um", "delay_ms", "scale"):
             array = getattr(self, name)
             kinds = "iu" if name.endswith("gid") else "fiu"
@@ -105,25 +105,26 @@ class Projection:
         return tuple(f"{self.pre}_{self.post}-{self.section}-{receptor}-weight" for receptor in self.receptors)
 
     def onto(self, start: int, stop: int) -> Projection:
-        """The part whose postsynaptic gid lies in ``[start, stop)``; views, no copies."""
-        part = slice(*np.searchsorted(self.post_gid, (start, stop)))
+        """Return the synapses whose postsynaptic gid is in ``[start, stop)``, as views of the arrays."""
+        rows = slice(*np.searchsorted(self.post_gid, (start, stop)))
         return replace(
             self,
-            pre_gid=self.pre_gid[part],
-            post_gid=self.post_gid[part],
-            distance_um=self.distance_um[part],
-            delay_ms=self.delay_ms[part],
-            scale=self.scale[part],
+            pre_gid=self.pre_gid[rows],
+            post_gid=self.post_gid[rows],
+            distance_um=self.distance_um[rows],
+            delay_ms=self.delay_ms[rows],
+            scale=self.scale[rows],
         )
 
 
 @checked
 @dataclass(frozen=True)
 class SynapseKinetics:
-    """Kinetics of one receptor that a system's own files prescribe in place of the model's.
+    """Kinetics of a receptor that the files of a system define in place of those of the model.
 
     Raises:
-        InvalidInput: A number is not finite, not positive or, the unit, negative, or decay is not slower than rise.
+        InvalidInput: A number is not finite, a time constant is not positive, the decay is not slower than the rise, or
+            the unit is negative.
     """
 
     reversal_mV: float
@@ -132,7 +133,7 @@ class SynapseKinetics:
     unit_nS: float
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the ranges."""
         finite("reversal_mV", self.reversal_mV)
         finite("tau_rise_ms", self.tau_rise_ms, above=0.0)
         finite("tau_decay_ms", self.tau_decay_ms, above=self.tau_rise_ms)
@@ -142,19 +143,19 @@ class SynapseKinetics:
 @checked_types
 @dataclass(frozen=True, eq=False)
 class System:
-    """A culture's neural architecture and its electrodes; immutable.
+    """Cells, connections and electrodes of a culture; immutable.
 
     Attributes:
         name: Name under which tuned parameters are looked up.
         populations: Populations in gid order, contiguous from 0.
         positions: Soma positions, um ``[N, 3]``, multiples of 1e-3.
-        dendrites: Unit vectors in the plane from soma towards dendrite, ``[N, 2]``, multiples of 1e-6.
-        projections: One entry per connected (pre, post) pair.
+        dendrites: Unit vectors in the plane from the soma towards the dendrite, ``[N, 2]``, multiples of 1e-6.
+        projections: One projection per connected pair of populations (pre, post).
         electrodes: Electrode positions, um ``[C, 3]``.
-        bounding_box: Lower and upper corner of the culture's area, um ``[2, 3]``.
-        kinetics: Receptor kinetics prescribed by the system, by (pre, post, receptor); usually empty.
-        output_radius_um: How far an electrode hears, where the system's files say so.
-        input_radius_um: How far an electrode is taken to reach, where the system's files say so.
+        bounding_box: Lower and upper corner of the area of the culture, um ``[2, 3]``.
+        kinetics: Receptor kinetics defined by the files of the system, by (pre, post, receptor); usually empty.
+        output_radius_um: Recording radius of an electrode, um; None if the files of the system do not define it.
+        input_radius_um: Stimulation radius of an electrode, um; None if the files of the system do not define it.
     """
 
     name: str
@@ -169,9 +170,9 @@ class System:
     input_radius_um: float | None = None
 
     def __post_init__(self) -> None:
-        """Check that the parts fit together, and make the arrays read-only."""
+        """Check that all attributes are consistent, and make the arrays read-only."""
         if not isinstance(self.name, str) or not self.name:
-            raise InvalidInput(f"A system's name must be a string that is not empty, got {self.name!r}.")
+            raise InvalidInput(f"The name of a system must be a non-empty string, got {self.name!r}.")
         if not isinstance(self.populations, tuple) or not self.populations:
             raise InvalidInput(f"A system needs a tuple of one or more populations, got {self.populations!r}.")
         if len(set(self.population_names)) != len(self.populations):
@@ -201,7 +202,7 @@ class System:
                 finite(radius, getattr(self, radius), above=0.0)
         pairs = [(projection.pre, projection.post) for projection in self.projections]
         if len(set(pairs)) != len(pairs):
-            raise InvalidInput(f"A pair of populations has one projection, got {pairs}.")
+            raise InvalidInput(f"A pair of populations can have only one projection, got {pairs}.")
         for projection in self.projections:
             for gid, name in ((projection.pre_gid, projection.pre), (projection.post_gid, projection.post)):
                 population = self.population(name)
@@ -210,7 +211,7 @@ class System:
         self._check_kinetics()
 
     def _check_kinetics(self) -> None:
-        """Raise unless every kinetics belongs to a receptor of a projection."""
+        """Check that all kinetics belong to a receptor of a projection."""
         known = {(p.pre, p.post, receptor) for p in self.projections for receptor in p.receptors}
         for key, kinetics in self.kinetics.items():
             if key not in known:
@@ -227,34 +228,34 @@ class System:
 
     @property
     def num_neurons(self) -> int:
-        """N, the number of cells."""
+        """Number of cells N."""
         return self.populations[-1].stop
 
     @property
     def num_channels(self) -> int:
-        """C, the number of electrodes."""
+        """Number of electrodes C."""
         return len(self.electrodes)
 
     @property
     def num_synapses(self) -> int:
-        """Number of connections, each counted once whatever its receptors."""
+        """Number of synapses; one with several receptors counts once."""
         return sum(len(projection) for projection in self.projections)
 
     @property
     def population_names(self) -> tuple[str, ...]:
-        """Names in gid order."""
+        """Names of the populations in gid order."""
         return tuple(population.name for population in self.populations)
 
     @property
     def weight_names(self) -> tuple[str, ...]:
-        """Every weight key of the system, ``PRE_POST-section-RECEPTOR-weight``."""
+        """All weight keys of the system, ``PRE_POST-section-RECEPTOR-weight``."""
         return tuple(name for projection in self.projections for name in projection.weight_names)
 
     def population(self, name: str) -> Population:
-        """The population of that name.
+        """Return the population of a name.
 
         Raises:
-            UnknownName: There is none.
+            UnknownName: There is no population of that name.
         """
         for population in self.populations:
             if population.name == name:
@@ -262,18 +263,18 @@ class System:
         raise unknown_name("population", name, self.population_names)
 
     def gids(self, populations: str | list[str] | tuple[str, ...] | None = None) -> NDArray[np.int64]:
-        """Gids of one or several populations (default all), ascending."""
+        """Return the gids of one or several populations (default: all), ascending."""
         if populations is None:
             return np.arange(self.num_neurons, dtype=np.int64)
-        chosen = (populations,) if isinstance(populations, str) else tuple(populations)
-        if not chosen:
-            raise InvalidInput("populations must name at least one population; None stands for all.")
-        return np.unique(np.concatenate([self.population(name).gids for name in chosen]))
+        selected = (populations,) if isinstance(populations, str) else tuple(populations)
+        if not selected:
+            raise InvalidInput("populations must name at least one population; None selects all.")
+        return np.unique(np.concatenate([self.population(name).gids for name in selected]))
 
     def connectivity_matrix(self) -> NDArray[np.float64]:
-        """Synapse strengths relative to their weights, ``[N, N]`` indexed (pre, post); 0 where unconnected.
+        """Return the synaptic strengths relative to the weights, ``[N, N]`` indexed (pre, post); 0 if unconnected.
 
-        Needs 8 N**2 bytes: 80 kB for EI2, 0.8 GB for EI4.
+        The matrix needs 8 N**2 bytes: 80 kB for EI2, 0.8 GB for EI4.
         """
         matrix = np.zeros((self.num_neurons, self.num_neurons))
         for projection in self.projections:
@@ -282,7 +283,7 @@ class System:
         return matrix
 
     def summary(self) -> dict[str, object]:
-        """Counts, sizes and mean in-degrees, as plain values for printing or JSON."""
+        """Return counts, sizes and mean in-degrees, as plain values for printing or JSON."""
         return {
             "name": self.name,
             "neurons": self.num_neurons,
@@ -302,9 +303,10 @@ class System:
         }
 
     def sha256(self) -> str:
-        """SHA-256 of all that changes a result, arrays as whole thousandths so that it is equal on every machine.
+        """Return the SHA-256 of everything that affects a simulation, with arrays rounded, equal on every machine.
 
-        The name is not in it, by which parameters are looked up; kinetics and radii are where there are any.
+        The name, which only selects the shipped parameters, is not included. Kinetics and radii are included only if
+        the system defines any.
         """
         digest = hashlib.sha256()
 
@@ -333,17 +335,17 @@ class System:
 
 @checked
 def check_distinct(electrodes_um: NDArray) -> None:
-    """Raise if two electrodes lie in one place: both would record the same cells.
+    """Check that all electrodes have different positions; two in one place would record the same cells.
 
     Args:
-        electrodes_um: um ``[C, 3]``.
+        electrodes_um: Electrode positions, um ``[C, 3]``.
 
     Raises:
-        InvalidInput: Two electrodes are equal to a thousandth of a micrometre.
+        InvalidInput: Two electrodes have the same position to within a thousandth of a micrometre.
     """
     places, first, count = np.unique(
         np.rint(electrodes_um * 1e3) + 0.0, axis=0, return_index=True, return_counts=True
-    )  # + 0.0 makes -0.0 the same place as 0.0
+    )  # + 0.0 turns -0.0 into 0.0
     if len(places) != len(electrodes_um):
         x, y, z = electrodes_um[first[np.argmax(count)]].tolist()
-        raise InvalidInput(f"Two electrodes lie in the same place, ({x:g}, {y:g}, {z:g}) um.")
+        raise InvalidInput(f"Two electrodes have the same position, ({x:g}, {y:g}, {z:g}) um.")

@@ -99,7 +99,7 @@ def test_coordinates_in_every_form():
         ([["a", "b", "c"]], "array of numbers"),
         ([[1, 0, 0, 0], [2, 9, 0, 0]], r"ids must be 0 ... 1, each once; got \[1.0, 2.0\]"),
         ([[0, 0, 0, 0], [0, 9, 0, 0]], "each once"),
-        ([[5, 5, 0], [5, 5, 0]], "same place"),
+        ([[5, 5, 0], [5, 5, 0]], "same position"),
     ],
 )
 def test_coordinates_that_make_no_sense_are_refused(rows, message):

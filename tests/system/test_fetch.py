@@ -192,7 +192,7 @@ def test_a_server_that_trickles_is_given_up(server, cache, monkeypatch):
     monkeypatch.setattr(archives, "GRACE_S", -1e9)
     content = sample_tar()
     server.pages["/c.tar.gz"] = (200, len(content), content)
-    with pytest.raises(DownloadFailed, match="given up"):
+    with pytest.raises(DownloadFailed, match="too slow"):
         fetch(f"{server.url}/c.tar.gz", checksum(content))
     assert nothing_left(cache)
 
@@ -366,7 +366,7 @@ def test_folders_of_the_same_name_and_other_content_are_other_entries(tmp_path):
         ("ftp://127.0.0.1/c.zip", {"sha256": "0" * 64}, "http or https"),
         ("http://127.0.0.1/", {"sha256": "0" * 64}, "give name="),
         ("http://127.0.0.1/c.zip", {"sha256": "0" * 64, "name": "../up"}, "give name="),
-        ("http://[::1/c.zip", {"sha256": "0" * 64}, "no URL"),
+        ("http://[::1/c.zip", {"sha256": "0" * 64}, "not a URL"),
         ("absent-folder", {}, "no folder or archive"),
         (5, {}, "source"),
     ],

@@ -14,7 +14,7 @@ def test_other_folders_are_refused_by_what_was_expected(tmp_path):
     (tmp_path / "notes.txt").write_text("no culture")
     with pytest.raises(InvalidInput, match=r"holds no system.*circuit_config\.json.*graph\.json"):
         files.read(tmp_path)
-    with pytest.raises(InvalidInput, match="is not there"):
+    with pytest.raises(InvalidInput, match="does not exist"):
         files.read(tmp_path / "absent")
     with pytest.raises(InvalidInput, match="is a file"):
         files.read(tmp_path / "notes.txt")

@@ -135,7 +135,7 @@ def test_missing_and_damaged_files_are_named(tmp_path, name, damage):
         ("Projections/P/Q/Edges/Source Index", [1, 0, 2, 0, 0], "source outside the 2 cells of Q"),
         ("Projections/P/Q/Edges/Destination Block Index", [0, 2, 4], "destination outside the 4 cells of P"),
         ("Projections/P/Q/Edges/Destination Pointer", [0, 2, 3, 4], "all 5 edges"),
-        ("Projections/P/Q/Edges/Destination Block Pointer", [0, 1, 3], "does not fit"),
+        ("Projections/P/Q/Edges/Destination Block Pointer", [0, 1, 3], "does not match"),
         ("Projections/P/Q/Connections/distance", [1.0], "5 edges and 1 distances"),
         ("Projections/P/Q/Connections/distance", [1.0, np.nan, 1.0, 1.0, 1.0], "finite"),
         ("Projections/P/Q/Connections/distance", [1.0, -1.0, 1.0, 1.0, 1.0], "negative"),

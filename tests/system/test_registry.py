@@ -179,7 +179,7 @@ def test_a_folder_does_not_change_what_a_name_means(sources):
     ("spec", "error", "message"),
     [
         ("sonatas", UnknownName, "no such folder.*'EI1', 'EI2'"),
-        ("no/such/folder", InvalidInput, "no/such/folder is not there"),
+        ("no/such/folder", InvalidInput, "no/such/folder does not exist"),
         ("none.toml", InvalidInput, "none.toml"),
         ("own_systems:wole", UnknownName, "WHOLE"),
         ("x" * 5000, UnknownName, "system"),

@@ -140,7 +140,7 @@ def test_type_tables_say_what_a_synapse_carries(five, tmp_path):
 
 def test_a_folder_with_content_is_not_touched(five, tmp_path):
     (tmp_path / "own.txt").write_text("mine")
-    with pytest.raises(InvalidInput, match="has content"):
+    with pytest.raises(InvalidInput, match="not empty"):
         sonata.write(five, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["own.txt"]
 

@@ -133,24 +133,24 @@ def test_a_system_checks_what_it_is_made_of(five, changes):
 @pytest.mark.parametrize("second", [[0.1, 0.2, 5.0], [0.1, 0.2, 5.0 + 1e-4]])
 def test_two_electrodes_in_one_place_are_refused_at_every_door(five, tmp_path, second):
     electrodes = np.array([[0.1, 0.2, 5.0], second])
-    with pytest.raises(InvalidInput, match="same place"):
+    with pytest.raises(InvalidInput, match="same position"):
         replace(five, electrodes=electrodes)
     folder = sonata.write(five, tmp_path / "five")
     layout = json.loads((folder / "electrodes.json").read_text())
     layout["probes"][0]["contact_positions"] = electrodes.tolist()
     (folder / "electrodes.json").write_text(json.dumps(layout))
-    with pytest.raises(CorruptData, match="same place"):
+    with pytest.raises(CorruptData, match="same position"):
         sonata.read(folder)
     copy = tmp_path / "livn"
     shutil.copytree(SAMPLE, copy)
     rows = [[k, *place] for k, place in enumerate(electrodes.tolist())]
     (copy / "mea.json").write_text(json.dumps({"electrode_coordinates": rows}))
-    with pytest.raises(CorruptData, match="same place"):
+    with pytest.raises(CorruptData, match="same position"):
         System.from_directory(copy)
 
 
 def test_minus_zero_is_zero_for_an_electrode(five):
-    with pytest.raises(InvalidInput, match="same place"):
+    with pytest.raises(InvalidInput, match="same position"):
         replace(five, electrodes=np.array([[0.0, 1.0, 0.0], [-0.0, 1.0, 0.0]]))
 
 
