@@ -134,6 +134,9 @@ class Trace:
             "store": lambda array, address, value: self.memory.update({address: self.value(value)}),
             "T": as_float,
             "WORD": as_integer,
+            "BITS": as_integer,
+            "whole_registers": lambda: None,
+            "shared_parity": lambda _: 0,
             "LOW": 0xFFFFFFFF,
             "FLAG": lambda _: 0,
             "OPTIONS": {},
@@ -162,7 +165,7 @@ def _execute(text: str, names: dict[str, Any], kept: Callable[[ast.stmt], bool])
 
 
 def count(bits: int) -> dict[str, Counter[str]]:
-    """Operations of a cell's step by population of EI2."""
+    """Operations of a cell's step by population of EI2: the mean of two steps, the first of which draws their noise."""
     system = make("EI2")
     spec = CultureSpec(system, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", 1, f"float{bits}")
     found = layouts(spec)
@@ -175,11 +178,13 @@ def count(bits: int) -> dict[str, Counter[str]]:
         names |= {"exp": names[f"exp{bits}"], "normal": names[f"normal{bits}"]}
         _execute(text, names, lambda statement: isinstance(statement, ast.FunctionDef))
         once = [0] * len(found)
-        group = SimpleNamespace(cells=[1] * len(found), base=once, bucket=once, count=once, start=once, size=1)
+        group = SimpleNamespace(
+            cells=[1] * len(found), base=once, bucket=once, count=once, start=once, size=1, time=None
+        )
         spikes = SimpleNamespace(count=[0])
         parameters = [trace.apply("parameter", float(k)) for k in range(len(layout.parameters(spec, Noise())))]
-        names[f"step_blocks_{tag}"](None, parameters, group, 0, 1, [0, 0], [], [], spikes)
-        result[layout.name] = Counter({name: number // W for name, number in trace.counts.items()})
+        names[f"step_blocks_{tag}"](None, parameters, group, 0, 2, [0, 0, 0], [], [], spikes)
+        result[layout.name] = Counter({name: round(number / W / 2) for name, number in trace.counts.items()})
     return result
 
 
