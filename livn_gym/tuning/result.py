@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import subprocess
 import tomllib
@@ -19,6 +20,8 @@ from livn_gym.tuning.validation import Report
 
 DIGITS = 4
 """Significant digits of parameters: the search's noise is far coarser."""
+
+_log = logging.getLogger(__name__)
 
 
 @checked_types
@@ -92,12 +95,17 @@ def rounded(value: float) -> float:
 
 @checked_types
 def provenance(system: str, variant: str | None, targets: Targets, **found: Any) -> dict[str, Any]:
-    """Provenance of a set: system, targets, date, version and commit, followed by ``found``."""
+    """Provenance of a set: system, targets, date, version and commit, followed by ``found``.
+
+    A checkout with changes that are not committed is logged as a warning: nobody could run that code again.
+    """
     about: dict[str, Any] = {"system": system}
     if variant:
         about["variant"] = variant
     about |= {"targets": targets.name, "date": date.today().isoformat(), "version": livn_gym.__version__}
     commit = _commit()
+    if commit is not None and commit.endswith("-dirty"):
+        _log.warning("livn_gym: provenance names commit %s, from which files differ: commit before tuning", commit)
     return about | ({"commit": commit} if commit else {}) | found
 
 

@@ -29,4 +29,4 @@ def script():
     for folder in folders:
         sys.path.remove(folder)
     for name in made:
-        del sys.modules[name]
+        sys.modules.pop(name, None)

@@ -115,3 +115,11 @@ def test_only_files_of_parameters_are_read(tmp_path):
             read_params(path)
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_params(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(("commit", "warnings"), [("0123456789ab", 0), ("0123456789ab-dirty", 1), (None, 0)])
+def test_provenance_of_changed_files_is_a_warning(targets, monkeypatch, caplog, commit, warnings):
+    monkeypatch.setattr("livn_gym.tuning.result._commit", lambda: commit)
+    about = provenance("EI2", None, targets, trials=3)
+    assert about.get("commit") == commit and about["trials"] == 3
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * warnings
