@@ -1,4 +1,4 @@
-"""Arguments of environments and of their resets, checked."""
+"""Checks of the arguments of environments and of their resets."""
 
 from __future__ import annotations
 
@@ -16,90 +16,90 @@ from livn_gym.numerics import checked_seed, checked_seeds
 from livn_gym.units import whole_number
 
 
-def episode_limit(given: int | None) -> int | None:
-    """Steps after which an episode is truncated; None is never.
+def episode_limit(value: int | None) -> int | None:
+    """Number of steps after which an episode is truncated; None means never.
 
     Raises:
         InvalidInput: It is neither None, -1 nor a positive integer.
     """
-    if given is None or (isinstance(given, Integral) and given == -1):
+    if value is None or (isinstance(value, Integral) and value == -1):
         return None
     try:
-        return whole_number("max_episode_steps", given)
+        return whole_number("max_episode_steps", value)
     except InvalidInput as error:
         raise InvalidInput(f"{error} -1 means no limit.") from None
 
 
-def autoreset(given: str | AutoresetMode) -> AutoresetMode:
-    """An autoreset mode from its name.
+def autoreset(value: str | AutoresetMode) -> AutoresetMode:
+    """Return an autoreset mode from its name.
 
     Raises:
-        UnknownName: There is no such mode.
+        UnknownName: No mode has that name.
     """
-    if isinstance(given, AutoresetMode):
-        return given
+    if isinstance(value, AutoresetMode):
+        return value
     known = {mode.value: mode for mode in AutoresetMode}
-    if not isinstance(given, str) or given not in known:
-        raise unknown_name("autoreset_mode", given, known)
-    return known[given]
+    if not isinstance(value, str) or value not in known:
+        raise unknown_name("autoreset_mode", value, known)
+    return known[value]
 
 
-def graph_seeds(given: int | Sequence[int] | str | None, count: int) -> list[Graph]:
-    """The seed of every environment's graph.
+def graph_seeds(value: int | Sequence[int] | str | None, count: int) -> list[Graph]:
+    """Return the graph of every environment.
 
     Raises:
-        InvalidInput: A seed is out of range, or there are not as many as environments.
-        UnknownName: A word is none of those that ``graph_seed`` takes.
+        InvalidInput: A seed is out of range, or their number is not that of the environments.
+        UnknownName: ``graph_seed`` is an unknown word.
     """
-    if given is None or (isinstance(given, str) and given == RESAMPLE):
-        return [given] * count
-    if isinstance(given, str):
-        if given != "per_env":
-            raise unknown_name("graph_seed", given, ("per_env", RESAMPLE))
+    if value is None or (isinstance(value, str) and value == RESAMPLE):
+        return [value] * count
+    if isinstance(value, str):
+        if value != "per_env":
+            raise unknown_name("graph_seed", value, ("per_env", RESAMPLE))
         return list(range(count))
-    if isinstance(given, Sequence | np.ndarray) and not isinstance(given, bytes):
-        return list(checked_seeds(given, count))
-    return [checked_seed(given)] * count
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, bytes):
+        return list(checked_seeds(value, count))
+    return [checked_seed(value)] * count
 
 
-def reset_options(given: object, known: tuple[str, ...]) -> Mapping[str, Any]:
-    """Options of a reset.
+def reset_options(value: object, known: tuple[str, ...]) -> Mapping[str, Any]:
+    """Return the options of a reset, of which only known names are allowed.
 
     Raises:
-        InvalidInput: They are no mapping.
-        UnknownName: There is no such option.
+        InvalidInput: The options are no mapping.
+        UnknownName: An option is unknown.
     """
-    if given is None:
+    if value is None:
         return {}
-    if not isinstance(given, Mapping):
-        raise InvalidInput(f"options must be a mapping or None, got {given!r}.")
-    for name in given:
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"options must be a mapping or None, got {value!r}.")
+    for name in value:
         if name not in known:
             raise unknown_name("option of reset", name, known)
-    return given
+    return value
 
 
-def reset_mask(given: object, count: int) -> NDArray[np.bool_]:
-    """Which environments are reset.
+def reset_mask(value: object, count: int) -> NDArray[np.bool_]:
+    """Return the mask of the environments to reset.
 
     Raises:
-        InvalidInput: It is no boolean array of that length with a True in it.
+        InvalidInput: The mask is no boolean array of that length with at least one True.
     """
-    if not isinstance(given, np.ndarray) or given.shape != (count,) or given.dtype != np.bool_ or not given.any():
-        raise InvalidInput(f"reset_mask must be a boolean array [{count}] with at least one True, got {given!r}.")
-    return given
+    if not isinstance(value, np.ndarray) or value.shape != (count,) or value.dtype != np.bool_ or not value.any():
+        raise InvalidInput(f"reset_mask must be a boolean array [{count}] with at least one True, got {value!r}.")
+    return value
 
 
 def reset_seeds(seed: int | Sequence[int | None] | None, count: int) -> list[int | None]:
-    """One seed for each environment; None goes on with the next trial.
+    """Return one seed per environment; None continues with the next trial.
 
     Raises:
-        InvalidInput: A seed is out of range, or there are not as many as environments.
+        InvalidInput: A seed is out of range, or their number is not that of the environments.
     """
     if seed is None:
         return [None] * count
     if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str | bytes):
         if len(seed) != count:
             raise InvalidInput(f"reset needs one seed for each of {count} environments, got {len(seed)}.")
-        return [None if value is None else checked_seed(value) for value in seed]
+        return [None if own is None else checked_seed(own) for own in seed]
     return [checked_seed(checked_seed(seed) + i) for i in range(count)]

@@ -44,7 +44,8 @@ class DistributedEnv:
     """An ``Env`` on every MPI worker; the last rank is the controller, whose script asks the workers for runs.
 
     All ranks run the same script. On a worker ``init`` serves the controller and returns after its ``shutdown``; later
-    calls have no effect there. Only code that workers must not run needs an ``if env.is_root():``.
+    calls have no effect there. Only code that workers must not run needs an ``if env.is_root():``. An exception that
+    the script does not handle ends every rank.
 
     Every call is a separate run: the culture starts at time 0, its noise from ``seed`` + the number of the call, and
     encoding and decoding are those of the controller. The results therefore do not depend on the number of workers
@@ -96,6 +97,7 @@ class DistributedEnv:
         self._submitted = 0
         self._started = self._closed = False
         self._process = os.getpid()
+        mpi_job.watch()
 
     def is_root(self) -> bool:
         """Whether this rank is the controller."""
@@ -103,8 +105,6 @@ class DistributedEnv:
 
     def init(self) -> Self:
         """Build the cultures; on a worker, serve until the controller's ``shutdown``.
-
-        From now on an exception that the script does not handle ends every rank.
 
         Raises:
             WorkerError: A culture could not be built.
@@ -114,8 +114,8 @@ class DistributedEnv:
         if self._started:
             return self
         self._started = True
-        # A script that ends without a shutdown would leave the workers waiting.
-        mpi_job.watch(self.shutdown if self.is_root() else None)
+        if self.is_root():
+            mpi_job.watch(self.shutdown)  # a script that ends without it would leave the workers waiting
         backends.attend(self._backend, self.subworld_size)
         workers = self._comm.Split(int(self.is_root()), self._comm.rank)
         if not self.is_root():
@@ -146,7 +146,7 @@ class DistributedEnv:
         Raises:
             WorkerError: A run failed.
         """
-        tasks = [self.submit_call(decoding, one, encoding) for one in inputs]
+        tasks = [self.submit_call(decoding, each, encoding) for each in inputs]
         return [self.receive_response(task) for task in tasks]
 
     def submit_call(self, decoding: Decoding, inputs: Any = None, encoding: Callable[..., Any] | None = None) -> int:
@@ -276,7 +276,7 @@ class DistributedEnv:
         def call(seed: int, name: bytes, pipeline: bytes | None, inputs: bytes) -> Any:
             if pipeline is not None:
                 pipelines[name] = pipeline
-            # Unpickled for every call: what a call leaves in them must not reach the next one, wherever that runs.
+            # Unpickled for every call, so that no state of a call remains for the next one.
             decoding, encoding = pickle.loads(pipelines[name])
             env.clear(seed=seed)
             if self.subworld_size > 1 and not _gathers(decoding):
@@ -289,8 +289,8 @@ class DistributedEnv:
         env = self._answer(self._make, send_result=False)
         try:
             while (request := self._request())[0] != "end":
-                kind, *given = request
-                self._answer(partial(call if kind == "call" else configure, *given))
+                kind, *arguments = request
+                self._answer(partial(call if kind == "call" else configure, *arguments))
         finally:
             if env is not None:
                 env.close()
@@ -309,11 +309,11 @@ class DistributedEnv:
         result, error = None, ""
         try:
             result = work()
-            answer = pickle.dumps(result if send_result else None)  # what cannot be sent is an error of the run
-        except (Exception, SystemExit):  # an exit of a worker by itself would be a hang
+            answer = pickle.dumps(result if send_result else None)  # a result that cannot be pickled is an error
+        except (Exception, SystemExit):  # if a worker exited, the controller would wait for it
             answer = pickle.dumps(None)
             error = f"Rank {self._comm.rank} failed:\n{traceback.format_exc().rstrip()}"
-        if self._team.rank == 0:  # the others fail where it does
+        if self._team.rank == 0:  # a call fails on all ranks of a worker
             self._comm.send((answer, error), self._root)
         return result
 

@@ -1,4 +1,4 @@
-"""Calls of an ``Env`` that follow one another, whole or not at all, whatever threads and signals do."""
+"""Calls of an ``Env``: one at a time, each completed or undone, also with threads and signals."""
 
 from __future__ import annotations
 

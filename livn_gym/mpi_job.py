@@ -45,8 +45,8 @@ def communicator() -> Any:
     if find_spec("mpi4py") is None:
         raise BackendUnavailable('Running on several ranks needs the extra mpi: pip install "livn_gym[mpi]"')
     if os.environ.get("OMPI_MCA_mpi_ft_enable") == "1":
-        # MPI_Finalize waits for all processes of the start; on a busy machine it did not always learn that one was dead
-        # and never ended. `Op.END` has a barrier of the living in its place.
+        # MPI_Finalize waits for all processes of the start. On a busy machine it could miss that one was dead, and
+        # never ended. `Op.END` has a barrier of the ranks that are left instead.
         os.environ.setdefault("OMPI_MCA_async_mpi_finalize", "1")
     try:
         from mpi4py import MPI
@@ -104,6 +104,8 @@ def end_all(error: BaseException, message_only: bool = False) -> None:
     """Print what ended this rank and end every rank of the job; does not return."""
     from mpi4py import MPI
 
+    if MPI.Is_finalized():
+        raise error  # nobody waits for this rank
     world, code = MPI.COMM_WORLD, 1
     rank = f"livn_gym: rank {world.rank} of {world.size}"
     if isinstance(error, SystemExit):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from gymnasium import spaces
@@ -17,6 +17,8 @@ from livn_gym.mpi.rank_batch import DONE, FAILED, FIXED_COLUMNS, RankBatch
 
 if TYPE_CHECKING:
     from livn_gym.mpi.team import Team
+
+_T = TypeVar("_T")
 
 
 class MPIBatch:
@@ -57,12 +59,12 @@ class MPIBatch:
 
         def rows() -> NDArray[np.uint64]:
             table = np.zeros((self._num_envs, 2), dtype=np.uint64)
-            for i, given in seed_of.items():
-                seed = self._seed_after_loss(i) if given is None and self._lost[i] else given
+            for i, seed in seed_of.items():
+                seed = self._seed_after_loss(i) if seed is None and self._lost[i] else seed
                 table[i] = (NEXT_TRIAL, 0) if seed is None else (SEEDED, seed)
             return table
 
-        result = self._run(Op.RESET, rows)
+        result = self._uninterrupted(lambda: self._run(Op.RESET, rows))
         self._lost[environment_indices] = False
         return result
 
@@ -77,7 +79,7 @@ class MPIBatch:
             table[environment_indices, 0] = ~self._lost[environment_indices]
             return table
 
-        return self._run(Op.STEP, rows, DTYPE=ord(checked.dtype.char))
+        return self._uninterrupted(lambda: self._run(Op.STEP, rows, DTYPE=ord(checked.dtype.char)))
 
     def state(self) -> list[Any]:
         """Return the state of every environment; it does not depend on the number of ranks.
@@ -86,6 +88,9 @@ class MPIBatch:
             UnsupportedModel: The backend has no snapshots.
         """
         self._check_usable()
+        return self._uninterrupted(self._states)
+
+    def _states(self) -> list[Any]:
         while True:
             if self._lost.any():  # a culture that was lost has no state before a reset; it stays marked as lost
                 lost = self._lost.copy()
@@ -109,7 +114,7 @@ class MPIBatch:
         self._lost[:] = False
         parts = [[states[i] for i in self._rank_batch.owned(rank)] for rank in self._team.member.ranks]
         try:
-            self._team.ask(Op.SET_STATE, self._number, parts)
+            self._uninterrupted(lambda: self._team.ask(Op.SET_STATE, self._number, parts))
         except MPI.Exception as error:
             raise WorkerError("A rank died while a state was set.") from error
 
@@ -138,13 +143,22 @@ class MPIBatch:
         if self._closed:
             return
         self._closed = True
-        if self._team.forked:
-            return
+        if not self._team.forked:
+            self._uninterrupted(self._close)
+
+    def _close(self) -> None:
         try:
             self._team.member.perform(self._team.head(Op.CLOSE, self._number))
         except MPI.Exception as error:
             self._team.repair(error)
         self._team.batches.pop(self._number, None)
+
+    def _uninterrupted(self, work: Callable[[], _T]) -> _T:
+        def stop() -> None:
+            for loop in self._local.loops:
+                loop.stop()
+
+        return self._team.uninterrupted(work, stop)
 
     def _run(self, op: Op, rows: Callable[[], NDArray], **fields: int) -> StepResult:
         call = self._team.call_number()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from mpi4py import MPI
 from numpy.typing import NDArray
 
+from livn_gym import mpi_job
 from livn_gym.envs.batches import BatchSpec, EnvironmentBatch
 from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.errors import InvalidInput, WorkerError
+from livn_gym.interrupts import uninterrupted
 from livn_gym.mpi.batch import MPIBatch
 from livn_gym.mpi.member import Head, Member, Op
+
+_T = TypeVar("_T")
 
 LOSSES = (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING, MPI.ERR_REVOKED)
 """Classes of MPI's errors that mean that a rank is lost."""
@@ -33,6 +37,7 @@ class Team:
         self._num_calls = 0
         self._num_made = 0
         self._process = os.getpid()
+        self._any_thread = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
 
     @property
     def forked(self) -> bool:
@@ -48,6 +53,9 @@ class Team:
         """
         if self.forked:
             return LocalBatch(spec.loop, spec.graphs)
+        return self.uninterrupted(lambda: self._make_batch(spec))
+
+    def _make_batch(self, spec: BatchSpec) -> MPIBatch:
         if spec.continue_on_failure and os.environ.get("OMPI_MCA_mpi_ft_enable") != "1":
             raise InvalidInput(
                 'on_worker_failure="truncate" needs a fault-tolerant launch: mpiexec --with-ft ulfm (Open MPI 5).'
@@ -60,6 +68,25 @@ class Team:
         self.ask(Op.MAKE, number, (spec, owners))
         self.batches[number] = MPIBatch(self, number)
         return self.batches[number]
+
+    def uninterrupted(self, work: Callable[[], _T], stop: Callable[[], object] = lambda: None) -> _T:
+        """Make requests in full before Ctrl-C is raised, since the other ranks take part in them.
+
+        Where MPI may be called from the main thread only, Ctrl-C during the requests ends the job.
+
+        Args:
+            work: Makes the requests.
+            stop: Asks the simulation of rank 0 to end soon.
+        """
+        if self._any_thread:
+            return uninterrupted(work, stop)
+        try:
+            return work()
+        except Exception:
+            raise
+        except BaseException as error:
+            mpi_job.end_all(error)
+            raise
 
     def head(self, op: Op, number: int = 0, **fields: int) -> NDArray[np.int64]:
         """Return the header of a request."""

@@ -164,3 +164,51 @@ def test_without_a_launcher_there_is_no_job():
     """A process that no MPI launcher started has no need of mpi4py."""
     code = "from livn_gym import mpi_job; import sys; assert not mpi_job.launched(); assert 'mpi4py' not in sys.modules"
     launch.subprocess.run([sys.executable, "-c", code], env=launch.environment(), check=True, timeout=LIMIT)
+
+
+@pytest.mark.slow
+def test_a_rank_that_fails_before_init_ends_the_job(tmp_path):
+    text = """
+    from livn_gym.distributed import DistributedEnv
+    from livn_gym.system import predefined
+
+    env = DistributedEnv(predefined("EI1"))
+    if not env.is_root():
+        raise ArithmeticError("before init")
+    env.init()
+    """
+    run = launch.run([launch.script(tmp_path, text)], 3, timeout=LIMIT)
+    assert run.code == 1 and "before init" in run.err, run.everything
+
+
+@pytest.mark.slow
+def test_a_script_that_handles_ctrl_c_can_reset_its_environments_over_ranks(tmp_path):
+    """Whether rank 0 was simulating or waiting for others, the requests of all ranks stay in step."""
+    text = """
+    import os, signal, threading, time
+    import gymnasium as gym, numpy as np, livn_gym
+
+    env = gym.make_vec("livn/EI1-v0", num_envs=4, settle_ms=200.0, max_episode_steps=-1, backend="native")
+    actions = np.random.default_rng(0).uniform(-1, 1, (5, 4, 1)).astype(np.float32)
+
+    def played():
+        return [env.reset(seed=3)[0], *(env.step(action)[0] for action in actions)]
+
+    expected = played()
+    for delay in (0.3, 0.35, 0.4, 0.45, 0.5):
+        def interrupt():
+            time.sleep(delay)
+            os.kill(os.getpid(), signal.SIGINT)
+        threading.Thread(target=interrupt, daemon=True).start()
+        try:
+            while True:
+                env.step(actions[0])
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        for seen, before in zip(played(), expected, strict=True):
+            np.testing.assert_array_equal(seen, before)
+    env.close()
+    print("finished")
+    """
+    run = launch.run(["-m", "livn_gym.mpi", launch.script(tmp_path, text)], 2, timeout=LIMIT).good()
+    assert run.out.split() == ["interrupted"] * 5 + ["finished"], run.everything
