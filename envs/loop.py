@@ -58,7 +58,7 @@ class ClosedLoop:
         if len(tasks) != env.num_cultures:
             raise InvalidInput(f"{env.num_cultures} cultures need as many tasks, got {len(tasks)}.")
         whole_steps("settle_ms", settle_ms, env.dt, minimum=0)
-        setup = TaskSetup.of(env, encoding, decoding, tasks[0].setup.step_ms)
+        setup = TaskSetup.of(env, encoding, decoding, tasks[0].setup.step_ms, None)
         for task in tasks:
             own = task.setup
             if (own.step_ms, own.commands, own.features) != (setup.step_ms, setup.commands, setup.features):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from livn_gym.checks import checked_options
 from livn_gym.envs.measurement import Measurement
 from livn_gym.envs.tasks.setup import TaskSetup
-from livn_gym.errors import InvalidInput
+from livn_gym.errors import InvalidInput, shown
 
 
 @checked_options
@@ -48,6 +48,9 @@ class Task(ABC):
 
     Args:
         setup: Step length, spaces, system, electrodes and options.
+
+    Raises:
+        InvalidInput: The options are not of the class ``Options``.
     """
 
     sees_culture: ClassVar[bool] = True
@@ -76,6 +79,8 @@ class Task(ABC):
         checked_options(options)
 
     def __init__(self, setup: TaskSetup) -> None:
+        if not isinstance(setup.options, self.Options):
+            raise InvalidInput(f"{type(self).__name__} needs its own Options, got {shown(setup.options)}.")
         self.setup = setup
 
     def __getstate__(self) -> dict[str, Any]:

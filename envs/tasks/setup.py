@@ -41,10 +41,15 @@ class TaskSetup:
     options: Any
 
     @classmethod
-    def of(
-        cls, view: CultureView, encoding: Encoding, decoding: Decoding, step_ms: float, options: Any = None
-    ) -> TaskSetup:
+    def of(cls, view: CultureView, encoding: Encoding, decoding: Decoding, step_ms: float, options: Any) -> TaskSetup:
         """The setup of a task for some cultures.
+
+        Args:
+            view: The cultures.
+            encoding: The loop's encoding.
+            decoding: The loop's decoding, of one step.
+            step_ms: Length of a control step, ms.
+            options: The task's options, an object of its class ``Options``.
 
         Raises:
             InvalidInput: The step is no whole number of time steps, does not divide a second or is not the duration of

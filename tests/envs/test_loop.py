@@ -195,7 +195,7 @@ def test_a_decoding_of_runs_of_another_length_is_refused_at_once():
     env = Env(system(8, 2), backend="fake").init()
     encoding, decoding = make_encoding("pulse_amplitude"), make_decoding("channel_rates", duration=100.0)
     with pytest.raises(InvalidInput, match="A control step lasts 200 ms, ChannelRates decodes 100 ms"):
-        TaskSetup.of(env, encoding, decoding, 200.0)
+        TaskSetup.of(env, encoding, decoding, 200.0, RateTracking.Options())
 
 
 def test_measurements_hold_the_action_of_their_step_and_none_while_settling():

@@ -1,6 +1,6 @@
 """A task of one's own, without a config: as a class, a path and a mapping, alone and in a vector."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gymnasium as gym
 import numpy as np
@@ -113,6 +113,16 @@ def test_what_is_no_task_is_refused():
         LoopSpec.of("EI1", StayQuiet, limit=3.0)
     with pytest.raises(InvalidInput, match="only once"):
         LoopSpec.of("EI1", {"name": StayQuiet, "limit_hz": 3.0}, limit_hz=4.0)
+
+
+def test_a_task_takes_its_own_options_alone():
+    loop = LoopSpec.of("EI1", "rate_tracking").make()
+    setup = loop.tasks[0].setup
+    for options in (None, setup.options, {"limit_hz": 3.0}):
+        with pytest.raises(InvalidInput, match="StayQuiet needs its own Options"):
+            StayQuiet(replace(setup, options=options))
+    assert StayQuiet(replace(setup, options=StayQuiet.Options())).options.limit_hz == 30.0
+    loop.close()
 
 
 def test_options_are_a_frozen_dataclass_with_defaults():
