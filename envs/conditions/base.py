@@ -99,6 +99,7 @@ class Condition:
         return recording
 
 
+@checked
 def culture_pulses(pulses: Pulses, shared: bool, count: int) -> list[Pulses]:
     """The pulses of each of ``count`` cultures, in their order, as of culture 0.
 
