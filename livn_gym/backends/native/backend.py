@@ -36,7 +36,7 @@ from livn_gym.backends.native.synapses import Synapses
 from livn_gym.errors import InvalidInput, SimulationDiverged, UnsupportedModel
 from livn_gym.interrupts import Pool, uninterrupted
 from livn_gym.numerics import NoiseStream
-from livn_gym.recording import TRACES, Recording
+from livn_gym.recording import CURRENTS, Recording
 from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import NS_TO_US
@@ -362,34 +362,37 @@ class NativeBackend(Backend, CultureParameters, Snapshots, Learning, Stoppable, 
             if len(request.spike_gids) < size:
                 order = order[np.isin(gid[order], request.spike_gids)]
             found |= {"spike_culture": culture[order], "spike_gid": gid[order], "spike_t": step[order] * dt}
-        found |= {name: getattr(probe, name) for name in request.traced_gids}
+        if request.voltage_gids is not None:
+            voltages = np.split(probe.voltage, len(request.voltage_compartments), axis=1)
+            found |= {f"voltage_{name}": v for name, v in zip(request.voltage_compartments, voltages, strict=True)}
+        if request.current_gids is not None:
+            found |= {name: getattr(probe, name) for name in CURRENTS}
         if request.weight_keys:
             ends = np.cumsum([len(self._synapses.places(key)) for key in request.weight_keys])[:-1]
             weights = np.split(probe.weight / NS_TO_US, ends, axis=1)
-            found |= {
-                "weights": dict(zip(request.weight_keys, weights, strict=True)),
-                "weight_dt_ms": request.weight_steps * dt,
-            }
+            found["weights"] = dict(zip(request.weight_keys, weights, strict=True))
+            found["weight_dt_ms"] = request.weight_steps * dt
         times = (0.0, num_steps * dt, dt, request.sample_steps * dt)
         return Recording(*times, first[-1], **found)
 
     def _probe(self, cultures: int, num_steps: int, request: RecordingRequest, *, learns: bool) -> Probe:
         """Room for the samples of some cultures."""
         none: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        voltage_gid, current_gid = (
-            none if gids is None else gids for gids in (request.voltage_gids, request.current_gids)
-        )
-        traced = request.traced_gids
-        count = -(-num_steps // request.sample_steps) if traced else 0
-        arrays: dict[str, Any] = {name: np.empty((cultures, len(traced.get(name, none)), count)) for name in TRACES}
+        voltage_row, current_gid = none, none if request.current_gids is None else request.current_gids
+        if request.voltage_gids is not None:
+            first = {"soma": 0, "dendrite": self._spec.system.num_neurons}
+            voltage_row = np.concatenate([request.voltage_gids + first[name] for name in request.voltage_compartments])
+        every = request.sample_steps if request.traced_gids else 0
+        count = -(-num_steps // every) if every else 0
+        voltage = np.empty((cultures, len(voltage_row), count))
+        soma, dendrite = (np.empty((cultures, len(current_gid), count)) for _ in range(2))
+        traces = (every, voltage_row, current_gid, self._drives.coupling_uS, voltage, soma, dendrite)
         synapses = np.concatenate([none, *(self._synapses.places(key) for key in request.weight_keys)])
         weight_every = request.weight_steps if request.weight_keys and learns else 0
         weight_count = -(-num_steps // weight_every) if weight_every else 0
-        arrays |= {"weight": np.empty((cultures, len(synapses), weight_count))}
-        numbers = (request.sample_steps if traced else 0, voltage_gid, current_gid, self._drives.coupling_uS)
-        return Probe(*numbers, weight_every=weight_every, weight_synapse=synapses, **arrays)
+        return Probe(*traces, weight_every, synapses, np.empty((cultures, len(synapses), weight_count)))
 
 
 def _rows(probe: Probe, start: int, stop: int) -> Probe:
     """The room for the samples of the cultures ``start ... stop - 1``."""
-    return probe._replace(**{name: getattr(probe, name)[start:stop] for name in (*TRACES, "weight")})
+    return probe._replace(**{name: getattr(probe, name)[start:stop] for name in ("voltage", *CURRENTS, "weight")})

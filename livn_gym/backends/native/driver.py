@@ -96,15 +96,16 @@ class Drive(NamedTuple):
 class Probe(NamedTuple):
     """Samples every ``every`` steps (0: none) of the voltages and membrane currents of some gids.
 
-    And every ``weight_every`` steps of the weights (uS) of the synapses ``weight_synapse``.
+    ``voltage_row`` holds the gid of a row of ``voltage`` for the soma, or the gid plus the number of cells for the
+    dendrite. It is a single array because one more argument makes the whole compiled run slower, used or not.
+    Weights (uS) of the synapses ``weight_synapse`` are sampled every ``weight_every`` steps.
     """
 
     every: int
-    voltage_gid: Any
+    voltage_row: Any
     current_gid: Any
     coupling: Any
-    voltage_soma: Any
-    voltage_dendrite: Any
+    voltage: Any
     current_soma: Any
     current_dendrite: Any
     weight_every: int
@@ -229,12 +230,12 @@ def put(S, group, drive, c, gid, value):
 @compiled
 def sample(S, group, probe, column):
     """Write a column of the traces; a compartment's membrane current is what flows into it (Kirchhoff)."""
-    for c in range(probe.voltage_soma.shape[0]):  # an array of a compartment that is not recorded has no rows
-        for row in range(probe.voltage_soma.shape[1]):
-            probe.voltage_soma[c, row, column] = S[group.address[c * group.size + probe.voltage_gid[row]]]
-        for row in range(probe.voltage_dendrite.shape[1]):
-            a = group.address[c * group.size + probe.voltage_gid[row]]
-            probe.voltage_dendrite[c, row, column] = S[a + _V_D]
+    for c in range(probe.voltage.shape[0]):
+        for row in range(len(probe.voltage_row)):
+            gid, offset = probe.voltage_row[row], 0
+            if gid >= group.size:
+                gid, offset = gid - group.size, _V_D
+            probe.voltage[c, row, column] = S[group.address[c * group.size + gid] + offset]
     for c in range(probe.current_soma.shape[0]):
         for row in range(len(probe.current_gid)):
             gid = probe.current_gid[row]
