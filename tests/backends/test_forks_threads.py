@@ -134,14 +134,14 @@ def test_a_step_during_another_threads_step_is_refused():
     loop = LoopSpec.of("EI2", "rate_tracking", backend="native", settle_ms=0.0).make()
     loop.reset([np.random.default_rng(0)], [0])
     begun, go_on = threading.Event(), threading.Event()
-    decode = loop.decoding.batch
+    decode = loop.decoding.decode
 
     def slow(*arguments):
         begun.set()
         go_on.wait(20.0)
         return decode(*arguments)
 
-    loop.decoding.batch = slow
+    loop.decoding.decode = slow
     action = np.zeros((1, *loop.action_space.shape), np.float32)
     thread = threading.Thread(target=loop.step, args=(action,))
     thread.start()
