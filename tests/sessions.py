@@ -38,7 +38,7 @@ def made(**changes):
         "populations": culture.populations,
         "positions_um": culture.positions,
         "electrodes_um": np.array([[0.0, 0.0, 0.0], [150.0, 25.0, -1.0]]),
-        "heard": np.array([[0, 0], [1, 0], [1, 2]]),
+        "channel_cells": np.array([[0, 0], [1, 0], [1, 2]]),
         "seed": 7,
         "trial": 2,
         "backend": "native",

@@ -1,7 +1,8 @@
-"""Recordings in the formats of the field: NWB, Neo, SONATA spikes and Parquet.
+"""File formats of recordings: NWB, Neo, SONATA spikes and Parquet.
 
-A ``Session`` is a recording with what is needed to read it elsewhere. ``session.save("a.npz")`` keeps all of it without
-further packages; ``write(session, "a.nwb", "nwb")`` and ``read("a.nwb", "nwb")`` need the extra ``formats``.
+A ``Session`` is a recording with the metadata that other programs need to read it. ``session.save("a.npz")`` saves it
+completely and needs no further packages; ``write(session, "a.nwb", "nwb")`` and ``read("a.nwb", "nwb")`` need the extra
+``formats``.
 """
 
 from livn_gym.formats.files import FORMATS, left_out, read, write

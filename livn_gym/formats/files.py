@@ -1,4 +1,4 @@
-"""Formats by name, and the checks that all of them share."""
+"""Write and read recordings in formats selected by name."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from livn_gym.reading import regular_file
 @checked
 @dataclass(frozen=True)
 class Format:
-    """A format of files.
+    """Description of a file format.
 
     Attributes:
-        module: Has ``write(session, path)`` and ``read(path)``.
-        suffix: Of its files.
-        packages: What it needs.
-        traces: It keeps voltages and currents, not spikes alone.
+        module: Module with the functions ``write(session, path)`` and ``read(path)``.
+        suffix: Suffix of the files.
+        packages: Required packages.
+        traces: Whether the format stores voltages and currents as well as spikes.
     """
 
     module: str
@@ -46,53 +46,53 @@ _UTF8_NAMES = ("neo", "parquet")
 
 @checked
 def write(session: Session, path: str | Path, to: str, *, replace: bool = False) -> None:
-    """Write a session in another format; the file appears when it is complete.
+    """Write a session in a format. The file appears when it is complete.
 
     Args:
-        session: What to write.
-        path: With the format's suffix.
-        to: A name in ``FORMATS``.
-        replace: Write over a file that is there.
+        session: Session to write.
+        path: Path of the file, with the suffix of the format.
+        to: Name of the format, in ``FORMATS``.
+        replace: Overwrite an existing file.
 
     Raises:
         UnknownName: There is no such format.
         BackendUnavailable: A package is missing; the message names the extra.
-        InvalidInput: The path has another suffix or no folder, or the file exists.
+        InvalidInput: The path has another suffix, its folder does not exist, or the file exists.
     """
-    known = _format(to)
+    file_format = _format(to)
     path = Path(path)
-    if path.suffix.lower() != known.suffix:
-        raise InvalidInput(f"A file in the format {to} must end in {known.suffix}, got {str(path)!r}.")
+    if path.suffix.lower() != file_format.suffix:
+        raise InvalidInput(f"A file in the format {to} must end in {file_format.suffix}, got {str(path)!r}.")
     _check_name(path, to)
     if not path.parent.is_dir():
         raise InvalidInput(f"There is no folder {str(path.parent)!r}.")
     if path.is_dir() or (os.path.lexists(path) and not replace):
         raise InvalidInput(f"{path} exists already.")
-    with replacing(path) as part:
-        import_module(known.module).write(session, part)
+    with replacing(path) as temporary:
+        import_module(file_format.module).write(session, temporary)
 
 
 @checked
 def read(path: str | Path, name: str) -> Session:
-    """Read what ``write`` wrote.
+    """Read a session from a file written by ``write``.
 
     Args:
-        path: The file.
-        name: Its format, in ``FORMATS``.
+        path: Path of the file.
+        name: Name of the format, in ``FORMATS``.
 
     Raises:
         UnknownName: There is no such format.
         BackendUnavailable: A package is missing; the message names the extra.
-        InvalidInput: There is no such file, it cannot be read (``StorageError``), it is larger than
-            ``livn_gym.reading`` allows, or another program wrote it: such files hold no cells and electrodes that
-            ``Session`` needs, and are read with the format's own library.
-        CorruptData: It is damaged.
+        InvalidInput: There is no such file, it is larger than ``livn_gym.reading`` allows, or another program wrote it.
+            Such files lack the cells and electrodes that ``Session`` needs; read them with the library of the format.
+        StorageError: The file cannot be read.
+        CorruptData: The file is damaged.
     """
-    known = _format(name)
+    file_format = _format(name)
     file = regular_file(path)
     _check_name(file, name)
     try:
-        return import_module(known.module).read(file)
+        return import_module(file_format.module).read(file)
     except (CorruptData, InvalidInput) as error:
         if str(path) in str(error):
             raise
@@ -100,18 +100,20 @@ def read(path: str | Path, name: str) -> Session:
 
 
 def _check_name(path: Path, name: str) -> None:
-    """Refuse a path whose bytes are no UTF-8 where the format's library cannot be given it."""
+    """Check that the library of the format can encode the path as UTF-8."""
     if name not in _UTF8_NAMES:
         return
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise InvalidInput(f"The library of the format {name} takes paths in UTF-8, got {ascii(str(path))}.") from error
+        raise InvalidInput(
+            f"The library of the format {name} supports only paths in UTF-8, got {ascii(str(path))}."
+        ) from error
 
 
 @checked
 def left_out(session: Session, to: str) -> list[str]:
-    """Names of the traces that a session has and a format does not keep."""
+    """Return the names of the traces of a session that a format does not store."""
     return [] if _format(to).traces else session.traces
 
 
@@ -121,6 +123,6 @@ def _format(name: str) -> Format:
     missing = [package for package in FORMATS[name].packages if find_spec(package) is None]
     if missing:
         raise BackendUnavailable(
-            f"The format {name} needs {' and '.join(missing)}, missing here: pip install 'livn_gym[formats]'"
+            f"The format {name} needs {' and '.join(missing)}, which is missing: pip install 'livn_gym[formats]'"
         )
     return FORMATS[name]

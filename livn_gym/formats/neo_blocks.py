@@ -1,8 +1,8 @@
-"""Neo: a block with one segment of spike trains, traces and the stimulus; on disk in NIX.
+"""Neo: a block with one segment of spike trains, traces and the stimulus, stored as a NIX file.
 
-Times are in seconds, since Neo's raw reader, and with it SpikeInterface, take a file's numbers for seconds whatever
-their unit. Trains have ``gid``, ``population`` and ``channels`` as annotations. The metadata is JSON in the block's
-annotation ``livn_gym``, arrays that Neo has no place for in ``livn_gym_arrays``.
+Times are in seconds, since the raw reader of Neo, which SpikeInterface uses, interprets all times as seconds. Spike
+trains have the annotations ``gid``, ``population`` and ``channels``. The annotation ``livn_gym`` of the block holds the
+metadata as JSON, ``livn_gym_arrays`` the arrays that Neo cannot represent.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _QUANTITY = {
     "extracellular": "mV",
 }
 _PART_BYTES = 20_000
-"""Room in a NIX file for a train or a column of a signal, without its values."""
-_OWN = ("positions_um", "electrodes_um", "heard", "stimulus_step", "stimulus_column", "stimulus_value")
+"""Approximate overhead of a spike train or a column of a signal in a NIX file, bytes."""
+_ANNOTATED_ARRAYS = ("positions_um", "electrodes_um", "heard", "stimulus_step", "stimulus_column", "stimulus_value")
 
 
 @checked
 def to_neo(session: Session) -> Block:
-    """The session as a Neo block."""
+    """Convert a session to a Neo block."""
     from neo import Block, Segment, SpikeTrain
 
     recording = session.recording
@@ -49,11 +49,11 @@ def to_neo(session: Session) -> Block:
         name=session.system,
         description=f"Simulated neural culture on a multi-electrode array, livn_gym {session.version}.",
         system=session.system,
-        seed=str(session.seed),  # up to 64 bits, NIX has 63
+        seed=str(session.seed),  # up to 64 bits, of which NIX supports 63
         dt_ms=recording.dt_ms,
         profile=session.profile,
         livn_gym=json.dumps(session.metadata()),
-        livn_gym_arrays=json.dumps({name: arrays[name].tolist() for name in _OWN}),
+        livn_gym_arrays=json.dumps({name: arrays[name].tolist() for name in _ANNOTATED_ARRAYS}),
     )
     segment = Segment(name="recording", index=0)
     block.segments.append(segment)
@@ -69,7 +69,7 @@ def to_neo(session: Session) -> Block:
                 name=f"{population.name} {cell}",
                 gid=cell,
                 population=population.name,
-                channels=json.dumps(session.heard[session.heard[:, 1] == cell, 0].tolist()),
+                channels=json.dumps(session.channel_cells[session.channel_cells[:, 1] == cell, 0].tolist()),
             )
             segment.spiketrains.append(train)
     for name, (field, cells, unit) in TRACES.items():
@@ -78,8 +78,10 @@ def to_neo(session: Session) -> Block:
             segment.analogsignals.append(_signal(name, unit, trace[0].T, recording.sample_dt_ms, gid=gids))
     if session.potential is not None:
         channels = np.arange(len(session.electrodes_um))
-        places = dict(zip(("x_um", "y_um", "z_um"), session.electrodes_um.T, strict=True))
-        signal = _signal("potential", "mV", session.potential.T, recording.sample_dt_ms, channel=channels, **places)
+        coordinates = dict(zip(("x_um", "y_um", "z_um"), session.electrodes_um.T, strict=True))
+        signal = _signal(
+            "potential", "mV", session.potential.T, recording.sample_dt_ms, channel=channels, **coordinates
+        )
         segment.analogsignals.append(signal)
     _add_stimulus(segment, session)
     for child in (*segment.spiketrains, *segment.analogsignals, *segment.irregularlysampledsignals):
@@ -90,11 +92,11 @@ def to_neo(session: Session) -> Block:
 
 @checked
 def from_neo(block: Block) -> Session:
-    """The session of a block from ``to_neo``.
+    """Convert a block made by ``to_neo`` to a session.
 
     Raises:
-        InvalidInput: It was not made by livn_gym.
-        CorruptData: A part is missing or damaged.
+        InvalidInput: The block was not made by livn_gym.
+        CorruptData: A part of it is missing or damaged.
     """
     if not {"livn_gym", "livn_gym_arrays"} <= set(getattr(block, "annotations", ())):
         raise InvalidInput("The Neo block was not made by livn_gym: it has no annotation 'livn_gym'.")
@@ -125,7 +127,7 @@ def write(session: Session, path: Path) -> None:
     """Write a NIX file.
 
     Raises:
-        StorageError: The disk has no room for it, which HDF5 would not survive.
+        StorageError: The disk has not enough space, which would crash HDF5.
     """
     from neo.io import NixIO
 
@@ -139,18 +141,18 @@ def write(session: Session, path: Path) -> None:
 
 @checked
 def read(path: Path) -> Session:
-    """Read what ``write`` wrote.
+    """Read a file written by ``write``.
 
     Raises:
-        InvalidInput: It is another program's.
-        CorruptData: It is damaged.
+        InvalidInput: Another program wrote the file.
+        CorruptData: The file is damaged.
     """
     from neo.io import NixIO
 
     check_structure(path)
     with Hdf5(path) as file:
         if file.attribute("format") not in ("nix", b"nix"):
-            raise InvalidInput(f"{path} is an HDF5 file, but no NIX file.")
+            raise InvalidInput(f"{path} is an HDF5 file, but not a NIX file.")
     with damage(path, "is a damaged NIX file"), NixIO(str(path), mode="ro") as io:
         blocks = io.read_all_blocks()
     if len(blocks) != 1:
@@ -159,7 +161,7 @@ def read(path: Path) -> Session:
 
 
 def _signal(name: str, unit: str, values: Any, sample_dt_ms: float, **columns: NDArray) -> AnalogSignal:
-    """A signal with an annotation for each of its columns."""
+    """Make a signal with annotations of its columns."""
     import quantities
     from neo import AnalogSignal
 
@@ -174,7 +176,7 @@ def _signal(name: str, unit: str, values: Any, sample_dt_ms: float, **columns: N
 
 
 def _add_stimulus(segment: Any, session: Session) -> None:
-    """Values of all columns whenever one changes; each holds until the next."""
+    """Add the stimulus as the values of all columns at every change of any; values hold until the next change."""
     import quantities
     from neo import IrregularlySampledSignal
 

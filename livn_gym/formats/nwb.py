@@ -1,7 +1,7 @@
-"""Neurodata Without Borders: electrodes, units with the channels that hear them, stimulus, traces.
+"""Neurodata Without Borders (NWB): electrodes, units with the channels that record them, stimulus and traces.
 
-Times are seconds since the session's start, which is the recording's. Values keep livn_gym's units; ``conversion``
-turns them into those of NWB. The metadata stands as JSON in ``notes``.
+Times are in seconds from the start of the recording, which is also that of the session. Values are in the units of
+livn_gym, and ``conversion`` is the factor to those of NWB. The metadata is stored as JSON in ``notes``.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 PROCESSED = "ecephys"
 STIMULUS = "stimulus_"
-"""Followed by the column."""
+"""Prefix of the names of stimulus series, followed by the column."""
 SPECIES = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
-"""The taxonomy's "synthetic construct"."""
+"""Entry "synthetic construct" of the NCBI taxonomy."""
 
 _SI = {"mV": ("volts", 1e-3), "nA": ("amperes", 1e-9)}
 _STIMULUS_SI = {
@@ -40,12 +40,12 @@ _STIMULUS_SI = {
     "conductance": ("siemens", 1e-6),
     "extracellular": ("volts", 1e-3),
 }
-"""What a stimulus of each mode is in SI units, and how much one of ours is."""
+"""SI unit of stimuli in each mode, and the factor from the unit of livn_gym."""
 
 
 @checked
 def to_nwb(session: Session) -> NWBFile:
-    """The session as an NWB file in memory."""
+    """Convert a session to an NWB file in memory."""
     from pynwb import NWBFile
     from pynwb.file import Subject
 
@@ -78,11 +78,11 @@ def to_nwb(session: Session) -> NWBFile:
 
 @checked
 def from_nwb(file: NWBFile) -> Session:
-    """The session of a file from ``to_nwb``.
+    """Convert an NWB file made by ``to_nwb`` to a session.
 
     Raises:
-        InvalidInput: It was not made by livn_gym.
-        CorruptData: A part is missing or damaged.
+        InvalidInput: The file was not made by livn_gym.
+        CorruptData: A part of it is missing or damaged.
     """
     if '"livn_gym"' not in (getattr(file, "notes", "") or ""):
         raise InvalidInput("The NWB file was not made by livn_gym: pynwb reads such files, formats.read does not.")
@@ -118,37 +118,37 @@ def write(session: Session, path: Path) -> None:
     from pynwb import NWBHDF5IO
 
     with new_file(path) as file:
-        io = NWBHDF5IO(mode="w", file=file)  # its close would close the file, before its content is taken
+        io = NWBHDF5IO(mode="w", file=file)  # closing io would close the file before its content is read
         io.write(to_nwb(session))
     seal(path)
 
 
 @checked
 def read(path: Path) -> Session:
-    """Read what ``write`` wrote.
+    """Read a file written by ``write``.
 
     Raises:
-        InvalidInput: It is another program's.
-        CorruptData: It is damaged.
+        InvalidInput: Another program wrote the file.
+        CorruptData: The file is damaged.
     """
     from pynwb import NWBHDF5IO
 
     check_structure(path)
     with Hdf5(path) as file:
         if file.attribute("nwb_version") is None:
-            raise InvalidInput(f"{path} is an HDF5 file, but no NWB file.")
+            raise InvalidInput(f"{path} is an HDF5 file, but not an NWB file.")
     with damage(path, "is a damaged NWB file"), NWBHDF5IO(path, "r") as io:
         return from_nwb(io.read())
 
 
 def _gids(comments: str) -> NDArray[np.int64]:
-    """The cells that the comments of a series of traces name."""
-    _, _, listed = comments.rpartition(":")  # format 1 had {"gids": [...]}, which Neo takes for its own
+    """Return the gids listed in the comments of a series of traces."""
+    _, _, listed = comments.rpartition(":")  # format 1 had {"gids": [...]}, which Neo interprets itself
     return np.array(parse_json(listed.rstrip("}"), "the NWB file's comments"), dtype=np.int64)
 
 
 def _ragged(units: Any, name: str) -> tuple[NDArray[np.int64], NDArray]:
-    """Cell and value of every entry of a column that has a list for every unit, ``[K]`` each."""
+    """Return cell and value of every entry of a column with a list per unit, ``[K]`` each."""
     index = units[name]
     values = np.asarray(index.target.data[:])
     return np.repeat(np.asarray(units.id[:]), np.diff(index.data[:], prepend=0).astype(np.int64)), values
@@ -166,34 +166,34 @@ def _add_electrodes(file: NWBFile, session: Session) -> None:
 
 
 def _add_units(file: NWBFile, session: Session) -> None:
-    """Every cell is a unit, silent ones too: its id is the gid."""
+    """Add every cell, including silent ones, as a unit with its gid as id."""
     _, gid, t_ms = session.recording.spikes
     file.add_unit_column("population", "Population of the cell.")
     for axis in "xyz":
         file.add_unit_column(f"{axis}_um", f"Place of the soma, {axis}, in micrometers.")
-    order = np.argsort(gid, kind="stable")  # keeps each cell's spikes in order of time
+    order = np.argsort(gid, kind="stable")  # keeps the temporal order of each cell's spikes
     first = np.searchsorted(gid[order], np.arange(session.num_neurons + 1))
     channels: list[list[int]] = [[] for _ in range(session.num_neurons)]
-    for channel, cell in session.heard.tolist():
+    for channel, cell in session.channel_cells.tolist():
         channels[cell].append(channel)
     names = [population.name for population in session.populations]
     population = session.population_of(np.arange(session.num_neurons))
     # HDF5 has no type for a column whose lists are all empty
-    any_heard = len(session.heard) > 0
-    for cell, place in enumerate(session.positions_um.tolist()):
+    any_recorded = len(session.channel_cells) > 0
+    for cell, position in enumerate(session.positions_um.tolist()):
         file.add_unit(
             id=cell,
             obs_intervals=[[0.0, session.recording.duration_ms / 1000.0]],
             population=names[population[cell]],
-            **{f"{axis}_um": value for axis, value in zip("xyz", place, strict=True)},
+            **{f"{axis}_um": value for axis, value in zip("xyz", position, strict=True)},
             spike_times=t_ms[order[first[cell] : first[cell + 1]]] / 1000.0,
-            **({"electrodes": channels[cell]} if any_heard else {}),
+            **({"electrodes": channels[cell]} if any_recorded else {}),
         )
-    file.units.resolution = session.recording.dt_ms / 1000.0  # spikes come at whole steps
+    file.units.resolution = session.recording.dt_ms / 1000.0  # spikes occur at whole steps
 
 
 def _add_stimulus(file: NWBFile, session: Session) -> None:
-    """A series for every column that ever changes: its value at each change holds until the next."""
+    """Add one series per column that changes; a value holds until the next change."""
     stimulus, changes = session.stimulus, session.changes
     if stimulus is None:
         return
@@ -202,15 +202,15 @@ def _add_stimulus(file: NWBFile, session: Session) -> None:
     unit, conversion = _STIMULUS_SI[stimulus.mode]
     kind = "channel" if stimulus.mode == "electrode" else "cell"
     for column in np.unique(changes.column).tolist():
-        own = changes.column == column
+        selected = changes.column == column
         file.add_stimulus(
             TimeSeries(
                 name=f"{STIMULUS}{column}",
                 description=f"Stimulus of {kind} {column}, mode {stimulus.mode}; a value holds until the next time.",
-                data=changes.value[own],
+                data=changes.value[selected],
                 unit=unit,
                 conversion=conversion,
-                timestamps=changes.step[own] * session.recording.dt_ms / 1000.0,
+                timestamps=changes.step[selected] * session.recording.dt_ms / 1000.0,
                 continuity="step",
             )
         )
@@ -224,8 +224,8 @@ def _stimulus_arrays(file: NWBFile, dt_ms: float) -> dict[str, NDArray]:
         value.append(np.asarray(series.data[:]))
         step.append(np.rint(np.asarray(series.timestamps[:]) * 1000.0 / dt_ms).astype(np.int64))
         column.append(np.full(len(value[-1]), int(name.removeprefix(STIMULUS))))
-    parts = {"step": step, "column": column, "value": value}
-    return {f"stimulus_{part}": np.concatenate(arrays) for part, arrays in parts.items()}
+    columns = {"step": step, "column": column, "value": value}
+    return {f"stimulus_{name}": np.concatenate(arrays) for name, arrays in columns.items()}
 
 
 def _add_traces(file: NWBFile, session: Session) -> None:
@@ -233,11 +233,11 @@ def _add_traces(file: NWBFile, session: Session) -> None:
     from pynwb.ecephys import ElectricalSeries
 
     recording = session.recording
-    for name, (field, cells, own_unit) in TRACES.items():
+    for name, (field, cells, trace_unit) in TRACES.items():
         trace, gids = getattr(recording, field), getattr(recording, cells)
         if trace is None or gids is None:
             continue
-        unit, conversion = _SI[own_unit]
+        unit, conversion = _SI[trace_unit]
         file.add_acquisition(
             TimeSeries(
                 name=name,
@@ -247,11 +247,11 @@ def _add_traces(file: NWBFile, session: Session) -> None:
                 conversion=conversion,
                 starting_time=0.0,
                 rate=1000.0 / recording.sample_dt_ms,
-                comments=f"gids: {json.dumps(gids.tolist())}",  # not JSON as a whole: Neo would take that for its own
+                comments=f"gids: {json.dumps(gids.tolist())}",  # not JSON as a whole, which Neo would interpret itself
             )
         )
     if session.potential is not None:
-        # Neo refuses every file with an ElectricalSeries among the acquisitions, and this one is computed
+        # Neo cannot read files with an ElectricalSeries among the acquisitions, and this one is computed
         file.create_processing_module(PROCESSED, "What is computed of the recording.").add(
             ElectricalSeries(
                 name="potential",

@@ -1,4 +1,4 @@
-"""Checks of what a session is made of, and what reading it from a file needs."""
+"""Parts of a session: names and units of traces, checks, and conversions used when a file is read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from livn_gym.units import finite, whole_number
 
 
 class Trace(NamedTuple):
-    """A voltage or a current: the recording's fields for its values and its cells, and its unit."""
+    """Trace of a voltage or current: the fields of a recording for its values and its cells, and its unit."""
 
     field: str
     gids: str
@@ -33,22 +33,22 @@ TRACES = {
     "current_soma": Trace("current_soma", "current_gid", "nA"),
     "current_dendrite": Trace("current_dendrite", "current_gid", "nA"),
 }
-"""Traces of a recording by their name in files."""
+"""Traces of a recording, by their name in files."""
 
 FIELDS = {gids: gids for gids in ("voltage_gid", "current_gid")} | {name: trace.field for name, trace in TRACES.items()}
-"""Fields of a recording by the name of their array in files."""
+"""Fields of a recording, by the name of their array in files."""
 
 
 @checked
 def units(dendrites: bool) -> dict[str, str]:
-    """Units of what a file holds, with or without voltages of dendrites."""
+    """Return the units of the values in a file, with or without dendritic voltages."""
     traces = {name: trace.unit for name, trace in TRACES.items() if dendrites or name != "voltage_dendrite"}
     return {"time": "ms", "position": "um", **traces, "potential": "mV", "weight": "nS"}
 
 
 @checked
 def compartment_of(name: object) -> Compartment:
-    """The compartment of a name that was read.
+    """Convert a name that was read from a file to a compartment.
 
     Raises:
         InvalidInput: There is no such compartment.
@@ -56,15 +56,15 @@ def compartment_of(name: object) -> Compartment:
     for compartment in get_args(Compartment):
         if isinstance(name, str) and name == compartment:
             return compartment
-    raise InvalidInput(f"A compartment is one of {get_args(Compartment)}, got {name!r}.")
+    raise InvalidInput(f"A compartment must be one of {get_args(Compartment)}, got {name!r}.")
 
 
 @checked
 def check_origin(seed: object, trial: object, created: object, parameters: Mapping[str, object]) -> None:
-    """Raise unless seed, trial, time of creation and parameters are such.
+    """Check the seed, the trial, the time of creation and the parameters of a session.
 
     Raises:
-        InvalidInput: One is not.
+        InvalidInput: One of them is invalid.
     """
     checked_seed(seed)
     whole_number("trial", trial, minimum=0)
@@ -75,15 +75,15 @@ def check_origin(seed: object, trial: object, created: object, parameters: Mappi
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"created must be a time in ISO 8601, got {created!r}.") from error
     if zone is None:
-        raise InvalidInput(f"created must be a time with its zone, got {created!r}.")
+        raise InvalidInput(f"created must be a time with a time zone, got {created!r}.")
 
 
 @checked
 def check_traces(recording: Recording, potential: NDArray | None, neurons: int, channels: int) -> None:
-    """Raise unless every trace has a row for each of its cells or channels, and all have the same samples.
+    """Check that every trace has one row per cell or channel, and that all have the same number of samples.
 
     Raises:
-        InvalidInput: They have not.
+        InvalidInput: A shape or a gid is not valid.
     """
     samples = set()
     for name, (field, cells, _) in TRACES.items():
@@ -95,32 +95,32 @@ def check_traces(recording: Recording, potential: NDArray | None, neurons: int, 
         if trace.ndim != 3 or trace.shape[:2] != (1, len(gids)):
             raise InvalidInput(f"{name} must be [1, {len(gids)}, T], got {list(trace.shape)}.")
         if len(gids) and not 0 <= gids.min() <= gids.max() < neurons:
-            raise InvalidInput(f"{name} must be of the cells 0 ... {neurons - 1}, got {gids.max()}.")
+            raise InvalidInput(f"{name} must be of cells from 0 to {neurons - 1}, got {gids.max()}.")
         samples.add(trace.shape[2])
     if potential is not None:
         if potential.ndim != 2 or len(potential) != channels:
             raise InvalidInput(f"potential must be [{channels}, T], got {list(potential.shape)}.")
         samples.add(potential.shape[1])
     if len(samples) > 1:
-        raise InvalidInput(f"Traces must have the same samples, got {sorted(samples)}.")
+        raise InvalidInput(f"Traces must have the same number of samples, got {sorted(samples)}.")
 
 
 @checked
 def at_steps(t_ms: NDArray[np.float64], dt_ms: float) -> NDArray[np.float64]:
-    """Times that were converted to seconds and back, without the rounding: a spike comes at a whole step."""
+    """Undo the rounding of times that were converted to seconds and back: spikes occur at whole steps."""
     on_step = np.rint(t_ms / dt_ms) * dt_ms
     return np.where(np.abs(on_step - t_ms) <= 1e-12 * np.maximum(on_step, 1.0), on_step, t_ms)
 
 
 @checked
 def stimulus_of(
-    stated: Mapping[str, Any] | None, arrays: Mapping[str, NDArray], dt_ms: float, widest: int
+    description: Mapping[str, Any] | None, arrays: Mapping[str, NDArray], dt_ms: float, max_columns: int
 ) -> Stimulus | None:
-    """The stimulus whose changes these are: every value but 0 is a phase until the column's next change."""
-    if stated is None:
+    """Rebuild a stimulus from its changes: every non-zero value is a phase until the next change of the column."""
+    if description is None:
         return None
-    if not 0 < whole_number("columns", stated["columns"]) <= widest:
-        raise ValueError(f"a stimulus of {stated['columns']} columns")
+    if not 0 < whole_number("columns", description["columns"]) <= max_columns:
+        raise ValueError(f"a stimulus of {description['columns']} columns")
     step, column = (np.asarray(arrays[f"stimulus_{name}"], dtype=np.int64) for name in ("step", "column"))
     value = np.asarray(arrays["stimulus_value"], dtype=np.float64)
     order = np.lexsort((step, column))
@@ -140,8 +140,8 @@ def stimulus_of(
     )
     return Stimulus.from_pulses(
         pulses,
-        num_columns=int(stated["columns"]),
-        duration_ms=float(stated["duration_ms"]),
-        mode=stated["mode"],
-        reversal_mV=float(stated["reversal_mV"]),
+        num_columns=int(description["columns"]),
+        duration_ms=float(description["duration_ms"]),
+        mode=description["mode"],
+        reversal_mV=float(description["reversal_mV"]),
     )

@@ -1,4 +1,4 @@
-"""A recording with all that is needed to read it without the program that made it."""
+"""Sessions: recordings with the metadata needed to read them independently of this program."""
 
 from __future__ import annotations
 
@@ -38,49 +38,50 @@ if TYPE_CHECKING:
     from livn_gym.env import Env
 
 FORMAT = 3
-"""Newest version that is read. A file is written in the oldest version that holds all of it: 2, or 3 with voltages of
-dendrites. Version 1 had no model, parameters and potential."""
+"""Newest supported version of the format. A file is written in the oldest version that can hold it: 2, or 3 with
+dendritic voltages. Version 1 had no model, parameters and potential."""
 
 _ORIGIN = ("system", "system_sha256", "seed", "trial", "backend", "scheme", "precision", "created")
 _SINCE_2: dict[str, Any] = {"model": "", "parameter_set": "", "parameters": {}, "plasticity": ""}
 _MAX_COLUMNS = 2**16
-"""Columns of a stimulus that is read, where there are fewer cells and electrodes."""
+"""Maximum number of columns of a stimulus in a file, unless there are more cells or electrodes."""
 _NUMBERS = ("t0_ms", "duration_ms", "dt_ms", "sample_dt_ms")
 _BAD_CONTENT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError, RecursionError)
-"""What Python and NumPy raise on values of other kinds, shapes and sizes than expected."""
+"""Exceptions that Python and NumPy raise on values of unexpected types, shapes and sizes."""
 
 
 @checked_types
 @dataclass(frozen=True, eq=False)
 class Session:
-    """One culture's recording with its origin.
+    """Recording of one culture with its metadata.
 
     Attributes:
-        recording: Spikes, and traces where there are any; times count from the recording's start.
-        system: Name of the culture's system.
-        system_sha256: Of the system's arrays.
+        recording: Spikes and traces; times count from the start of the recording.
+        system: Name of the system.
+        system_sha256: SHA-256 of the system.
         populations: Populations in gid order.
-        positions_um: Somata, um ``[N, 3]``.
-        electrodes_um: Electrodes, um ``[C, 3]``.
-        heard: Which channel hears which cell: rows (channel, gid), int64 ``[K, 2]``.
-        seed: Of the culture's noise.
-        trial: How often the culture was cleared since it got the seed.
-        backend: Simulator.
-        scheme: Of integration.
-        precision: Of integration.
-        created: When, ISO 8601 with a time zone.
-        version: Of livn_gym.
-        stimulus: What the culture got, from the recording's start on; None for nothing.
+        positions_um: Positions of the somata, um ``[N, 3]``.
+        electrodes_um: Positions of the electrodes, um ``[C, 3]``.
+        channel_cells: Cells that each channel records: rows (channel, gid), int64 ``[K, 2]``.
+        seed: Seed of the noise.
+        trial: Number of times that the culture was cleared since the seed was set.
+        backend: Name of the backend.
+        scheme: Integration scheme.
+        precision: Floating-point precision.
+        created: Time of creation, ISO 8601 with a time zone.
+        version: Version of livn_gym.
+        stimulus: Stimulus from the start of the recording; None for none.
         model: Name of the model's class.
-        parameter_set: Name of the shipped parameters that the culture had at the end of the recording, such as
-            ``"EI2-bursting"``; empty where it had others.
-        parameters: Weights, noise and depression by key, as ``Env.set_params`` takes them.
-        plasticity: The rules by which synapses changed; empty where none did.
-        potential: Extracellular potential at the electrodes, mV ``[C, T]``, sampled as the traces; None where
-            membrane currents were not recorded.
+        parameter_set: Name of the shipped parameters that the culture had at the end of the recording, for example
+            ``"EI2-bursting"``; empty for other parameters.
+        parameters: Weights, noise and depression by key, as accepted by ``Env.set_params``.
+        plasticity: Description of the plasticity rules; empty for none.
+        potential: Extracellular potential at the electrodes, mV ``[C, T]``, sampled like the traces; None if membrane
+            currents were not recorded.
 
     Raises:
-        InvalidInput: There are several cultures, no spikes, weights, or parts that do not fit together.
+        InvalidInput: The recording is of several cultures, has no spikes or has weights, or attributes are
+            inconsistent.
     """
 
     recording: Recording
@@ -89,7 +90,7 @@ class Session:
     populations: tuple[Population, ...]
     positions_um: NDArray[np.float64]
     electrodes_um: NDArray[np.float64]
-    heard: NDArray[np.int64]
+    channel_cells: NDArray[np.int64]
     seed: int
     trial: int
     backend: str
@@ -105,33 +106,35 @@ class Session:
     potential: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        """Check that the parts fit together."""
+        """Check that the attributes are consistent."""
         recording, stimulus = self.recording, self.stimulus
         if recording.num_cultures != 1:
             raise InvalidInput(f"A session is one culture's, got {recording.num_cultures}: give recording.culture(b).")
         if recording.weights:
-            raise InvalidInput("A session has no place for weights: give recording.without_weights().")
+            raise InvalidInput("A session cannot hold weights: give recording.without_weights().")
         _, gid, _ = recording.spikes
         if len(gid) and not 0 <= gid.min() <= gid.max() < self.num_neurons:
-            raise InvalidInput(f"Spikes must be of the cells 0 ... {self.num_neurons - 1}, got {gid.max()}.")
+            raise InvalidInput(f"Spikes must be of cells from 0 to {self.num_neurons - 1}, got {gid.max()}.")
         for name, rows, width in (
             ("positions_um", self.num_neurons, 3),
             ("electrodes_um", len(self.electrodes_um), 3),
-            ("heard", len(self.heard), 2),
+            ("channel_cells", len(self.channel_cells), 2),
         ):
             if getattr(self, name).shape != (rows, width):
                 raise InvalidInput(f"{name} must be [{rows}, {width}], got {getattr(self, name).shape}.")
-        if len(self.heard) and (
-            self.heard.min() < 0
-            or self.heard[:, 0].max() >= len(self.electrodes_um)
-            or self.heard[:, 1].max() >= self.num_neurons
+        if len(self.channel_cells) and (
+            self.channel_cells.min() < 0
+            or self.channel_cells[:, 0].max() >= len(self.electrodes_um)
+            or self.channel_cells[:, 1].max() >= self.num_neurons
         ):
-            raise InvalidInput("heard must hold rows (channel, gid) of electrodes and cells that there are.")
+            raise InvalidInput("channel_cells must hold rows (channel, gid) of existing electrodes and cells.")
         check_origin(self.seed, self.trial, self.created, self.parameters)
         check_traces(recording, self.potential, self.num_neurons, len(self.electrodes_um))
         if stimulus is not None:
             if stimulus.num_cultures is not None or stimulus.gain is not None:
-                raise InvalidInput("A session's stimulus is one culture's, as it was given: take stimulus[b].")
+                raise InvalidInput(
+                    "The stimulus of a session must be that of one culture, without a gain: give stimulus[b]."
+                )
             if stimulus.duration_ms > recording.duration_ms * (1 + 1e-9):
                 raise InvalidInput("The stimulus is longer than the recording.")
 
@@ -145,15 +148,15 @@ class Session:
         culture: int | None = None,
         potential: bool = True,
     ) -> Self:
-        """The session of a recording that an environment has just made.
+        """Make the session of a recording that an ``Env`` has just made.
 
         Args:
-            env: The environment.
-            recording: Of one culture: with several ``recording.culture(b)``.
-            stimulus: What it got during the recording, as it was given to ``env.run``.
-            culture: Which of the environment's cultures it is; needed where there are several.
-            potential: Compute the potential at the electrodes where membrane currents were recorded; cells that
-                were not recorded add nothing to it.
+            env: Env that made the recording.
+            recording: Recording of one culture; of several, give ``recording.culture(b)``.
+            stimulus: Stimulus during the recording, as it was given to ``env.run``.
+            culture: Index of the culture in the Env; required if there are several.
+            potential: Compute the potential at the electrodes if membrane currents were recorded; cells without
+                recorded currents do not contribute.
 
         Raises:
             InvalidInput: The recording is of several cultures, or there is no such culture.
@@ -162,12 +165,10 @@ class Session:
             raise InvalidInput(f"A session is one culture's, got {recording.num_cultures}: give recording.culture(b).")
         if culture is None:
             if env.num_cultures > 1:
-                raise InvalidInput(
-                    f"The environment has {env.num_cultures} cultures: say whose recording it is, culture=b."
-                )
+                raise InvalidInput(f"The Env has {env.num_cultures} cultures: state which one was recorded, culture=b.")
             culture = 0
         if whole_number("culture", culture, minimum=0) >= env.num_cultures:
-            raise InvalidInput(f"culture must lie in 0 ... {env.num_cultures - 1}, got {culture}.")
+            raise InvalidInput(f"culture must be from 0 to {env.num_cultures - 1}, got {culture}.")
         system, parameters = env.system, env.parameters_of(culture)
         electrodes = env.electrodes.coordinates_um
         return cls(
@@ -177,7 +178,7 @@ class Session:
             populations=system.populations,
             positions_um=system.positions,
             electrodes_um=system.electrodes if electrodes is None else electrodes,
-            heard=np.argwhere(env.electrodes.channel_cells()).astype(np.int64),
+            channel_cells=np.argwhere(env.electrodes.channel_cells()).astype(np.int64),
             seed=int(env.seeds[culture]),
             trial=env.trials[culture],
             backend=env.backend_name,
@@ -230,11 +231,11 @@ class Session:
         return np.multiply(steps, self.recording.dt_ms, dtype=np.float64), values
 
     def population_of(self, gids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Index of the population of each cell, ``[S]``."""
+        """Return the index of the population of each cell, ``[S]``."""
         return np.searchsorted([population.stop for population in self.populations], gids, side="right")
 
     def metadata(self, *, traces: bool = True) -> dict[str, Any]:
-        """Everything but arrays, as plain values for JSON; without ``traces`` for a file that holds none."""
+        """Return everything except arrays as plain values for JSON; without ``traces`` for a file that has none."""
         recording, stimulus = self.recording, self.stimulus
         dendrites = traces and recording.voltage_dendrite is not None
         return {
@@ -267,28 +268,28 @@ class Session:
         }
 
     def arrays(self, *, traces: bool = True) -> dict[str, NDArray]:
-        """Every array but the spikes, by name; without ``traces`` only what is not recorded."""
+        """Return all arrays except the spikes, by name; without ``traces`` only those that are not recorded."""
         changes = self.changes
-        found = {
+        arrays = {
             "positions_um": self.positions_um,
             "electrodes_um": self.electrodes_um,
-            "heard": self.heard,
+            "heard": self.channel_cells,
             "stimulus_step": changes.step,
             "stimulus_column": changes.column,
             "stimulus_value": changes.value,
         }
         if traces:
-            for name, own_name in FIELDS.items():
-                array = getattr(self.recording, own_name)
+            for name, field_name in FIELDS.items():
+                array = getattr(self.recording, field_name)
                 if array is not None:
-                    found[name] = array
+                    arrays[name] = array
             if self.potential is not None:
-                found["potential"] = self.potential
-        return found
+                arrays["potential"] = self.potential
+        return arrays
 
     @property
     def traces(self) -> list[str]:
-        """Names of the traces that there are: of ``TRACES``, and ``"potential"``."""
+        """Names of the traces in the session, from ``TRACES`` and ``"potential"``."""
         return [name for name in self.arrays() if name in TRACES or name == "potential"]
 
     @classmethod
@@ -299,17 +300,19 @@ class Session:
         t_ms: ArrayLike,
         arrays: Mapping[str, Any],
     ) -> Self:
-        """A session from its metadata, its spikes in any order and its other arrays.
+        """Make a session from its metadata, its spikes in any order and its other arrays.
 
         Raises:
-            CorruptData: Something is missing or of another kind.
+            CorruptData: A part is missing or has another type.
             InvalidInput: The metadata is of a newer version.
         """
         if not isinstance(metadata, Mapping):
             raise CorruptData(f"The recording is damaged: its metadata is a {type(metadata).__name__}.")
         number = metadata.get("format")
         if isinstance(number, int) and number > FORMAT:
-            raise InvalidInput(f"The recording is of format {number}, this livn_gym reads up to {FORMAT}.")
+            raise InvalidInput(
+                f"The recording has format version {number}, this livn_gym reads versions up to {FORMAT}."
+            )
         try:
             whole_number("format", number)
             populations, start = [], 0
@@ -319,7 +322,7 @@ class Session:
             values: dict[str, Any] = {name: finite(name, metadata[name]) for name in _NUMBERS}
             for name in _NUMBERS[1:]:
                 finite(name, values[name], above=0.0)
-            values |= {own_name: np.asarray(arrays[name]) for name, own_name in FIELDS.items() if name in arrays}
+            values |= {field_name: np.asarray(arrays[name]) for name, field_name in FIELDS.items() if name in arrays}
             recording = Recording(
                 **values,
                 num_cultures=1,
@@ -332,23 +335,23 @@ class Session:
                 populations=tuple(populations),
                 positions_um=np.asarray(arrays["positions_um"], dtype=np.float64).reshape(-1, 3),
                 electrodes_um=np.asarray(arrays["electrodes_um"], dtype=np.float64).reshape(-1, 3),
-                heard=_integers("heard", arrays["heard"]).reshape(-1, 2),
+                channel_cells=_integers("heard", arrays["heard"]).reshape(-1, 2),
                 version=metadata["livn_gym"],
                 potential=np.asarray(arrays["potential"]) if "potential" in arrays else None,
                 **{name: metadata[name] for name in _ORIGIN},
                 **{name: metadata.get(name, default) for name, default in _SINCE_2.items()},
             )
-            widest = max(session.num_neurons, len(session.electrodes_um), _MAX_COLUMNS)
-            session = replace(session, stimulus=stimulus_of(metadata["stimulus"], arrays, recording.dt_ms, widest))
+            max_columns = max(session.num_neurons, len(session.electrodes_um), _MAX_COLUMNS)
+            session = replace(session, stimulus=stimulus_of(metadata["stimulus"], arrays, recording.dt_ms, max_columns))
         except _BAD_CONTENT as error:
             raise CorruptData(f"The recording is damaged: {type(error).__name__}: {error}.") from error
         return session
 
     def save(self, path: str | Path) -> None:
-        """Write everything into an ``.npz``, which NumPy reads: ``gid``, ``t_ms``, ``seed`` and further arrays."""
+        """Save the session as an ``.npz`` file with the arrays ``gid``, ``t_ms``, ``seed`` and others, for NumPy."""
         _, gid, t_ms = self.recording.spikes
         numbers = {name: np.float64(getattr(self.recording, name)) for name in _NUMBERS}
-        with replacing(path) as part, part.open("wb") as file:
+        with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
                 allow_pickle=False,
@@ -362,18 +365,19 @@ class Session:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read what ``save`` wrote.
+        """Load a session from a file written by ``save``.
 
         Raises:
-            InvalidInput: There is no such file, it is no recording, or it cannot be read (``StorageError``).
-            CorruptData: It is damaged.
+            InvalidInput: There is no such file, or it is not a recording.
+            StorageError: The file cannot be read.
+            CorruptData: The file is damaged.
         """
-        arrays = read_npz(path, "is no recording of livn_gym, or damaged")
+        arrays = read_npz(path, "is no recording of livn_gym, or is damaged")
         if not {"metadata", "gid", "t_ms"} <= arrays.keys():
             raise InvalidInput(f"{path} is no recording of livn_gym: it lacks metadata, gid or t_ms.")
         metadata = parse_json(str(arrays.pop("metadata")), path, "has no JSON as its metadata")
         gid, t_ms = arrays.pop("gid"), arrays.pop("t_ms")
-        for name in ("seed", *_NUMBERS):  # they stand in the metadata too
+        for name in ("seed", *_NUMBERS):  # also in the metadata
             arrays.pop(name, None)
         try:
             return cls.from_parts(metadata, gid, t_ms, arrays)
@@ -386,14 +390,14 @@ def _numbers(profile: Profile) -> tuple[float, str, str]:
 
 
 def _potential(env: Env, recording: Recording) -> NDArray[np.float64] | None:
-    """The potential at the electrodes, mV ``[C, T]``, where membrane currents were recorded."""
+    """Return the potential at the electrodes, mV ``[C, T]``; None if membrane currents were not recorded."""
     if recording.current_soma is None or recording.current_dendrite is None or not env.electrodes.num_channels:
         return None
     return env.electrodes.potential_recording(recording)
 
 
 def _integers(name: str, values: ArrayLike) -> NDArray[np.int64]:
-    """Indices that were read; a fraction is damage and not the integer below it."""
+    """Convert indices read from a file; fractions are an error and are not rounded."""
     array = np.asarray(values)
     if array.size and array.dtype.kind not in "iu":
         raise ValueError(f"{name} holds {array.dtype}, expected integers")

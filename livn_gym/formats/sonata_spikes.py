@@ -1,6 +1,6 @@
-"""Spikes in SONATA's layout: a group a population, ids within the population as in the system's ``nodes.h5``.
+"""Spikes in the SONATA format: one group per population, with ids within the population as in ``nodes.h5``.
 
-What SONATA has no place for stands in the group ``livn_gym``, which its readers pass over.
+The group ``livn_gym``, which other readers ignore, holds what SONATA cannot represent.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype=np.ui
 
 @checked
 def write(session: Session, path: Path) -> None:
-    """Write the spikes, times in ms since the recording's start."""
+    """Write the spikes, with times in ms from the start of the recording."""
     _, gid, t_ms = session.recording.spikes
     with new_file(path) as file:
         file.attrs["magic"] = _MAGIC
         file.attrs["version"] = np.array([0, 1], dtype=np.uint32)
         for population in session.populations:
-            own = (gid >= population.start) & (gid < population.stop)
+            selected = (gid >= population.start) & (gid < population.stop)
             group = file.create_group(f"spikes/{population.name}")
             group.attrs.create("sorting", 2, dtype=_SORTING)
-            group["timestamps"] = t_ms[own]
+            group["timestamps"] = t_ms[selected]
             group["timestamps"].attrs["units"] = "ms"
-            group["node_ids"] = (gid[own] - population.start).astype(np.uint64)
+            group["node_ids"] = (gid[selected] - population.start).astype(np.uint64)
         extra = file.create_group("livn_gym")
-        extra["metadata"] = json.dumps(session.metadata(traces=False))  # longer than an attribute may be
+        extra["metadata"] = json.dumps(session.metadata(traces=False))  # too long for an attribute
         for name, array in session.arrays(traces=False).items():
             extra[name] = array
     seal(path)
@@ -44,11 +44,11 @@ def write(session: Session, path: Path) -> None:
 
 @checked
 def read(path: Path) -> Session:
-    """Read what ``write`` wrote.
+    """Read a file written by ``write``.
 
     Raises:
-        InvalidInput: It is another program's.
-        CorruptData: It is damaged.
+        InvalidInput: Another program wrote the file.
+        CorruptData: The file is damaged.
     """
     check_structure(path)
     gid, t_ms, start = [np.zeros(0, np.int64)], [np.zeros(0)], 0

@@ -1,6 +1,6 @@
 """Spikes as an Arrow table in a Parquet file: columns ``gid``, ``population`` and ``t_ms``, sorted by time.
 
-The rest stands as JSON in the table's metadata, under ``livn_gym`` and ``livn_gym_arrays``.
+Everything else is stored as JSON in the metadata of the table, under ``livn_gym`` and ``livn_gym_arrays``.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     import pyarrow
 
 _ROW_BYTES = 16
-"""Of ``gid`` and ``t_ms`` in memory."""
+"""Size of ``gid`` and ``t_ms`` of a spike in memory."""
 
 
 @checked
 def to_table(session: Session) -> pyarrow.Table:
-    """The spikes as an Arrow table."""
+    """Convert the spikes of a session to an Arrow table."""
     import pyarrow as pa
 
     _, gid, t_ms = session.recording.spikes
@@ -41,27 +41,27 @@ def to_table(session: Session) -> pyarrow.Table:
 
 @checked
 def from_table(table: pyarrow.Table) -> Session:
-    """The session of a table from ``to_table``.
+    """Convert a table made by ``to_table`` to a session.
 
     Raises:
-        InvalidInput: It was not made by livn_gym.
+        InvalidInput: The table was not made by livn_gym.
         CorruptData: Columns or metadata are missing or damaged.
     """
-    found = getattr(getattr(table, "schema", None), "metadata", None) or {}
-    if not {b"livn_gym", b"livn_gym_arrays"} <= found.keys():
+    table_metadata = getattr(getattr(table, "schema", None), "metadata", None) or {}
+    if not {b"livn_gym", b"livn_gym_arrays"} <= table_metadata.keys():
         raise InvalidInput("The table holds no spikes of livn_gym: its schema has no metadata 'livn_gym'.")
     try:
-        texts = [found[name].decode() for name in (b"livn_gym", b"livn_gym_arrays")]
-        if found.get(b"livn_gym_sha256", b"").decode() not in ("", _digest(texts)):
+        texts = [table_metadata[name].decode() for name in (b"livn_gym", b"livn_gym_arrays")]
+        if table_metadata.get(b"livn_gym_sha256", b"").decode() not in ("", _digest(texts)):
             raise ValueError("its metadata has another SHA-256 than when it was written")
         metadata, arrays = (parse_json(text, "the table's metadata") for text in texts)
         gid, t_ms = (table.column(name).to_numpy() for name in ("gid", "t_ms"))
         if gid.dtype.kind not in "iu" or t_ms.dtype.kind != "f":
             raise TypeError(f"gid and t_ms are {gid.dtype} and {t_ms.dtype}")
-        named = {name: np.array(values) for name, values in arrays.items()}
+        arrays_by_name = {name: np.array(values) for name, values in arrays.items()}
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise CorruptData(f"The table is damaged: {type(error).__name__}: {error}.") from error
-    return Session.from_parts(metadata, gid, t_ms, named)
+    return Session.from_parts(metadata, gid, t_ms, arrays_by_name)
 
 
 def _digest(texts: Iterable[str]) -> str:
@@ -78,11 +78,11 @@ def write(session: Session, path: Path) -> None:
 
 @checked
 def read(path: Path) -> Session:
-    """Read what ``write`` wrote.
+    """Read a file written by ``write``.
 
     Raises:
-        InvalidInput: It is another program's.
-        CorruptData: It is damaged.
+        InvalidInput: Another program wrote the file.
+        CorruptData: The file is damaged.
     """
     from pyarrow import parquet
 
@@ -92,7 +92,7 @@ def read(path: Path) -> Session:
     with damage(path, "is damaged or no Parquet file"):
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             groups = [file.metadata.row_group(k).total_byte_size for k in range(file.metadata.num_row_groups)]
-            # a column of equal values takes no room in the file: what it becomes in memory counts as well
+            # a column of equal values takes almost no space in the file, so that its size in memory is checked too
             size = max(sum(groups), _ROW_BYTES * file.metadata.num_rows)
             if size > limit or min(groups, default=0) < 0:
                 raise CorruptData(f"{path} has {size:,} bytes inflated; at most {limit:,} can be read.")

@@ -30,11 +30,11 @@ SESSIONS = {
     "no stimulus": {"stimulus": None},
     "no electrodes": {
         "electrodes_um": np.zeros((0, 3)),
-        "heard": np.zeros((0, 2), np.int64),
+        "channel_cells": np.zeros((0, 2), np.int64),
         "stimulus": None,
         "potential": None,
     },
-    "nothing heard": {"heard": np.zeros((0, 2), np.int64)},
+    "nothing recorded": {"channel_cells": np.zeros((0, 2), np.int64)},
     "seed of 64 bits": {"seed": 2**64 - 1},
     "spikes alone": {
         "recording": replace(
@@ -106,7 +106,7 @@ def test_pynwb_reads_what_was_recorded(tmp_path):
         units = file.units.to_dataframe()
         assert units.index.tolist() == [0, 1, 2] and units["population"].tolist() == ["EXC", "EXC", "INH"]
         assert [times.tolist() for times in units["spike_times"]] == [[0.0025, 0.04], [0.0025], [0.001]]
-        assert [heard.index.tolist() for heard in units["electrodes"]] == [[0, 1], [], [1]]
+        assert [channels.index.tolist() for channels in units["electrodes"]] == [[0, 1], [], [1]]
         assert units["obs_intervals"][0].tolist() == [[0.0, 0.05]]
         assert file.units.resolution == 0.025e-3
         series = file.stimulus["stimulus_0"]

@@ -85,9 +85,9 @@ def test_files_that_other_programs_wrote_are_refused_with_their_name(tmp_path):
             read(path, name)
         assert not isinstance(error.value, CorruptData) and "livn_gym" in str(error.value)
     write(made(), tmp_path / "b.nwb", "nwb")
-    with pytest.raises(InvalidInput, match="no NIX file"):
+    with pytest.raises(InvalidInput, match="not a NIX file"):
         read(tmp_path / "b.nwb", "neo")
-    with pytest.raises(InvalidInput, match="no NWB file"):
+    with pytest.raises(InvalidInput, match="not an NWB file"):
         read(tmp_path / "a.nix", "nwb")
 
 

@@ -44,11 +44,11 @@ def test_the_session_of_an_environment(monkeypatch):
         assert (session.seed, session.trial, session.profile, session.backend) == (6, 1, "exact", "fake")
         assert session.system_sha256 == make("EI2").sha256()
         heard = env.electrodes.channel_cells()
-        assert np.array_equal(session.heard, np.argwhere(heard)) and len(session.heard) > 10
+        assert np.array_equal(session.channel_cells, np.argwhere(heard)) and len(session.channel_cells) > 10
         assert np.array_equal(session.electrodes_um, env.system.electrodes)
         with pytest.raises(InvalidInput, match="one culture's, got 2"):
             Session.of(env, recording)
-        with pytest.raises(InvalidInput, match="0 ... 1, got 2"):
+        with pytest.raises(InvalidInput, match="0 to 1, got 2"):
             Session.of(env, recording.culture(0), culture=2)
         with pytest.raises(InvalidInput, match="culture=b"):  # the seed would be culture 0's
             Session.of(env, recording.culture(1))
@@ -145,16 +145,16 @@ def test_held_values_by_hand():
     [
         ({"recording": replace(RECORDED, num_cultures=2)}, InvalidInput, "one culture's, got 2"),
         ({"recording": replace(RECORDED, spike_t=None)}, NotRecorded, "record_spikes"),
-        ({"recording": replace(RECORDED, weights={"a": np.zeros((1, 1, 1))})}, InvalidInput, "no place for weights"),
-        ({"recording": replace(RECORDED, spike_gid=np.array([9, 0, 1, 0]))}, InvalidInput, "0 ... 2, got 9"),
+        ({"recording": replace(RECORDED, weights={"a": np.zeros((1, 1, 1))})}, InvalidInput, "cannot hold weights"),
+        ({"recording": replace(RECORDED, spike_gid=np.array([9, 0, 1, 0]))}, InvalidInput, "0 to 2, got 9"),
         ({"positions_um": np.zeros((2, 3))}, InvalidInput, r"positions_um must be \[3, 3\]"),
-        ({"heard": np.zeros((2, 3))}, InvalidInput, r"heard must be \[2, 2\]"),
-        ({"stimulus": Stimulus(np.zeros((2, 60, 1)), 0.5)}, InvalidInput, "one culture's"),
+        ({"channel_cells": np.zeros((2, 3))}, InvalidInput, r"channel_cells must be \[2, 2\]"),
+        ({"stimulus": Stimulus(np.zeros((2, 60, 1)), 0.5)}, InvalidInput, "of one culture"),
         ({"stimulus": Stimulus(np.zeros((60, 1)), 1.0)}, InvalidInput, "longer"),
-        ({"heard": np.array([[2, 0]])}, InvalidInput, "heard"),
-        ({"heard": np.array([[0, 3]])}, InvalidInput, "heard"),
+        ({"channel_cells": np.array([[2, 0]])}, InvalidInput, "channel_cells"),
+        ({"channel_cells": np.array([[0, 3]])}, InvalidInput, "channel_cells"),
         ({"potential": np.zeros((1, 100))}, InvalidInput, r"potential must be \[2, T\]"),
-        ({"potential": np.zeros((2, 99))}, InvalidInput, "same samples"),
+        ({"potential": np.zeros((2, 99))}, InvalidInput, "same number of samples"),
         ({"seed": -1}, InvalidInput, "seed"),
         ({"trial": 1.5}, InvalidInput, "trial"),
         ({"created": "yesterday"}, InvalidInput, "ISO 8601"),
@@ -224,5 +224,5 @@ def test_missing_metadata_is_found(missing):
 
 def test_a_newer_format_is_said():
     session = made()
-    with pytest.raises(InvalidInput, match="of format 99"):
+    with pytest.raises(InvalidInput, match="version 99"):
         Session.from_parts(session.metadata() | {"format": 99}, *session.recording.spikes[1:], session.arrays())
