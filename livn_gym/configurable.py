@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from livn_gym.backends import Backend, CultureParameters, Learning, Parameters
+from livn_gym.backends import Backend, CellParameters, CultureParameters, Learning, Parameters
+from livn_gym.cell_values import cells_of, checked_cells
 from livn_gym.checks import checked
 from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown_name
 from livn_gym.exclusive import Exclusive
@@ -129,6 +130,36 @@ class Configurable(Exclusive):
             changed[b] = made[id(before)]
         return changed
 
+    def set_cells(self, values: Mapping[str, ArrayLike], *, cultures: Sequence[int] | None = None) -> Self:
+        """Give single cells constants of their own, by ``<population>-<constant>``, such as ``"EXC-g_leak_soma"``.
+
+        Constants are those of the model's cells and the capacitance ``C``, in the model's units; geometry, coupling and
+        initial voltage are the same in all cells. Cells keep their states.
+
+        Args:
+            values: For each key a number, one number per cell of the population ``[n_cells]``, or one per culture and
+                cell ``[n, n_cells]``.
+            cultures: The cultures to set, n of them; default all.
+
+        Raises:
+            UnknownName: There is no such population or constant; nothing is changed.
+            InvalidInput: Values have the wrong shape or are none that a cell can have; nothing is changed.
+            UnsupportedModel: The backend has no constants per cell; nothing is changed.
+        """
+
+        def changed() -> list[ParameterSet]:
+            selected = self._culture_indices(cultures)
+            cells = checked_cells(self.system, self.model, values, len(selected))
+            result = list(self._parameters)
+            for k, b in enumerate(selected):
+                result[b] = self._parameters[b].with_cells({key: own[k] for key, own in cells.items()})
+                for population in self.system.populations:
+                    cell = self.model.cell(population.name)
+                    cells_of(cell, population.name, result[b].cells, range(population.count))
+            return result
+
+        return self._configure(changed)
+
     # Plasticity
 
     def enable_plasticity(
@@ -240,6 +271,8 @@ class Configurable(Exclusive):
     @staticmethod
     def _hand_over(backend: Backend, parameters: Sequence[ParameterSet], changed: Sequence[int]) -> None:
         """Give a backend the parameters of all cultures, of which some have changed."""
+        if any(own.cells for own in parameters) and not isinstance(backend, CellParameters):
+            raise UnsupportedModel(f"The {backend.capabilities.name} backend has the same constants in all cells.")
         if all(own is parameters[0] for own in parameters):
             backend.set_parameters(parameters[0].frozen())
             return

@@ -137,6 +137,7 @@ class DistributedEnv:
     set_weights = _everywhere(Configurable.set_weights)
     set_noise = _everywhere(Configurable.set_noise)
     set_params = _everywhere(Configurable.set_params)
+    set_cells = _everywhere(Configurable.set_cells)
 
     def __call__(
         self, decoding: Decoding, inputs: Iterable[Any], encoding: Callable[..., Any] | None = None

@@ -141,7 +141,7 @@ class Env(SavedStates, Recorder, Configurable):
         try:
             streams = [NoiseStream(*numbers) for numbers in zip(self.seeds, self.trials, strict=True)]
             backend.build(spec, self._parameters[0].frozen(), streams)
-            if any(own is not self._parameters[0] for own in self._parameters):
+            if any(own is not self._parameters[0] or own.cells for own in self._parameters):
                 self._hand_over(backend, self._parameters, range(self.num_cultures))
         except BaseException:
             backend.close()

@@ -10,6 +10,7 @@ from typing import Any
 
 from livn_gym import config
 from livn_gym.backends.base import Parameters
+from livn_gym.cell_values import CellValues
 from livn_gym.checks import checked, checked_methods
 from livn_gym.errors import CorruptData, InvalidInput, unknown_name
 from livn_gym.models import Depression, Noise
@@ -32,14 +33,15 @@ class ParameterSet:
         self.noise = {name: Noise() for name in self.populations}
         self.depression = {name: Depression() for name in self.populations}
         self.plasticity: Plasticity | None = None
+        self.cells: dict[str, CellValues] = {}
 
     def frozen(self) -> Parameters:
         """An immutable copy for a backend."""
-        return Parameters(dict(self.weights), dict(self.noise), dict(self.depression), self.plasticity)
+        return Parameters(dict(self.weights), dict(self.noise), dict(self.depression), self.plasticity, self.cells)
 
     def identity(self) -> Hashable:
         """What sets of the same system with equal values have in common."""
-        tables = (tuple(table.items()) for table in (self.weights, self.noise, self.depression))
+        tables = (tuple(table.items()) for table in (self.weights, self.noise, self.depression, self.cells))
         return (*tables, id(self.plasticity))
 
     def keys(self) -> list[str]:
@@ -75,6 +77,12 @@ class ParameterSet:
                     other.noise[target] = replace(other.noise[target], **{name: number})
                 else:
                     other.depression[target] = replace(other.depression[target], **{name: number})
+        return other
+
+    def with_cells(self, cells: Mapping[str, CellValues]) -> ParameterSet:
+        """A copy with constants of single cells beside those that it has."""
+        other = copy(self)
+        other.cells = self.cells | dict(cells)
         return other
 
     def with_plasticity(self, plasticity: Plasticity | None) -> ParameterSet:
@@ -135,6 +143,8 @@ def by_key(parameters: Parameters) -> dict[str, float]:
 @checked_methods
 def set_name(system: System, parameters: Parameters) -> str:
     """Name of the shipped set, ``<system>[-<variant>]`` or ``generic``, that a system's parameters equal; or empty."""
+    if parameters.cells:
+        return ""
     flat = by_key(parameters)
     for variant in (None, *variants(system.name)):
         shipped = ParameterSet(system)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, get_args
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.ranks import Ranks
+from livn_gym.cell_values import CellValues
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.models import Depression, Model, Noise
 from livn_gym.numerics import NoiseStream
@@ -88,12 +89,14 @@ class Parameters:
         depression: Short-term depression of each population's output.
         plasticity: Rules by which synapses change; None while none does. Synapses keep what they learnt until their
             weight changes here or their culture is reset.
+        cells: Constants of single cells, by ``<population>-<constant>``; those of the model where there are none.
     """
 
     weights: Mapping[str, float]
     noise: Mapping[str, Noise]
     depression: Mapping[str, Depression]
     plasticity: Plasticity | None = None
+    cells: Mapping[str, CellValues] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,10 @@ class CultureParameters(ABC):
 
         The rules of plasticity must be those that all cultures have. States are kept.
         """
+
+
+class CellParameters(ABC):  # noqa: B024 - says what a backend does with its parameters
+    """A backend that follows ``Parameters.cells``: cells can have constants of their own."""
 
 
 class Learning(ABC):

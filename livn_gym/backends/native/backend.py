@@ -15,6 +15,7 @@ from livn_gym.backends.base import (
     MAX_VOLTAGE_MV,
     Backend,
     Capabilities,
+    CellParameters,
     CultureParameters,
     CultureSpec,
     Learning,
@@ -48,7 +49,7 @@ GROUP_CELLS = 1024
 """Cells of the cultures that are advanced together: enough to fill their blocks, few enough to stay in cache."""
 
 
-class NativeBackend(Backend, CultureParameters, Snapshots, Learning, Stoppable, Undoable):
+class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learning, Stoppable, Undoable):
     """Runs B cultures in one process; a trajectory depends on its noise stream, dt, scheme and precision alone.
 
     A run that raises has not happened. Copies and pickles continue exactly; they have threads of their own.
@@ -172,6 +173,7 @@ class NativeBackend(Backend, CultureParameters, Snapshots, Learning, Stoppable, 
         first = 0
         for group in self._groups:
             group.set_weight(settings.network.weight, settings.row[first : first + group.count])
+            group.first_states = {c: settings.first_states(first + c) for c in range(group.count)}
             first += group.count
             if plasticity not in (None, before.parameters[0].plasticity):
                 group.begin_learning()
@@ -235,6 +237,9 @@ class NativeBackend(Backend, CultureParameters, Snapshots, Learning, Stoppable, 
         row = self._settings.row[list(numbers)]
         for k, group in enumerate(groups):
             group.set_weight(self._settings.network.weight, row[k * each : k * each + group.count])
+            if any(self._settings.parameters[b].cells for b in numbers):
+                group.first_states = {c: self._settings.first_states(numbers[k * each + c]) for c in range(group.count)}
+                group.reset(dict(enumerate(streams[k * each : k * each + group.count])))
             if self._settings.parameters[0].plasticity is not None:
                 group.own_synapses()
         return groups

@@ -100,6 +100,8 @@ class Cultures:
         self.learnt = nothing_learnt()
         self._kept: list[NDArray] = []
         """Copies of the arrays that the last run changed, as they were before."""
+        self.first_states: dict[int, tuple[NDArray[np.float64] | None, ...]] = {}
+        """States beyond voltages with which cultures begin, ``[states, cells]`` per population; None: the model's."""
         self.weight = np.zeros((1, 0))
         """The synapses' weights before anything is learnt, uS ``[K, S]``; see ``Network``."""
         self.reset(dict(enumerate(streams)))
@@ -134,11 +136,16 @@ class Cultures:
         words: NDArray[Any] = self.state.view(self._words)
         chosen = np.array(list(streams), dtype=np.int64)
         numbers = np.array([stream.words for stream in streams.values()], dtype=np.uint64).T
-        for layout in self.layouts:
+        for k, layout in enumerate(self.layouts):
             gids = np.arange(layout.start, layout.start + layout.count)
             address = group.address.reshape(self.count, -1)[chosen][:, gids]
             for variable, value in enumerate(self._initial(layout)):
                 self.state[address + variable * W] = value
+            for place, c in zip(address, streams, strict=True):
+                own = self.first_states.get(c, (None,) * len(self.layouts))[k]
+                if own is not None:
+                    rows = layout.first_state + np.arange(len(own))[:, None]
+                    self.state[place + rows * W] = own
             words[address + GID * W] = gids
             for variable, values in zip((SEED_LOW, SEED_HIGH, TRIAL), numbers, strict=True):
                 words[address + variable * W] = values[:, None]

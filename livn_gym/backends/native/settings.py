@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from livn_gym.backends.native.driver import Network
 from livn_gym.backends.native.layout import Layout, W
 from livn_gym.backends.native.plasticity import Rules
 from livn_gym.backends.native.synapses import Synapses
+from livn_gym.cell_values import CellValues, cells_of
 from livn_gym.models import Noise
 
 Varied = tuple[tuple[str, ...], ...]
@@ -30,6 +31,7 @@ class Settings:
         row: Every culture's row in these, ``[B]``.
         numbers: What the kernels take, in rows: float64 ``[rows, names]`` per population.
         noise_row: Every culture's row in these, ``[B]``.
+        cells: Tables of cells with constants of their own, of every culture per population, ``[B]``.
     """
 
     parameters: tuple[Parameters, ...]
@@ -38,6 +40,26 @@ class Settings:
     row: NDArray[np.int64]
     numbers: tuple[NDArray[np.float64], ...]
     noise_row: NDArray[np.int64]
+    cells: tuple[tuple[CellTable | None, ...], ...]
+
+    def first_states(self, culture: int) -> tuple[NDArray[np.float64] | None, ...]:
+        """The states, beyond voltages, with which a culture's cells begin, per population; see ``CellTable``."""
+        return tuple(None if table is None else table.first for table in self.cells[culture])
+
+
+@dataclass(frozen=True)
+class CellTable:
+    """Cells of a population with constants of their own.
+
+    Attributes:
+        names: The parameters of the population's kernel that differ from the population's.
+        numbers: Their values, float64 ``[cells, names]``.
+        first: The states beyond voltages at the start of a trial, float64 ``[states, cells]``.
+    """
+
+    names: tuple[str, ...]
+    numbers: NDArray[np.float64]
+    first: NDArray[np.float64]
 
 
 class SettingsMaker:
@@ -55,6 +77,7 @@ class SettingsMaker:
         self._noise_names = tuple(layouts[0].background(Noise(), spec.dt_ms))
         self.names = [[*fixed, *self._noise_names] for fixed in self._fixed]
         """Names of the parameters that every population's kernel takes, in order."""
+        self._tables: dict[Hashable, tuple[CellTable | None, ...]] = {}
 
     def make(self, parameters: Sequence[Parameters], before: Settings | None) -> Settings:
         """The settings of all cultures; tables of ``before`` that stay as they are are taken over."""
@@ -74,7 +97,25 @@ class SettingsMaker:
             )
             for layout, fixed in zip(self._layouts, self._fixed, strict=True)
         )
-        return Settings(tuple(parameters), network, rules, row, numbers, noise_row)
+        keys = [tuple(p.cells.items()) for p in parameters]
+        self._tables = {key: self._tables.get(key) or self._cell_tables(dict(key)) for key in set(keys)}
+        cells = tuple(self._tables[key] for key in keys)
+        return Settings(tuple(parameters), network, rules, row, numbers, noise_row, cells)
+
+    def _cell_tables(self, values: Mapping[str, CellValues]) -> tuple[CellTable | None, ...]:
+        starts = {population.name: population.start for population in self._spec.system.populations}
+        tables: list[CellTable | None] = []
+        for layout, fixed in zip(self._layouts, self._fixed, strict=True):
+            first = layout.start - starts.get(layout.name, layout.start)
+            cells = cells_of(layout.cell, layout.name, values, range(first, first + layout.count))
+            if not cells:
+                tables.append(None)
+                continue
+            numbers = np.array([list(replace(layout, cell=cell).fixed(self._spec).values()) for cell in cells])
+            differs = np.flatnonzero((numbers != np.array(list(fixed.values()))).any(axis=0))
+            states = np.array([layout.native.initial(cell) for cell in cells], dtype=np.float64)
+            tables.append(CellTable(tuple(list(fixed)[k] for k in differs), numbers[:, differs], states.T))
+        return tuple(tables)
 
     def arguments(
         self, settings: Settings, cultures: Sequence[int], dtype: np.dtype
@@ -92,13 +133,22 @@ class SettingsMaker:
         """
         rows = settings.noise_row[list(cultures)]
         common = tuple(numbers[rows[0]] for numbers in settings.numbers)
-        if (rows == rows[0]).all():
+        noisy = not (rows == rows[0]).all()
+        if not noisy and not any(table for b in cultures for table in settings.cells[b]):
             return (), common
-        lanes = tuple(
-            _lanes(numbers[rows, -len(self._noise_names) :], layout.count, dtype)
-            for layout, numbers in zip(self._layouts, settings.numbers, strict=True)
-        )
-        return (self._noise_names,) * len(self._layouts), (*common, *lanes)
+        varied, lanes = [], []
+        for k, (layout, names) in enumerate(zip(self._layouts, self.names, strict=True)):
+            tables = [settings.cells[b][k] for b in cultures]
+            own = {name for table in tables if table is not None for name in table.names}
+            own |= set(self._noise_names) if noisy else set()
+            varied.append(tuple(name for name in names if name in own))
+            values = np.repeat(settings.numbers[k][rows][:, None], layout.count, axis=1)
+            for c, table in enumerate(tables):
+                if table is not None:
+                    values[c][:, [names.index(name) for name in table.names]] = table.numbers
+            columns = [names.index(name) for name in varied[-1]]
+            lanes.append(_lanes(values[:, :, columns].reshape(-1, len(columns)), dtype))
+        return tuple(varied) if any(varied) else (), (*common, *lanes) if any(varied) else common
 
     def _background(self, layout: Layout, noise: Noise) -> list[float]:
         return list(layout.background(noise, self._spec.dt_ms).values())
@@ -125,11 +175,10 @@ def _same_tables(tables: Sequence[Parameters], before: Settings, firsts: list[in
     )
 
 
-def _lanes(values: NDArray[np.float64], cells: int, dtype: np.dtype) -> NDArray:
-    """Values ``[cultures, names]`` for all cells of a population, ``[block][name][lane]`` in one piece."""
-    each = np.repeat(values, cells, axis=0)
-    blocks = -(-len(each) // W)
+def _lanes(values: NDArray[np.float64], dtype: np.dtype) -> NDArray:
+    """Values ``[cells, names]`` of a group's cells of a population, ``[block][name][lane]`` in one piece."""
+    blocks = -(-len(values) // W)
     lanes = np.empty((blocks * W, values.shape[1]), dtype=dtype)
-    lanes[: len(each)] = each
-    lanes[len(each) :] = values[0]  # lanes without a cell
+    lanes[: len(values)] = values
+    lanes[len(values) :] = values[:1]  # lanes without a cell
     return np.ascontiguousarray(lanes.reshape(blocks, W, values.shape[1]).transpose(0, 2, 1)).ravel()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from livn_gym.backends.base import (
     Backend,
     Capabilities,
+    CellParameters,
     CultureParameters,
     CultureSpec,
     Learning,
@@ -36,7 +37,7 @@ _LONG = ("build", "run")
 """Calls that ``stop`` ends, with the worker in which they are."""
 
 
-class NeuronBackend(Backend, CultureParameters, Learning, Stoppable):
+class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppable):
     """Runs B cultures in B processes, since NEURON holds one simulation a process; or one in all processes of MPI.
 
     NEURON's state cannot be put back: a culture whose run was interrupted, whose process died, or whose run failed is

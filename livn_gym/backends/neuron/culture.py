@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from livn_gym.backends.neuron.mechanisms import compartments
 from livn_gym.backends.neuron.nmodl import POINTERS
 from livn_gym.backends.neuron.simulator import Mechanisms, load
 from livn_gym.backends.neuron.synapses import Synapses
+from livn_gym.cell_values import CellValues, cells_of
 from livn_gym.errors import SimulationDiverged
 from livn_gym.models import Cell
 from livn_gym.models.base import Compartment
@@ -53,6 +55,7 @@ class Culture:
         h.dt = spec.dt_ms
         h.secondorder = 2 if spec.scheme == "second_order" else 0
         self._since_check = 0
+        self._cells: Mapping[str, CellValues] = {}
         self._build_cells()
         self.synapses = Synapses(self.pc, spec, self._site, getattr(h, compiled.name("DualExponential")))
         self._spike_t, self._spike_gid = h.Vector(), h.Vector()
@@ -104,8 +107,7 @@ class Culture:
                 cell.C,
             )
             section.insert(name)
-            for parameter, value in values.items():
-                setattr(section(0.5), f"{parameter}_{name}", value)
+            _set_constants(section, name, values)
         if mechanisms.source is not None:
             held = getattr(dendrite(0.5), dendrite_name)
             targets = (soma(0.5)._ref_v, dendrite(0.5)._ref_v, held._ref_G, held._ref_J)
@@ -152,12 +154,32 @@ class Culture:
     def set_parameters(self, parameters: Parameters) -> None:
         """Replace weights, noise, depression and plasticity from now on."""
         self.synapses.set_parameters(parameters)
+        self._set_cells(parameters.cells)
         for population, sign, noise in self._noise:
             values = parameters.noise[population]
             noise.g0 = getattr(values, f"g_{sign}0") * NS_TO_US
             noise.std = getattr(values, f"std_{sign}") * NS_TO_US
             noise.tau = getattr(values, f"tau_{sign}")
             noise.e = getattr(values, f"E_{sign}")
+
+    def _set_cells(self, values: Mapping[str, CellValues]) -> None:
+        """Give single cells constants of their own, and the others those of the model."""
+        if values == self._cells:
+            return
+        self._cells = values
+        for population in self.spec.system.populations:
+            start, stop = self.spec.ranges[population.name]
+            cell = self.spec.model.cell(population.name)
+            indices = range(start - population.start, stop - population.start)
+            cells = cells_of(cell, population.name, values, indices) or [cell] * len(indices)
+            for gid, own in zip(range(start, stop), cells, strict=True):
+                mechanisms, row = compartments(own, self.spec.dt_ms), self._row[gid]
+                for section, name, constants in (
+                    (self._somata[row], mechanisms.soma, mechanisms.soma_values),
+                    (self._dendrites[row], mechanisms.dendrite, mechanisms.dendrite_values),
+                ):
+                    section.cm = own.C
+                    _set_constants(section, self._compiled.name(name), constants)
 
     def reset(self, stream: NoiseStream) -> None:
         """Go back to time 0 with this stream of noise, exactly as newly built."""
@@ -314,6 +336,12 @@ class Culture:
         gid, step = gid[keep], step[keep]
         order = np.lexsort((gid, step))
         return np.zeros(len(gid), dtype=np.int64), gid[order], step[order] * self.spec.dt_ms
+
+
+def _set_constants(section: Any, mechanism: str, values: Mapping[str, float]) -> None:
+    """Set parameters of a compartment's mechanism."""
+    for parameter, value in values.items():
+        setattr(section(0.5), f"{parameter}_{mechanism}", value)
 
 
 class _Traces:
