@@ -163,8 +163,11 @@ def begin(drive):
 
 
 @compiled
-def window_end(S, group, learnt, drive, probe, step, stop):
-    """Sample and change the stimulus where it is due; returns the next step at which one is, at most ``stop``."""
+def take_samples(S, group, learnt, probe, step, stop):
+    """Sample where it is due; returns the next step at which it is, at most ``stop``.
+
+    Only runs that sample call it: Numba counts references of every array that is passed, in every window.
+    """
     if probe.every > 0:
         if step % probe.every == 0:
             sample(S, group, probe, step // probe.every)
@@ -175,6 +178,12 @@ def window_end(S, group, learnt, drive, probe, step, stop):
                 for row in range(len(probe.weight_synapse)):
                     probe.weight[c, row, step // probe.weight_every] = learnt.weight[c, probe.weight_synapse[row]]
         stop = min(stop, step - step % probe.weight_every + probe.weight_every)
+    return stop
+
+
+@compiled
+def window_end(S, group, drive, step, stop):
+    """Change the stimulus where it is due; returns the next step at which it changes, at most ``stop``."""
     stop = min(stop, step - step % CHECK_STEPS + CHECK_STEPS)
     if step == 0:
         for cell in range(len(group.address)):

@@ -102,8 +102,7 @@ class Cultures:
         """Copies of the arrays that the last run changed, as they were before."""
         self.first_states: dict[int, tuple[NDArray[np.float64] | None, ...]] = {}
         """States beyond voltages with which cultures begin, ``[states, cells]`` per population; None: the model's."""
-        self.weight = np.zeros((1, 0))
-        """The synapses' weights before anything is learnt, uS ``[K, S]``; see ``Network``."""
+        self.weight = np.zeros((1, 0))  # of the synapses before anything is learnt, uS [K, S]; see Network
         self.reset(dict(enumerate(streams)))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -147,7 +147,7 @@ class SettingsMaker:
                 if table is not None:
                     values[c][:, [names.index(name) for name in table.names]] = table.numbers
             columns = [names.index(name) for name in varied[-1]]
-            lanes.append(_lanes(values[:, :, columns].reshape(-1, len(columns)), dtype))
+            lanes.append(_lanes(values[:, :, columns].reshape(len(tables) * layout.count, len(columns)), dtype))
         return tuple(varied) if any(varied) else (), (*common, *lanes) if any(varied) else common
 
     def _background(self, layout: Layout, noise: Noise) -> list[float]:

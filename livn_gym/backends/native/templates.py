@@ -8,7 +8,8 @@ from numba import njit
 from livn_gym.backends.native.arithmetic import INNER, philox
 from livn_gym.backends.native.arithmetic import exp{bits} as exp
 from livn_gym.backends.native.arithmetic import normal{bits} as normal
-from livn_gym.backends.native.driver import begin, deliver, finish, look, shared_parity, spread, window_end, workspace
+from livn_gym.backends.native.driver import begin, deliver, finish, look, shared_parity, spread, take_samples
+from livn_gym.backends.native.driver import window_end, workspace
 from livn_gym.backends.native.intrinsics import fma, from_bits, load, store, to_bits, whole_registers
 
 T = np.float{bits}
@@ -73,10 +74,14 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     """
     bucket, where, what, found, order = workspace(group, window)
     begin(drive)
+    sampling = probe.every > 0 or probe.weight_every > 0
     step = np.int64(0)  # a literal would be a type of its own, with functions of its own
     last = num_steps
     while step < last:
-        stop = window_end(S, group, learnt, drive, probe, step, min(step + window, num_steps))
+        stop = min(step + window, num_steps)
+        if sampling:
+            stop = take_samples(S, group, learnt, probe, step, stop)
+        stop = window_end(S, group, drive, step, stop)
         steps = stop - step
         where, what = deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt)
         found.count[0] = 0
@@ -106,8 +111,12 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     if step == num_steps:
         finish(group, flight, queue, num_steps)
     last = stop
+    sampling = probe.every > 0 or probe.weight_every > 0
     while step < last:
-        stop = window_end(S, group, learnt, drive, probe, step, last)
+        stop = last
+        if sampling:
+            stop = take_samples(S, group, learnt, probe, step, stop)
+        stop = window_end(S, group, drive, step, stop)
         steps = stop - step
         where, what = deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt)
         {advance}
