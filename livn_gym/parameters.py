@@ -92,6 +92,7 @@ class ParameterSet:
         return other
 
 
+@checked
 def shared(sets: Sequence[ParameterSet]) -> list[ParameterSet]:
     """The sets, with one object in place of equal ones."""
     objects = {id(own): own for own in sets}

@@ -51,6 +51,7 @@ INTERNAL = (
     "livn_gym.configs",
     "livn_gym.processors",
     "livn_gym.checks",
+    "livn_gym.cell_values",  # behind Env.set_cells
     "livn_gym.exclusive",  # parts of Env, which is tried whole
     "livn_gym.recorder",
     "livn_gym.saved_states",

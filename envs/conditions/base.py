@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,7 +118,7 @@ def culture_pulses(pulses: Pulses, shared: bool, count: int) -> list[Pulses]:
 
 
 @checked
-def joined_pulses(parts: list[Pulses]) -> Pulses:
+def joined_pulses(parts: Sequence[Pulses]) -> Pulses:
     """The pulses of several cultures, from those of each."""
     culture = np.repeat(np.arange(len(parts)), [len(part.onset_ms) for part in parts])
     whole = Pulses.joined(parts)
