@@ -104,7 +104,7 @@ def test_nothing_is_drawn_without_ranges():
         ({"noise-EXC-std": [0.9, 1.1]}, UnknownName, "noise-EXC-std_e"),
         ({"weight-*": 1.1}, InvalidInput, "sequence"),
         ({"weight-*": [1.1]}, InvalidInput, "low, high"),
-        ({"weight-*": [1.2, 0.8]}, InvalidInput, "rise"),
+        ({"weight-*": [1.2, 0.8]}, InvalidInput, r"weight-.*1\.2, 0\.8"),
         ({"weight-*": [-0.1, 1.0]}, InvalidInput, "at least 0"),
         ({"weight-*": [0.5, float("inf")]}, InvalidInput, "finite"),
         ({"depression-EXC-U": [0.5, 10.0]}, InvalidInput, "at most 1"),
