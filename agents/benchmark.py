@@ -38,6 +38,7 @@ from livn_gym.agents.statistics import aggregate
 from livn_gym.agents.train import train
 from livn_gym.agents.train import write_rows as write
 from livn_gym.atomic import replacing
+from livn_gym.envs.provenance import provenance
 from livn_gym.envs.registration import register_all, spec_of
 from livn_gym.errors import unknown_name
 
@@ -122,7 +123,8 @@ def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
     """
     started = time.perf_counter()
     measure = evaluate.measure_of(job.env_id, job.options)
-    row = dict(zip(COLUMNS[:6], job.key(), strict=True)) | {"version": livn_gym.__version__, "commit": _commit()}
+    row: dict[str, Any] = dict(zip(COLUMNS[:6], job.key(), strict=True))
+    row |= {"version": livn_gym.__version__, "commit": _commit()} | provenance(job.env_id, job.options)
     try:
         make: Callable[[], Agent]
         if job.agent == "best-constant":
@@ -155,7 +157,7 @@ def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
 
 COLUMNS = (
     *("env", "agent", "seed", "steps", "episodes", "options", "status", "total_reward", "deviation"),
-    *("measure", "effect", "charge_nC", "wall_s", "version", "commit"),
+    *("measure", "effect", "charge_nC", "wall_s", "version", "commit", "params", "params_hash"),
 )
 
 
@@ -185,7 +187,15 @@ def benchmark(
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "rows.csv"
     rows = read(path)
-    finished_keys = {_key(row) for row in rows}
+    environments = {(job.env_id, job.key()[5]): job.options for job in jobs}
+    found = {key: provenance(key[0], options).get("params_hash", "") for key, options in environments.items()}
+    hashes = {job.key(): found[job.env_id, job.key()[5]] for job in jobs}
+
+    def valid(row: Mapping[str, str]) -> bool:
+        """Whether a row is of a job and of the parameters as they are now; older rows do not say."""
+        return _key(row) in hashes and row.get("params_hash") in (None, "", hashes[_key(row)])
+
+    finished_keys = {_key(row) for row in rows if valid(row)}
     waiting = [job for job in jobs if job.key() not in finished_keys]
     finished = len(jobs) - len(waiting)
     _write_configs(folder / "configs.json", jobs)
@@ -216,8 +226,7 @@ def benchmark(
                 finished += 1
                 if report is not None:
                     report(finished, len(jobs), rows[-1])
-    keys = {job.key() for job in jobs}
-    return [row for row in rows if _key(row) in keys]
+    return [row for row in rows if valid(row)]
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -31,6 +31,7 @@ from livn_gym.agents.evaluate import measure_of
 from livn_gym.agents.logs import Table, TensorBoard
 from livn_gym.agents.policy import check_spaces
 from livn_gym.agents.run_folder import CHECKPOINT, CURVE, PROGRESS, Row, read_rows, write_rows
+from livn_gym.envs.provenance import provenance
 from livn_gym.envs.specs import located, plain_options
 from livn_gym.errors import InvalidInput
 from livn_gym.units import whole_number
@@ -125,6 +126,7 @@ def train(
         "noise_std": settings.noise_std,
         "hyperparameters": settings.arguments,
         "version": livn_gym.__version__,
+        **provenance(env_id, options),
     }
     run_folder.check_usable(folder, resume, config)
     if run_folder.is_finished(folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import PurePath
 from typing import Any, Self
 
 import livn_gym
@@ -95,6 +96,8 @@ class LoopSpec:
             if option not in known:
                 raise unknown_option("The environment", option, [*known, *_OF_ENVIRONMENTS])
         values = tasks.config_options(name, system)
+        if isinstance(options.get("params"), str | PurePath):
+            values.pop("variant", None)  # a whole set takes the place of the task's variant
         values |= {option: value for option, value in options.items() if value is not None}
         task_options = {option: values.pop(option) for option in of_task if option in values}
         tasks.make_options(task_class, task_options)  # refuses wrong values before a culture is built

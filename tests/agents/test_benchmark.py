@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -77,6 +78,21 @@ def test_a_row_for_every_run_and_none_twice(here, tmp_path):
     assert bench.read(tmp_path / "rows.csv") == again
     other = bench.benchmark(small(agents=["silent"], seeds=1, steps=7), tmp_path)
     assert len(here) == 18 and [row["agent"] for row in other] == ["silent"] * 2  # baselines have no steps
+
+
+def test_rows_of_other_parameters_are_not_taken(here, tmp_path):
+    params = tmp_path / "mine.toml"
+    text = files("livn_gym.configs").joinpath("params", "EI2.toml").read_text(encoding="utf-8")
+    params.write_text(text)
+    options = OPTIONS | {"params": str(params)}
+    wanted = bench.jobs(["livn/EI2-v0"], ["silent"], seeds=1, episodes=2, options=options)
+    (first,) = bench.benchmark(wanted, tmp_path)
+    assert first["params"] == "EI2" and len(first["params_hash"]) == 12
+    assert bench.benchmark(wanted, tmp_path) == [first] and len(here) == 1
+    params.write_text(text.replace("std_e = ", "std_e = 1", 1))
+    (second,) = bench.benchmark(wanted, tmp_path)
+    assert len(here) == 2 and second["params_hash"] != first["params_hash"]
+    assert bench.read(tmp_path / "rows.csv") == [first, second]
 
 
 def test_runs_of_a_seed_play_the_same_episodes(here, tmp_path):
