@@ -120,6 +120,9 @@ class PatternTracking(Task):
             raise InvalidInput(f"most_active must be at most {self.channels}, got {self.options.most_active}.")
         self.hidden = setup.commands.low.copy()
         """The hidden command, ``[C]``."""
+        self._begin()
+
+    def _begin(self) -> None:
         self.targets_hz = np.zeros(self.channels)
         self._errors = (0.0, 0.0)
         self._reward = 0.0
@@ -130,7 +133,7 @@ class PatternTracking(Task):
         return spaces.Box(0.0, MAX_TARGET_HZ, (self.channels,), np.float32)
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Choose the hidden command."""
+        """Choose the hidden command; the targets follow from its demonstration."""
         if self.options.patterns:
             rng = np.random.default_rng([PATTERN_SEED, int(rng.integers(self.options.patterns))])
         active = rng.choice(self.channels, rng.integers(1, self.options.most_active + 1), replace=False)
@@ -138,8 +141,7 @@ class PatternTracking(Task):
         share[active] = rng.uniform(MIN_ACTIVE_SHARE, 1.0, len(active))
         low, high = self.action_space.low, self.action_space.high
         self.hidden = np.asarray(low + share * (high - low), dtype=self.action_space.dtype)
-        self._errors = (0.0, 0.0)
-        self._reward = 0.0
+        self._begin()
 
     @property
     def demonstration(self) -> Demonstration:

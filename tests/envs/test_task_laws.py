@@ -78,6 +78,27 @@ def test_a_tasks_state_is_all_that_its_episode_depends_on(name):
     loop.close()
 
 
+@pytest.mark.usefixtures("fake")
+@pytest.mark.parametrize("name", tasks.names())
+def test_a_reset_forgets_the_last_episode_and_a_step_leaves_its_measurement_alone(name):
+    loop = LoopSpec.of("EI2", name, settle_ms=500.0).make()
+    task = loop.tasks[0]
+    loop.reset([np.random.default_rng(3)], [3])
+    action = task.action_space.high
+    beginnings = []
+    for steps in (1, 4):
+        for _ in range(steps):
+            loop.step(action[None])
+            measurement = loop.history[0][-1]
+            before = pickle.dumps(measurement)
+            task.after_step(measurement)
+            assert pickle.dumps(measurement) == before
+        task.reset(np.random.default_rng(5))
+        beginnings.append(pickle.loads(pickle.dumps(task)))  # objects that are shared are so in both
+    loop.close()
+    assert pickle.dumps(beginnings[0]) == pickle.dumps(beginnings[1])
+
+
 @pytest.mark.parametrize("name", tasks.names())
 def test_config_and_class_give_the_same_defaults(name):
     cls, given = tasks.find(name), config.load("tasks", name)["options"]
