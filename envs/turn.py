@@ -1,4 +1,4 @@
-"""Steps and resets of a batch of cultures, one at a time, and which of them came to their end."""
+"""Steps and resets of a batch of cultures: one at a time, and which cultures were interrupted in one."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from livn_gym.errors import InvalidInput, OverlappingCall
 
 
 class Turn:
-    """Lets one thread step or reset at a time, and remembers cultures whose last step or reset was broken off.
+    """Lets one thread step or reset at a time, and remembers cultures whose latest step or reset is incomplete.
 
-    ``with turn.of(cultures): ...`` encloses what must be whole: an exception in it, Ctrl-C among them, leaves these
-    cultures torn, until they go through another such block (a reset). ``InvalidInput`` says that nothing was changed.
+    ``with turn.of(cultures): ...`` encloses a step or reset. If an exception ends the block, Ctrl-C included, these
+    cultures are incomplete until they complete another block (a reset). ``InvalidInput`` means that nothing changed.
 
     Args:
         num_cultures: B.
     """
 
     def __init__(self, num_cultures: int) -> None:
-        self._torn = np.zeros(num_cultures, dtype=np.bool_)
+        self._incomplete = np.zeros(num_cultures, dtype=np.bool_)
         self._owner: dict[str, int] = {}
         self._cultures: Any = slice(None)
 
     def of(self, cultures: Sequence[int] | NDArray) -> Turn:
-        """Take the turn for some cultures; to be entered at once.
+        """Begin a step or reset of some cultures; use the result in a ``with`` statement at once.
 
         Raises:
-            OverlappingCall: Another thread has it.
+            OverlappingCall: Another thread is in a step or reset.
         """
-        # One instruction decides which thread comes first. A thread that finds itself was interrupted before.
+        # One instruction decides which thread is first. A thread that is the owner already was interrupted before.
         if self._owner.setdefault("thread", threading.get_ident()) != threading.get_ident():
             raise OverlappingCall(
                 "Another thread is in a step or reset of this environment: use one thread, or an environment each."
@@ -43,30 +43,30 @@ class Turn:
         return self
 
     def check(self, cultures: Sequence[int] | NDArray) -> None:
-        """Refuse a step of cultures whose last step or reset was broken off.
+        """Refuse a step of cultures whose latest step or reset is incomplete.
 
         Raises:
-            ResetNeeded: There is one.
+            ResetNeeded: A culture is incomplete.
         """
-        if self._torn[cultures].any() and self._owner.get("thread") in (None, threading.get_ident()):
+        if self._incomplete[cultures].any() and self._owner.get("thread") in (None, threading.get_ident()):
             raise gym.error.ResetNeeded("The last step or reset was interrupted or failed half way: call reset().")
 
     def __enter__(self) -> None:
-        """Begin."""
-        self._torn[self._cultures] = True
+        """Mark the cultures as incomplete."""
+        self._incomplete[self._cultures] = True
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
-        """End, whole or torn."""
+        """End the step or reset, complete or not."""
         if kind is None or issubclass(kind, InvalidInput):
-            self._torn[self._cultures] = False
+            self._incomplete[self._cultures] = False
         self._owner.clear()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles have a turn of their own and are torn where this is."""
-        return _restored, (self._torn.copy(),)
+        """Copies and pickles have a lock of their own and the same incomplete cultures."""
+        return _restored, (self._incomplete.copy(),)
 
 
-def _restored(torn: NDArray[np.bool_]) -> Turn:
-    turn = Turn(len(torn))
-    turn._torn[:] = torn
+def _restored(incomplete: NDArray[np.bool_]) -> Turn:
+    turn = Turn(len(incomplete))
+    turn._incomplete[:] = incomplete
     return turn

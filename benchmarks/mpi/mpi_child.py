@@ -1,4 +1,4 @@
-"""One run of ``ranks.py``, on every rank: steps of vector environments, or a fault in the middle of them."""
+"""One run of ``ranks.py``: steps of vector environments, or a fault in the middle of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WARM_UP = 5
 
 
 class Faulty(PulseAmplitude):
-    """Fails on the last rank at its fourth command."""
+    """Encoding that fails on the last rank at its fourth command."""
 
     commands = 0
 
@@ -108,9 +108,14 @@ def fault(kind: str) -> None:
     """Step environments of which the last rank fails."""
     from mpi_child import Faulty  # by its module's name, as the other ranks find it
 
-    bear = "truncate" if kind == "kill" else "raise"
+    on_failure = "truncate" if kind == "kill" else "raise"
     env = gym.make_vec(
-        "livn/EI1-v0", num_envs=4, settle_ms=200.0, max_episode_steps=4, encoding=Faulty(kind), on_worker_failure=bear
+        "livn/EI1-v0",
+        num_envs=4,
+        settle_ms=200.0,
+        max_episode_steps=4,
+        encoding=Faulty(kind),
+        on_worker_failure=on_failure,
     )
     env.reset(seed=0)
     failed = 0

@@ -137,7 +137,7 @@ def culture(arguments: argparse.Namespace) -> None:
 
 
 def faults(arguments: argparse.Namespace) -> None:
-    """Rounds of a worker's exception (the job must end with its traceback) and of its death (it must go on)."""
+    """Rounds of an exception (the job must end with its traceback) and of a kill (the job must continue)."""
     seconds: dict[str, list[float]] = {"raise": [], "kill": []}
     bad = 0
     for k in range(arguments.rounds):

@@ -29,9 +29,9 @@ def run_on_rank_0(body: Callable[[], None], comm: Any = None, messages: tuple[ty
     from livn_gym.mpi.member import Member
     from livn_gym.mpi.team import Team
 
-    mpi_job.take_cores(comm)
-    member = Member(comm)
     with mpi_job.ending_all(messages):
+        mpi_job.take_cores(comm)
+        member = Member(comm)
         if not member.leads:
             return _serve(member)
         team = Team(member)
@@ -61,20 +61,23 @@ def run_on_all_ranks(body: Callable[[Any], None], messages: tuple[type[Exception
     comm = mpi_job.communicator() if mpi_job.launched() else None
     if comm is None or comm.size == 1:
         return body(None)
-    mpi_job.take_cores(comm)
     with mpi_job.ending_all(messages):
+        mpi_job.take_cores(comm)
         body(comm)
 
 
 def _serve(member: Any) -> None:
+    """Take part in the requests of rank 0 until it ends the service."""
     from mpi4py import MPI
+
+    from livn_gym.mpi.member import LOSSES
 
     while True:
         try:
             if not member.perform():
                 return
         except MPI.Exception as error:
-            if error.Get_error_class() not in (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING, MPI.ERR_REVOKED):
+            if error.Get_error_class() not in LOSSES:
                 raise
             member.regroup()
             if 0 not in member.ranks:

@@ -31,6 +31,9 @@ class Head(IntEnum):
     OP, BATCH, CALL, DTYPE, NEW_INFO, WIDTH = range(6)
 
 
+LOSSES = (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING, MPI.ERR_REVOKED)
+"""Classes of MPI's errors that mean that a rank is lost."""
+
 NEXT_TRIAL, SEEDED = 1, 2
 """First column of a row of ``RESET``; 0 leaves the environment alone."""
 

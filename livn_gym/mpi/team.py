@@ -16,12 +16,9 @@ from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.errors import InvalidInput, WorkerError
 from livn_gym.interrupts import uninterrupted
 from livn_gym.mpi.batch import MPIBatch
-from livn_gym.mpi.member import Head, Member, Op
+from livn_gym.mpi.member import LOSSES, Head, Member, Op
 
 _T = TypeVar("_T")
-
-LOSSES = (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING, MPI.ERR_REVOKED)
-"""Classes of MPI's errors that mean that a rank is lost."""
 
 
 class Team:

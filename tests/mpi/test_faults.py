@@ -64,7 +64,7 @@ def test_a_worker_that_goes_ends_the_job(play, kind):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-def test_a_lost_workers_environments_are_truncated_and_go_on_elsewhere(play, mode):
+def test_a_lost_workers_environments_are_truncated_and_continue_elsewhere(play, mode):
     """Rank 1 of three has environments 2 and 3; its third command is the second step's, after one at construction."""
     run = play("1:4:kill", options=("--with-ft", "ulfm"), ON_FAILURE="truncate", MODE=mode)
     steps = [line for line in run.out.splitlines() if line.startswith("step")]
@@ -95,13 +95,13 @@ def test_a_loss_on_a_busy_machine_is_no_hang_at_the_end():
 
 
 @pytest.mark.slow
-def test_a_lost_worker_that_is_not_borne_is_named(play):
+def test_a_lost_worker_is_named_where_the_job_cannot_continue(play):
     run = play("2:4:kill", options=("--with-ft", "ulfm"))
     assert run.code != 0 and "Rank 2 died" in run.err and "finished" not in run.out
 
 
 @pytest.mark.slow
-def test_bearing_a_loss_needs_a_launch_that_can(play):
+def test_continuing_after_a_loss_needs_a_launch_that_can(play):
     run = play("-1:0:raise", ranks=2, ON_FAILURE="truncate")
     assert run.code != 0 and "--with-ft ulfm" in run.err
 

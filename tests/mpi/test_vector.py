@@ -46,7 +46,7 @@ def test_any_number_of_ranks_gives_the_same(ranks, reference, tmp_path):
     path = tmp_path / "results.pkl"
     launch.run(["-m", "livn_gym.mpi", SCRIPT, str(path)], ranks, timeout=300).good()
     found = pickle.loads(path.read_bytes())
-    assert list(found) == list(reference) and len(found) == 9
+    assert list(found) == list(reference) and len(found) == 11
     for name, results in reference.items():
         same(found[name], results)
 
@@ -78,7 +78,7 @@ RESUME = """
 
 
 @pytest.mark.slow
-def test_a_state_goes_on_over_another_number_of_ranks(tmp_path):
+def test_a_state_continues_over_another_number_of_ranks(tmp_path):
     script, path = launch.script(tmp_path, RESUME), str(tmp_path / "state.pkl")
     launch.run(["-m", "livn_gym.mpi", script, path, "save"], 2).good()
     for ranks in (1, 3):
@@ -152,7 +152,7 @@ def test_train_takes_mpi(tmp_path):
     assert without[0] == without[1]
 
 
-def test_loss_is_borne_or_not(monkeypatch):
+def test_on_worker_failure_has_two_values(monkeypatch):
     """In one process nothing can be lost, so both values do the same; others are refused."""
     use_poisson_backend(monkeypatch)
     env = gym.make_vec("livn/EI1-v0", num_envs=2, settle_ms=200.0, on_worker_failure="truncate")

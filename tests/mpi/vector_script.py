@@ -17,6 +17,8 @@ CASES = {
     "graph of each": {"num_envs": 4, "autoreset_mode": "SameStep", "graph_seed": "per_env"},
     "shared graphs": {"num_envs": 5, "graph_seed": [7, 8, 7, 7, 8]},
     "fewer than ranks": {"num_envs": 2},
+    "resampled graphs": {"num_envs": 3, "graph_seed": "resample"},
+    "randomized": {"num_envs": 3, "randomize": {"noise-*-g_e0": [0.8, 1.2], "weight-*": [0.5, 1.5]}},
     "drift": {"num_envs": 3, "conditions": [{"name": "excitability_drift"}]},
     "task with a generator of its own": {"num_envs": 3, "task": "discrimination"},
 }
