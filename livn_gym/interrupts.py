@@ -1,8 +1,8 @@
-"""Calls that Ctrl-C cannot tear, locks and threads that survive a fork.
+"""Calls that Ctrl-C cannot interrupt half-way, and locks and threads that survive a fork.
 
-Python runs signal handlers in the main thread, between any two of its instructions, and what a handler raises
-(``KeyboardInterrupt``, a timeout) leaves the call that happens to be under way. What must be done whole is therefore
-done in another thread, which no handler enters, while the main thread waits for it.
+Python runs signal handlers in the main thread, between any two instructions, and an exception of a handler
+(``KeyboardInterrupt``, a timeout) aborts the call in progress. A call that must not be aborted half-way is therefore
+executed in another thread, which no handler enters, while the main thread waits for it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from livn_gym.errors import BackendError
 _T = TypeVar("_T")
 
 _ASK_AGAIN_S = 0.05
-"""Time between two requests to stop: one that comes before the call has begun has no effect."""
+"""Time between two requests to stop, which are repeated since one before the start of the call has no effect."""
 
 
 def _nothing() -> None:
@@ -29,14 +29,14 @@ def _nothing() -> None:
 
 
 def uninterrupted(work: Callable[[], _T], stop: Callable[[], object] = _nothing) -> _T:
-    """Call ``work`` where no signal handler can interrupt it, and return what it returns.
+    """Call a function where no signal handler can interrupt it, and return its result.
 
-    In the main thread, what a signal handler raises is raised here as soon as ``work`` has returned or failed; a
-    ``work`` that has not begun is not called. In other threads this is ``work()``.
+    In the main thread, an exception of a signal handler is raised as soon as ``work`` has returned or failed; if it has
+    not started, it is not called. In other threads this is ``work()``.
 
     Args:
-        work: What must be done whole. It is called in another thread.
-        stop: Asks ``work`` to end soon; it is called repeatedly and must be quick.
+        work: Function that must not be interrupted half-way. It is called in another thread.
+        stop: Function that requests ``work`` to end soon; it is called repeatedly and must be quick.
     """
     if threading.current_thread() is not threading.main_thread():
         return work()
@@ -52,7 +52,7 @@ def uninterrupted(work: Callable[[], _T], stop: Callable[[], object] = _nothing)
 
 
 class _Call:
-    """A call in another thread; ``claim`` decides whether it begins or is cancelled."""
+    """Call in another thread; the lock ``_claim`` decides whether it starts or is cancelled."""
 
     def __init__(self, work: Callable[[], Any], stop: Callable[[], object]) -> None:
         self.stop = stop
@@ -67,7 +67,7 @@ class _Call:
         self._done.acquire()
 
     def run(self) -> None:
-        """Do the work, in the other thread."""
+        """Execute the work, in the other thread."""
         if not self._claim.acquire(blocking=False):
             return
         self.began = True
@@ -78,18 +78,18 @@ class _Call:
             self._error = error
         finally:
             del work
-            self.stop = _nothing  # what has ended must keep nothing alive
+            self.stop = _nothing  # release all references
             self._context = None
             self.finished = True
             self._done.release()
 
     def wait(self, timeout_s: float = -1.0) -> None:
-        """Wait for the end."""
+        """Wait until the call has ended."""
         if not self.finished and self._done.acquire(timeout=timeout_s):
             self._done.release()
 
     def end(self) -> None:
-        """Cancel the work, or have it stop and wait for that, whatever is raised meanwhile."""
+        """Cancel the work, or stop it and wait for its end, even if exceptions are raised meanwhile."""
         if self._claim.acquire(blocking=False):
             self._work, self.stop, self._context = None, _nothing, None
             self.finished = True
@@ -98,12 +98,12 @@ class _Call:
             try:
                 self.stop()
                 self.wait(_ASK_AGAIN_S)
-            except BaseException:  # a further Ctrl-C asks for what is already under way
+            except BaseException:  # a further Ctrl-C requests what is already in progress
                 continue
         self._result = self._error = None
 
     def outcome(self) -> Any:
-        """The result, or raise the error."""
+        """Return the result or raise the exception of the work."""
         if self._error is not None:
             try:
                 raise self._error
@@ -118,7 +118,7 @@ _unfinished: list[_Call] = []
 
 
 def _submit(call: _Call) -> bool:
-    """Hand a call to the thread for calls, which is started on first use; whether there can be such a thread."""
+    """Pass a call to the worker thread, which is started on first use; False if no thread can be started."""
     global _calls, _unfinished
     if _calls is None:
         calls: SimpleQueue[_Call] = SimpleQueue()
@@ -138,7 +138,7 @@ def _serve(calls: SimpleQueue[_Call]) -> None:
 
 
 def _finish_at_exit() -> None:
-    """End what a second Ctrl-C left running: a thread inside a kernel does not survive the interpreter."""
+    """End calls that a second Ctrl-C left running, since a thread in a kernel would crash at interpreter exit."""
     for call in _unfinished:
         if call.began:
             call.end()
@@ -155,13 +155,13 @@ if hasattr(os, "register_at_fork"):
 
 
 class CallLock:
-    """A re-entrant lock for calls that must not overlap; in a forked child it is a new lock.
+    """Re-entrant lock for calls that must not overlap; in a forked child it is a new lock.
 
-    A child of a process that forked in the middle of a call got half of what the call was doing: the lock refuses
-    every use there. Copies and pickles hold a new lock.
+    If a process is forked during a call, its child has the object in an inconsistent state, and the lock raises at
+    every use. Copies and pickles have a new lock.
 
     Args:
-        what: What is locked, for messages.
+        what: Name of the locked object, for messages.
     """
 
     def __init__(self, what: str) -> None:
@@ -175,14 +175,14 @@ class CallLock:
 
     @property
     def forked(self) -> bool:
-        """Whether this process is a child of the one in which the lock was made or last used."""
+        """Whether this process is a forked child of the one in which the lock was made or last used."""
         return os.getpid() != self._process
 
     def __enter__(self) -> Self:
         """Wait until no other thread holds the lock.
 
         Raises:
-            BackendError: The process was forked in the middle of a call.
+            BackendError: The process was forked during a call.
         """
         if self.forked:
             if self._depth:
@@ -195,22 +195,22 @@ class CallLock:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Let others in."""
+        """Release the lock."""
         self._depth -= 1
         self._lock.release()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Make a new lock."""
+        """Copy as a new lock."""
         return type(self), (self._what,)
 
 
 class Pool:
-    """Threads among which calls are divided; they are started on first use, in every process anew.
+    """Thread pool, which is started on first use and started again in a forked process.
 
-    Copies and pickles have threads of their own.
+    Copies and pickles have their own threads.
 
     Args:
-        size: Number of threads; with one, calls are made by the thread that asks for them.
+        size: Number of threads; with one, calls are executed in the calling thread.
     """
 
     def __init__(self, size: int) -> None:
@@ -219,10 +219,10 @@ class Pool:
         self._process = os.getpid()
 
     def map(self, call: Callable[..., _T], *arguments: Iterable[Any]) -> list[_T]:
-        """Call with every group of arguments; all calls have ended when it returns or raises.
+        """Call a function with every group of arguments; all calls have ended when this returns or raises.
 
         Raises:
-            BaseException: The error of the first call that failed.
+            BaseException: Exception of the first call that failed.
         """
         groups = list(zip(*arguments, strict=True))
         if min(self.size, len(groups)) < 2:
@@ -240,5 +240,5 @@ class Pool:
             executor.shutdown()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Make a new pool of this size."""
+        """Copy as a new pool of the same size."""
         return type(self), (self.size,)

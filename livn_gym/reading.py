@@ -1,8 +1,7 @@
-"""Read files of any origin: regular files of bounded size, with errors that name the file.
+"""Safe reading of files of any origin: regular files of limited size, with errors that name the file.
 
-Nothing is taken on trust: a file may be a pipe that never ends, a kilobyte that inflates to terabytes, or one with
-flipped bits. Sizes are compared with these bounds before anything is read, and whatever a library raises on bad
-content becomes ``CorruptData``.
+A file may be a pipe that never ends, a kilobyte that inflates to terabytes, or damaged. Sizes are therefore checked
+before anything is read, and all exceptions of libraries about the content become ``CorruptData``.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ from numpy.typing import NDArray
 from livn_gym.errors import CorruptData, InvalidInput, LivnError, StorageError
 
 MAX_TEXT_BYTES = 256 * 2**20
-"""Size of a JSON or TOML file, and of JSON within another file."""
+"""Largest size of a JSON or TOML file, and of JSON within another file."""
 
 MAX_DATA_BYTES = 64 * 2**30
-"""Size of a file, and of what it holds once it is inflated; never more than half of the machine's memory."""
+"""Largest size of a file and of its decompressed content; also limited to half of the machine's memory."""
 
 MAX_INFLATION = 200
-"""Largest ratio of the content's size to the file's, from ``INFLATION_FLOOR_BYTES`` on."""
+"""Largest ratio of the size of the content to that of the file, above ``INFLATION_FLOOR_BYTES``."""
 
 INFLATION_FLOOR_BYTES = 256 * 2**20
 
@@ -44,32 +43,32 @@ _ACCESS = {
         *("EMFILE", "ENFILE", "EIO", "ESTALE", "EFBIG", "ENOLCK", "EAGAIN"),
     )
 }
-"""Reasons of the system that say nothing about a file's content."""
+"""Error numbers of the system that are not caused by the content of a file."""
 
 
 def max_bytes() -> int:
-    """The number of bytes that may be read into memory at once."""
+    """Return the number of bytes that may be read into memory at once."""
     return min(MAX_DATA_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
 
 
 def content_limit(file_bytes: int) -> int:
-    """The number of bytes that the content of a file of some size may have, inflated."""
+    """Return the largest size of the decompressed content of a file of a given size, bytes."""
     return min(max_bytes(), max(INFLATION_FLOOR_BYTES, MAX_INFLATION * file_bytes))
 
 
 def regular_file(path: str | os.PathLike[str], *, limit: int | None = None) -> Path:
-    """``path``, if it is a readable file of bounded size.
+    """Check that a path is that of a readable regular file of limited size, and return it.
 
     Args:
-        path: What was given.
-        limit: Largest size, bytes; default ``max_bytes()``.
+        path: Path of the file.
+        limit: Largest size, bytes. Default: ``max_bytes()``.
 
     Raises:
         InvalidInput: There is no such file, it is a folder, pipe or device, or it is too large.
-        StorageError: It cannot be read: no permission, a cycle of links.
+        StorageError: The file cannot be read, for example without permission or because of a cycle of links.
     """
     if not isinstance(path, str | os.PathLike):
-        raise InvalidInput(f"A file is named by a string or a path, got {path!r}.")
+        raise InvalidInput(f"The name of a file must be a string or a path, got {path!r}.")
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # before it is opened: opening a pipe waits for its other end
@@ -83,7 +82,7 @@ def regular_file(path: str | os.PathLike[str], *, limit: int | None = None) -> P
     except ValueError as error:
         if isinstance(error, LivnError):
             raise
-        raise InvalidInput(f"{os.fspath(path)!r} is no path: {error}.") from error
+        raise InvalidInput(f"{os.fspath(path)!r} is not a path: {error}.") from error
     allowed = max_bytes() if limit is None else limit
     if status.st_size > allowed:
         raise InvalidInput(f"{os.fspath(path)} has {status.st_size:,} bytes; at most {allowed:,} can be read.")
@@ -96,10 +95,10 @@ def _kind(mode: int) -> str:
 
 
 def part_of(read: Callable[[Path], T], path: Path) -> T:
-    """What ``read`` makes of a file without which its folder is damaged.
+    """Read a file that is a required part of its folder.
 
     Raises:
-        CorruptData: There is no such file.
+        CorruptData: The file is missing.
     """
     if not os.path.lexists(path):
         raise CorruptData(f"{path} is missing.")
@@ -110,16 +109,16 @@ def part_of(read: Callable[[Path], T], path: Path) -> T:
 def damage(
     path: str | os.PathLike[str], what: str = "is damaged", *, invalid_is_damage: bool = False
 ) -> Iterator[None]:
-    """Report what a library raises on a file's content as ``CorruptData``, and reasons of the system as such.
+    """Convert exceptions of libraries about the content of a file to ``CorruptData``.
 
     Args:
-        path: The file.
-        what: Said of it, before the library's own message.
-        invalid_is_damage: An ``InvalidInput`` is damage as well, where the block makes objects of the content.
+        path: Path of the file.
+        what: Statement about the file in the message, before the message of the library.
+        invalid_is_damage: Convert ``InvalidInput`` as well, for blocks that make objects from the content.
 
     Raises:
-        CorruptData: The block raised something that is no ``LivnError``.
-        StorageError: The system refused to read the file.
+        CorruptData: The block raised an exception that is not a ``LivnError``.
+        StorageError: The system could not read the file.
     """
     try:
         yield
@@ -127,7 +126,7 @@ def damage(
         if invalid_is_damage and isinstance(error, InvalidInput):
             raise CorruptData(f"{path} {what}: {error}") from error
         raise
-    except Exception as error:  # what libraries raise on bytes that they did not expect has no common base
+    except Exception as error:  # exceptions of libraries on unexpected bytes have no common base class
         if isinstance(error, OSError) and _reason(error) in _ACCESS:
             raise StorageError(f"{path} cannot be read: {' '.join(str(error).split())}.") from error
         message = " ".join(str(error).split()) or "no message"
@@ -135,16 +134,16 @@ def damage(
 
 
 def _reason(error: OSError) -> int | None:
-    """The system's number of an error; HDF5 has it in its message only."""
+    """Return the error number of the system, which HDF5 gives in its message only."""
     named = re.search(r"errno = (\d+)", str(error))
     return int(named[1]) if error.errno is None and named else error.errno
 
 
 def parse_json(text: str | bytes, path: str | os.PathLike[str], what: str = "is no JSON") -> Any:
-    """The value of a JSON text that was found in a file.
+    """Parse JSON text from a file.
 
     Raises:
-        CorruptData: It is none, is nested too deeply, or is longer than ``MAX_TEXT_BYTES``.
+        CorruptData: The text is not JSON, is nested too deeply, or is longer than ``MAX_TEXT_BYTES``.
     """
     with damage(path, what):
         if len(text) > MAX_TEXT_BYTES:
@@ -153,25 +152,25 @@ def parse_json(text: str | bytes, path: str | os.PathLike[str], what: str = "is 
 
 
 def read_json(path: str | os.PathLike[str], what: str = "is no JSON") -> Any:
-    """The value of a JSON file in UTF-8.
+    """Read a JSON file in UTF-8.
 
     Args:
-        path: The file.
-        what: Said of a damaged one.
+        path: Path of the file.
+        what: Statement about a damaged file in the message.
 
     Raises:
         InvalidInput: There is no such file; see ``regular_file``.
-        CorruptData: It is no JSON.
+        CorruptData: The content is not JSON.
     """
     return parse_json(_text(path, what), path, what)
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The table of a TOML file.
+    """Read a TOML file.
 
     Raises:
         InvalidInput: There is no such file; see ``regular_file``.
-        CorruptData: It is no TOML.
+        CorruptData: The content is not TOML.
     """
     text = _text(path, "is no TOML")
     with damage(path, "is no TOML"):
@@ -185,15 +184,15 @@ def _text(path: str | os.PathLike[str], what: str) -> str:
 
 
 def read_npz(path: str | os.PathLike[str], what: str = "is no .npz file") -> dict[str, NDArray]:
-    """Every array of an ``.npz`` file, by name; objects are refused.
+    """Read all arrays of an ``.npz`` file, by name; Python objects are refused.
 
     Args:
-        path: The file.
-        what: Said of a damaged one.
+        path: Path of the file.
+        what: Statement about a damaged file in the message.
 
     Raises:
         InvalidInput: There is no such file; see ``regular_file``.
-        CorruptData: It is damaged, no ``.npz``, or inflates to more than ``content_limit``.
+        CorruptData: The file is damaged, is not an ``.npz`` file, or inflates to more than ``content_limit``.
     """
     file = regular_file(path)
     arrays: dict[str, NDArray] = {}
@@ -213,7 +212,7 @@ def read_npz(path: str | os.PathLike[str], what: str = "is no .npz file") -> dic
 
 
 def _npy(stream: Any, member: zipfile.ZipInfo) -> NDArray:
-    """The array of a member, once its shape is known to fit the member's size."""
+    """Read the array of a member after checking its shape against the size of the member."""
     form = np.lib.format
     start = stream.read(form.MAGIC_LEN)
     version = tuple(start[-2:])

@@ -1,4 +1,4 @@
-"""What an ``Env`` saves and is put back to."""
+"""Saving and loading of the states of an ``Env``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from livn_gym.system import System
 
 @checked
 class SavedStates(Exclusive):
-    """The part of an ``Env`` that saves, loads and copies the states of its cultures."""
+    """Mixin of ``Env`` that saves, loads and copies the states of its cultures."""
 
     system: System
     model: Model
@@ -30,55 +30,58 @@ class SavedStates(Exclusive):
 
     @property
     def backend_name(self) -> str:
-        """Name of the simulator that runs the cultures, ``"native"`` or ``"neuron"``."""
+        """Name of the backend, for example ``"native"`` or ``"neuron"``."""
         return self._check_ready().capabilities.name
 
     def save_state(self, cultures: Sequence[int] | None = None) -> Snapshot:
-        """The state of all or some cultures, from which ``load_state`` goes on bit for bit.
+        """Return the state of all or some cultures, from which ``load_state`` continues bit for bit.
 
-        Parameters and what is recorded are configuration and not part of it. Where ranks share the cultures it is of
-        this rank's cells, and goes on in this place among as many ranks.
+        Parameters and recording requests are configuration and not part of the snapshot. If MPI ranks share the
+        cultures, the snapshot holds the cells of this rank and can be loaded on the same rank of as many ranks.
+
+        Args:
+            cultures: Indices of the cultures. Default: all.
 
         Raises:
-            UnsupportedModel: The backend has no snapshots.
+            UnsupportedModel: The backend does not support snapshots.
         """
-        chosen = self._culture_indices(cultures)
+        indices = self._culture_indices(cultures)
         setting = self._setting()
 
         def save() -> Snapshot:
-            states = self._snapshots().save(chosen)
+            states = self._snapshots().save(indices)
             seeds, trials, steps = (
-                tuple(values[b] for b in chosen) for values in (self.seeds, self.trials, self._steps)
+                tuple(values[b] for b in indices) for values in (self.seeds, self.trials, self._steps)
             )
             return Snapshot(setting, seeds, trials, steps, tuple(states))
 
         return self._exclusively(save)
 
     def load_state(self, state: Snapshot, cultures: Sequence[int] | None = None) -> Self:
-        """Put cultures into saved states; a snapshot of one culture may go into several.
+        """Restore saved states; a snapshot of one culture can be loaded into several.
 
         Args:
-            state: From ``save_state`` of this or another Env with the same system, model and setting.
-            cultures: Which cultures take the states, in their order; default all.
+            state: Snapshot from this or another Env with the same system, model and setting.
+            cultures: Indices of the cultures into which the states are loaded, in their order. Default: all.
 
         Raises:
-            InvalidInput: The snapshot is of another system, model or setting, or of another number of cultures.
-            UnsupportedModel: The backend has no snapshots.
+            InvalidInput: The system, the model, the setting or the number of cultures differs from the snapshot.
+            UnsupportedModel: The backend does not support snapshots.
         """
-        chosen = self._culture_indices(cultures)
+        indices = self._culture_indices(cultures)
         self._snapshots()
         if not isinstance(state, Snapshot):
             raise InvalidInput(f"load_state takes what save_state returned, got {type(state).__name__}.")
         state.check(self._setting())
-        if len(state) not in (1, len(chosen)):
-            raise InvalidInput(f"The snapshot holds {len(state)} cultures, {len(chosen)} are to be loaded.")
-        source = dict(zip(chosen, range(len(state)) if len(state) > 1 else [0] * len(chosen), strict=True))
+        if len(state) not in (1, len(indices)):
+            raise InvalidInput(f"The snapshot holds {len(state)} cultures, {len(indices)} are to be loaded.")
+        source = dict(zip(indices, range(len(state)) if len(state) > 1 else [0] * len(indices), strict=True))
 
         def load() -> None:
             self._snapshots().load({b: state.states[k] for b, k in source.items()})
             self.seeds, self.trials, self._steps = (
-                [saved[source[b]] if b in source else now for b, now in enumerate(own)]
-                for own, saved in (
+                [saved[source[b]] if b in source else value for b, value in enumerate(current)]
+                for current, saved in (
                     (self.seeds, state.seeds),
                     (self.trials, state.trials),
                     (self._steps, state.steps),
@@ -89,14 +92,14 @@ class SavedStates(Exclusive):
         return self
 
     def __copy__(self) -> Self:
-        """A copy with cultures of its own, as ``copy.deepcopy`` makes it: two Envs cannot share a simulator."""
+        """Return a deep copy, since two Envs cannot share cultures."""
         return copy.deepcopy(self)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what belongs to a call under way.
+        """Return the state for copying and pickling, without that of a call in progress.
 
         Raises:
-            UnsupportedModel: The cultures are in other processes: other ranks', or NEURON's, whose backend refuses.
+            UnsupportedModel: The cultures are in other processes, those of other ranks or of NEURON.
         """
         if self._ranks is not None:
             raise UnsupportedModel("An Env that ranks share cannot be copied or pickled.")

@@ -1,4 +1,4 @@
-"""Cultures at a moment, to go on from later."""
+"""Snapshots: saved states of cultures, from which simulations can continue."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from livn_gym.units import whole_number
 @checked_methods
 @dataclass(frozen=True)
 class Snapshot:
-    """What ``Env.save_state`` returns: the state of some cultures, picklable.
+    """State of one or more cultures, as returned by ``Env.save_state``; picklable.
 
-    It says nothing of the batch that they were in or of threads, so that a culture may go on in another place of
-    another batch, in another process. Parameters and what is recorded are an Env's configuration and not in it.
+    A snapshot does not depend on the batch or the threads: a culture can continue at another index, in another batch
+    and in another process. Parameters and recording requests are configuration of an Env and not part of it.
 
     Attributes:
-        setting: What the Env that goes on must have in common with the one that was saved: system, model, time step,
-            scheme, precision, backend.
+        setting: Properties that the Env that continues must have in common with the saved one: system, model, time
+            step, scheme, precision and backend.
         seeds: Seed of each culture.
         trials: Trial of each culture.
         steps: Time steps since the last ``clear`` of each culture.
-        states: The backend's own.
+        states: State of each culture in the backend.
     """
 
     setting: dict[str, Any]
@@ -40,16 +40,16 @@ class Snapshot:
         return len(self.states)
 
     def part(self, cultures: Sequence[int]) -> Snapshot:
-        """The snapshot of some of the cultures."""
+        """Return the snapshot of some of the cultures."""
         columns = [tuple(column[b] for b in cultures) for column in (self.seeds, self.trials, self.steps, self.states)]
         return Snapshot(self.setting, *columns)
 
     @classmethod
     def joined(cls, parts: Sequence[Snapshot]) -> Snapshot:
-        """One snapshot of all parts' cultures, which have one setting.
+        """Join snapshots with equal settings to a single one.
 
         Raises:
-            InvalidInput: They have not.
+            InvalidInput: The settings differ.
         """
         for part in parts:
             part.check(parts[0].setting)
@@ -57,10 +57,10 @@ class Snapshot:
         return cls(parts[0].setting, *(tuple(v for part in parts for v in getattr(part, name)) for name in names))
 
     def check(self, setting: dict[str, Any]) -> None:
-        """Refuse an Env of another setting, and a snapshot that is damaged in what is not the backend's own.
+        """Check that the snapshot is intact, except for the states, and that it has the setting of an Env.
 
         Raises:
-            InvalidInput: It differs, or is damaged; the message says in what.
+            InvalidInput: The snapshot is damaged, or the setting differs; the message states how.
         """
         columns = (self.seeds, self.trials, self.steps, self.states)
         if any(not isinstance(column, tuple) or len(column) != len(self.seeds) for column in columns) or not self.seeds:

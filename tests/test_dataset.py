@@ -69,7 +69,7 @@ def test_what_is_missing_is_made_and_the_rest_left_alone(made, tmp_path):
 
 
 def test_a_folder_with_something_else_is_refused(made, tmp_path):
-    with pytest.raises(InvalidInput, match="another dataset .other plan.: take another folder"):
+    with pytest.raises(InvalidInput, match="another dataset .other plan.: use another folder"):
         dataset.sample(make("EI1"), Plan(samples=8), made)
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(InvalidInput, match="holds no dataset"):
