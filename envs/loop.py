@@ -133,6 +133,7 @@ class ClosedLoop:
             for b, generator, seed in zip(cultures, np_random, seeds, strict=True)
         ]
         self.env.clear(seed=starts, cultures=cultures)
+        self._turn.commit()
         for b, generator in zip(cultures, np_random, strict=True):
             self._seeded[b] = True
             self.tasks[b].reset(generator)
@@ -254,6 +255,7 @@ class ClosedLoop:
     ) -> None:
         times = [self.history[b][-1].time_ms + self.step_ms if time_ms is None else time_ms for b in cultures]
         recording, stimulus = self.conditioned.run(self.step_ms, stimulus, cultures, times)
+        self._turn.commit()
         features = np.asarray(self.decoding.decode(self.env, recording), dtype=np.float64)
         charge_nC = self._charge(stimulus, len(cultures))
         for k, b in enumerate(cultures):

@@ -17,7 +17,8 @@ class Turn:
     """Lets one thread step or reset at a time, and remembers cultures whose latest step or reset is incomplete.
 
     ``with turn.of(cultures): ...`` encloses a step or reset. If an exception ends the block, Ctrl-C included, these
-    cultures are incomplete until they complete another block (a reset). ``InvalidInput`` means that nothing changed.
+    cultures are incomplete until they complete another block (a reset). ``InvalidInput`` means that nothing changed,
+    unless ``commit`` was called before.
 
     Args:
         num_cultures: B.
@@ -27,6 +28,7 @@ class Turn:
         self._incomplete = np.zeros(num_cultures, dtype=np.bool_)
         self._owner: dict[str, int] = {}
         self._cultures: Any = slice(None)
+        self._committed = False
 
     def of(self, cultures: Sequence[int] | NDArray) -> Turn:
         """Begin a step or reset of some cultures; use the result in a ``with`` statement at once.
@@ -54,10 +56,15 @@ class Turn:
     def __enter__(self) -> None:
         """Mark the cultures as incomplete."""
         self._incomplete[self._cultures] = True
+        self._committed = False
+
+    def commit(self) -> None:
+        """State that the cultures have changed: any exception from here on leaves them incomplete."""
+        self._committed = True
 
     def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         """End the step or reset, complete or not."""
-        if kind is None or issubclass(kind, InvalidInput):
+        if kind is None or (issubclass(kind, InvalidInput) and not self._committed):
             self._incomplete[self._cultures] = False
         self._owner.clear()
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cultures import system
+from gymnasium.error import ResetNeeded
 
 from livn_gym.decoding import make as make_decoding
 from livn_gym.encoding import make as make_encoding
@@ -219,3 +220,26 @@ def test_a_task_that_was_set_up_for_another_loop_is_refused():
     with pytest.raises(InvalidInput, match="as many tasks"):
         ClosedLoop(env, [], encoding, make_decoding("channel_rates", duration=200.0), settle_ms=0.0)
     env.close()
+
+
+@pytest.mark.parametrize("method", ["after_step", "reset"])
+def test_wrong_input_within_a_task_breaks_the_episode_as_any_error_does(monkeypatch, method):
+    """The culture has run or was cleared by then: it must not go on as if the step had been refused."""
+    loop = make_loop()
+    loop.reset(generators(0), [1])
+
+    def fail(*_):
+        raise InvalidInput("made by hand")
+
+    monkeypatch.setattr(loop.tasks[0], method, fail)
+    with pytest.raises(InvalidInput, match="made by hand"):
+        loop.step(np.zeros((1, 1))) if method == "after_step" else loop.reset(generators(0), [1])
+    monkeypatch.delattr(loop.tasks[0], method)
+    with pytest.raises(ResetNeeded):
+        loop.step(np.zeros((1, 1)))
+    with pytest.raises(InvalidInput):  # refused at the door, which changes nothing
+        loop.step(np.full((1, 1), 2.0))
+    loop.reset(generators(0), [1])
+    with pytest.raises(InvalidInput):
+        loop.step(np.full((1, 1), 2.0))
+    loop.step(np.zeros((1, 1)))
