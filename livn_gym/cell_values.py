@@ -64,6 +64,8 @@ def checked_cells(
         UnknownName: There is no such population or constant.
         InvalidInput: Values have the wrong shape, are not finite, or are none that the cell can have.
     """
+    if not given:
+        return {}
     known = [f"{name}-{constant}" for name in system.population_names for constant in constants(model.cell(name))]
     result: dict[str, list[CellValues]] = {}
     for key, value in given.items():
@@ -81,6 +83,24 @@ def checked_cells(
             raise InvalidInput(f"{key} is a conductance and must be at least 0, got {array.min():g}.")
         result[key] = [CellValues(own) for own in np.broadcast_to(array, (count, size))]
     return result
+
+
+def heterogeneous_cells(system: System, model: Model) -> dict[str, CellValues]:
+    """Constants of cells by the heterogeneity of a system: its factors times those of the model.
+
+    Raises:
+        UnknownName: The model's cells have no such constant.
+        InvalidInput: A cell cannot have such constants.
+    """
+    values = {}
+    for key, factors in system.heterogeneity.items():
+        population, _, constant = key.partition("-")
+        cell = model.cell(population)
+        values[key] = getattr(cell, constant) * factors if constant in constants(cell) else factors
+    cells = {key: own for key, (own,) in checked_cells(system, model, values, 1).items()}
+    for each in system.populations if cells else ():
+        cells_of(model.cell(each.name), each.name, cells, range(each.count))
+    return cells
 
 
 def cells_of(

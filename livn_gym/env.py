@@ -15,6 +15,7 @@ from livn_gym import io as ios
 from livn_gym import system as systems
 from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Undoable
 from livn_gym.backends.ranks import Ranks
+from livn_gym.cell_values import heterogeneous_cells
 from livn_gym.checks import checked
 from livn_gym.configurable import Configurable
 from livn_gym.decoding import Decoding, culture_result
@@ -105,7 +106,8 @@ class Env(SavedStates, Recorder, Configurable):
             self.trials = [0] * self.num_cultures
             bound = (MEA() if io is None else ios.make(io)).bind(self.system)
             self.electrodes = BoundElectrodes(bound, self.model.geometry(self.system))
-            self._parameters = [ParameterSet(self.system)] * self.num_cultures
+            first = ParameterSet(self.system).with_cells(heterogeneous_cells(self.system, self.model))
+            self._parameters = [first] * self.num_cultures
             self._backend: Backend | None = None
             self._backend_spec = backend
             self._request = RecordingRequest()

@@ -7,6 +7,7 @@ in which blocks of pairs are processed nor on the vector width of the processor.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,7 +22,7 @@ from livn_gym.system.system import Population, Projection, System
 from livn_gym.units import whole_number
 
 # Philox streams of a graph, distinct from the small numbers of noise trials under the same seed.
-_POSITIONS, _DENDRITES, _CONNECTIONS, _SCALES = (0x67726100 + i for i in range(4))
+_POSITIONS, _DENDRITES, _CONNECTIONS, _SCALES, _CELLS = (0x67726100 + i for i in range(5))
 
 _ONE = 2.0**32
 """Probabilities are whole multiples of 2**-32, like the random words with which they are compared."""
@@ -80,6 +81,7 @@ def generate(config: GeneratorConfig, seed: int | None = None) -> System:
         bounding_box=np.array([[0.0, 0.0, 0.0], [config.area.width_um, config.area.height_um, 0.0]]),
         output_radius_um=config.output_radius_um,
         input_radius_um=config.input_radius_um,
+        heterogeneity={key: _factors(config, key, cv, seed) for key, cv in config.heterogeneity.items()},
     )
     if config.sha256 is not None and seed == config.seed and system.sha256() != config.sha256:
         raise CorruptData(
@@ -222,7 +224,17 @@ def _delays(config: GeneratorConfig, distance_um: NDArray[np.float64]) -> NDArra
 
 def _scales(cv: float, pre_gid: Ints, post_gid: Ints, seed: int) -> NDArray[np.float64]:
     """Draw log-normal strengths with a mean of 1, ``[E]``, multiples of 1e-3 and at least 1e-3."""
+    return _log_normal(cv, numerics.normal(pre_gid, post_gid, numerics.stream_key(seed, _SCALES))[0])
+
+
+def _factors(config: GeneratorConfig, key: str, cv: float, seed: int) -> NDArray[np.float64]:
+    """Draw the factors of a constant for all cells of a population, ``[n]``; they do not depend on other keys."""
+    name, _, constant = key.partition("-")
+    gids = next(population.gids for population in config.populations if population.name == name)
+    return _log_normal(cv, numerics.normal(gids, zlib.crc32(constant.encode()), numerics.stream_key(seed, _CELLS))[0])
+
+
+def _log_normal(cv: float, z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log-normal numbers with a mean of 1 from standard normal ones; multiples of 1e-3 and at least 1e-3."""
     variance = numerics.log(1.0 + cv * cv)
-    z, _ = numerics.normal(pre_gid, post_gid, numerics.stream_key(seed, _SCALES))
-    scale = numerics.exp(np.sqrt(variance) * z - 0.5 * variance)
-    return np.maximum(np.rint(scale * 1e3), 1.0) / 1e3
+    return np.maximum(np.rint(numerics.exp(np.sqrt(variance) * z - 0.5 * variance) * 1e3), 1.0) / 1e3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -114,6 +114,7 @@ class GeneratorConfig:
         output_radius_um: Recording radius of an electrode, um; None selects the default of the interface.
         input_radius_um: Stimulation radius of an electrode, um; None selects the default of the interface.
         sha256: ``System.sha256()`` of the system generated from ``seed``, which is checked if it is given.
+        heterogeneity: Coefficient of variation of a constant of a population's cells, by ``<population>-<constant>``.
     """
 
     name: str
@@ -132,6 +133,7 @@ class GeneratorConfig:
     output_radius_um: float | None = None
     input_radius_um: float | None = None
     sha256: str | None = None
+    heterogeneity: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the ranges, and that all entries refer to the same populations."""
@@ -161,6 +163,12 @@ class GeneratorConfig:
             raise InvalidInput(f"A culture needs one or more populations with distinct names, got {names}.")
         if sum(population.count for population in self.populations) > MAX_CELLS:
             raise InvalidInput(f"At most {MAX_CELLS:,} cells are possible, got {list(self.populations)}.")
+        for key, cv in self.heterogeneity.items():
+            population, _, constant = key.partition("-")
+            if population not in names or not re.fullmatch(r"\w+", constant):
+                raise InvalidInput(f"[heterogeneity] needs keys <population>-<constant> of {names}, got {key!r}.")
+            if finite(f"[heterogeneity] {key} cv", cv, minimum=0.0) > 1.0:
+                raise InvalidInput(f"[heterogeneity] {key} cv must be at most 1, got {cv:g}.")
         for pair, degree in self.in_degree.items():
             for name in pair:
                 if name not in names:
@@ -190,7 +198,7 @@ class GeneratorConfig:
             UnknownName: A key or population does not exist.
         """
         required = ("seed", "area", "populations", "connectivity", "delay", "synapses", "electrodes")
-        top = _table("system config", mapping, required, ("sha256",))
+        top = _table("system config", mapping, required, ("sha256", "heterogeneity"))
         populations = _populations(top["populations"])
         names = [population.name for population in populations]
         connectivity = _table("[connectivity]", top["connectivity"], ("sigma_um", "cutoff_um", "in_degree"))
@@ -217,6 +225,7 @@ class GeneratorConfig:
             output_radius_um=electrodes.get("output_radius_um"),
             input_radius_um=electrodes.get("input_radius_um"),
             sha256=top.get("sha256"),
+            heterogeneity=_heterogeneity(top.get("heterogeneity", {})),
         )
 
     @classmethod
@@ -266,6 +275,12 @@ def _site(pre: str, table: object) -> SynapseSite:
     if not isinstance(site["receptors"], list | tuple):
         raise InvalidInput(f"[synapses.{pre}] receptors must be a list of names, got {site['receptors']!r}.")
     return SynapseSite(site["section"], tuple(site["receptors"]))
+
+
+def _heterogeneity(table: object) -> dict[str, float]:
+    if not isinstance(table, Mapping):
+        raise InvalidInput(f"[heterogeneity] {_NOT_A_TABLE}, got {table!r}.")
+    return {key: _table(f"[heterogeneity] {key}", value, ("cv",))["cv"] for key, value in table.items()}
 
 
 def _populations(table: object) -> tuple[Population, ...]:

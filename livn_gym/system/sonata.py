@@ -158,6 +158,8 @@ def _extras(system: System) -> dict[str, Any]:
         "output_radius_um": system.output_radius_um,
         "input_radius_um": system.input_radius_um,
     }
+    if system.heterogeneity:
+        extras["heterogeneity"] = sorted(system.heterogeneity)
     extras = json.loads(json.dumps(extras))  # as it is read back, so that the checksum is the same
     return extras | {_SECTION_SHA256: _section_sha256(extras)}
 
@@ -184,6 +186,9 @@ def _write_nodes(system: System, folder: Path) -> None:
                 group[f"0/{name}"] = system.positions[rows, axis]
             for axis, name in enumerate("xy"):
                 group[f"0/dendrite_{name}"] = system.dendrites[rows, axis]
+            for key, factors in system.heterogeneity.items():
+                if key.partition("-")[0] == population.name:
+                    group[f"0/factor_{key.partition('-')[2]}"] = factors
             types.append(f"{type_id} {population.name} point_neuron")
     (folder / "node_types.csv").write_text("\n".join(types) + "\n", encoding="utf-8")
 
@@ -256,6 +261,10 @@ def _read(folder: Path, extras: dict[str, Any]) -> System:
             name: np.concatenate([file.array(f"nodes/{population.name}/0/{name}") for population in populations])
             for name in ("x", "y", "z", "dendrite_x", "dendrite_y")
         }
+        heterogeneity = {
+            key: file.array(f"nodes/{key.partition('-')[0]}/0/factor_{key.partition('-')[2]}")
+            for key in extras.get("heterogeneity", [])
+        }
     start = {population.name: population.start for population in populations}
     with part_of(Hdf5, folder / _EDGES) as file:
         projections = tuple(_read_edges(file, entry, start) for entry in extras["projections"])
@@ -273,6 +282,7 @@ def _read(folder: Path, extras: dict[str, Any]) -> System:
         },
         output_radius_um=extras["output_radius_um"],
         input_radius_um=extras["input_radius_um"],
+        heterogeneity=heterogeneity,
     )
 
 

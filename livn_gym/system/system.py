@@ -156,6 +156,8 @@ class System:
         kinetics: Receptor kinetics defined by the files of the system, by (pre, post, receptor); usually empty.
         output_radius_um: Recording radius of an electrode, um; None if the files of the system do not define it.
         input_radius_um: Stimulation radius of an electrode, um; None if the files of the system do not define it.
+        heterogeneity: Factors of a constant of the model in every cell of a population, ``[n]`` with a mean near 1, by
+            ``<population>-<constant>``; multiples of 1e-3.
     """
 
     name: str
@@ -168,6 +170,7 @@ class System:
     kinetics: Mapping[tuple[str, str, str], SynapseKinetics] = field(default_factory=dict)
     output_radius_um: float | None = None
     input_radius_um: float | None = None
+    heterogeneity: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that all attributes are consistent, and make the arrays read-only."""
@@ -209,6 +212,11 @@ class System:
                 if len(gid) and (gid.min() < population.start or gid.max() >= population.stop):
                     raise InvalidInput(f"A gid of projection {projection.pre}->{projection.post} is not in {name}.")
         self._check_kinetics()
+        for key, factors in self.heterogeneity.items():
+            count = self.population(key.partition("-")[0]).count
+            if factors.shape != (count,) or not (np.isfinite(factors) & (factors > 0.0)).all():
+                raise InvalidInput(f"The heterogeneity {key!r} needs a positive factor for each of {count} cells.")
+            factors.flags.writeable = False
 
     def _check_kinetics(self) -> None:
         """Check that all kinetics belong to a receptor of a projection."""
@@ -305,8 +313,8 @@ class System:
     def sha256(self) -> str:
         """Return the SHA-256 of everything that affects a simulation, with arrays rounded, equal on every machine.
 
-        The name, which only selects the shipped parameters, is not included. Kinetics and radii are included only if
-        the system defines any.
+        The name, which only selects the shipped parameters, is not included. Kinetics, radii and heterogeneity are
+        included only if the system defines any.
         """
         digest = hashlib.sha256()
 
@@ -330,6 +338,8 @@ class System:
             kinetics = sorted((key, tuple(map(float, astuple(values)))) for key, values in self.kinetics.items())
             radii = [None if r is None else float(r) for r in (self.output_radius_um, self.input_radius_um)]
             digest.update(repr((kinetics, radii)).encode())
+        for key in sorted(self.heterogeneity):
+            add(f"heterogeneity {key}", self.heterogeneity[key], 1e-3)
         return digest.hexdigest()
 
 
