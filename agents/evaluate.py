@@ -21,7 +21,8 @@ from livn_gym.agents.baselines import (
     Silent,
 )
 from livn_gym.agents.episodes import Episode, make_envs, run_episodes, with_graphs
-from livn_gym.envs.registration import spec_of
+from livn_gym.envs import tasks
+from livn_gym.envs.registration import is_ours, spec_of
 from livn_gym.errors import InvalidInput, unknown_name
 
 TEST_SEED = 2_000_000
@@ -105,18 +106,22 @@ def play(
 
 
 def measure_of(env_id: str, options: Mapping[str, Any] | None = None) -> str:
-    """Return the name in info of a task's measure of effect, from the task's config.
+    """Return the name in info of a task's measure of effect, from the task's config or, if it has none, its class.
 
     Args:
         env_id: Id of the environment.
         options: Options of the environment; ``task`` overrides the task of the id.
 
     Returns:
-        The name; ``""`` for a task without such a measure and for tasks that are not shipped.
+        The name; ``""`` for a task without such a measure and for environments of other packages.
     """
-    task = (dict(spec_of(env_id).kwargs) | dict(options or {})).get("task")
-    if task not in config.names("tasks"):
+    spec = spec_of(env_id)
+    task = ({"task": "rate_tracking"} | dict(spec.kwargs) | dict(options or {}))["task"]
+    if not is_ours(spec):
         return ""
+    task = task["name"] if isinstance(task, Mapping) else task
+    if task not in config.names("tasks"):
+        return tasks.find(task).measure
     return str(config.load("tasks", task).get("benchmark", {}).get("measure", ""))
 
 

@@ -19,6 +19,8 @@ from typing import Any
 
 from livn_gym.errors import ImportFailed, InvalidInput, PluginWarning
 
+_PREFIX = "livn_gym."
+
 
 def names(group: str, shipped: Iterable[str] = ()) -> list[str]:
     """Names that installed packages add to those that are shipped, sorted.
@@ -39,6 +41,17 @@ def names(group: str, shipped: Iterable[str] = ()) -> list[str]:
                 stacklevel=3,
             )
     return added
+
+
+def offered() -> list[tuple[str, str, str]]:
+    """Everything that installed packages offer: kind in the plural, name, and the package; nothing is imported."""
+    groups = sorted(group for group in metadata.entry_points().groups if group.startswith(_PREFIX))
+    return [
+        (group.removeprefix(_PREFIX), name, package(offer))
+        for group in groups
+        for name, offers in sorted(_offers(group).items())
+        for offer in offers
+    ]
 
 
 def find(group: str, name: str) -> metadata.EntryPoint | None:

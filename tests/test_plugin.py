@@ -108,6 +108,45 @@ def test_every_kind_is_offered_and_nothing_is_imported_before_it_is_used(run):
     ]
 
 
+def test_the_list_names_what_packages_add(run):
+    out = run("""
+        from livn_gym.cli import app
+        from typer.testing import CliRunner
+        print(CliRunner().invoke(app, ["list"]).output)
+    """)
+    added = [line.split() for line in out.partition("Installed packages add")[2].splitlines()]
+    rows = [[word for word in line if word.isprintable() and word != "│"] for line in added if "0.3" in line]
+    assert [row[:2] for row in rows if row[0] in ("pair", "stay_quiet", "first_electrodes")] == [
+        ["first_electrodes", "ios"],
+        ["pair", "systems"],
+        ["stay_quiet", "tasks"],
+    ]
+    assert len(rows) == 9 and all("livn-gym-example-plugin" in row for row in rows)
+
+
+@pytest.mark.slow
+def test_the_live_view_shows_it(run):
+    out = run("""
+        from livn_gym.serve import messages
+        from livn_gym.serve.agent_catalog import AgentCatalog
+        from livn_gym.serve.session import LiveSession
+        for env_id, options in (("livn/Culture-v0", OPTIONS), ("example_plugin:example/StayQuiet-v0", {})):
+            with LiveSession(env_id, AgentCatalog(), "random", paused=True, options=options) as session:
+                for _ in range(3):
+                    session.submit(messages.Step()).result(120)
+                session.submit(messages.Pause()).result(120)
+                culture = session._env.unwrapped
+                print(session.view.env_id, len(culture.last_second), culture.culture.system.name, session.view.error)
+                print([type(one).__name__ for one in culture._loop._loop.conditioned.conditions])
+    """)
+    assert out.splitlines() == [
+        "livn/Culture-v0 7 pair ",
+        "['MissedSpikes', 'ManualStimulation']",
+        "example_plugin:example/StayQuiet-v0 7 pair ",
+        "['MissedSpikes', 'ManualStimulation']",
+    ]
+
+
 @pytest.mark.slow
 def test_all_together_in_single_vector_and_spawned_environments(run):
     out = run("""

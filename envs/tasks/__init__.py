@@ -60,11 +60,11 @@ def unpacked(task: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[Any, 
 def config_options(task: str | type[Task], system: Any) -> dict[str, Any]:
     """The numbers of a task's config for the task and its loop; the system's own replace those of every system.
 
-    Only tasks that are shipped have a config; it is empty for the others.
+    Only tasks that are shipped have a config; of others it is what their class states for the loop.
     """
     name = task if isinstance(task, str) else snake_case(task.__name__)
     if name not in names() or find(task) is not find(name):
-        return {}
+        return dict(find(task).loop_defaults)
     table = config.load("tasks", name)
     own = table.get("systems", {}).get(system, {}) if isinstance(system, str) else {}
     return table["options"] | own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
 
@@ -55,6 +56,12 @@ class Task(ABC):
 
     sees_culture: ClassVar[bool] = True
     """Whether the observation begins with the decoded recording, of the step and of the last second."""
+
+    loop_defaults: ClassVar[Mapping[str, Any]] = {}
+    """Defaults of the loop (``step_ms``, ``encoding``, ...) for a task that has no config file."""
+
+    measure: ClassVar[str] = ""
+    """Name in ``info`` of what benchmarks show beside the return, for a task that has no config file."""
 
     @dataclass(frozen=True)
     class Options:

@@ -12,18 +12,19 @@ from livn_gym.cli.common import SystemName, find_system, table
 
 
 def list_all() -> None:
-    """List the ids of all environments and the predefined systems."""
+    """List the ids of all environments, the predefined systems, and what installed packages add."""
     import gymnasium as gym
 
     from livn_gym.envs.registration import register_all
-    from livn_gym.system import names, predefined_config
+    from livn_gym.plugins import offered
+    from livn_gym.system import predefined_config, predefined_names
 
     ids = table("Gymnasium environments", "id", "system", "task", "steps per episode")
     for env_id in register_all():
         spec = gym.spec(env_id)
         ids.add_row(env_id, spec.kwargs["system"], spec.kwargs["task"], str(spec.max_episode_steps))
     systems = table("Systems", "system", "neurons", "populations", "channels", "area (um)")
-    for name in names():
+    for name in predefined_names():
         config = predefined_config(name)
         systems.add_row(
             name,
@@ -35,6 +36,11 @@ def list_all() -> None:
     console = Console()
     console.print(ids)
     console.print(systems)
+    added = table("Installed packages add", "name", "kind", "package")
+    for kind, name, package in offered():
+        added.add_row(name, kind, package)
+    if added.row_count:
+        console.print(added)
 
 
 def info(system: SystemName) -> None:

@@ -215,8 +215,8 @@ class LiveSession:
         before, self._env_id = self._env_id, env_id
         self._publish("building")
         options = dict(self._options.get(env_id, {}))
-        given = options.pop("conditions", ())
-        others = [given] if isinstance(given, str | Mapping) else list(given)
+        given = options.pop("conditions", spec_of(env_id).kwargs.get("conditions"))
+        others = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
         requests = ManualPulses()
         manual = {"name": ManualStimulation, "requests": requests}
         try:

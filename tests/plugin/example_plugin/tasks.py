@@ -11,6 +11,9 @@ from livn_gym.envs.tasks import Task
 class StayQuiet(Task):
     """As few spikes as possible; a step above the limit ends the episode."""
 
+    loop_defaults = {"step_ms": 100.0}
+    measure = "rate_hz"
+
     @dataclass(frozen=True)
     class Options:
         limit_hz: float = 40.0
