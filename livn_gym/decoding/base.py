@@ -147,7 +147,7 @@ def as_recording(
     im: NDArray | None = None,
     mp: NDArray | None = None,
 ) -> Recording:
-    """Make a recording of one culture from six arrays; see ``Decoding.__call__``.
+    """Make a recording of one culture from six arrays; see ``Decoding.__call__``. Voltages count as the soma's.
 
     Raises:
         InvalidInput: Arrays do not fit each other, or a spike lies outside the run.

@@ -82,7 +82,7 @@ def voltage(
     distance_mV: float = 100.0,
     ax: Any = None,
 ) -> Figure:
-    """Somatic voltages of some cells of one culture, one above the other.
+    """Voltages of some cells of one culture, one above the other, of the compartment that ``recording.voltage`` shows.
 
     Args:
         recording: Recording of one culture, with voltages.
@@ -127,7 +127,8 @@ def voltage(
     axes.set(xlabel="time (s)", ylabel=f"voltage, {distance:g} mV a cell", xlim=seconds[[0, -1]])
     axes.set_ylim(low_mV - (len(chosen) - 1) * distance, high_mV)
     axes.grid(axis="y", color="#d8d8d8", linewidth=0.6)
-    axes.set_title("Somatic voltage" if system is None else f"{system.name}: somatic voltage")
+    title = "Somatic voltage" if recording.voltage_compartment == "soma" else "Dendritic voltage"
+    axes.set_title(title if system is None else f"{system.name}: {title.lower()}")
     return figure
 
 
