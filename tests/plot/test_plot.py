@@ -107,9 +107,9 @@ def test_voltages_lie_one_above_the_other():
     (drawn,) = plot.voltage(traces(), system(2, 1), cells=[2, 0]).axes
     upper, lower = drawn.lines
     given = traces().voltage[0]
-    assert drawn.get_title() == "hand-made: somatic voltage"
+    assert drawn.get_title("left") == "hand-made: somatic voltage"
     dendrite = replace(traces(), voltage_soma=None, voltage_dendrite=traces().voltage, voltage_compartment="dendrite")
-    assert plot.voltage(dendrite).axes[0].get_title() == "Dendritic voltage"
+    assert plot.voltage(dendrite).axes[0].get_title("left") == "Dendritic voltage"
     assert np.allclose(upper.get_ydata(), given[1]) and np.allclose(lower.get_ydata(), given[0] - 100.0)
     assert upper.get_xdata()[[0, -1]].tolist() == [1.0, 1.0495]
     assert [tick.get_text() for tick in drawn.get_yticklabels()] == ["INH 2: 0 mV", "EXC 0: 0 mV"]
