@@ -1,4 +1,4 @@
-"""Folders in the user's cache: built once, complete or absent, checked at every use."""
+"""Cache of folders: each is built once, is either complete or absent, and is verified at every use."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ from livn_gym.errors import LivnError, StorageError
 from livn_gym.ownership import why_untrusted
 
 SEAL = "SHA256SUMS"
-"""Names every file of a finished folder with its checksum, as ``sha256sum --check`` reads it."""
+"""File with the checksums of all files of a finished folder, in the format of ``sha256sum``."""
 
 _REMEDY = "Set the environment variable LIVN_GYM_CACHE to another folder."
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError)
-"""What reading a seal or a file raises where it is not there or is something else."""
+"""Exceptions of reading a file that is absent or of another type."""
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 """What ``flock`` says on file systems that have no locks."""
 
 _FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
-"""What the messages of compilers and of the HDF5 library, whose errors are of other types, say of a full disk."""
+"""Texts by which compilers and the HDF5 library, which raise other exceptions, report a full disk."""
 
 _STALE_S = 24 * 3600.0
-"""Unfinished folders of this age are removed even where no lock can tell whether somebody still works on them."""
+"""Age at which unfinished folders are removed even if no lock shows whether they are still in use."""
 
 _PATIENCE_S = 2.0
-"""After so long a wait for another process the user is told."""
+"""Time of waiting for another process after which a message is logged."""
 
 _log = logging.getLogger(__name__)
 
 
 def cache_root() -> Path:
-    """The cache folder: the environment variable LIVN_GYM_CACHE, or the user's (platformdirs).
+    """Return the cache folder: the environment variable LIVN_GYM_CACHE, otherwise that of platformdirs.
 
     Raises:
-        StorageError: The user's home folder, or the current one that the variable is relative to, is unknown.
+        StorageError: The home folder, or the current folder for a relative path, is unknown.
     """
-    place = os.environ.get("LIVN_GYM_CACHE")
+    path = os.environ.get("LIVN_GYM_CACHE")
     try:
-        if not place:
-            import platformdirs  # only where it is asked
+        if not path:
+            import platformdirs  # imported only when needed
 
-            place = platformdirs.user_cache_dir("livn_gym", appauthor=False)
-        return Path(place).expanduser().absolute()
+            path = platformdirs.user_cache_dir("livn_gym", appauthor=False)
+        return Path(path).expanduser().absolute()
     except (RuntimeError, OSError) as error:  # no home folder, or the current one has been removed
-        raise StorageError(f"The place of the cache folder is unknown: {error}. {_REMEDY}") from error
+        raise StorageError(f"The location of the cache folder is unknown: {error}. {_REMEDY}") from error
 
 
 def cached_folder(entry: str, build: Callable[[Path], None], *, accept: Callable[[Path], bool] | None = None) -> Path:
-    """A folder of the cache, built if it is absent or damaged.
+    """Return a folder of the cache, which is built if it is absent or damaged.
 
     Processes that ask for the same entry at once wait for one of them to build it; where the file system has no locks,
     each builds it and the first counts. A folder appears under its name only when it is complete, so a failed or
@@ -68,9 +68,9 @@ def cached_folder(entry: str, build: Callable[[Path], None], *, accept: Callable
     that other users can write are refused.
 
     Args:
-        entry: Path below the cache folder.
-        build: Fills the empty folder that it is given; what it raises is passed on.
-        accept: Looks at an intact folder; one that it refuses is built anew.
+        entry: Path relative to the cache folder.
+        build: Function that fills an empty folder; its exceptions are passed on.
+        accept: Additional check of an intact folder; if it returns False, the folder is built again.
 
     Raises:
         StorageError: The cache folder cannot be read or written, is full, or others can write to it.
@@ -93,18 +93,18 @@ def cached_folder(entry: str, build: Callable[[Path], None], *, accept: Callable
 
 
 def is_intact(folder: Path) -> bool:
-    """Whether a folder was finished and none of its files has changed, gone or come since.
+    """Return whether a folder is complete and none of its files was changed, removed or added.
 
-    Files that were added count if they are not hidden, as those of file systems are.
+    Added hidden files are ignored, since some file systems create them.
 
     Raises:
-        StorageError: The folder cannot be read, which does not say that it is damaged.
+        StorageError: The folder cannot be read, so that its state is unknown.
     """
     try:
         lines = (folder / SEAL).read_text(encoding="utf-8").splitlines()
         sealed = {line[66:]: line[:64] for line in lines}
-        found = set(_files(folder))
-        added = [name for name in found - set(sealed) if not Path(name).name.startswith(".")]
+        present = set(_files(folder))
+        added = [name for name in present - set(sealed) if not Path(name).name.startswith(".")]
         return bool(sealed) and not added and all(file_sha256(folder / name) == sealed[name] for name in sealed)
     except _ABSENT:
         return False
@@ -113,7 +113,7 @@ def is_intact(folder: Path) -> bool:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file, as 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -124,7 +124,7 @@ def _usable(folder: Path, entry: str, accept: Callable[[Path], bool] | None) -> 
 
 
 def _check_owners(folder: Path, entry: str) -> None:
-    """Raise if others can write to the cache folder, to the entry or to anything on the way or in it."""
+    """Check that other users cannot write to the cache folder, the entry, its files, or the folders between."""
     root = cache_root()
     paths = [root]
     paths += [root.joinpath(*Path(entry).parts[: k + 1]) for k in range(len(Path(entry).parts))]
@@ -141,7 +141,7 @@ def _check_owners(folder: Path, entry: str) -> None:
                     f"Make it your own (chown, chmod go-w), or set LIVN_GYM_CACHE to a folder of your own."
                 )
     except FileNotFoundError:
-        pass  # replaced meanwhile; whoever uses it looks at its checksums next
+        pass  # replaced meanwhile; its checksums are verified next
     except StorageError:
         raise
     except OSError as error:
@@ -154,11 +154,11 @@ def _build(folder: Path, entry: str, build: Callable[[Path], None], accept: Call
     try:
         part.mkdir(mode=0o755)
         mode = stat.S_IMODE(part.stat().st_mode)
-        part.chmod(0o700)  # whatever the umask, nobody else reaches what is being made
+        part.chmod(0o700)  # independent of the umask, no one else can access the unfinished folder
         build(part)
         _seal(part)
         part.chmod(mode)
-        if _usable(folder, entry, accept):  # without a lock: another was faster
+        if _usable(folder, entry, accept):  # without a lock, another process may have been faster
             return
         try:
             folder.rename(aside)
@@ -175,7 +175,7 @@ def _build(folder: Path, entry: str, build: Callable[[Path], None], accept: Call
 
 
 def _seal(folder: Path) -> None:
-    """Write the checksums of all files, and take the right to write from everyone else."""
+    """Write the checksums of all files, and remove write permission for other users."""
     names = sorted(_files(folder))
     for path in folder.rglob("*"):
         if not path.is_symlink() and path.stat().st_mode & 0o022:
@@ -187,7 +187,7 @@ def _seal(folder: Path) -> None:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Names of all files in a folder and below, the seal's left out."""
+    """Give the names of all files in a folder and its subfolders, except the seal."""
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if name != SEAL and path.is_file():
@@ -195,7 +195,7 @@ def _files(folder: Path) -> Iterator[str]:
 
 
 def _clear(folder: Path, exclusive: bool) -> None:
-    """Remove what killed processes left: of this machine if nobody else can be at work, of others after a day."""
+    """Remove files of killed processes: those of this machine if the lock is held, others after a day."""
     for part in folder.parent.glob(f".{_escaped(folder.name)}.*.part"):
         own = part.name.startswith(f".{folder.name}.{_host()}.")
         try:

@@ -1,9 +1,9 @@
-"""Checks of arguments by their annotations: the door of every public function and class.
+"""Checks of arguments by their annotations, for all public functions and classes.
 
-``@checked`` reads a signature once and refuses, before the body runs, what the annotations do not allow: a bool, text
-or a complex number for a number, NaN or infinity, 0.9 for an index, an object array for an array, a key that is no
-string. Ranges and shapes depend on an argument's meaning and are checked in the body. Numbers are real and finite;
-numpy's scalars and arrays without axes count as numbers. Sequences and arrays may be given as each other.
+``@checked`` reads a signature once and refuses, before the function runs, values that the annotations do not allow: a
+bool, text or complex number for a number, NaN or infinity, 0.9 for an index, an object array for an array, a key that
+is not a string. Ranges and shapes depend on the meaning of an argument and are checked in the function. Numbers are
+real and finite; NumPy scalars and zero-dimensional arrays count as numbers. Sequences and arrays are interchangeable.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ T = TypeVar("T")
 
 _SPECIAL = ("__init__", "__call__", "__getitem__")
 _WITH_UNIT = {"duration": "duration (ms)", "dt": "dt (ms)"}
-"""Public names without their unit, and what messages call them."""
+"""Public argument names without a unit, and their names in messages."""
 _BY_NAME = ("Axes", "Figure", "IO", "MEA", "Model", "Recording", "Stimulus", "System")
-"""Types that a module imports for static tools alone, since they lie above it or are slow to import."""
+"""Types that modules import only for type checking, because of import layers or import time."""
 
 
 def checked(target: T) -> T:
-    """Check the arguments of a function, or of all public methods that a class itself defines.
+    """Check the arguments of a function, or of all public methods that a class defines.
 
     Args:
-        target: A function, or a class (for a dataclass: outside ``@dataclass``).
+        target: A function or a class; for a dataclass, the decorator goes above ``@dataclass``.
 
     Returns:
-        The guarded function, or the class with guarded methods.
+        The checked function, or the class with checked methods.
     """
     return _applied(target, True)
 
 
 def checked_types(target: T) -> T:
-    """As ``checked``, for functions that NaN and infinity may enter: they are missing values there."""
+    """Like ``checked``, but allow NaN and infinity, for functions in which they are missing values."""
     return _applied(target, False)
 
 
 def checked_options(target: T) -> T:
-    """As ``checked``, for the constructor of a class alone, whose methods the closed loop calls at every step."""
+    """Like ``checked``, but only for the constructor of a class whose methods the closed loop calls at every step."""
     return _applied(target, True, doors=("__init__",))
 
 
 def checked_methods(target: T) -> T:
-    """As ``checked``, for a class whose constructor is the program's own: its public methods alone."""
+    """Like ``checked``, but only for the public methods of a class whose constructor is internal."""
     return _applied(target, True, closed=("__init__",))
 
 
@@ -81,7 +81,7 @@ def _guarded(function: Callable, only_finite: bool) -> Callable:
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         nonlocal plan
-        if plan is None:  # at the first call, when every name that an annotation uses is defined
+        if plan is None:  # at the first call, when all names in annotations are defined
             plan = _plan(function, only_finite)
         positional, rest, by_name = plan
         changed: list[Any] | None = None
@@ -99,7 +99,7 @@ def _guarded(function: Callable, only_finite: bool) -> Callable:
                 if check is not None:
                     kwargs[name] = check(_WITH_UNIT.get(name, name), value)
         except LivnError as error:
-            # An Env whose culture ranks share tells the others, which would wait for this one.
+            # An Env that ranks share informs the other ranks, which would otherwise wait for this one.
             tell = getattr(args[0], "_tell_refused", None) if args else None
             if tell is not None:
                 tell(function.__name__, error)
@@ -117,7 +117,7 @@ def _plan(function: Callable, only_finite: bool) -> Any:
     for name, parameter in inspect.signature(function).parameters.items():
         annotation = parameter.annotation
         if isinstance(annotation, str):
-            # With the real built-ins: C code that evaluation calls may import, through their `__import__`.
+            # With the real built-ins, since C code called by eval may import through `__import__`.
             annotation = eval(annotation, {"__builtins__": builtins}, names)  # noqa: S307 - the module's own source
         if name == "ax" and annotation is Any:
             check: Check | None = _or_default(values.axes, None)
@@ -139,7 +139,7 @@ def _or_default(check: Check, default: Any) -> Check:
 
 
 class _Names(dict):
-    """A module's names; one that is imported for static tools alone stands for itself."""
+    """Names of a module; those imported only for type checking are represented by ``_Unknown``."""
 
     def __missing__(self, name: str) -> Any:
         for module in (builtins, collections.abc, typing, numpy.typing):
@@ -149,7 +149,7 @@ class _Names(dict):
 
 
 class _Unknown:
-    """A type that is not there when the program runs."""
+    """Type that is not imported at run time."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -170,7 +170,7 @@ class _Unknown:
 
 
 class _Either(_Unknown):
-    """A union with such a type."""
+    """Union that contains a type that is not imported at run time."""
 
     def __init__(self, members: list[Any]) -> None:
         super().__init__("union")
@@ -178,7 +178,7 @@ class _Either(_Unknown):
 
 
 def _check(annotation: Any, only_finite: bool) -> Check | None:
-    """The check of an annotation, None where everything is allowed."""
+    """Return the check of an annotation; None if every value is allowed."""
     if isinstance(annotation, _Either):
         return _union(annotation.members, only_finite)
     if isinstance(annotation, _Unknown):
@@ -190,7 +190,7 @@ def _check(annotation: Any, only_finite: bool) -> Check | None:
     if annotation is None or annotation is type(None):
         return values.nothing
     if annotation is ArrayLike:
-        return None  # the body converts it, by number_array
+        return None  # the function converts it with number_array
     origin, args = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return _union(args, only_finite)
@@ -264,7 +264,7 @@ def _union(members: Sequence[Any], only_finite: bool) -> Check | None:
 
 
 def _refusal(errors: Sequence[LivnError]) -> LivnError:
-    """The error that says most, or one that names all that would be allowed."""
+    """Return the most informative error, or one that lists everything allowed."""
     for error in errors:
         if isinstance(error, UnknownName) or len(errors) == 1:
             return error

@@ -18,11 +18,11 @@ _T = TypeVar("_T")
 
 @dataclass
 class Run:
-    """A run that has ended in the simulator, and may have to be undone for the caller that was interrupted.
+    """Last run of the simulator, which is undone if its caller was interrupted.
 
     Attributes:
-        steps: ``Env._steps`` before it.
-        interrupted: Whether its caller never got the recording.
+        steps: ``Env._steps`` before the run.
+        interrupted: Whether the caller did not receive the recording.
     """
 
     steps: list[int]
@@ -31,7 +31,7 @@ class Run:
 
 @checked
 class Exclusive:
-    """The part of an ``Env`` that lets one call at a time use its cultures."""
+    """Mixin of ``Env`` that executes one call at a time on its cultures."""
 
     _backend: Backend | None
     _ranks: Ranks | None
@@ -42,9 +42,9 @@ class Exclusive:
     _steps: list[int]
 
     def stop(self) -> None:
-        """From another thread: end the run under way, if there is one, which then raises ``RunStopped``.
+        """End the current run from another thread; the run raises ``RunStopped``.
 
-        With the native backend that run has not happened; with NEURON, ``clear`` builds its cultures anew.
+        With the native backend, that run has no effect on the cultures; with NEURON, ``clear`` builds them again.
         """
         backend = self._backend
         if isinstance(backend, Stoppable):
@@ -116,10 +116,10 @@ class Exclusive:
                 raise error
 
     def _culture_indices(self, cultures: Sequence[int] | None) -> list[int]:
-        """Indices of the cultures that a call concerns; None is all.
+        """Return the indices of the cultures that a call selects; None selects all.
 
         Raises:
-            InvalidInput: They are not distinct indices of cultures.
+            InvalidInput: The indices are out of range or not distinct.
         """
         indices = list(range(self.num_cultures)) if cultures is None else [int(b) for b in cultures]
         if not indices or any(not 0 <= b < self.num_cultures for b in indices) or len(set(indices)) != len(indices):

@@ -1,7 +1,7 @@
-"""Read HDF5 files of any origin: every part is checked by kind and size before it is read.
+"""Safe reading of HDF5 files of any origin: the type and size of every part are checked before it is read.
 
-A seal behind the end of a file, which HDF5's readers pass over, holds the SHA-256 of all before it. Whatever changes
-the file by HDF5 removes it, so that a seal that does not fit means damage.
+A seal after the end of the HDF5 data, which readers ignore, holds the SHA-256 of the file. Programs that change the
+file with HDF5 remove the seal, so that a seal that does not match means damage.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from livn_gym.errors import CorruptData, LivnError
 from livn_gym.reading import content_limit, damage, max_bytes, parse_json, regular_file
 
 MAX_OBJECTS = 2_000_000
-"""Groups and data sets of a file."""
+"""Maximum number of groups and data sets in a file."""
 
 MAX_DEPTH = 32
-"""Groups within groups."""
+"""Maximum depth of nested groups."""
 
 CHECK_S, CHECK_S_PER_MB = 5.0, 1.0
-"""Processor time that the check of a file's structure may take, and more for every MB."""
+"""Processor time allowed for checking the structure of a file, as a constant and per MB."""
 
 _LIBRARY_BYTES = 2**32
 """Address space of an interpreter with NumPy and HDF5."""
-_FOUND = 3
-"""Exit code of the process that checks a file and finds it damaged."""
+_DAMAGED = 3
+"""Exit code of the checking process if the file is damaged."""
 _MPI_VARIABLES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
-"""A child of an MPI rank that inherits these would wait for the launcher."""
+"""Prefixes of variables with which the child of an MPI rank would wait for the launcher."""
 _SEAL = re.compile(rb"\nlivn_gym sha256 ([0-9a-f]{64})\n\Z")
 _SEAL_BYTES = 82
 _UNIT = re.compile(r"[A-Za-z/*^%. ]*(?:\*\*-?\d)?[A-Za-z/*. ]*(?:\*\*-?\d)?")
@@ -48,18 +48,18 @@ _KINDS = {"fiu": "numbers", "iu": "whole numbers", "V": "a table", "b": "boolean
 
 
 class Hdf5:
-    """An HDF5 file, open for reading, whose missing, absurd and unreadable parts are reported by file and place.
+    """HDF5 file open for reading, with errors that name the file and the path of a damaged part.
 
     Raises:
         InvalidInput: There is no such file; see ``livn_gym.reading.regular_file``.
-        CorruptData: It is no HDF5 file.
+        CorruptData: The file is not an HDF5 file.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = regular_file(path)
         self._left = content_limit(self.path.stat().st_size)
-        with damage(self.path, "is damaged or no HDF5 file"):
-            # not locked: some file systems have no locks, and a finished file needs none
+        with damage(self.path, "is damaged or not an HDF5 file"):
+            # no lock: some file systems do not support locks, and a complete file needs none
             self._file = h5py.File(self.path, "r", locking=False)
 
     def __enter__(self) -> Self:
@@ -71,31 +71,31 @@ class Hdf5:
         self._file.close()
 
     def names(self, place: str = "/") -> list[str]:
-        """Names of what a group holds, sorted; none where there is no such group."""
+        """Return the sorted names of the members of a group; an empty list if there is no such group."""
         with self._reading(place):
             group = self._file.get(place)
             return sorted(group) if isinstance(group, h5py.Group) else []
 
     def holds(self, place: str) -> bool:
-        """Whether there is something at a place."""
+        """Return whether the file has an object at a path."""
         with self._reading(place):
             return place in self._file
 
     def array(self, place: str, kinds: str = "fiu", *, ndim: int | None = 1) -> NDArray[Any]:
-        """A data set.
+        """Read a data set.
 
         Args:
-            place: Its path within the file.
-            kinds: Kinds of NumPy types that are allowed.
-            ndim: Number of dimensions that it must have; None allows any.
+            place: Path within the file.
+            kinds: Allowed kinds of NumPy data types.
+            ndim: Required number of dimensions; None allows any.
 
         Raises:
-            CorruptData: It is missing, of another kind, too large or unreadable.
+            CorruptData: The data set is missing, of another type, too large or unreadable.
         """
         with self._reading(place):
             dataset = self._file[place]
             if not isinstance(dataset, h5py.Dataset):
-                raise self.damaged(place, "is no data set")
+                raise self.damaged(place, "is not a data set")
             if ndim is not None and dataset.ndim != ndim:
                 raise self.damaged(place, f"has {dataset.ndim} dimensions, expected {ndim}")
             if dataset.dtype.kind not in kinds:
@@ -104,10 +104,10 @@ class Hdf5:
             return dataset[()]
 
     def index(self, place: str) -> NDArray[np.int64]:
-        """A data set of whole numbers, one-dimensional.
+        """Read a one-dimensional data set of whole numbers.
 
         Raises:
-            CorruptData: It is missing, of another kind, too large or unreadable.
+            CorruptData: The data set is missing, of another type, too large or unreadable.
         """
         values = self.array(place, "iu")
         signed = values.astype(np.int64, copy=False)
@@ -116,50 +116,50 @@ class Hdf5:
         return signed
 
     def finite(self, place: str) -> NDArray[np.float64]:
-        """A data set of finite numbers, one-dimensional.
+        """Read a one-dimensional data set of finite numbers.
 
         Raises:
-            CorruptData: It is missing, of another kind, too large or unreadable.
+            CorruptData: The data set is missing, of another type, too large or unreadable.
         """
         values = self.array(place).astype(np.float64, copy=False)
         if not np.isfinite(values).all():
-            raise self.damaged(place, "holds something else than finite numbers")
+            raise self.damaged(place, "holds values that are not finite numbers")
         return values
 
     def json(self, place: str) -> Any:
-        """The value of a JSON text in a data set.
+        """Parse the JSON text in a data set.
 
         Raises:
-            CorruptData: It is missing, or no JSON.
+            CorruptData: The data set is missing or does not hold JSON.
         """
         with self._reading(place):
             dataset = self._file[place]
             text_type = isinstance(dataset, h5py.Dataset) and h5py.check_string_dtype(dataset.dtype)
             if not text_type or dataset.shape != ():
-                raise self.damaged(place, "is no text")
+                raise self.damaged(place, "is not a text")
             self._take(place, dataset)
             text = dataset[()]
         return parse_json(text, self.path, f"has no JSON at {place}")
 
     def damaged(self, place: str, what: str) -> CorruptData:
-        """The error for a part of the file."""
+        """Return the error for a damaged part of the file."""
         return CorruptData(f"{self.path}: {place} {what}.")
 
     def attribute(self, name: str) -> Any:
-        """An attribute of the whole file; None where there is none."""
+        """Return an attribute of the file; None if there is none."""
         with self._reading("/"):
             return self._file.attrs.get(name)
 
     def check(self) -> None:
-        """Look at the whole structure, before another library reads it.
+        """Check the whole structure before another library reads the file.
 
         Raises:
-            CorruptData: Groups or data sets are unreadable, too many, nested in a cycle, larger altogether than
-                ``content_limit``, or lie in other files.
+            CorruptData: Groups or data sets are unreadable, too many, nested in a cycle, larger in total than
+                ``content_limit``, or stored in other files.
         """
-        seen = 0
+        count = 0
         stack: list[tuple[Any, int]] = [(self._file, 0)]
-        places: set[int] = set()
+        addresses: set[int] = set()
         while stack:
             group, depth = stack.pop()
             place = str(group.name)
@@ -168,25 +168,25 @@ class Hdf5:
                     raise self.damaged(place, f"is nested more than {MAX_DEPTH} groups deep")
                 self._check_attributes(place, group)
                 for name in group:
-                    seen += 1
-                    if seen > MAX_OBJECTS:
+                    count += 1
+                    if count > MAX_OBJECTS:
                         raise self.damaged(place, f"is one of more than {MAX_OBJECTS:,} parts")
                     if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-                        raise self.damaged(f"{place}/{name}", "lies in another file")
+                        raise self.damaged(f"{place}/{name}", "is in another file")
                     item = group.get(name)
-                    if item is None:  # a link that leads nowhere
+                    if item is None:  # a dangling link
                         continue
                     address = h5py.h5o.get_info(item.id).addr
-                    if address in places:  # several links to one object are usual, in cycles too
+                    if address in addresses:  # several links to one object are common, also in cycles
                         continue
-                    places.add(address)
+                    addresses.add(address)
                     if isinstance(item, h5py.Group):
                         stack.append((item, depth + 1))
                     elif isinstance(item, h5py.Dataset):
                         self._take(f"{place}/{name}", item)
                         self._check_attributes(f"{place}/{name}", item)
                         if item.dtype.hasobject:
-                            item[()]  # texts and references lie elsewhere in the file
+                            item[()]  # texts and references are stored elsewhere in the file
 
     def _check_attributes(self, place: str, item: Any) -> None:
         for name in item.attrs:
@@ -194,10 +194,10 @@ class Hdf5:
             self._spend(place, attribute.dtype.itemsize * int(np.prod(attribute.shape or (), dtype=object)))
             value = item.attrs[name]
             if name == "unit" and isinstance(value, str) and not _UNIT.fullmatch(value):
-                raise self.damaged(place, f"has the unit {value!r:.40}")  # which Neo evaluates
+                raise self.damaged(place, f"has the unit {value!r:.40}")  # Neo evaluates units
 
     def _take(self, place: str, dataset: Any) -> None:
-        """Check a data set's size, and that its values lie in this file."""
+        """Check the size of a data set, and that its values are in this file."""
         layout = dataset.id.get_create_plist()
         if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count():
             raise self.damaged(place, "has its values in another file")
@@ -207,7 +207,7 @@ class Hdf5:
         self._left -= size
         if self._left < 0:
             raise self.damaged(
-                place, f"has {size:,} bytes; the file may hold {content_limit(self.path.stat().st_size):,} altogether"
+                place, f"has {size:,} bytes; the file may hold {content_limit(self.path.stat().st_size):,} in total"
             )
 
     @contextmanager
@@ -218,12 +218,12 @@ class Hdf5:
 
 @contextmanager
 def new_file(path: Path, **options: Any) -> Iterator[h5py.File]:
-    """A new HDF5 file, made in memory and written at the end of the block.
+    """Open a new HDF5 file in memory, and write it at the end of the block.
 
-    HDF5 crashes the interpreter at its end where a disk was full, since it tries to write again.
+    If the disk is full, HDF5 would retry to write at the exit of the interpreter and crash it.
 
     Args:
-        path: Where it is written.
+        path: Output file.
         **options: Further arguments of ``h5py.File``.
     """
     with h5py.File(path, "w", driver="core", backing_store=False, **options) as file:
@@ -234,14 +234,14 @@ def new_file(path: Path, **options: Any) -> Iterator[h5py.File]:
 
 
 def check_structure(path: str | Path) -> None:
-    """Look at a file of unknown origin before another library reads it; a file with a seal that fits is passed.
+    """Check a file of unknown origin before another library reads it. A file with a valid seal is not checked further.
 
-    HDF5 itself can be caught in an endless loop by a damaged file, or crash. So ``Hdf5.check`` runs in a process of its
-    own, with bounds on its processor time and memory.
+    A damaged file can make HDF5 crash or run forever. ``Hdf5.check`` therefore runs in another process with limits on
+    processor time and memory.
 
     Raises:
         InvalidInput: There is no such file; see ``livn_gym.reading.regular_file``.
-        CorruptData: It is damaged, too large, or kept the process busy for too long.
+        CorruptData: The file is damaged or too large, or checking it took too long.
     """
     path = regular_file(path)
     if check_seal(path):
@@ -251,7 +251,7 @@ def check_structure(path: str | Path) -> None:
     environment = {k: v for k, v in os.environ.items() if not k.startswith(_MPI_VARIABLES)}
     command = child.command("livn_gym.hdf5", str(path.absolute()), str(seconds))
     try:
-        # what is waited for is processor time, which a busy machine does not use up; a network drive may stall
+        # The limit is on processor time, which a busy machine does not use up; a network drive may stall.
         done = subprocess.run(
             command, env=environment, capture_output=True, timeout=10 * seconds, stdin=subprocess.DEVNULL
         )
@@ -260,7 +260,7 @@ def check_structure(path: str | Path) -> None:
     if done.returncode == 0:
         return
     message = done.stdout.decode(errors="replace").strip()
-    if done.returncode == _FOUND:
+    if done.returncode == _DAMAGED:
         raise CorruptData(message)
     if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
         raise CorruptData(f"{path} is damaged: reading it did not end within {seconds} s of processor time.")
@@ -270,7 +270,7 @@ def check_structure(path: str | Path) -> None:
 
 
 def _main(path: str, seconds: str) -> int:
-    """Check a file in this process, which has bounds from then on."""
+    """Check a file in this process, after setting limits for the process."""
     limit = max_bytes() + _LIBRARY_BYTES
     for kind, bound in ((resource.RLIMIT_CPU, int(seconds)), (resource.RLIMIT_AS, limit), (resource.RLIMIT_CORE, 0)):
         _, hard = resource.getrlimit(kind)
@@ -280,12 +280,12 @@ def _main(path: str, seconds: str) -> int:
             file.check()
     except LivnError as error:
         sys.stdout.write(str(error))
-        return _FOUND
+        return _DAMAGED
     return 0
 
 
 def seal(path: Path) -> None:
-    """Append the SHA-256 of a finished file to it; every reader of HDF5 passes over what follows the file's end."""
+    """Append the SHA-256 of a finished file to it; readers of HDF5 ignore data after the end of the file."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     with path.open("ab") as file:
@@ -293,24 +293,24 @@ def seal(path: Path) -> None:
 
 
 def check_seal(path: Path) -> bool:
-    """Whether a file has a seal.
+    """Return whether a file has a seal.
 
     Raises:
-        CorruptData: It has one that does not fit its content.
+        CorruptData: The seal does not match the content.
     """
     size = path.stat().st_size
     with damage(path, "cannot be read"), path.open("rb") as file:
         file.seek(max(0, size - _SEAL_BYTES))
-        found = _SEAL.search(file.read())
-        if found is None:
+        seal_match = _SEAL.search(file.read())
+        if seal_match is None:
             return False
         file.seek(0)
-        digest, left = hashlib.sha256(), size - _SEAL_BYTES
-        while left > 0 and (block := file.read(min(left, 2**20))):
+        digest, remaining = hashlib.sha256(), size - _SEAL_BYTES
+        while remaining > 0 and (block := file.read(min(remaining, 2**20))):
             digest.update(block)
-            left -= len(block)
-    if digest.hexdigest() != found[1].decode():
-        raise CorruptData(f"{path} is damaged: its content has another SHA-256 than when it was written.")
+            remaining -= len(block)
+    if digest.hexdigest() != seal_match[1].decode():
+        raise CorruptData(f"{path} is damaged: its content does not match the SHA-256 from when it was written.")
     return True
 
 

@@ -1,4 +1,4 @@
-"""Rectangular pulses as lists of phases, and the schedule of changes that a simulator makes of a stimulus."""
+"""Rectangular pulses as lists of phases, and the schedule of changes that simulators apply."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SHAPES: tuple[Shape, ...] = ("biphasic", "monophasic")
 
 @dataclass(frozen=True, eq=False)
 class Schedule:
-    """A stimulus in whole steps: ``column[e]`` of ``culture[e]`` takes ``value[e]`` from ``step[e]`` on.
+    """Stimulus in whole steps: ``column[e]`` of ``culture[e]`` has ``value[e]`` from ``step[e]`` on.
 
-    Sorted by (culture, step, column), each triple at most once; every column starts at 0. All four are ``[E]``,
-    read-only. Where every culture gets the same, it is that of culture 0.
+    The changes are sorted by (culture, step, column), each triple occurs at most once, and every column starts at 0.
+    All four arrays are ``[E]`` and read-only. If all cultures receive the same stimulus, it is that of culture 0.
     """
 
     culture: NDArray[np.int64]
@@ -40,10 +40,10 @@ class Schedule:
 @checked_methods
 @dataclass(frozen=True, eq=False)
 class Pulses:
-    """Rectangular phases, ``[P]`` each; those of one column must not overlap.
+    """Rectangular phases of pulses, ``[P]`` each; phases of one column must not overlap.
 
-    A phase starts at ``onset_ms + offset_ms``. The onset is rounded to a step, offset and width must be whole
-    steps, so that a pulse's phases keep their widths, and with them the balance of charge, at every dt.
+    A phase starts at ``onset_ms + offset_ms``. The onset is rounded to a step; offset and width must be whole steps, so
+    that the phases keep their widths, and thereby the charge balance, at every dt.
 
     Raises:
         InvalidInput: The arrays differ in length, hold NaN or infinity, or an index or time is out of range.
@@ -57,11 +57,11 @@ class Pulses:
     value: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        """Check, and make the arrays read-only."""
+        """Check the arrays and make them read-only."""
         for name in self.__dataclass_fields__:
             array = numbers(f"The pulses' {name}", getattr(self, name))
             if array.ndim != 1 or len(array) != len(self.culture):
-                raise InvalidInput(f"Pulses need six arrays of one length; {name} is {list(array.shape)}.")
+                raise InvalidInput(f"Pulses need six arrays of the same length; {name} is {list(array.shape)}.")
             if not np.isfinite(array).all():
                 raise InvalidInput(f"The pulses' {name} must be finite; it holds NaN or infinity.")
             if name != "value" and array.min(initial=0.0) < 0:
@@ -77,36 +77,36 @@ class Pulses:
 
     @classmethod
     def joined(cls, parts: Sequence[Pulses]) -> Pulses:
-        """The phases of all parts; none of no parts."""
-        none = [np.zeros(0)]
-        return cls(*(np.concatenate([getattr(p, name) for p in parts] or none) for name in cls.__dataclass_fields__))
+        """Return the phases of all parts together; an empty list gives no phases."""
+        empty = [np.zeros(0)]
+        return cls(*(np.concatenate([getattr(p, name) for p in parts] or empty) for name in cls.__dataclass_fields__))
 
     def select(self, mask: NDArray) -> Pulses:
-        """The phases where ``mask`` holds, or at the indices that it lists."""
+        """Return the phases selected by a boolean mask or by indices."""
         if not len(mask):
             mask = np.zeros(0, dtype=np.int64)
         return self._checked({name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
 
     def of_culture(self, culture: int) -> Pulses:
-        """The phases of one culture, as the first and only one."""
-        place = np.flatnonzero(self.culture == culture)
-        arrays = {name: getattr(self, name)[place] for name in self.__dataclass_fields__}
-        return self._checked(arrays | {"culture": np.zeros_like(place)})
+        """Return the phases of one culture, as culture 0."""
+        indices = np.flatnonzero(self.culture == culture)
+        arrays = {name: getattr(self, name)[indices] for name in self.__dataclass_fields__}
+        return self._checked(arrays | {"culture": np.zeros_like(indices)})
 
     @classmethod
     def _checked(cls, arrays: Mapping[str, NDArray]) -> Pulses:
-        """From new arrays that were taken out of checked ones: every step cuts its stimulus by cultures."""
-        own = cls.__new__(cls)
+        """Make pulses from parts of checked arrays without checking them again, for speed in the closed loop."""
+        pulses = cls.__new__(cls)
         for name, array in arrays.items():
             array.flags.writeable = False
-            object.__setattr__(own, name, array)
-        return own
+            object.__setattr__(pulses, name, array)
+        return pulses
 
     def schedule(self, dt_ms: float) -> Schedule:
-        """The phases as changes at whole steps.
+        """Convert the phases to changes at whole steps.
 
         Raises:
-            InvalidInput: A width or offset is no multiple of ``dt_ms``, or phases of one column overlap.
+            InvalidInput: A width or offset is not a multiple of ``dt_ms``, or phases of one column overlap.
         """
         width, offset = _steps("widths", self.width_ms, dt_ms), _steps("offsets", self.offset_ms, dt_ms)
         if width.min(initial=1) < 1:
@@ -130,12 +130,12 @@ class Pulses:
 @checked
 @dataclass(frozen=True)
 class PulseShape:
-    """The phases of one pulse; the charges of a biphasic pulse's two phases cancel.
+    """Phases of one pulse. The two phases of a biphasic pulse have opposite, equal charges.
 
     Attributes:
         phase_ms: Width of the first phase.
         shape: ``"biphasic"`` (with a recovery phase of opposite sign and equal charge) or ``"monophasic"``.
-        recovery_ratio: Width of the recovery phase in units of the first; its amplitude is divided by it.
+        recovery_ratio: Width of the recovery phase relative to the first; its amplitude is divided by this ratio.
         interphase_ms: Gap between the phases.
     """
 
@@ -145,7 +145,7 @@ class PulseShape:
     interphase_ms: float = 0.0
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the ranges."""
         finite("phase_ms", self.phase_ms, above=0.0)
         finite("recovery_ratio", self.recovery_ratio, above=0.0)
         finite("interphase_ms", self.interphase_ms, minimum=0.0)
@@ -163,46 +163,46 @@ class PulseShape:
 
     @property
     def length_ms(self) -> float:
-        """From the first phase's start to the last one's end."""
+        """Duration from the start of the first phase to the end of the last."""
         offset, width, _ = self.phases[-1]
         return offset + width
 
     def pulses(self, culture: NDArray, column: NDArray, onset_ms: NDArray, size: NDArray) -> Pulses:
-        """Every phase of pulses of this shape, ``[P]`` arrays; pulses of size 0 are left out."""
+        """Return all phases of pulses of this shape, as arrays ``[P]``, without pulses of size 0."""
         if not culture.shape == column.shape == onset_ms.shape == size.shape or size.ndim != 1:
-            raise InvalidInput("Pulses need culture, column, onset and size of one length [P].")
-        kept = np.nonzero(size)[0]
-        offset, width, value = (np.repeat(part, len(kept)) for part in zip(*self.phases, strict=True))
-        each = np.tile(kept, len(self.phases))
-        return Pulses(culture[each], column[each], onset_ms[each], offset, width, size[each] * value)
+            raise InvalidInput("Pulses need culture, column, onset and size of the same length [P].")
+        nonzero = np.nonzero(size)[0]
+        offset, width, value = (np.repeat(values, len(nonzero)) for values in zip(*self.phases, strict=True))
+        pulse = np.tile(nonzero, len(self.phases))
+        return Pulses(culture[pulse], column[pulse], onset_ms[pulse], offset, width, size[pulse] * value)
 
     def train(self, rates_hz: NDArray, duration_ms: float, start_ms: float) -> tuple[NDArray, NDArray, NDArray]:
-        """Culture, column and onset (ms) of all pulses at the rates ``[B, K]`` that end within the duration.
+        """Return culture, column and onset (ms) of all pulses at the rates ``[B, K]`` that end within the duration.
 
         Raises:
             InvalidInput: Pulses overlap.
         """
         if rates_hz.ndim != 2:
-            raise InvalidInput(f"rates_hz must be [B, K], got the shape {rates_hz.shape}.")
+            raise InvalidInput(f"rates_hz must be [B, K], got shape {rates_hz.shape}.")
         culture, column = np.nonzero(rates_hz > 0)
         rate = rates_hz[culture, column]
         if 1000.0 < rate.max(initial=0.0) * self.length_ms * (1 - 1e-9):
             raise InvalidInput(f"Pulses of {self.length_ms:g} ms overlap at {rate.max():g} Hz.")
-        room_ms = duration_ms - start_ms - self.length_ms
-        fits = room_ms * rate / 1000.0
+        available_ms = duration_ms - start_ms - self.length_ms
+        fits = available_ms * rate / 1000.0
         fits = np.floor(fits + rounding(fits)) + 1
         memory.require("A pulse train", 200.0 * np.sum(np.maximum(fits, 0.0)))
-        count = np.where(room_ms >= -rounding(duration_ms), fits, 0).astype(np.int64)
+        count = np.where(available_ms >= -rounding(duration_ms), fits, 0).astype(np.int64)
         index = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         onset = start_ms + index * 1000.0 / np.repeat(rate, count)
         return np.repeat(culture, count), np.repeat(column, count), onset
 
 
 def numbers(what: str, values: ArrayLike) -> NDArray[np.float64]:
-    """A new float array of what was given.
+    """Convert values to a new float array.
 
     Raises:
-        InvalidInput: It holds something else, or its rows differ in length.
+        InvalidInput: The values are not numbers, or the rows differ in length.
     """
     return np.array(number_array(what, values, only_finite=False), dtype=np.float64)
 

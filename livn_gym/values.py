@@ -1,4 +1,4 @@
-"""Checks of single values: each takes an argument's name and what was given, and returns what the body gets."""
+"""Checks of single arguments: each takes the name and the value, and returns the value that the function receives."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ import numpy as np
 from livn_gym.errors import InvalidInput, shown, unknown_name
 
 Check = Callable[[str, Any], Any]
-"""Takes an argument's name and what was given; returns what the body gets, or raises ``InvalidInput``."""
+"""Function of the name and the value of an argument; returns the value to use, or raises ``InvalidInput``."""
 
 _KINDS = {"b": "booleans", "iu": "integers", "iuf": "numbers", "biuf": "numbers"}
 
 
 def nothing(name: str, value: Any) -> Any:
-    """None alone."""
+    """Check that the value is None."""
     if value is not None:
         raise InvalidInput(f"{name} must be None, got {shown(value)}.")
     return value
 
 
 def flag(name: str, value: Any) -> bool:
-    """A bool, numpy's included."""
+    """Check that the value is a bool of Python or NumPy."""
     if not isinstance(value, bool | np.bool_):
         raise InvalidInput(f"{name} must be True or False, got {shown(value)}.")
     return bool(value)
 
 
 def instance(name: str, value: Any, *, kind: type) -> Any:
-    """An object of a class."""
+    """Check that the value is an instance of a class."""
     if not isinstance(value, kind):
         what = "a string" if kind is str else f"of type {kind.__name__}"
         raise InvalidInput(f"{name} must be {what}, got {shown(value)}.")
@@ -39,22 +39,22 @@ def instance(name: str, value: Any, *, kind: type) -> Any:
 
 
 def subclass(name: str, value: Any, *, base: type) -> Any:
-    """A class below another, or that one."""
+    """Check that the value is a class or a subclass of it."""
     if not inspect.isclass(value) or not issubclass(value, base):
         raise InvalidInput(f"{name} must be a subclass of {base.__name__}, got {shown(value)}.")
     return value
 
 
 def named(name: str, value: Any, *, kind: str) -> Any:
-    """An object of a class that is known by its name alone."""
+    """Check that the value is an instance of a class of a given name."""
     if not any(base.__name__ == kind for base in type(value).__mro__):
         raise InvalidInput(f"{name} must be of type {kind}, got {shown(value)}.")
     return value
 
 
 def axes(name: str, value: Any) -> Any:
-    """Axes of matplotlib, or an array of them."""
-    # By what it has: matplotlib is slow to import, and other libraries have axes that draw as its do.
+    """Check that the value is matplotlib Axes, or a sequence of them."""
+    # By attributes: matplotlib is slow to import, and other libraries have compatible axes.
     each = list(value) if isinstance(value, list | tuple | np.ndarray) else [value]
     if not each or not all(hasattr(axes, "figure") and not inspect.isclass(axes) for axes in each):
         raise InvalidInput(f"{name} must be matplotlib Axes, got {shown(value)}.")
@@ -62,37 +62,36 @@ def axes(name: str, value: Any) -> Any:
 
 
 def environment(name: str, value: Any) -> Any:
-    """An ``Env``, or what has the attributes of one."""
-    # By what it has, since wrapped environments stand for one.
+    """Check that the value is an ``Env`` or has its attributes, as wrapped environments do."""
     if not (hasattr(value, "system") or hasattr(value, "io")):
         raise InvalidInput(f"{name} must be an Env, got {shown(value)}.")
     return value
 
 
 def culture_view(name: str, value: Any) -> Any:
-    """An ``Env`` or another ``CultureView``, recognised by its attributes."""
+    """Check that the value is an ``Env`` or another ``CultureView``, by its attributes."""
     if not (hasattr(value, "system") or hasattr(value, "electrodes")):
         raise InvalidInput(f"{name} must be an Env or another CultureView, got {shown(value)}.")
     return value
 
 
 def literal(name: str, value: Any, *, allowed: tuple[Any, ...]) -> Any:
-    """One of some values; a string is left to the body."""
-    # A string that is none of the names is left to the body, which knows what they stand for.
+    """Check that the type of the value is that of an allowed literal."""
+    # An unknown string is left to the function, whose message can say what the names mean.
     if not any(type(option) is type(value) for option in allowed):
         raise unknown_name(name, value, allowed)
     return value
 
 
 def callable_object(name: str, value: Any) -> Any:
-    """Anything that can be called."""
+    """Check that the value is callable."""
     if not callable(value):
         raise InvalidInput(f"{name} must be callable, got {shown(value)}.")
     return value
 
 
 def mapping(name: str, value: Any, *, key: Check | None, item: Check | None) -> Any:
-    """A mapping whose keys and values pass."""
+    """Check a mapping, its keys and its values."""
     if not isinstance(value, Mapping):
         raise InvalidInput(f"{name} must be a mapping, got {shown(value)}.")
     for k, v in value.items():
@@ -104,7 +103,7 @@ def mapping(name: str, value: Any, *, key: Check | None, item: Check | None) -> 
 
 
 def sequence(name: str, value: Any, *, origin: type, element: Check | None) -> Any:
-    """A sequence whose elements pass."""
+    """Check a sequence and its elements."""
     if isinstance(value, np.ndarray) and value.ndim > 0 and origin is not set:
         given: Any = value
     elif isinstance(value, str | bytes | bytearray | Mapping) or not isinstance(value, Iterable):
@@ -112,7 +111,7 @@ def sequence(name: str, value: Any, *, origin: type, element: Check | None) -> A
     elif issubclass(origin, Sequence) and not isinstance(value, Sequence):
         raise InvalidInput(f"{name} must be a sequence, got {shown(value)}.")
     elif isinstance(value, Iterator):
-        return value  # looking at it would use it up
+        return value  # iterating would exhaust it
     else:
         given = value
     if element is not None and not isinstance(value, range):
@@ -124,7 +123,7 @@ def sequence(name: str, value: Any, *, origin: type, element: Check | None) -> A
 
 
 def row(name: str, value: Any, *, checks: list[Check | None]) -> Any:
-    """As many values as there are checks."""
+    """Check a row of values, one for each of the checks."""
     scalar = isinstance(value, np.ndarray) and value.ndim == 0
     if scalar or not isinstance(value, tuple | list | np.ndarray) or len(value) != len(checks):
         raise InvalidInput(f"{name} must be {len(checks)} values in a row, got {shown(value)}.")
@@ -135,7 +134,7 @@ def row(name: str, value: Any, *, checks: list[Check | None]) -> Any:
 
 
 def array_kinds(args: tuple[Any, ...]) -> str:
-    """Numpy's letters of the kinds that an annotation of an array allows."""
+    """Return NumPy's codes of the kinds of data types that the annotation of an array allows."""
     scalar = get_args(args[1])[:1] if len(args) == 2 else ()
     kind = scalar[0] if scalar and isinstance(scalar[0], type) else None
     if kind is None:
@@ -146,24 +145,24 @@ def array_kinds(args: tuple[Any, ...]) -> str:
 
 
 def array(name: str, value: Any, *, kinds: str, only_finite: bool) -> Any:
-    """An array of numbers."""
+    """Check an array of numbers."""
     if not isinstance(value, np.ndarray | Sequence | np.generic):
         raise InvalidInput(f"{name} must be an array of {_KINDS[kinds]}, got {shown(value)}.")
     return number_array(name, value, kinds=kinds, only_finite=only_finite)
 
 
 def number_array(name: str, value: Any, *, kinds: str = "iuf", only_finite: bool = True) -> np.ndarray:
-    """``value`` as an array of numbers.
+    """Convert a value to an array of numbers.
 
     Args:
-        name: The argument's name, for the message.
+        name: Name of the argument, for the message.
         value: An array, or numbers in (nested) sequences.
-        kinds: Numpy's letters of the kinds that are allowed.
-        only_finite: NaN and infinity are refused.
+        kinds: NumPy's codes of the allowed kinds of data types.
+        only_finite: Refuse NaN and infinity.
 
     Raises:
-        InvalidInput: It holds something else (bools, text, dates, complex numbers, objects), its rows differ in
-            length, or it is not finite.
+        InvalidInput: The value holds something else (bools, text, dates, complex numbers, objects), its rows differ in
+            length, or a number is not finite.
     """
     if not isinstance(value, np.ndarray):
         try:

@@ -404,7 +404,7 @@ def test_pulses_that_make_no_sense_are_refused(phases, message):
 
 def test_pulses_of_other_lengths_and_cultures_are_refused():
     one, two = np.zeros(1), np.zeros(2)
-    with pytest.raises(InvalidInput, match="six arrays of one length"):
+    with pytest.raises(InvalidInput, match="six arrays of the same length"):
         Pulses(one, one, one, one, two, one)
     with pytest.raises(InvalidInput, match="Pulse cultures must lie in 0 ... 1, got 2"):
         Stimulus.from_pulses(
