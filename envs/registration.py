@@ -64,7 +64,7 @@ def register(env_id: str, *, max_episode_steps: int | None = MAX_EPISODE_STEPS, 
         namespace, _, version = parse_env_id(env_id)
     except (gym.error.Error, TypeError) as error:
         raise InvalidInput(f"An id has the form '<namespace>/<name>-v<version>', got {env_id!r}: {error}") from error
-    if namespace == _NAMESPACE or version is None:
+    if namespace in (None, _NAMESPACE) or version is None:
         raise InvalidInput(f"An id needs a namespace other than {_NAMESPACE!r} and a version '-v0', got {env_id!r}.")
     known = gym.registry.get(env_id)
     if known is not None and (known.kwargs, known.max_episode_steps) != (options, max_episode_steps):

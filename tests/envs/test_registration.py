@@ -4,10 +4,13 @@ import subprocess
 import sys
 
 import gymnasium as gym
+import numpy as np
 import pytest
 from gymnasium.envs.registration import EnvSpec
 
-from livn_gym.envs.registration import ENTRY_POINT, register_all
+import livn_gym
+from livn_gym.envs.registration import ENTRY_POINT, is_ours, register_all, spec_of
+from livn_gym.errors import ImportFailed, InvalidInput, UnknownName
 
 IDS = ["livn/EI1-v0", "livn/EI2-v0", "livn/EI3-v0", "livn/EI4-v0"]
 
@@ -43,6 +46,7 @@ def test_importing_registers_and_stays_light():
         "heavy = {'torch', 'neuron', 'numba', 'mpi4py', 'matplotlib', 'h5py', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "assert not [name for name in sys.modules if name.startswith('livn_gym.envs.culture')]\n"
+        "assert 'livn_gym.plugins' not in sys.modules  # entry points are read when a name is asked for\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
@@ -52,3 +56,45 @@ def test_an_id_with_its_module_needs_no_import():
     code = "import gymnasium; gymnasium.make('livn_gym:livn/EI2-v0', target=8.0)"
     result = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
     assert "UnknownOption" in result.stderr and "Did you mean 'target_hz'?" in result.stderr
+
+
+@pytest.fixture
+def forget():
+    """Ids that a test registers are forgotten after it."""
+    before = set(gym.registry)
+    yield
+    for env_id in set(gym.registry) - before:
+        del gym.registry[env_id]
+
+
+@pytest.mark.usefixtures("fake", "forget")
+def test_an_id_of_ones_own_is_the_environment_of_its_arguments():
+    livn_gym.register("mine/Low-v0", system="EI1", target_hz=3.0, settle_ms=200.0, max_episode_steps=7)
+    arguments = {"system": "EI1", "target_hz": 3.0, "settle_ms": 200.0}
+    with gym.make("mine/Low-v0") as one, gym.make("livn/Culture-v0", **arguments) as other:
+        np.testing.assert_array_equal(one.reset(seed=3)[0], other.reset(seed=3)[0])
+        assert one.spec.max_episode_steps == 7 and EnvSpec.from_json(one.spec.to_json()) == one.spec
+    envs = gym.make_vec("mine/Low-v0", num_envs=2, target_hz=4.0)
+    assert type(envs.unwrapped).__name__ == "CultureVectorEnv" and envs.reset(seed=0)[1]["target_hz"][0] == 4.0
+    livn_gym.register("mine/Low-v0", system="EI1", target_hz=3.0, settle_ms=200.0, max_episode_steps=7)
+    with pytest.raises(InvalidInput, match="registered with other arguments"):
+        livn_gym.register("mine/Low-v0", system="EI2")
+    assert spec_of("mine/Low-v0") is gym.registry["mine/Low-v0"] and is_ours(spec_of("mine/Low-v0"))
+
+
+@pytest.mark.parametrize("env_id", ["Low-v0", "livn/Low-v0", "mine/Low", "", "mine/", "mine/Lo w-v0", 3, None])
+def test_an_id_has_a_namespace_of_its_own_and_a_version(env_id):
+    with pytest.raises(InvalidInput, match="id"):
+        livn_gym.register(env_id, system="EI1")
+
+
+def test_the_module_of_an_id_is_imported_and_its_errors_are_named(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "broken_ids.py").write_text("1 / 0")
+    with pytest.raises(ImportFailed, match="'broken_ids'.*ZeroDivisionError"):
+        spec_of("broken_ids:mine/Low-v0")
+    with pytest.raises(ImportFailed, match="no_such_module"):
+        spec_of("no_such_module:mine/Low-v0")
+    with pytest.raises(UnknownName, match="Did you mean 'livn/EI2-v0'"):
+        spec_of("livn/EI2-v1")
+    assert not is_ours(spec_of("CartPole-v1"))

@@ -11,9 +11,12 @@ from gymnasium.vector import AutoresetMode
 
 from livn_gym.decoding import ChannelRates, PopulationRates
 from livn_gym.encoding import PulseAmplitude, PulseRate
-from livn_gym.envs.specs import plain
+from livn_gym.envs.conditions.latency import Latency
+from livn_gym.envs.specs import located, plain, plain_options
+from livn_gym.envs.tasks.rate_tracking import RateTracking
 from livn_gym.envs.wrappers import ChargeBudget, ElectrodeMask, SpikeCounts
 from livn_gym.models import Izhikevich, IzhikevichModel
+from livn_gym.system import make as make_system
 
 pytestmark = pytest.mark.usefixtures("fake")
 
@@ -137,3 +140,37 @@ def test_the_arguments_that_were_given_are_not_changed():
     given = {"conditions": [{"name": "latency", "latency_ms": np.float64(3.0)}]}
     gym.make("livn/EI1-v0", settle_ms=200.0, **given).close()
     assert type(given["conditions"][0]["latency_ms"]) is np.float64
+
+
+def test_classes_and_functions_are_written_as_references():
+    given = {
+        "task": RateTracking,
+        "encoding": {"name": PulseRate, "max_rate_hz": 50.0},
+        "conditions": [Latency, {"name": "latency"}],
+        "system": make_system,
+        "inner": RateTracking,
+    }
+    assert plain_options(given) == {
+        "task": "livn_gym.envs.tasks.rate_tracking:RateTracking",
+        "encoding": {"name": "livn_gym.encoding.pulse_rate:PulseRate", "max_rate_hz": 50.0},
+        "conditions": ["livn_gym.envs.conditions.latency:Latency", {"name": "latency"}],
+        "system": "livn_gym.system.registry:make",
+        "inner": RateTracking,
+    }
+
+
+def test_paths_are_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"task": "my.py:Mine", "conditions": [{"name": "my.py"}], "system": "cultures/one", "params": "my.toml"}
+    assert located(given | {"inner": "ALE/Pong-v5", "encoding": "pulse_rate"}) == {
+        "task": f"{tmp_path}/my.py:Mine",
+        "conditions": [{"name": f"{tmp_path}/my.py"}],
+        "system": f"{tmp_path}/cultures/one",
+        "params": f"{tmp_path}/my.toml",
+        "inner": "ALE/Pong-v5",
+        "encoding": "pulse_rate",
+    }
+    assert located({"system": "EI1", "params": {"noise-std_e": 1.0}}) == {
+        "system": "EI1",
+        "params": {"noise-std_e": 1.0},
+    }
