@@ -45,8 +45,8 @@ class CultureVectorEnv(VectorEnv):
 
     Args:
         num_envs: Number of cultures.
-        system: Name of a predefined system.
-        task: Name of a task.
+        system: The system, as in ``CultureEnv``.
+        task: The task, as in ``CultureEnv``.
         max_episode_steps: Number of steps after which an episode is truncated, as in ``gym.make``: -1 means never; None
             means the limit of the id if ``gym.make_vec`` makes the environment, otherwise never.
         autoreset_mode: ``"NextStep"`` (the step after an end ignores the action and returns the reset's
@@ -77,8 +77,8 @@ class CultureVectorEnv(VectorEnv):
     def __init__(
         self,
         num_envs: int = 1,
-        system: str = "EI2",
-        task: str = "rate_tracking",
+        system: Any = "EI2",
+        task: Any = "rate_tracking",
         *,
         max_episode_steps: int | None = None,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
