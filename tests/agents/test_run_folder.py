@@ -380,3 +380,17 @@ def test_a_run_that_failed_at_its_first_step_does_not_hold_the_folder(tmp_path, 
     run_folder.write_config(tmp_path, {"agent": "ppo", "env": "livn/EI1-v0", "options": {"other": 1}})
     assert len(run("ppo", tmp_path, checkpoint_every=0)) == 3
     assert len(read_rows(tmp_path / "curve.csv")) == 3
+
+
+def test_a_run_whose_parameters_have_changed_is_not_resumed(tmp_path, monkeypatch):
+    use_poisson_backend(monkeypatch)
+    params = tmp_path / "mine.toml"
+    params.write_text("[noise.EXC]\nstd_e = 1.0\n")
+    options = SHORT | {"params": str(params)}
+    with pytest.raises(Stop):
+        run("ppo", tmp_path / "run", stop=20, checkpoint_every=0, options=options)
+    assert learned.config(tmp_path / "run")["params"] == str(params)
+    assert len(run("ppo", tmp_path / "run", checkpoint_every=0, options=options, resume=True)) == 3
+    params.write_text("[noise.EXC]\nstd_e = 2.0\n")
+    with pytest.raises(InvalidInput, match="params_hash"):
+        run("ppo", tmp_path / "run", checkpoint_every=0, options=options, resume=True)
