@@ -122,7 +122,10 @@ class DistributedEnv:
             mpi_job.take_cores(workers)
         workers.Free()
         if self.is_root():
-            self._collect(range(self.num_workers))
+            try:
+                self._collect(range(self.num_workers))
+            except KeyboardInterrupt as error:  # workers that build their cultures cannot be interrupted
+                mpi_job.end_all(error)
             self._idle = list(range(self.num_workers))
         else:
             with mpi_job.ending_all():  # a worker that stops serving would leave the controller waiting
@@ -230,6 +233,11 @@ class DistributedEnv:
     def _progress(self) -> bool:
         """Receive responses and send waiting calls to free workers; returns whether a response arrived."""
         arrived = [worker for worker in self._running if self._comm.iprobe(self._leader(worker))]
+        if arrived or (self._idle and self._waiting):
+            mpi_job.in_full(lambda: self._exchange(arrived))
+        return bool(arrived)
+
+    def _exchange(self, arrived: list[int]) -> None:
         for worker in arrived:
             self._responses[self._running.pop(worker)] = self._comm.recv(source=self._leader(worker))
             self._idle.append(worker)
@@ -241,15 +249,18 @@ class DistributedEnv:
             self._pipelines[worker].add(name)
             self._running[worker] = task
             self._send(("call", self.seed + task, name, pipeline if new else None, inputs), worker)
-        return bool(arrived)
 
     def _configure(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         while self._running or self._waiting:
             if not self._progress():
                 time.sleep(_POLL_S)
-        for worker in range(self.num_workers):
-            self._send(("configure", name, args, kwargs), worker)
-        self._collect(range(self.num_workers))
+
+        def configure() -> None:
+            for worker in range(self.num_workers):
+                self._send(("configure", name, args, kwargs), worker)
+            self._collect(range(self.num_workers))
+
+        mpi_job.in_full(configure)
 
     def _leader(self, worker: int) -> int:
         """First rank of a worker, which talks to the controller."""

@@ -16,10 +16,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 from livn_gym import processors
 from livn_gym.errors import BackendError, BackendUnavailable
+from livn_gym.interrupts import uninterrupted
+
+_T = TypeVar("_T")
 
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 """Environment variables in which MPI launchers put the number of ranks."""
@@ -118,6 +121,28 @@ def end_all(error: BaseException, message_only: bool = False) -> None:
         print(f"{rank} failed:", file=sys.stderr)
         traceback.print_exception(error)
     _abort(code)
+
+
+def in_full(work: Callable[[], _T], stop: Callable[[], object] = lambda: None) -> _T:
+    """Exchange messages with other ranks in full before Ctrl-C is raised.
+
+    Where MPI may be called from the main thread only, Ctrl-C during the exchange ends the job.
+
+    Args:
+        work: The exchange.
+        stop: Asks what this rank does in the exchange to end soon.
+    """
+    from mpi4py import MPI
+
+    if MPI.Query_thread() >= MPI.THREAD_SERIALIZED:
+        return uninterrupted(work, stop)
+    try:
+        return work()
+    except Exception:
+        raise
+    except BaseException as error:
+        end_all(error)
+        raise
 
 
 def watch(farewell: Callable[[], object] | None = None) -> None:

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from mpi4py import MPI
 from numpy.typing import NDArray
 
+from livn_gym import mpi_job
 from livn_gym.envs.results import StepResult
 from livn_gym.errors import BackendError, ClosedError, UnsupportedModel, WorkerError
 from livn_gym.mpi.member import NEXT_TRIAL, SEEDED, Op
@@ -64,7 +65,7 @@ class MPIBatch:
                 table[i] = (NEXT_TRIAL, 0) if seed is None else (SEEDED, seed)
             return table
 
-        result = self._uninterrupted(lambda: self._run(Op.RESET, rows))
+        result = self._in_full(lambda: self._run(Op.RESET, rows))
         self._lost[environment_indices] = False
         return result
 
@@ -79,7 +80,7 @@ class MPIBatch:
             table[environment_indices, 0] = ~self._lost[environment_indices]
             return table
 
-        return self._uninterrupted(lambda: self._run(Op.STEP, rows, DTYPE=ord(checked.dtype.char)))
+        return self._in_full(lambda: self._run(Op.STEP, rows, DTYPE=ord(checked.dtype.char)))
 
     def state(self) -> list[Any]:
         """Return the state of every environment; it does not depend on the number of ranks.
@@ -88,7 +89,7 @@ class MPIBatch:
             UnsupportedModel: The backend has no snapshots.
         """
         self._check_usable()
-        return self._uninterrupted(self._states)
+        return self._in_full(self._states)
 
     def _states(self) -> list[Any]:
         while True:
@@ -114,7 +115,7 @@ class MPIBatch:
         self._lost[:] = False
         parts = [[states[i] for i in self._rank_batch.owned(rank)] for rank in self._team.member.ranks]
         try:
-            self._uninterrupted(lambda: self._team.ask(Op.SET_STATE, self._number, parts))
+            self._in_full(lambda: self._team.ask(Op.SET_STATE, self._number, parts))
         except MPI.Exception as error:
             raise WorkerError("A rank died while a state was set.") from error
 
@@ -144,7 +145,7 @@ class MPIBatch:
             return
         self._closed = True
         if not self._team.forked:
-            self._uninterrupted(self._close)
+            self._in_full(self._close)
 
     def _close(self) -> None:
         try:
@@ -153,12 +154,12 @@ class MPIBatch:
             self._team.repair(error)
         self._team.batches.pop(self._number, None)
 
-    def _uninterrupted(self, work: Callable[[], _T]) -> _T:
+    def _in_full(self, work: Callable[[], _T]) -> _T:
         def stop() -> None:
             for loop in self._local.loops:
                 loop.stop()
 
-        return self._team.uninterrupted(work, stop)
+        return mpi_job.in_full(work, stop)
 
     def _run(self, op: Op, rows: Callable[[], NDArray], **fields: int) -> StepResult:
         call = self._team.call_number()

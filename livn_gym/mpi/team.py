@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
@@ -14,11 +14,8 @@ from livn_gym import mpi_job
 from livn_gym.envs.batches import BatchSpec, EnvironmentBatch
 from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.errors import InvalidInput, WorkerError
-from livn_gym.interrupts import uninterrupted
 from livn_gym.mpi.batch import MPIBatch
 from livn_gym.mpi.member import LOSSES, Head, Member, Op
-
-_T = TypeVar("_T")
 
 
 class Team:
@@ -34,7 +31,6 @@ class Team:
         self._num_calls = 0
         self._num_made = 0
         self._process = os.getpid()
-        self._any_thread = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
 
     @property
     def forked(self) -> bool:
@@ -50,7 +46,7 @@ class Team:
         """
         if self.forked:
             return LocalBatch(spec.loop, spec.graphs)
-        return self.uninterrupted(lambda: self._make_batch(spec))
+        return mpi_job.in_full(lambda: self._make_batch(spec))
 
     def _make_batch(self, spec: BatchSpec) -> MPIBatch:
         if spec.continue_on_failure and os.environ.get("OMPI_MCA_mpi_ft_enable") != "1":
@@ -65,25 +61,6 @@ class Team:
         self.ask(Op.MAKE, number, (spec, owners))
         self.batches[number] = MPIBatch(self, number)
         return self.batches[number]
-
-    def uninterrupted(self, work: Callable[[], _T], stop: Callable[[], object] = lambda: None) -> _T:
-        """Make requests in full before Ctrl-C is raised, since the other ranks take part in them.
-
-        Where MPI may be called from the main thread only, Ctrl-C during the requests ends the job.
-
-        Args:
-            work: Makes the requests.
-            stop: Asks the simulation of rank 0 to end soon.
-        """
-        if self._any_thread:
-            return uninterrupted(work, stop)
-        try:
-            return work()
-        except Exception:
-            raise
-        except BaseException as error:
-            mpi_job.end_all(error)
-            raise
 
     def head(self, op: Op, number: int = 0, **fields: int) -> NDArray[np.int64]:
         """Return the header of a request."""

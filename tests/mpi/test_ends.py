@@ -212,3 +212,48 @@ def test_a_script_that_handles_ctrl_c_can_reset_its_environments_over_ranks(tmp_
     """
     run = launch.run(["-m", "livn_gym.mpi", launch.script(tmp_path, text)], 2, timeout=LIMIT).good()
     assert run.out.split() == ["interrupted"] * 5 + ["finished"], run.everything
+
+
+@pytest.mark.slow
+def test_a_controller_that_handles_ctrl_c_receives_every_response(tmp_path):
+    """Whatever it was doing with messages when the signal came, none is lost or received twice."""
+    text = """
+    import signal
+    from livn_gym.decoding import MeanFiringRate
+    from livn_gym.distributed import DistributedEnv
+    from livn_gym.system import predefined
+
+    armed = set()
+
+    def interrupt(number, frame):
+        if armed:
+            armed.clear()
+            raise KeyboardInterrupt
+
+    env = DistributedEnv(predefined("EI1"), seed=5).init()
+    env.record_spikes()
+    env.apply_model_defaults()
+    if env.is_root():
+        decoding = MeanFiringRate(duration=10)
+        expected = env(decoding, [None] * 40)
+        signal.signal(signal.SIGALRM, interrupt)
+        tasks = [env.submit_call(decoding) for _ in range(40)]
+        responses, interrupts = {}, 0
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.0037)
+        while len(responses) < 40:
+            try:
+                armed.add("raise")
+                env._progress()
+                armed.clear()
+            except KeyboardInterrupt:
+                interrupts += 1
+            responses |= {task: env._responses[task] for task in tasks if task in env._responses}
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        assert interrupts > 0 and [len(responses), len(env._running)] == [40, 0]
+        again = [env.receive_response(task) for task in tasks]
+        assert len(again) == len(expected) == 40
+        print("received", flush=True)
+    env.shutdown()
+    """
+    run = launch.run([launch.script(tmp_path, text)], 3, timeout=LIMIT).good()
+    assert run.out.split() == ["received"], run.everything
