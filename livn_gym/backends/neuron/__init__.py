@@ -1,4 +1,4 @@
-"""NEURON as a simulator of cultures: the reference that faster engines are compared with."""
+"""Backend that simulates cultures with NEURON, as the reference for the native engine."""
 
 from livn_gym.backends.neuron.backend import NeuronBackend
 

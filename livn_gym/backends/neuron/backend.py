@@ -1,4 +1,4 @@
-"""The NEURON backend: every culture in a worker process of its own, or one in the processes of several ranks."""
+"""NEURON backend: every culture runs in a worker process of its own, or one culture in the processes of MPI ranks."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
 
 if TYPE_CHECKING:
-    from livn_gym.backends.neuron.rank import Share
+    from livn_gym.backends.neuron.rank import RankCulture
 
 _LONG = ("build", "run")
-"""Calls that ``stop`` ends, with the worker in which they are."""
+"""Calls that ``stop`` ends by ending their worker."""
 
 
 class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppable):
-    """Runs B cultures in B processes, since NEURON holds one simulation a process; or one in all processes of MPI.
+    """Backend that runs B cultures in B processes, since a process can hold one NEURON simulation, or one with MPI.
 
-    NEURON's state cannot be put back: a culture whose run was interrupted, whose process died, or whose run failed is
-    lost, and so are those that ran beside it. ``reset`` builds lost cultures anew; until then, calls that need their
+    The state of NEURON cannot be restored: if a run fails or is interrupted, or a process dies, its culture is lost, as
+    are those that took part in the same run. ``reset`` builds lost cultures again; until then, calls that need their
     state raise ``BackendError``. Forked children have no cultures.
     """
 
     capabilities = Capabilities(name="neuron", snapshots=False, mpi=True)
 
     def __init__(self) -> None:
-        self._workers: list[Worker | Share | None] = []
-        """One for each culture; None where it was lost."""
+        self._workers: list[Worker | RankCulture | None] = []
+        """Worker of each culture; None if the culture was lost."""
         self._shared = False
         self._owner = os.getpid()
         self._under_way: list[Worker] = []
@@ -57,18 +57,18 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
         self._stopping = threading.Lock()
 
     def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
-        """Start the workers and build a culture in each; compiles the mechanisms on first use."""
+        """Start the workers and build a culture in each. The mechanisms are compiled on first use."""
         cells = [spec.model.cell(population.name) for population in spec.system.populations]
         self._spec, self._compiled = spec, mechanism_library(sources(cells, spec.dt_ms))
         self._parameters = [parameters] * len(streams)
-        """Of every culture."""
+        """Parameters of each culture."""
         if spec.ranks is None:
             self._workers = [None] * len(streams)
             uninterrupted(lambda: self._reset(dict(enumerate(streams))), self.stop)
             return
-        from livn_gym.backends.neuron.rank import Share  # needs mpi4py
+        from livn_gym.backends.neuron.rank import RankCulture  # needs mpi4py
 
-        self._workers, self._shared = [Share(spec)], True
+        self._workers, self._shared = [RankCulture(spec)], True
         self._some({0: ("build", (spec, self._compiled))})
         self._some({0: ("set_parameters", (parameters,))})
         self._some({0: ("reset", tuple(streams))})
@@ -80,7 +80,7 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
         request: RecordingRequest,
         cultures: Sequence[int] | None = None,
     ) -> Recording:
-        """Advance cultures, all processes at once."""
+        """Advance cultures in parallel."""
         indices = range(len(self._workers)) if cultures is None else cultures
         parts = [None if stimulus is None else stimulus[k] for k in range(len(indices))]
         calls = {b: ("run", (num_steps, part, request)) for b, part in zip(indices, parts, strict=True)}
@@ -88,34 +88,34 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
 
     def stop(self) -> None:
         """End the workers that are running or building; their cultures are lost."""
-        with self._stopping:  # not between a worker's answer and the end of its call
+        with self._stopping:  # never between the answer of a worker and the end of its call
             self._stopped = True
             for worker in self._under_way:
                 worker.kill()
 
     def reset(self, streams: Mapping[int, NoiseStream]) -> None:
-        """Put some cultures back to time 0; those that were lost are built anew."""
+        """Reset some cultures to time 0; lost ones are built again."""
         if self._shared:
             self._some({b: ("reset", (stream,)) for b, stream in streams.items()})
         else:
             uninterrupted(lambda: self._reset(streams), self.stop)
 
     def set_parameters(self, parameters: Parameters) -> None:
-        """Replace weights, noise and depression in every culture; those that were lost are built with them."""
+        """Replace weights, noise and depression in all cultures, including those that are built later."""
         self.set_culture_parameters(dict.fromkeys(range(len(self._workers)), parameters))
 
     def set_culture_parameters(self, parameters: Mapping[int, Parameters]) -> None:
-        """Replace weights, noise and depression in some cultures; those that were lost are built with them."""
+        """Replace weights, noise and depression in some cultures, including those that are built later."""
         self._some({b: ("set_parameters", (own,)) for b, own in parameters.items() if self._workers[b]})
         for b, own in parameters.items():
             self._parameters[b] = own
 
     def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
-        """Peak conductances of every synapse of some cultures, nS."""
+        """Return the peak conductance of every synapse of some cultures, nS."""
         return self._some({b: ("weights", ()) for b in cultures})
 
     def set_weights(self, weights: Mapping[int, Mapping[str, NDArray[np.float64]]]) -> None:
-        """Set peak conductances one by one, nS."""
+        """Set the peak conductance of every synapse, nS."""
         self._some({b: ("set_weights", (dict(values),)) for b, values in weights.items()})
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
                 worker.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Refuse copies.
+        """Refuse copying and pickling.
 
         Raises:
             UnsupportedModel: The state is in other processes.
@@ -160,12 +160,12 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
             worker.close()
 
     def _some(self, calls: Mapping[int, tuple[str, tuple]]) -> list[Any]:
-        """Send every call before waiting for the first answer.
+        """Send all calls, then wait for the answers.
 
         Raises:
-            BackendError: A culture was lost, now or before.
+            BackendError: A culture is lost.
             RunStopped: ``stop`` was called.
-            LivnError: What a worker raised.
+            LivnError: A worker raised this error.
         """
         self._check_process()
         lost = [b for b in calls if self._workers[b] is None]
@@ -203,9 +203,9 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
         errors = {b: value for b, (kind, value, _) in answers.items() if kind == "error"}
         if failed or errors or killed:
             for b, (name, _) in calls.items():
-                # What was refused before anything changed is as it was; what has advanced beside a failure is not.
+                # Cultures that refused a call are unchanged; those that advanced while another failed are not.
                 refused = isinstance(errors.get(b), LivnError) and not isinstance(errors[b], SimulationDiverged)
-                ended = killed and name in _LONG  # whatever it answered before
+                ended = killed and name in _LONG  # even if it had answered
                 if ended or (not self._shared and (b in failed or name != "weights") and not refused):
                     self._lose(b)
             if self._stopped:

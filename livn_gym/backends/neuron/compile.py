@@ -1,4 +1,4 @@
-"""Compile the mechanisms once a machine, into the user's cache."""
+"""Compile NEURON's mechanisms once per machine, into the user's cache."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ from livn_gym.errors import BackendError, BackendUnavailable, StorageError
 _log = logging.getLogger(__name__)
 _LIBRARIES = ("libnrnmech.so", "libnrnmech.dylib")
 
-# Without contraction into fused multiply-adds every processor draws the same noise. Given last, these win over what
-# the compiler's command may say.
+# Without fused multiply-adds, all processors draw the same noise. The options come last, to override those of CXX.
 _FLAGS = "-O2 -fno-fast-math -ffp-contract=off"
 
-# What a shell or make would take from the environment into a build that is to be the same everywhere.
+# Variables with which a shell or make would change the build.
 _BUILD_VARIABLES = (
     *("MAKEFLAGS", "MFLAGS", "GNUMAKEFLAGS", "MAKEFILES", "MAKELEVEL", "MAKEOVERRIDES"),
     *("CC", "CFLAGS", "CXXFLAGS", "CPPFLAGS", "LDFLAGS", "LINKFLAGS", "INCFLAGS", "DESTDIR"),
@@ -39,23 +38,23 @@ _BUILD_VARIABLES = (
 )
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./+-]+")
-"""Paths that make and the shell take as they are."""
+"""Paths that make and the shell do not interpret."""
 
 _NAME = re.compile(r"\b(SUFFIX|POINT_PROCESS|ARTIFICIAL_CELL)(\s+)(\w+)")
 
 
 def mechanism_library(generated: Mapping[str, str] | None = None) -> Mechanisms:
-    """The compiled mechanisms, compiling them on first use.
+    """Return the compiled mechanisms, which are compiled on first use.
 
-    The folder's name is a digest of the sources, of NEURON's and Python's versions and of the compiler's options; the
-    mechanisms' names end in its beginning. Processes that start at once wait for the first one.
+    The name of the folder is a hash of the sources, of the versions of NEURON and Python and of the compiler options;
+    the names of the mechanisms end with its first digits. Processes that start together wait for the first one.
 
     Args:
-        generated: Mechanisms beside those written by hand, file name to text.
+        generated: Generated mechanisms in addition to the hand-written ones, file name to text.
 
     Raises:
         BackendUnavailable: NEURON or a C++ compiler is missing.
-        BackendError: Compilation failed, or what was compiled computes otherwise; the message holds the output.
+        BackendError: Compilation failed, or the compiled mechanisms draw other numbers; the message has the output.
         StorageError: The cache folder cannot be used.
     """
     try:
@@ -74,8 +73,8 @@ def mechanism_library(generated: Mapping[str, str] | None = None) -> Mechanisms:
     named = {name: _NAME.sub(rf"\1\2\3_{tag}", text) for name, text in sources.items()}
     folder = cached_folder(
         f"mechanisms/{digest}",
-        lambda part: compile_mechanisms(named, part, tag),
-        accept=lambda part: (library := _library(part)) is not None and tag.encode() in library.read_bytes(),
+        lambda path: compile_mechanisms(named, path, tag),
+        accept=lambda path: (library := _library(path)) is not None and tag.encode() in library.read_bytes(),
     )
     library = _library(folder)
     assert library is not None, "an accepted folder holds one"
@@ -83,19 +82,19 @@ def mechanism_library(generated: Mapping[str, str] | None = None) -> Mechanisms:
 
 
 def compile_mechanisms(sources: Mapping[str, str], folder: Path, tag: str) -> None:
-    """Write mechanisms (file name to text) into an empty folder, with the library that is compiled from them.
+    """Write mechanisms and the library compiled from them into an empty folder.
 
-    The compilation runs elsewhere, since make takes many paths for something else.
+    The compilation runs in a temporary folder, since make misinterprets many paths.
 
     Args:
         sources: Mechanisms, file name to text.
-        folder: Where they and the library go.
-        tag: The end of the mechanisms' names.
+        folder: Output folder.
+        tag: Suffix of the names of the mechanisms.
 
     Raises:
         BackendUnavailable: A tool is missing.
         BackendError: Compilation failed, or the library draws other numbers than ``livn_gym.numerics``.
-        StorageError: There is no temporary folder.
+        StorageError: There is no usable temporary folder.
     """
     command = _compiler()
     for tool, package in ((command[0], "a C++ compiler (Debian: apt-get install g++)"), ("make", "make")):
@@ -106,23 +105,23 @@ def compile_mechanisms(sources: Mapping[str, str], folder: Path, tag: str) -> No
             )
     nrnivmodl = _nrnivmodl()
     _log.warning("livn_gym: compiling NEURON mechanisms (once on this machine)")
-    with tempfile.TemporaryDirectory(prefix="livn_gym_", dir=_plain_folder()) as place:
+    with tempfile.TemporaryDirectory(prefix="livn_gym_", dir=_plain_folder()) as build_folder:
         for name, text in sources.items():
-            Path(place, name).write_text(text, encoding="utf-8")
+            Path(build_folder, name).write_text(text, encoding="utf-8")
             (folder / name).write_text(text, encoding="utf-8")
         variables = {name: value for name, value in simulator.environment().items() if name not in _BUILD_VARIABLES}
         variables["CXX"] = shlex.join(command).replace("$", "$$")
         variables["PATH"] = os.pathsep.join([str(Path(nrnivmodl).parent), os.environ.get("PATH", "")])
         done = subprocess.run(
             [nrnivmodl, "-incflags", _FLAGS, "-loadflags", _FLAGS, "."],
-            cwd=place,
+            cwd=build_folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
             env=variables,
         )
-        built = _library(Path(place))
+        built = _library(Path(build_folder))
         if done.returncode != 0 or built is None:
             raise BackendError(
                 f"Compiling NEURON's mechanisms with {shlex.join(command)} (the environment variable CXX) failed:\n"
@@ -141,35 +140,35 @@ def compile_mechanisms(sources: Mapping[str, str], folder: Path, tag: str) -> No
         )
     if checked.returncode != 0:
         raise BackendError(
-            f"The mechanisms that {shlex.join(command)} (the environment variable CXX) made cannot be used; it must "
+            f"The mechanisms compiled by {shlex.join(command)} (the environment variable CXX) cannot be used; it must "
             f"not have options that change arithmetic, such as -ffast-math:\n{checked.stdout}\n{checked.stderr}"
         )
 
 
 def _compiler() -> list[str]:
-    """The C++ compiler and its options: the environment variable CXX as make takes it, or the path of a program.
+    """Return the C++ compiler and its options, from the environment variable CXX, otherwise ``g++``.
 
     Raises:
-        BackendUnavailable: The variable is no command.
+        BackendUnavailable: The variable is not a command.
     """
-    given = os.environ.get("CXX", "").strip() or "g++"
-    if shutil.which(given) is not None:
-        return [given]  # its path may have spaces
+    command = os.environ.get("CXX", "").strip() or "g++"
+    if shutil.which(command) is not None:
+        return [command]  # the path may contain spaces
     try:
-        return shlex.split(given)
+        return shlex.split(command)
     except ValueError as error:
-        raise BackendUnavailable(f"The environment variable CXX is no command ({error}): {given!r}.") from error
+        raise BackendUnavailable(f"The environment variable CXX is not a command ({error}): {command!r}.") from error
 
 
 def _plain_folder() -> str:
-    """A folder for temporary files whose path make can take.
+    """Return a folder for temporary files whose path make can handle.
 
     Raises:
-        StorageError: There is none.
+        StorageError: There is no such folder.
     """
-    for place in (os.environ.get("TMPDIR", ""), "/tmp", "/var/tmp"):
-        if _PLAIN.fullmatch(place) and os.access(place, os.W_OK | os.X_OK):
-            return place
+    for folder in (os.environ.get("TMPDIR", ""), "/tmp", "/var/tmp"):
+        if _PLAIN.fullmatch(folder) and os.access(folder, os.W_OK | os.X_OK):
+            return folder
     raise StorageError(
         "NEURON's mechanisms are compiled in a temporary folder, whose path must be of letters, digits and _./+- only: "
         f"set the environment variable TMPDIR to one that can be written, now {os.environ.get('TMPDIR')!r}."
@@ -181,8 +180,8 @@ def _library(folder: Path) -> Path | None:
 
 
 def _nrnivmodl() -> str:
-    beside = Path(sysconfig.get_path("scripts")) / "nrnivmodl"
-    found = str(beside) if beside.exists() else shutil.which("nrnivmodl")
-    if found is None:
-        raise BackendUnavailable("nrnivmodl was not found beside this Python: reinstall livn_gym[neuron].")
-    return found
+    script = Path(sysconfig.get_path("scripts")) / "nrnivmodl"
+    path = str(script) if script.exists() else shutil.which("nrnivmodl")
+    if path is None:
+        raise BackendUnavailable("nrnivmodl was not found next to this Python: reinstall livn_gym[neuron].")
+    return path

@@ -1,4 +1,4 @@
-"""One culture in this process's NEURON. NEURON holds one simulation a process, so there is one at a time."""
+"""One culture in NEURON. A process can hold only one at a time, since it has one NEURON simulation."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Schedule, Stimulus
 from livn_gym.units import NS_TO_US
 
-_MOST_MS = 10.0
-"""Longest time between two exchanges of spikes; the least delay makes it shorter."""
+_MAX_EXCHANGE_MS = 10.0
+"""Longest time between two exchanges of spikes; the shortest delay may reduce it."""
 
 _CHECK_STEPS = 1024
-"""Steps between two looks at all voltages, as in the native engine."""
+"""Number of steps between two checks of all voltages, as in the native engine."""
 
 _SOLVE_STEPS = 1000
-"""Number of time steps per call of NEURON where ranks share the culture."""
+"""Number of time steps per call of NEURON if MPI ranks share the culture."""
 
 
 class Culture:
-    """Cells, synapses and noise of one culture, or of a rank's part of it, advanced step by step.
+    """Cells, synapses and noise of one culture, or of the cells of it on an MPI rank.
 
-    Arrays ``[n]`` have a row for every cell that is here, in the order of ``gids``.
+    Arrays ``[n]`` have one row per cell in this process, in the order of ``gids``.
 
     Args:
-        spec: What to build; ``num_cultures`` is not looked at.
-        compiled: The mechanisms of its cells, synapses and noise.
+        spec: Specification of the culture; ``num_cultures`` is ignored.
+        compiled: Compiled mechanisms of cells, synapses and noise.
     """
 
     _conductance: NDArray[np.float64]
@@ -62,10 +62,10 @@ class Culture:
         self.pc.spike_record(-1, self._spike_t, self._spike_gid)
         self._meet("cells")
         if spec.ranks is not None:
-            self.pc.set_maxstep(_MOST_MS)
+            self.pc.set_maxstep(_MAX_EXCHANGE_MS)
 
     def _meet(self, purpose: str) -> None:
-        """Before NEURON waits for all ranks, which it would do for ever if one of them failed."""
+        """Synchronise the ranks before NEURON waits for them, which it would do forever if one had failed."""
         if self.spec.ranks is not None:
             self.spec.ranks.meet(purpose)
 
@@ -113,7 +113,7 @@ class Culture:
             targets = (soma(0.5)._ref_v, dendrite(0.5)._ref_v, held._ref_G, held._ref_J)
             for pointer, target in zip(POINTERS, targets, strict=True):
                 h.setpointer(target, pointer, getattr(soma(0.5), soma_name))
-        # From the soma's middle to the dendrite's middle lies half the dendrite: its resistance is the coupling.
+        # Half of the dendrite is between the centres of soma and dendrite: its resistance is the coupling.
         dendrite.connect(soma(0.5), 0)
         half_um_per_um2 = dendrite.L / 2 / (math.pi * dendrite.diam**2 / 4)
         dendrite.Ra = 1.0 / cell.coupling_uS / (1e-2 * half_um_per_um2)
@@ -146,13 +146,13 @@ class Culture:
         self._v_init[row] = cell.v_init
 
     def _site(self, gid: int, compartment: Compartment) -> Any:
-        """The middle of a compartment."""
+        """Return the centre segment of a compartment."""
         return (self._somata if compartment == "soma" else self._dendrites)[self._row[gid]](0.5)
 
     # Parameters and time
 
     def set_parameters(self, parameters: Parameters) -> None:
-        """Replace weights, noise, depression and plasticity from now on."""
+        """Replace weights, noise, depression and plasticity."""
         self.synapses.set_parameters(parameters)
         self._set_cells(parameters.cells)
         for population, sign, noise in self._noise:
@@ -163,7 +163,7 @@ class Culture:
             noise.e = getattr(values, f"E_{sign}")
 
     def _set_cells(self, values: Mapping[str, CellValues]) -> None:
-        """Give single cells constants of their own, and the others those of the model."""
+        """Set the parameters of single cells, and those of the model in all others."""
         if values == self._cells:
             return
         self._cells = values
@@ -182,7 +182,7 @@ class Culture:
                     _set_constants(section, self._compiled.name(name), constants)
 
     def reset(self, stream: NoiseStream) -> None:
-        """Go back to time 0 with this stream of noise, exactly as newly built."""
+        """Reset to time 0 with a noise stream; the state equals that of a newly built culture."""
         for _, _, noise in self._noise:
             noise.seed_low, noise.seed_high, noise.trial = stream.words
         for soma, dendrite, v in zip(self._somata, self._dendrites, self._v_init, strict=True):
@@ -198,11 +198,11 @@ class Culture:
         self._since_check = 0
 
     def weights(self) -> dict[str, NDArray[np.float64]]:
-        """Peak conductance of every synapse, nS."""
+        """Return the peak conductance of every synapse, nS."""
         return self.synapses.weights()
 
     def set_weights(self, weights: dict[str, NDArray[np.float64]]) -> None:
-        """Set peak conductances one by one, nS."""
+        """Set the peak conductance of every synapse, nS."""
         self.synapses.set_weights(weights)
 
     def run(self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest) -> Recording:
@@ -214,7 +214,7 @@ class Culture:
         traces = _Traces(num_steps, request)
         applied = 0
         for start, stop in zip(bounds, [*bounds[1:], num_steps], strict=True):
-            # The sample at a change shows the state reached under the input before it.
+            # The sample at a change is the state reached under the previous input.
             traces.take(start, self)
             if schedule is not None and stimulus is not None:
                 applied = _apply(schedule, start, applied, columns)
@@ -239,7 +239,7 @@ class Culture:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Delete everything from NEURON, so that another culture can be built in this process."""
+        """Delete the culture from NEURON, so that another can be built in this process."""
         self.pc.gid_clear()
         self.synapses.clear()
         for held in (self._thresholds, self._noise, self._inputs, self._somata, self._dendrites):
@@ -257,11 +257,11 @@ class Culture:
                     self._check_voltages()
         else:  # Ctrl-C takes effect between two calls
             for first in range(0, steps, _SOLVE_STEPS):
-                count = min(_SOLVE_STEPS, steps - first)  # half a step too far, since NEURON counts the steps that fit
+                count = min(_SOLVE_STEPS, steps - first)  # half a step more, since NEURON rounds down to whole steps
                 self.pc.psolve(self.h.t + (count + 0.5) * self.spec.dt_ms)
 
     def _check_voltages(self) -> None:
-        """Look for voltages beyond the bound; where ranks share the culture only at the end, since others wait."""
+        """Check that all voltages are within the bound; with MPI ranks only at the end, since others wait."""
         self._since_check = 0
         for name in ("v_soma", "v_dendrite"):
             inside = np.abs(self.voltages(name)) <= MAX_VOLTAGE_MV  # false for NaN
@@ -273,14 +273,14 @@ class Culture:
 
     def _set_stimulus(self, stimulus: Stimulus, columns: NDArray[np.float64]) -> None:
         self._zero_stimulus()
-        # A row's sum does not depend on which other rows there are, unlike a matrix product's.
+        # Unlike a matrix product, a sum over a row does not depend on the number of rows.
         gids = self.spec.gids
         values = columns[gids] if stimulus.gain is None else (stimulus.gain[gids] * columns).sum(axis=1)
         if stimulus.mode == "conductance":
             self._conductance = values
             self._reversal_mV[:] = stimulus.reversal_mV
         elif stimulus.mode == "extracellular":
-            # A field is the coupling current that flows between the compartments through it.
+            # A field acts as an additional coupling current between the compartments.
             self._field = self._coupling_uS * values
         else:
             self._injected = values * self._soma_nA if stimulus.mode == "current_density" else values
@@ -301,56 +301,56 @@ class Culture:
         self._pointers[name].scatter(self.h.Vector(values))
 
     def voltages(self, name: str) -> NDArray[np.float64]:
-        """Voltage of every cell's soma (``"v_soma"``) or dendrite (``"v_dendrite"``), mV ``[N]``."""
+        """Return the voltage of all somata (``"v_soma"``) or dendrites (``"v_dendrite"``), mV ``[N]``."""
         vector = self.h.Vector(len(self._v_init))
         self._pointers[name].gather(vector)
         return vector.as_numpy().copy()
 
     def membrane_currents(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What flows out through the membranes of soma and dendrite, nA ``[N]`` each.
+        """Return the outward membrane currents of soma and dendrite, nA ``[N]`` each.
 
-        By Kirchhoff's law it is what flows in from the other compartment and from the stimulus.
+        By Kirchhoff's law, they equal the currents from the other compartment and from the stimulus.
         """
         v = self.voltages("v_soma")
         axial = self._coupling_uS * (self.voltages("v_dendrite") - v) + self._field
         return axial + self._injected + self._conductance * (self._reversal_mV - v), -axial
 
     def _spikes(self, num_steps: int, request: RecordingRequest) -> tuple[Any, Any, Any]:
-        """Take the run's spikes; one at its very end belongs to the next run and stays.
+        """Return the spikes of the run; those at its end belong to the next run and are retained.
 
-        NEURON adds up time steps, whose rounding is a whole step after some hours. So steps are counted from the run's
-        beginning, by NEURON's own clock.
+        NEURON sums up time steps, and the rounding error reaches a whole step after some hours. Steps are therefore
+        counted from the start of the run, with the clock of NEURON.
         """
         gid = np.array(self._spike_gid, dtype=np.int64)
         dt_ms = (self.h.t - self._run_t) / num_steps
         step = np.rint((np.array(self._spike_t) - self._run_t) / dt_ms).astype(np.int64)
         later = step >= num_steps
-        kept_t, kept_gid = np.array(self._spike_t)[later], gid[later]
+        later_t, later_gid = np.array(self._spike_t)[later], gid[later]
         self._spike_t.resize(0)
         self._spike_gid.resize(0)
-        self._spike_t.append(self.h.Vector(kept_t))
-        self._spike_gid.append(self.h.Vector(kept_gid.astype(np.float64)))
+        self._spike_t.append(self.h.Vector(later_t))
+        self._spike_gid.append(self.h.Vector(later_gid.astype(np.float64)))
         if request.spike_gids is None:
             return None, None, None
-        keep = ~later & np.isin(gid, request.spike_gids)
-        gid, step = gid[keep], step[keep]
+        selected = ~later & np.isin(gid, request.spike_gids)
+        gid, step = gid[selected], step[selected]
         order = np.lexsort((gid, step))
         return np.zeros(len(gid), dtype=np.int64), gid[order], step[order] * self.spec.dt_ms
 
 
 def _set_constants(section: Any, mechanism: str, values: Mapping[str, float]) -> None:
-    """Set parameters of a compartment's mechanism."""
+    """Set the parameters of the mechanism of a compartment."""
     for parameter, value in values.items():
         setattr(section(0.5), f"{parameter}_{mechanism}", value)
 
 
 class _Traces:
-    """Samples of voltages and currents on the way through a run."""
+    """Samples of voltages, currents and weights during a run."""
 
     def __init__(self, num_steps: int, request: RecordingRequest) -> None:
         self.request = request
         self.every = 0
-        """Steps at whose multiples there is something to take, the same on all ranks; 0 for none."""
+        """Sampling interval in steps, the same on all ranks; 0 for none."""
         traced = request.traced_gids
         if traced:
             self.every = request.sample_steps
@@ -381,7 +381,7 @@ class _Traces:
         return np.searchsorted(culture.spec.gids, gids)
 
     def arrays(self) -> dict[str, Any]:
-        """The recording's trace fields."""
+        """Return the fields of the recording with traces."""
         return {
             **self.traces,
             "weights": {
@@ -391,7 +391,7 @@ class _Traces:
 
 
 def _apply(schedule: Schedule, step: int, first: int, columns: NDArray[np.float64]) -> int:
-    """Bring ``columns`` up to ``step``; returns the first change that is still to come."""
+    """Apply all changes up to ``step`` to ``columns``; return the index of the next change."""
     last = int(np.searchsorted(schedule.step, step, side="right"))
     columns[schedule.column[first:last]] = schedule.value[first:last]
     return last

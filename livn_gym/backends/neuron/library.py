@@ -1,4 +1,4 @@
-"""Temporary files for NEURON's workers."""
+"""Temporary files of NEURON's workers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from livn_gym.errors import StorageError
 
 
 def temporary_file() -> IO[bytes]:
-    """An open file without a name.
+    """Open a temporary file without a name.
 
     Raises:
-        StorageError: No temporary folder can be written.
+        StorageError: There is no writable temporary folder.
     """
     try:
         return tempfile.TemporaryFile()
     except OSError as error:
-        raise StorageError(f"No temporary folder can be written ({error}): set TMPDIR to one that can.") from error
+        raise StorageError(f"There is no writable temporary folder ({error}): set TMPDIR to one.") from error

@@ -1,6 +1,6 @@
-"""Which mechanisms stand for which cell.
+"""NMODL mechanisms of each type of cell.
 
-Some are written by hand, which makes them a check of the model's own functions; for all other cells they are made
+Some are written by hand, as an independent check of the functions of the model; those of all other cells are generated
 from these functions.
 """
 
@@ -20,11 +20,11 @@ class Compartments:
     """Density mechanisms of a two-compartment cell and the values of their parameters.
 
     Attributes:
-        soma: The mechanism of the soma.
-        soma_values: Its parameters.
-        dendrite: The mechanism of the dendrite.
-        dendrite_values: Its parameters.
-        source: The NMODL of the soma's mechanism where it is made from the model; it then has the pointers
+        soma: Mechanism of the soma.
+        soma_values: Parameters of that mechanism.
+        dendrite: Mechanism of the dendrite.
+        dendrite_values: Parameters of that mechanism.
+        source: NMODL of the soma's mechanism if it is generated from the model; it then has the pointers
             ``nmodl.POINTERS``.
     """
 
@@ -41,7 +41,7 @@ def _same(*names: str, **renamed: str) -> dict[str, str]:
 
 _CALCIUM = ("E_K", "E_Ca", "E_leak", "Kd", "f", "alpha", "k_Ca")
 
-# Name of the soma's mechanism and the cell's field for each of its parameters; the same of the dendrite's.
+# Mechanism of the soma with the field of the cell for each of its parameters; the same for the dendrite.
 _BY_HAND: dict[type[Cell], tuple[str, dict[str, str], str, dict[str, str]]] = {
     BoothRinzelKiehn: (
         "brk_soma",
@@ -59,10 +59,10 @@ _BY_HAND: dict[type[Cell], tuple[str, dict[str, str], str, dict[str, str]]] = {
 
 
 def compartments(cell: Cell, dt_ms: float) -> Compartments:
-    """The mechanisms of a cell for a time step.
+    """Return the mechanisms of a cell for a time step.
 
     Raises:
-        UnsupportedModel: There are none by hand, and the cell has no step to make them from.
+        UnsupportedModel: There is no hand-written mechanism, and the cell has no step to generate one from.
     """
     if type(cell) in _BY_HAND:
         soma, soma_fields, dendrite, dendrite_fields = _BY_HAND[type(cell)]
@@ -82,6 +82,6 @@ def compartments(cell: Cell, dt_ms: float) -> Compartments:
 
 
 def sources(cells: Iterable[Cell], dt_ms: float) -> dict[str, str]:
-    """The mechanisms that are made from models, file name to text."""
-    made = (compartments(cell, dt_ms) for cell in cells)
-    return {f"{each.soma}.mod": each.source for each in made if each.source is not None}
+    """Return the generated mechanisms of cells, file name to text."""
+    mechanisms = (compartments(cell, dt_ms) for cell in cells)
+    return {f"{each.soma}.mod": each.source for each in mechanisms if each.source is not None}

@@ -1,8 +1,8 @@
-"""Writes a cell's mechanism as NMODL, from the functions of its ``CellStep``.
+"""Generate the NMODL mechanism of a cell from the functions of its ``CellStep``.
 
-The mechanism sits in the soma, holds the states of the whole cell, and hands what the dendrite's membrane does to
-``held_current`` there. The model's names stand behind ``p_`` (parameters), ``x_`` (states), ``l_`` (a function's own)
-and ``f_`` (functions), so that none is taken for a word of NMODL.
+The mechanism is inserted in the soma and holds the states of the whole cell; it passes the membrane current of the
+dendrite to the mechanism ``held_current`` there. Names of the model have the prefixes ``p_`` (parameters), ``x_``
+(states), ``l_`` (local variables) and ``f_`` (functions), so that they cannot collide with keywords of NMODL.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 from livn_gym.models import CellStep
 
 DENDRITE = "held_current"
-"""The mechanism of the dendrite."""
+"""Mechanism of the dendrite."""
 
 POINTERS = ("v_s", "v_d", "G_d", "J_d")
-"""What the soma's mechanism points at: both voltages, and what ``held_current`` holds."""
+"""Pointers of the soma's mechanism: both voltages, and the variables of ``held_current``."""
 
 _MECHANISM = """\
 TITLE A cell's membrane, written by livn_gym.backends.neuron.nmodl
@@ -86,14 +86,14 @@ _BUILTIN = {"abs": "f_abs", "min": "f_min", "max": "f_max"}
 
 
 def mechanism(name: str, step: CellStep, parameters: Iterable[str]) -> str:
-    """The NMODL text of a cell's mechanism.
+    """Return the NMODL text of the mechanism of a cell.
 
-    Besides ``p_<parameter>`` it has a parameter ``first_<state>`` for every state, its value at the start of a trial.
+    Besides ``p_<parameter>``, it has a parameter ``first_<state>`` for the initial value of every state.
 
     Args:
-        name: The mechanism's name.
-        step: The cell's equations.
-        parameters: Names of the numbers that the equations take.
+        name: Name of the mechanism.
+        step: Equations of the cell.
+        parameters: Names of the parameters of the equations.
     """
     writer = _Writer()
     states = [f"x_{state}" for state in step.states]
@@ -128,7 +128,7 @@ def mechanism(name: str, step: CellStep, parameters: Iterable[str]) -> str:
 
 
 class _Writer:
-    """Translates scalar functions; collects those that are called."""
+    """Translator of scalar functions, which collects the functions that they call."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -137,7 +137,7 @@ class _Writer:
     def procedure(
         self, function: Callable[..., Any], symbols: dict[str, str], targets: Sequence[str]
     ) -> tuple[list[str], list[str]]:
-        """The lines of a function's body that assign its results to ``targets``, and the LOCALs that they need."""
+        """Return the lines that assign the results of a function to ``targets``, and their local variables."""
         definition = _definition(function)
         new = [f"new_{target}" for target in targets]
         names = {argument: symbols[argument] for argument in inspect.signature(function).parameters}
@@ -145,7 +145,7 @@ class _Writer:
         return [*lines, *(f"{a} = {b}" for a, b in zip(targets, new, strict=True))], [*own, *new]
 
     def function(self, function: Callable[..., Any]) -> str:
-        """The name of a function's translation, which is written if it is not yet."""
+        """Return the name of the translation of a function, which is generated on first use."""
         if function not in self._names:
             name = self._names[function] = f"f_{function.__name__.strip('_')}"
             arguments = {argument: f"l_{argument}" for argument in inspect.signature(function).parameters}
@@ -195,14 +195,14 @@ class _Writer:
 
 
 class _Expressions(ast.NodeTransformer):
-    """Expressions of one function: its names as those of the mechanism, what it calls translated too."""
+    """Translator of the expressions of one function: names become those of the mechanism, calls are translated."""
 
     def __init__(self, writer: _Writer, function: Callable[..., Any], names: dict[str, str]) -> None:
         self._writer, self._names = writer, names
         self._globals: dict[str, Any] = function.__globals__
 
     def text(self, node: ast.expr) -> str:
-        """An expression, which NMODL writes as Python does."""
+        """Return the text of an expression, whose syntax is the same in NMODL and Python."""
         return ast.unparse(self.visit(node))
 
     def visit_Name(self, node: ast.Name) -> ast.expr:

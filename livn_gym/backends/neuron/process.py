@@ -1,4 +1,4 @@
-"""The parent's end of a process in which one NEURON culture lives."""
+"""Worker processes of NEURON cultures, as seen by the parent."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from livn_gym.backends.neuron.library import temporary_file
 from livn_gym.backends.neuron.worker import receive, send
 from livn_gym.errors import BackendError
 
-# A child of an MPI rank that saw these would wait for the launcher.
+# With these variables, a child of an MPI rank would wait for the launcher.
 _MPI_VARIABLES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
 
 
 class Worker:
-    """A worker process, from its start to ``close`` or the end of this object.
+    """Worker process, which runs until ``close`` or the end of this object.
 
-    Its pipes are closed in forked children of this process, which must neither write into them nor keep them open.
+    Its pipes are closed in forked children of this process, which must neither write to them nor keep them open.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Worker:
         self._log = temporary_file()
         self._process = subprocess.Popen(
             child.command("livn_gym.backends.neuron.worker"),
-            bufsize=0,  # a buffer would be written a second time by a forked child
+            bufsize=0,  # a forked child would write a buffer a second time
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -42,7 +42,7 @@ class Worker:
         _workers.add(self)
 
     def send(self, name: str, arguments: tuple) -> None:
-        """Ask for something.
+        """Send a call to the worker.
 
         Raises:
             BackendError: The process has ended.
@@ -53,7 +53,7 @@ class Worker:
             raise self._died() from error
 
     def receive(self) -> Any:
-        """Wait for the answer to the earliest question that has none: kind, value, text.
+        """Wait for the answer to the earliest unanswered call; return kind, value and text.
 
         Raises:
             BackendError: The process has ended.
@@ -64,15 +64,15 @@ class Worker:
             raise self._died() from error
 
     def kill(self) -> None:
-        """End the process, whatever it is doing; a thread that waits for its answer gets an error."""
+        """Kill the process; a thread that waits for its answer receives an error."""
         self._process.kill()
 
     def close(self) -> None:
-        """End the process and free what belongs to it; may be called twice."""
+        """End the process and release its resources; further calls have no effect."""
         self._finalizer()
 
     def leave(self) -> None:
-        """Close the pipes in a forked child; the process is the parent's."""
+        """Close the pipes in a forked child; the process belongs to the parent."""
         for stream in (self._stdin, self._stdout, self._log):
             stream.close()
 

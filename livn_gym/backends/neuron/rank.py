@@ -1,4 +1,4 @@
-"""A rank's share of one culture, in the rank's own process, by NEURON's ParallelContext."""
+"""Cells of one culture on an MPI rank, simulated in the process of the rank with NEURON's ParallelContext."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from livn_gym.errors import BackendError, BackendUnavailable, InvalidInput, Simu
 
 
 def join(subworld_size: int) -> None:
-    """Bring this process's NEURON into the MPI job, in subworlds of so many consecutive ranks of the whole job.
+    """Initialise MPI in this process's NEURON, with subworlds of ``subworld_size`` consecutive ranks of the job.
 
-    NEURON talks to the whole job here, so all its ranks must come.
+    This is a collective operation of all ranks of the job.
 
     Raises:
         BackendError: NEURON does not find the other ranks.
     """
-    from mpi4py import MPI  # first: NEURON loads what is loaded
+    from mpi4py import MPI  # first: NEURON loads the MPI library that is already loaded
 
     if "MPI_LIB_NRN_PATH" not in os.environ:
         os.environ["MPI_LIB_NRN_PATH"] = _library()
@@ -39,30 +39,30 @@ def join(subworld_size: int) -> None:
 
 
 def _library() -> str:
-    """The MPI library in this process."""
+    """Return the path of the MPI library loaded in this process."""
     maps = Path("/proc/self/maps")
     lines = maps.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if maps.exists() else []
-    loaded = [line.split(maxsplit=5)[-1] for line in lines]  # the last column is a path, which may hold spaces
+    loaded = [line.split(maxsplit=5)[-1] for line in lines]  # the last column is a path, which may contain spaces
     names = ("libmpi.so", "libmpi_", "libmpich.so")
-    found = next((path for path in loaded if Path(path).name.startswith(names)), None)
-    if found is None:
+    library = next((path for path in loaded if Path(path).name.startswith(names)), None)
+    if library is None:
         raise BackendUnavailable("Set MPI_LIB_NRN_PATH to your MPI library, which NEURON is to load.")
-    return found
+    return library
 
 
-class Share:
-    """This rank's cells; takes calls as a worker process does.
+class RankCulture:
+    """Cells of a culture on this rank, with the interface of a worker process.
 
     Args:
-        spec: What will be built.
+        spec: Specification of the culture.
 
     Raises:
         UnsupportedModel: There are several cultures, or a delay is too short.
-        InvalidInput: The ranks are no subworld of the job.
-        BackendError: Another culture lives in this process, or NEURON does not find the other ranks.
+        InvalidInput: The ranks are not a subworld of the job.
+        BackendError: This process already holds another culture, or NEURON does not find the other ranks.
     """
 
-    _live: Share | None = None
+    _live: RankCulture | None = None
     _loaded: Mechanisms | None = None
 
     def __init__(self, spec: CultureSpec) -> None:
@@ -73,30 +73,34 @@ class Share:
         self._culture: Culture | None = None
         self._answer: Any = None
         if spec.num_cultures > 1:
-            raise UnsupportedModel("NEURON holds one culture a process: num_cultures must be 1 where ranks share it.")
+            raise UnsupportedModel(
+                "NEURON holds one culture per process: num_cultures must be 1 if MPI ranks share it."
+            )
         if (spec.least_delay_steps or 2) < 2:
             raise UnsupportedModel("NEURON's ranks need delays of two time steps or more.")
-        if Share._live is not None:
-            raise BackendError("NEURON holds one culture a process: close the Env that this rank has first.")
+        if RankCulture._live is not None:
+            raise BackendError("NEURON holds one culture per process: close the other Env of this rank first.")
         comm, world = spec.ranks.comm, MPI.COMM_WORLD
         first = world.rank // spec.ranks.size * spec.ranks.size
-        places = MPI.Group.Translate_ranks(comm.Get_group(), list(range(comm.size)), world.Get_group())
-        if list(places) != list(range(first, first + comm.size)):
+        ranks = MPI.Group.Translate_ranks(comm.Get_group(), list(range(comm.size)), world.Get_group())
+        if list(ranks) != list(range(first, first + comm.size)):
             raise InvalidInput(
                 f"NEURON's ranks must be MPI.COMM_WORLD or a block of {comm.size} consecutive ranks of it, "
-                f"got {list(places)}."
+                f"got {list(ranks)}."
             )
         spec.ranks.meet("NEURON")
         join(comm.size)
-        Share._live = self
+        RankCulture._live = self
 
     def send(self, name: str, arguments: tuple) -> None:
-        """Do a call; what fails in the middle of a run, while others wait in NEURON, ends the job."""
+        """Execute a call; an error during a run, while other ranks wait in NEURON, ends the job."""
         if name == "build":
             spec, compiled = arguments
-            if Share._loaded not in (None, compiled):
-                raise BackendError("This process has NEURON's mechanisms of another model: start a run for each model.")
-            Share._loaded = compiled
+            if RankCulture._loaded not in (None, compiled):
+                raise BackendError(
+                    "This process has loaded NEURON's mechanisms of another model: start a separate job for each model."
+                )
+            RankCulture._loaded = compiled
             self._culture = Culture(spec, compiled)
             return
         assert self._culture is not None
@@ -105,14 +109,14 @@ class Share:
             try:
                 self._answer = self._culture.run(*arguments)
             except SimulationDiverged:
-                raise  # seen when all ranks have come to the end
+                raise  # detected after all ranks have finished the run
             except BaseException as error:
                 mpi_job.end_all(error)
         else:
             self._answer = getattr(self._culture, name)(*arguments)
 
     def receive(self) -> Any:
-        """The last call's answer."""
+        """Return the answer to the last call."""
         return "result", self._answer, ""
 
     def close(self) -> None:
@@ -120,5 +124,5 @@ class Share:
         if self._culture is not None:
             self._culture.close()
             self._culture = None
-        if Share._live is self:
-            Share._live = None
+        if RankCulture._live is self:
+            RankCulture._live = None

@@ -1,8 +1,8 @@
-"""NEURON in this process, with the project's own mechanisms and no others of their names.
+"""NEURON in this process, with only the mechanisms of this package.
 
-NEURON loads by itself what it finds compiled in the current folder, in the folders of ``NRN_NMODL_PATH`` and in the
-options of ``NEURON_MODULE_OPTIONS``, and the first mechanism of a name is the one that counts. So it is imported where
-there is nothing to find, and the names of the project's mechanisms end in a digest of what they were made from.
+NEURON automatically loads mechanisms compiled in the current folder, in the folders of ``NRN_NMODL_PATH`` and in
+``NEURON_MODULE_OPTIONS``, and the first mechanism of a name takes precedence. It is therefore imported in a folder
+without mechanisms, and the names of the mechanisms of this package end with a hash of their sources.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from livn_gym import numerics
 from livn_gym.errors import BackendError, BackendUnavailable
 
 _FOREIGN = ("NRN", "NEURON", "CORENRN", "CORENEURON", "HOC_LIBRARY_PATH", "MODLUNIT")
-"""Beginnings of the environment variables that make NEURON load, find or build something else."""
+"""Prefixes of the environment variables that change what NEURON loads, finds or builds."""
 
 _loaded: dict[str, Path] = {}
-"""The libraries that were loaded here, by their tag."""
+"""Libraries loaded in this process, by their tag."""
 
 
 @dataclass(frozen=True)
@@ -30,52 +30,52 @@ class Mechanisms:
     """Compiled mechanisms.
 
     Attributes:
-        library: The shared library.
-        tag: The end of every mechanism's name, after an underscore; empty where the names have none.
+        library: Shared library.
+        tag: Suffix of the names of all mechanisms, after an underscore; empty for none.
     """
 
     library: Path
     tag: str
 
     def name(self, mechanism: str) -> str:
-        """What NEURON knows a mechanism by."""
+        """Return the name of a mechanism in NEURON."""
         return f"{mechanism}_{self.tag}" if self.tag else mechanism
 
 
 def environment() -> dict[str, str]:
-    """This process's environment variables without those that change which NEURON or which mechanisms are used."""
+    """Return the environment variables of this process except those that change NEURON or its mechanisms."""
     return {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
 
 
 def interpreter() -> Any:
-    """NEURON's ``h``, imported without anything that it would load by itself.
+    """Return NEURON's ``h``, imported without automatically loaded mechanisms.
 
     Raises:
         BackendUnavailable: NEURON is not installed.
     """
     if "neuron" not in sys.modules:
-        kept = {name: os.environ[name] for name in ("NRN_NMODL_PATH", "HOC_LIBRARY_PATH") if name in os.environ}
-        kept["NEURON_MODULE_OPTIONS"] = os.environ.get("NEURON_MODULE_OPTIONS", "-nogui")
-        for name in kept:
+        saved = {name: os.environ[name] for name in ("NRN_NMODL_PATH", "HOC_LIBRARY_PATH") if name in os.environ}
+        saved["NEURON_MODULE_OPTIONS"] = os.environ.get("NEURON_MODULE_OPTIONS", "-nogui")
+        for name in saved:
             os.environ.pop(name, None)
         os.environ["NEURON_MODULE_OPTIONS"] = "-nogui"
         try:
-            with _in_folder(Path(__file__).parent):  # nothing is compiled here
+            with _in_folder(Path(__file__).parent):  # this folder has no mechanisms
                 import neuron  # noqa: F401
         except ImportError as error:
             raise BackendUnavailable("NEURON is not installed: pip install 'livn_gym[neuron]'.") from error
         finally:
-            os.environ.update(kept)
+            os.environ.update(saved)
     from neuron import h
 
     return h
 
 
 def load(mechanisms: Mechanisms) -> Any:
-    """NEURON's ``h`` with these mechanisms.
+    """Load mechanisms and return NEURON's ``h``.
 
     Raises:
-        BackendError: They cannot be loaded, or others of their names are there already.
+        BackendError: The mechanisms cannot be loaded, or others with the same names are already loaded.
     """
     h = interpreter()
     known = _loaded.get(mechanisms.tag)
@@ -84,10 +84,10 @@ def load(mechanisms: Mechanisms) -> Any:
     name = mechanisms.name("OUConductance")
     if known is not None or hasattr(h, name):
         raise BackendError(
-            f"NEURON already has a mechanism {name} in this process, from {known or 'a library that is not ours'}, so "
+            f"NEURON already has a mechanism {name} in this process, from {known or 'another library'}, so "
             f"that the one of {mechanisms.library} cannot be loaded. Start a process that loads no mechanisms itself."
         )
-    # By a path without anything that NEURON's own language could stumble over, as letters beyond ASCII.
+    # As a relative path, since NEURON cannot handle all characters in a path, such as non-ASCII letters.
     with _in_folder(mechanisms.library.parent):
         done = h.nrn_load_dll(f"./{mechanisms.library.name}")
     if not done or not hasattr(h, name):
@@ -97,18 +97,22 @@ def load(mechanisms: Mechanisms) -> Any:
 
 
 def check(mechanisms: Mechanisms, draws: int = 64) -> None:
-    """Compare the noise that mechanisms draw with ``livn_gym.numerics.noise``, bit for bit.
+    """Check that mechanisms draw the same noise as ``livn_gym.numerics.noise``, bit for bit.
 
-    A compiler that reorders or contracts operations (``-ffast-math``, fused multiply-adds) changes it.
+    Compilers that reorder or contract operations (``-ffast-math``, fused multiply-adds) change the noise.
 
     Raises:
-        BackendError: They differ.
+        BackendError: The noise differs.
     """
     h = load(mechanisms)
     section, stream = h.Section(name="check"), numerics.NoiseStream(0x0123456789ABCDEF, 42)
     pair = [getattr(h, mechanisms.name("OUConductance"))(section(0.5)) for _ in range(2)]
     for receptor, noise in enumerate(pair):
-        noise.cell, noise.receptor, noise.tau = 7, receptor, 1e-6  # so short that every step draws a new number
+        noise.cell, noise.receptor, noise.tau = (
+            7,
+            receptor,
+            1e-6,
+        )  # a short time constant, so that every step draws a new number
         noise.seed_low, noise.seed_high, noise.trial = stream.words
     h.finitialize()
     for step in range(draws):
@@ -120,19 +124,19 @@ def check(mechanisms: Mechanisms, draws: int = 64) -> None:
 
 @contextmanager
 def _in_folder(folder: Path) -> Iterator[None]:
-    """Make a folder the current one for a while; the one before may have been removed meanwhile."""
+    """Temporarily change the current folder; the previous one may have been removed."""
     try:
-        before = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
+        previous = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))
     except OSError:
-        os.chdir(folder)  # there is none to go back to
+        os.chdir(folder)  # there is no folder to return to
         yield
         return
     try:
         os.chdir(folder)
         yield
     finally:
-        os.fchdir(before)
-        os.close(before)
+        os.fchdir(previous)
+        os.close(previous)
 
 
 if __name__ == "__main__":

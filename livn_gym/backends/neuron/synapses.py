@@ -1,4 +1,4 @@
-"""The synapses of one NEURON culture: NetCons, one mechanism for a receptor on a cell, and what they learn."""
+"""Synapses of one NEURON culture: NetCons, one mechanism per receptor of a cell, and their plasticity."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from livn_gym.plasticity import Plasticity
 from livn_gym.system import Projection
 from livn_gym.units import NS_TO_US
 
-# Places in a NetCon's weight vector, see dual_exponential.mod.
+# Indices in the weight vector of a NetCon, see dual_exponential.mod.
 _TRACES, _RULE = 5, 9
 
 
 @dataclass
 class _Connections:
-    """The synapses of one weight key.
+    """Synapses of one weight key.
 
     Attributes:
-        projection: Their cells.
-        receptor: Their receptor.
-        key: The weight key.
-        netcons: Themselves.
-        unit_uS: What a weight of 1 stands for.
-        weight: The key's weight.
+        projection: Projection of the synapses.
+        receptor: Receptor of the synapses.
+        key: Weight key.
+        netcons: NetCon of every synapse.
+        unit_uS: Conductance of a weight of 1.
+        weight: Weight of the key.
     """
 
     projection: Projection
@@ -42,25 +42,25 @@ class _Connections:
 
     @property
     def initial_uS(self) -> NDArray[np.float64]:
-        """Every synapse's weight before anything is learnt."""
+        """Weight of every synapse before plasticity."""
         return self.projection.scale * self.unit_uS * self.weight
 
 
 class Synapses:
-    """Every synapse of a culture.
+    """All synapses of a culture.
 
     Args:
-        pc: NEURON's ParallelContext, which knows the cells.
-        spec: What is built.
-        site: The segment of a cell's compartment.
-        mechanism: NEURON's class of a synapse.
+        pc: ParallelContext of NEURON, with the cells.
+        spec: Specification of the culture.
+        site: Function that returns the segment of a compartment of a cell.
+        mechanism: Class of a synapse in NEURON.
     """
 
     def __init__(self, pc: Any, spec: CultureSpec, site: Callable[[int, Compartment], Any], mechanism: Any) -> None:
         self.pc, self.spec, self._mechanism = pc, spec, mechanism
         self._targets: dict[tuple[int, str], Any] = {}
         self._connections: list[_Connections] = []
-        self._own_spikes: dict[tuple[int, str], Any] = {}
+        self._postsynaptic_spikes: dict[tuple[int, str], Any] = {}
         self._plasticity: Plasticity | None = None
         for projection in spec.projections:
             steps = spec.delay_steps(projection)
@@ -69,30 +69,30 @@ class Synapses:
                 compartment = spec.model.receptor_site(projection.post, receptor)
                 netcons = []
                 for pre, post, step in zip(projection.pre_gid, projection.post_gid, steps, strict=True):
-                    place = int(post), receptor
-                    if place not in self._targets:
-                        self._targets[place] = self._target(site(int(post), compartment), kinetics)
-                    netcons.append(pc.gid_connect(int(pre), self._targets[place]))
+                    target = int(post), receptor
+                    if target not in self._targets:
+                        self._targets[target] = self._target(site(int(post), compartment), kinetics)
+                    netcons.append(pc.gid_connect(int(pre), self._targets[target]))
                     netcons[-1].delay = step * spec.dt_ms
                 self._connections.append(_Connections(projection, receptor, key, netcons, unit_nS * NS_TO_US))
 
     def _target(self, segment: Any, receptor: Receptor) -> Any:
-        """The one mechanism for a receptor on a compartment."""
+        """Make the mechanism of a receptor on a compartment."""
         target = self._mechanism(segment)
         target.tau_rise, target.tau_decay = receptor.tau_rise_ms, receptor.tau_decay_ms
         target.norm, target.e, target.mg = receptor.normalisation, receptor.reversal_mV, receptor.magnesium_mM or 0.0
         return target
 
     def reset(self) -> None:
-        """Forget what was learnt."""
+        """Reset all weights to their values before plasticity."""
         for each in self._connections:
             for connection, weight in zip(each.netcons, each.initial_uS, strict=True):
                 connection.weight[0] = weight
 
     def clear(self) -> None:
-        """Delete everything from NEURON."""
+        """Delete all synapses from NEURON."""
         self._connections.clear()
-        self._own_spikes.clear()
+        self._postsynaptic_spikes.clear()
         self._targets.clear()
 
     def set_parameters(self, parameters: Parameters) -> None:
@@ -114,36 +114,36 @@ class Synapses:
         self._learn(parameters.plasticity)
 
     def _learn(self, plasticity: Plasticity | None) -> None:
-        """Bring cells' own spikes to their plastic synapses, whose traces begin anew."""
+        """Deliver the spikes of cells to their plastic synapses, and reset the traces."""
         if plasticity == self._plasticity:
             return
         self._plasticity = plasticity
-        for own in self._own_spikes.values():
-            own.active(False)  # not deleted: spikes may be under way
+        for netcon in self._postsynaptic_spikes.values():
+            netcon.active(False)  # not deleted, since spikes may be in transit
         if plasticity is None:
             return
-        back = max(1, round(plasticity.dendritic_delay_ms / self.spec.dt_ms))
+        dendritic_delay_steps = max(1, round(plasticity.dendritic_delay_ms / self.spec.dt_ms))
         for each in self._connections:
             if each.key in plasticity.rules:
                 for post, connection in zip(each.projection.post_gid, each.netcons, strict=True):
                     for k, value in enumerate((0.0, 0.0, 0.0, -1.0)):
                         connection.weight[_TRACES + k] = value
-                    place = int(post), each.receptor
-                    if place not in self._own_spikes:
-                        self._own_spikes[place] = self.pc.gid_connect(int(post), self._targets[place])
-                        self._own_spikes[place].weight[1] = -1.0
-                    self._own_spikes[place].delay = (back + 0.25) * self.spec.dt_ms
-                    self._own_spikes[place].active(True)
+                    target = int(post), each.receptor
+                    if target not in self._postsynaptic_spikes:
+                        self._postsynaptic_spikes[target] = self.pc.gid_connect(int(post), self._targets[target])
+                        self._postsynaptic_spikes[target].weight[1] = -1.0
+                    self._postsynaptic_spikes[target].delay = (dendritic_delay_steps + 0.25) * self.spec.dt_ms
+                    self._postsynaptic_spikes[target].active(True)
 
     def weights(self) -> dict[str, NDArray[np.float64]]:
-        """Peak conductance of every synapse, nS, by weight key ``[E]``."""
+        """Return the peak conductance of every synapse, nS, by weight key, ``[E]``."""
         return {
             each.key: np.array([connection.weight[0] for connection in each.netcons]) / NS_TO_US
             for each in self._connections
         }
 
     def set_weights(self, weights: dict[str, NDArray[np.float64]]) -> None:
-        """Set peak conductances one by one, nS."""
+        """Set the peak conductance of every synapse, nS."""
         for each in self._connections:
             for connection, weight in zip(each.netcons, weights.get(each.key, ()), strict=each.key in weights):
                 connection.weight[0] = weight * NS_TO_US

@@ -1,7 +1,7 @@
-"""The process in which one NEURON culture lives: ``python -m livn_gym.backends.neuron.worker``.
+"""Worker process of one NEURON culture: ``python -m livn_gym.backends.neuron.worker``.
 
-Messages are pickles with a length in front, on standard input and output. The process ends when its input
-closes, so nothing is left behind when the parent dies.
+Messages are pickles preceded by their length, on standard input and output. The process ends when its input is closed,
+so that none is left behind when the parent dies.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _LENGTH = struct.Struct("<Q")
 def send(stream: IO[bytes], message: Any) -> None:
     """Write one message."""
     data = pickle.dumps(message, protocol=5)
-    rest = memoryview(_LENGTH.pack(len(data)) + data)
-    while rest:  # a stream without a buffer may take a part
-        rest = rest[stream.write(rest) :]
+    remaining = memoryview(_LENGTH.pack(len(data)) + data)
+    while remaining:  # an unbuffered stream may write only a part
+        remaining = remaining[stream.write(remaining) :]
     stream.flush()
 
 
@@ -34,29 +34,29 @@ def receive(stream: IO[bytes]) -> Any:
     """Read one message.
 
     Raises:
-        EOFError: The other side is gone.
+        EOFError: The other side has closed the stream.
     """
     (length,) = _LENGTH.unpack(_exactly(stream, _LENGTH.size))
     return pickle.loads(_exactly(stream, length))
 
 
 def _exactly(stream: IO[bytes], count: int) -> bytes:
-    parts = []
-    while count:  # a stream without a buffer may give a part
-        part = stream.read(count)
-        if not part:
+    blocks = []
+    while count:  # an unbuffered stream may read only a part
+        block = stream.read(count)
+        if not block:
             raise EOFError
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
+        blocks.append(block)
+        count -= len(block)
+    return b"".join(blocks)
 
 
 def main() -> None:
     """Serve one culture until the input closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us by closing the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends this process by closing the pipe
     source = os.fdopen(os.dup(0), "rb")
     sink = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what NEURON prints must not enter the messages
+    os.dup2(2, 1)  # output of NEURON must not mix with the messages
     messages: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(source, messages), daemon=True).start()
     culture = None
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def _listen(source: IO[bytes], messages: queue.SimpleQueue[Any]) -> None:
-    """Read ahead, so that the end of the parent is seen in the middle of a run."""
+    """Read messages ahead, so that the end of the parent is noticed during a run."""
     try:
         while True:
             messages.put(receive(source))
