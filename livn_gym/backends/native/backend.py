@@ -30,6 +30,7 @@ from livn_gym.backends.native.group import Cultures, Diverged
 from livn_gym.backends.native.layout import layouts
 from livn_gym.backends.native.plasticity import Spikes
 from livn_gym.backends.native.program import program
+from livn_gym.backends.native.samples import Samples
 from livn_gym.backends.native.settings import SettingsMaker, Varied
 from livn_gym.backends.native.state import CultureState, check_state
 from livn_gym.backends.native.stimuli import Drives
@@ -37,7 +38,7 @@ from livn_gym.backends.native.synapses import Synapses
 from livn_gym.errors import InvalidInput, SimulationDiverged, UnsupportedModel
 from livn_gym.interrupts import Pool, uninterrupted
 from livn_gym.numerics import NoiseStream
-from livn_gym.recording import CURRENTS, Recording
+from livn_gym.recording import Recording
 from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import NS_TO_US
@@ -222,7 +223,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         drive, request = self._drives.drive(None, 0, group.count), RecordingRequest()
         _, arrays = self._arguments([0])
         arrays += (np.zeros(0, dtype=self._spec.precision),) * len(varied)
-        probe = self._probe(group.count, 0, request, learns=False)
+        probe = self._samples(group.count, 0, request, learns=False).probe
         fixed = (arrays, self._settings.network, self._settings.rules, drive, probe)
         run.compile(tuple(numba.typeof(argument) for argument in group.example(*fixed)))
 
@@ -311,7 +312,8 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         first = np.concatenate([[0], np.cumsum([group.count for group in groups])]).tolist()
         bounds = list(zip(first[:-1], first[1:], strict=True))
         drives = [self._drives.drive(stimulus, *each) for each in bounds]
-        probe = self._probe(first[-1], num_steps, request, learns=all(group.learns for group in groups))
+        learns = all(group.learns for group in groups)
+        samples = self._samples(first[-1], num_steps, request, learns=learns)
         controls = np.zeros((len(groups), 3), dtype=np.int64)
         controls[:, CELL] = -1
         self._control = list(controls)
@@ -320,7 +322,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
             start, stop = bounds
             try:
                 own = self._arguments(numbers[start:stop])
-                return self._advance(group, own, num_steps, drive, _rows(probe, start, stop), control)
+                return self._advance(group, own, num_steps, drive, samples.of(start, stop), control)
             except Diverged as error:
                 raise SimulationDiverged(
                     f"The membrane voltage of cell {error.gid} of culture {numbers[start + error.culture]} left "
@@ -329,7 +331,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
                 ) from None
 
         spikes = self._pool.map(one, groups, drives, self._control, bounds)
-        return self._recording(spikes, probe, num_steps, request, first)
+        return samples.recording(spikes, first)
 
     def _advance(
         self,
@@ -348,56 +350,6 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         fixed = (arrays, self._settings.network, rules, drive, probe, control)
         return group.run(self._program(varied), *fixed, window, num_steps, self._spec.dt_ms)
 
-    def _recording(
-        self,
-        spikes: Sequence[Spikes],
-        probe: Probe,
-        num_steps: int,
-        request: RecordingRequest,
-        first: Sequence[int],
-    ) -> Recording:
-        """The recording of all cultures from the groups' spikes and their common samples."""
-        dt, size = self._spec.dt_ms, self._spec.system.num_neurons
-        found: dict[str, Any] = request.trace_fields
-        if request.spike_gids is not None:
-            cell = np.concatenate([each.cell + b * size for b, each in zip(first[:-1], spikes, strict=True)])
-            step = np.concatenate([each.step for each in spikes])
-            culture, gid = np.divmod(cell, size)
-            order = np.argsort(culture, kind="stable")  # of a culture they are in the order of (step, gid)
-            if len(request.spike_gids) < size:
-                order = order[np.isin(gid[order], request.spike_gids)]
-            found |= {"spike_culture": culture[order], "spike_gid": gid[order], "spike_t": step[order] * dt}
-        if request.voltage_gids is not None:
-            voltages = np.split(probe.voltage, len(request.voltage_compartments), axis=1)
-            found |= {f"voltage_{name}": v for name, v in zip(request.voltage_compartments, voltages, strict=True)}
-        if request.current_gids is not None:
-            found |= {name: getattr(probe, name) for name in CURRENTS}
-        if request.weight_keys:
-            ends = np.cumsum([len(self._synapses.places(key)) for key in request.weight_keys])[:-1]
-            weights = np.split(probe.weight / NS_TO_US, ends, axis=1)
-            found["weights"] = dict(zip(request.weight_keys, weights, strict=True))
-            found["weight_dt_ms"] = request.weight_steps * dt
-        times = (0.0, num_steps * dt, dt, request.sample_steps * dt)
-        return Recording(*times, first[-1], **found)
-
-    def _probe(self, cultures: int, num_steps: int, request: RecordingRequest, *, learns: bool) -> Probe:
-        """Room for the samples of some cultures."""
-        none: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        voltage_row, current_gid = none, none if request.current_gids is None else request.current_gids
-        if request.voltage_gids is not None:
-            first = {"soma": 0, "dendrite": self._spec.system.num_neurons}
-            voltage_row = np.concatenate([request.voltage_gids + first[name] for name in request.voltage_compartments])
-        every = request.sample_steps if request.traced_gids else 0
-        count = -(-num_steps // every) if every else 0
-        voltage = np.empty((cultures, len(voltage_row), count))
-        soma, dendrite = (np.empty((cultures, len(current_gid), count)) for _ in range(2))
-        traces = (every, voltage_row, current_gid, self._drives.coupling_uS, voltage, soma, dendrite)
-        synapses = np.concatenate([none, *(self._synapses.places(key) for key in request.weight_keys)])
-        weight_every = request.weight_steps if request.weight_keys and learns else 0
-        weight_count = -(-num_steps // weight_every) if weight_every else 0
-        return Probe(*traces, weight_every, synapses, np.empty((cultures, len(synapses), weight_count)))
-
-
-def _rows(probe: Probe, start: int, stop: int) -> Probe:
-    """The room for the samples of the cultures ``start ... stop - 1``."""
-    return probe._replace(**{name: getattr(probe, name)[start:stop] for name in ("voltage", *CURRENTS, "weight")})
+    def _samples(self, cultures: int, num_steps: int, request: RecordingRequest, *, learns: bool) -> Samples:
+        fixed = (self._spec, self._synapses, self._drives.coupling_uS)
+        return Samples(*fixed, cultures, num_steps, request, learns=learns)
