@@ -72,16 +72,13 @@ class Session:
         version: Version of livn_gym.
         stimulus: Stimulus from the start of the recording; None for none.
         model: Name of the model's class.
-        parameter_set: Name of the shipped parameters that the culture had at the end of the recording, for example
-            ``"EI2-bursting"``; empty for other parameters.
+        parameter_set: Name of the shipped parameters at the end of the recording (``"EI2-bursting"``), or empty.
         parameters: Weights, noise and depression by key, as accepted by ``Env.set_params``.
         plasticity: Description of the plasticity rules; empty for none.
-        potential: Extracellular potential at the electrodes, mV ``[C, T]``, sampled like the traces; None if membrane
-            currents were not recorded.
+        potential: Potential at the electrodes, mV ``[C, T]``, sampled like traces; None without membrane currents.
 
     Raises:
-        InvalidInput: The recording is of several cultures, has no spikes or has weights, or attributes are
-            inconsistent.
+        InvalidInput: There are several cultures, no spikes, or weights, or attributes are inconsistent.
     """
 
     recording: Recording
@@ -122,10 +119,9 @@ class Session:
         ):
             if getattr(self, name).shape != (rows, width):
                 raise InvalidInput(f"{name} must be [{rows}, {width}], got {getattr(self, name).shape}.")
+        bounds = (len(self.electrodes_um), self.num_neurons)
         if len(self.channel_cells) and (
-            self.channel_cells.min() < 0
-            or self.channel_cells[:, 0].max() >= len(self.electrodes_um)
-            or self.channel_cells[:, 1].max() >= self.num_neurons
+            self.channel_cells.min() < 0 or (self.channel_cells.max(axis=0) >= bounds).any()
         ):
             raise InvalidInput("channel_cells must hold rows (channel, gid) of existing electrodes and cells.")
         check_origin(self.seed, self.trial, self.created, self.parameters)
