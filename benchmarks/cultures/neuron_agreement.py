@@ -53,7 +53,7 @@ def main() -> None:
     targets = tuning.load("", arguments.system, arguments.variant)
     protocol = replace(targets.protocol, rest_ms=arguments.seconds * 1e3, levels_uA=(0.0, 15.0), map_trials=0)
     params = tuned(make(arguments.system), arguments.variant)
-    cultures = tuning.Cultures("agreement", (None,), tuple(range(1000, 1000 + arguments.seeds)))
+    cultures = tuning.CultureSet("agreement", (None,), tuple(range(1000, 1000 + arguments.seeds)))
     found: dict[str, list[dict[str, float]]] = {}
     for name, options in RUNS.items():
         started = time.perf_counter()

@@ -4,8 +4,8 @@
         [--stimulated 5] [--record] [NAME ...]
 
 A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4, which takes hours and wants
-``--stimulated 2``. Tables are printed as Markdown. With ``--folder`` the measures of every culture are kept below it,
-and an interrupted run goes on. ``--record`` writes what was reached into the set's file in configs/params.
+``--stimulated 2``. Tables are printed as Markdown. With ``--folder`` the measures of every culture are stored in
+it, and an interrupted run continues. ``--record`` writes what was reached into the set's file in configs/params.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ def main() -> None:
         system, _, variant = name.partition("-")
         targets = tuning.load("", system, variant or None)
         sets = tuning.validation_sets(make(system), arguments.seeds, arguments.stimulated)
-        kept: list[tuning.Observation] = []
+        observations: list[tuning.Observation] = []
         started = time.perf_counter()
         report = tuning.validate(
             system,
             variant or None,
             targets=targets,
             sets=sets,
-            keep=kept.append if arguments.figures else None,
+            on_observation=observations.append if arguments.figures else None,
             folder=arguments.folder and arguments.folder / name,
             profile=arguments.profile,
         )
         seconds = time.perf_counter() - started
         simulated = sum(s.duration_ms(targets.protocol, make(system).num_channels) for s in sets) / 1e3
-        setting = ", ".join(str(value) for value in report.setting.values())
+        simulation = ", ".join(str(value) for value in report.simulation.values())
         run = "in parts" if arguments.folder else f"in {seconds:.0f} s"
-        print(f"\n### {report.title}\n\n{setting}; {simulated:,.0f} s of cultures {run}\n")
+        print(f"\n### {report.title}\n\n{simulation}; {simulated:,.0f} s of cultures {run}\n")
         print(report.markdown(), flush=True)
         print(f"missed: {', '.join(report.missed) or 'none'}", file=sys.stderr)
         if arguments.json:
@@ -65,12 +65,14 @@ def main() -> None:
         if arguments.record:
             tuning.record(PARAMS / f"{name}.toml", report)
         if arguments.figures:
-            if not kept:
+            if not observations:
                 raise SystemExit(
                     f"{name}: a page shows a culture that was run; remove a stimulated one from the folder."
                 )
             path = arguments.figures / f"culture-{name}.png"
-            shown = kept[min(len(sets), len(kept), 2) - 1]  # of held-out seeds, unless the folder had them
+            shown = observations[
+                min(len(sets), len(observations), 2) - 1
+            ]  # of held-out seeds, unless the folder had them
             with replacing(path) as part:
                 tuning.page(shown, report).savefig(part)
 

@@ -57,7 +57,7 @@ def tune(
     target_set = tuning.load(targets or "", system, variant)
     sizes: dict[str, Any] = {}
     if quick:
-        one_culture = tuning.Cultures("quick check", (None,), (1000,))
+        one_culture = tuning.CultureSet("quick check", (None,), (1000,))
         sizes = {"cultures": one_culture, "confirmation": one_culture, "finalists": 1}
         target_set = replace(target_set, protocol=target_set.protocol.quick())
 
@@ -101,7 +101,7 @@ def _write(path: Path, system: str, variant: str | None, targets: Targets, tuned
         trials=tuned.trials,
         trial=tuned.number,
         search_seed=seed,
-        **{f"engine_{key}": value for key, value in tuned.setting.items()},
+        **{f"engine_{key}": value for key, value in tuned.simulation.items()},
         graph_seeds=["own" if graph is None else graph for graph in tuned.cultures.graphs],
         noise_seeds=list(tuned.cultures.seeds),
         reached={key: value for key, value in reached.items() if value == value},

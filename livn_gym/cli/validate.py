@@ -82,7 +82,7 @@ def validate(
     target_set = tuning.load(targets or "", culture.name, variant)
     protocol = target_set.protocol.quick() if quick else target_set.protocol
     if quick:
-        sets: tuple[tuning.Cultures, ...] = (tuning.Cultures("quick check", (None,), (5000, 5001)),)
+        sets: tuple[tuning.CultureSet, ...] = (tuning.CultureSet("quick check", (None,), (5000, 5001)),)
     else:
         sets = tuning.validation_sets(culture, seeds, stimulated)
     observations: list[Observation] = []
@@ -103,7 +103,7 @@ def validate(
             sets=sets,
             protocol=protocol,
             progress=advance,
-            keep=lambda observation: observations.append(observation) if not observations else None,
+            on_observation=lambda observation: observations.append(observation) if not observations else None,
             folder=folder,
             backend=backend,
             profile=profile,
@@ -137,8 +137,8 @@ def _params(path: Path | None) -> dict[str, float] | None:
 
 
 def _table(report: Any) -> Any:
-    setting = ", ".join(str(value) for value in report.setting.values())
-    rows = table(f"{report.title} ({setting})", *report.headings)
+    simulation = ", ".join(str(value) for value in report.simulation.values())
+    rows = table(f"{report.title} ({simulation})", *report.headings)
     for row in report.rows():
         style = {"MISSED": "bold red", "off": "yellow"}.get(row[-1])
         rows.add_row(*row, style=style)

@@ -1,6 +1,6 @@
 """Tuning and validation of cultures: targets, the protocol under which they are measured, and the search."""
 
-from livn_gym.tuning.bench import Bench, Cultures
+from livn_gym.tuning.bench import Bench, CultureSet
 from livn_gym.tuning.measurement import MEASURES, Measure, measure
 from livn_gym.tuning.page import page
 from livn_gym.tuning.protocol import Observation, Protocol, observe
@@ -12,7 +12,7 @@ from livn_gym.tuning.validation import Report, validate, validation_sets
 __all__ = [
     "MEASURES",
     "Bench",
-    "Cultures",
+    "CultureSet",
     "Measure",
     "Observation",
     "Protocol",

@@ -1,4 +1,4 @@
-"""Cultures of one kind on several graphs, measured under a protocol with given parameters."""
+"""Measurement of cultures on several graphs, under a protocol and with given parameters."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ Values = dict[str, float]
 
 @checked_types
 @dataclass(frozen=True)
-class Cultures:
+class CultureSet:
     """A set of cultures: the same seeds on every graph.
 
     Attributes:
         name: Name in tables.
-        graphs: Seeds of generated graphs; None is the system's own.
+        graphs: Seeds of the generated graphs; None for the graph of the system itself.
         seeds: Seeds of the noise.
-        stimulated: Number of each graph's cultures that are stimulated too, the first of them; default all.
+        stimulated: Number of cultures per graph that are also stimulated, starting with the first. Default: all.
     """
 
     name: str
@@ -35,11 +35,11 @@ class Cultures:
     stimulated: int | None = None
 
     def __post_init__(self) -> None:
-        """Check that there are any."""
+        """Check the graphs, the seeds and the number of stimulated cultures."""
         if not self.graphs or not self.seeds:
-            raise InvalidInput(f"{self.name}: there must be one or more graphs and seeds.")
+            raise InvalidInput(f"{self.name}: graphs and seeds must not be empty.")
         if self.stimulated is not None and not 0 <= self.stimulated <= len(self.seeds):
-            raise InvalidInput(f"stimulated must be 0 ... {len(self.seeds)} cultures, got {self.stimulated}.")
+            raise InvalidInput(f"stimulated must be from 0 to {len(self.seeds)} cultures, got {self.stimulated}.")
 
     def __len__(self) -> int:
         """Number of cultures."""
@@ -47,22 +47,22 @@ class Cultures:
 
     @property
     def full(self) -> int:
-        """Number of each graph's cultures that are stimulated too."""
+        """Number of cultures per graph that are also stimulated."""
         return len(self.seeds) if self.stimulated is None else self.stimulated
 
-    def parts(self, most: int) -> Iterator[Cultures]:
-        """These cultures, one graph after another: those that are stimulated too, then the others, ``most`` at a time.
+    def parts(self, max_cultures: int) -> Iterator[CultureSet]:
+        """Split the set by graph: first the stimulated cultures, then the others, ``max_cultures`` at a time.
 
-        What is stimulated stays together, since the cultures of a graph share the measures of its maps.
+        The stimulated cultures of a graph stay together, since they share the measures of its maps.
         """
-        for place in self.graphs:
+        for graph_seed in self.graphs:
             if self.full:
-                yield Cultures(self.name, (place,), self.seeds[: self.full])
-            for k in range(self.full, len(self.seeds), most):
-                yield Cultures(self.name, (place,), self.seeds[k : k + most], 0)
+                yield CultureSet(self.name, (graph_seed,), self.seeds[: self.full])
+            for k in range(self.full, len(self.seeds), max_cultures):
+                yield CultureSet(self.name, (graph_seed,), self.seeds[k : k + max_cultures], 0)
 
     def duration_ms(self, protocol: Protocol, num_channels: int) -> float:
-        """Simulated time of all of them."""
+        """Return the simulated time of all cultures together, ms."""
         resting = len(self.seeds) - self.full
         each = self.full * protocol.duration_ms(num_channels) + resting * (protocol.settle_ms + protocol.rest_ms)
         return len(self.graphs) * each
@@ -70,33 +70,33 @@ class Cultures:
 
 @checked_types
 def graph(system: System | str, seed: int | None) -> System:
-    """A system by name, or another culture generated from the same numbers.
+    """Return a system, or another graph generated from the same config.
 
     Raises:
         UnknownName: There is no such system.
-        InvalidInput: Another graph of a system that was not generated here.
+        InvalidInput: A seed is given for a system that is not predefined.
     """
     if isinstance(system, str):
         return make(system, seed)
     if seed is None:
         return system
     if system.name not in predefined_names():
-        raise InvalidInput(f"{system.name} is no predefined system, so there are no other graphs of it.")
+        raise InvalidInput(f"{system.name} is not a predefined system, so that no other graphs of it can be generated.")
     return make(system.name, seed)
 
 
 @checked_types
 class Bench:
-    """Built cultures that take one set of parameters after another; the engine is set up once.
+    """Cultures that are built once and measured with several sets of parameters.
 
     Args:
-        system: A system, or the name of a predefined one.
-        cultures: The cultures.
-        protocol: The protocol that they go through.
-        **options: Further arguments of ``Env``, e.g. ``profile`` or ``backend``.
+        system: System, or the name of a predefined one.
+        cultures: Set of cultures.
+        protocol: Protocol of the measurement.
+        **options: Further arguments of ``Env``, for example ``profile`` or ``backend``.
     """
 
-    def __init__(self, system: System | str, cultures: Cultures, protocol: Protocol, **options: Any) -> None:
+    def __init__(self, system: System | str, cultures: CultureSet, protocol: Protocol, **options: Any) -> None:
         self.cultures, self.protocol = cultures, protocol
         self._envs: list[tuple[int | None, bool, tuple[int, ...], Env]] = []
         full = cultures.full
@@ -113,12 +113,12 @@ class Bench:
 
     @property
     def env(self) -> Env:
-        """The first graph's cultures."""
+        """Env with the cultures of the first graph."""
         return self._envs[0][3]
 
     @property
-    def setting(self) -> dict[str, str | float]:
-        """Settings of the simulation: backend, dt (ms), scheme, precision."""
+    def simulation(self) -> dict[str, str | float]:
+        """Backend, time step (ms), scheme and precision of the simulation."""
         env = self.env
         return {"backend": env.backend_name, "dt_ms": env.dt, "scheme": env.scheme, "precision": env.precision}
 
@@ -126,15 +126,15 @@ class Bench:
         self,
         params: Mapping[str, float],
         progress: Progress | None = None,
-        keep: Callable[[Observation], object] | None = None,
+        on_observation: Callable[[Observation], object] | None = None,
         stop: Callable[[list[Values]], bool] | None = None,
     ) -> list[Values]:
-        """Measures of every culture, with the keys ``graph`` (NaN for the system's own) and ``seed`` added.
+        """Measure all cultures. Results also have the keys ``graph`` (NaN for that of the system) and ``seed``.
 
         Args:
             params: Complete parameters.
             progress: Called with the simulated time since the last call, ms.
-            keep: Called with the observation of every stimulated graph, before it is freed.
+            on_observation: Called with the observation of every stimulated graph.
             stop: Called after every graph with the measures so far; if it returns True, no other graph is run.
         """
         result: list[Values] = []
@@ -142,24 +142,24 @@ class Bench:
             env.set_params(params)
             env.clear(list(seeds))
             observation = observe(env, self.protocol, stimulate=stimulate, progress=progress)
-            if keep is not None and stimulate:
-                keep(observation)
-            place = float("nan") if seed is None else float(seed)
+            if on_observation is not None and stimulate:
+                on_observation(observation)
+            graph_seed = float("nan") if seed is None else float(seed)
             for values, noise_seed in zip(measure(observation), seeds, strict=True):
-                result.append(values | {"graph": place, "seed": float(noise_seed)})
+                result.append(values | {"graph": graph_seed, "seed": float(noise_seed)})
             if stop is not None and stop(result):
                 break
         return result
 
     def close(self) -> None:
-        """Free the engines."""
+        """Close all cultures."""
         for *_, env in self._envs:
             env.close()
 
     def __enter__(self) -> Self:
-        """Use as a context manager that closes at its end."""
+        """Return this object, which is closed at the end of the block."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close."""
+        """Close all cultures."""
         self.close()

@@ -57,12 +57,12 @@ def page(observation: Observation, report: Report | None = None) -> Figure:
     for k in (2, 3):
         _map(figure, figure.add_subplot(grid[2, k]), observation, k - 2)
     if report is not None:
-        figure.suptitle(f"{report.title}: {_setting(report)}", x=0.045, ha="left", fontsize=11, fontweight="bold")
+        figure.suptitle(f"{report.title}: {_simulation(report)}", x=0.045, ha="left", fontsize=11, fontweight="bold")
     return figure
 
 
-def _setting(report: Report) -> str:
-    s = report.setting
+def _simulation(report: Report) -> str:
+    s = report.simulation
     return f"{s['backend']}, {s['dt_ms']} ms, {str(s['scheme']).replace('_', ' ')}, {s['precision']}"
 
 

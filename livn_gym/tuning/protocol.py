@@ -30,32 +30,32 @@ Progress = Callable[[float], object]
 @checked_types
 @dataclass(frozen=True)
 class Protocol:
-    """Five stages, one after another, of every culture.
+    """Standard protocol of five consecutive stages.
 
-    1. Settling, not recorded: a culture that starts from rest begins with a burst.
+    1. Settling, not recorded, since a culture that starts from rest begins with a burst.
     2. Rest, without stimulation.
-    3. Stimulation of all electrodes at ``standard_uA``. The onset, which often sets off a burst, is not counted.
-    4. The amplitude curve: every level in turn on all electrodes, each followed by a pause. Culture b begins with
-       level b, so that what a level leaves behind falls on another one in every culture. Onsets are not counted.
-    5. The maps: single electrodes at ``max_uA``, each followed by a pause, in an order that is rotated likewise.
+    3. Stimulation of all electrodes at ``standard_uA``. The onset, which often triggers a burst, is not evaluated.
+    4. Amplitude curve: every level in turn on all electrodes, each followed by a pause. Culture b starts with level b,
+       so that the after-effect of a level falls on different levels across cultures. Onsets are not evaluated.
+    5. Maps: single electrodes at ``max_uA``, each followed by a pause, in an order that is rotated likewise.
 
     Pulses are biphasic, cathodic first, with equal phases. All times are ms, amplitudes uA.
 
     Attributes:
         settle_ms: Length of stage 1.
         rest_ms: Length of stage 2.
-        onset_ms: Begin of stage 3 and of every level that is not counted.
-        stimulated_ms: Length of what is recorded of it.
+        onset_ms: Initial part of stage 3 and of every level that is not evaluated.
+        stimulated_ms: Evaluated part of stage 3.
         pulse_rate_hz: Pulses per second on a channel.
         phase_ms: Width of a phase.
         standard_uA: Amplitude of stage 3; the action in the middle of the range.
         levels_uA: Amplitudes of stage 4; the first is 0, the last the end of the range.
-        level_ms: Time at a level, beside the onset.
+        level_ms: Time at a level after the onset.
         pause_ms: Pause after a level.
         max_uA: Amplitude of stage 5.
-        map_electrodes: Most electrodes that are mapped; of more, so many are taken at even distances.
+        map_electrodes: Maximum number of mapped electrodes; from a larger array, an evenly spaced selection is used.
         map_trials: Number of trials per electrode in a culture; 0 leaves stage 5 out.
-        map_ms: Length of a trial, also what is counted.
+        map_ms: Length of a trial, all of which is evaluated.
         map_pause_ms: Pause after a trial.
     """
 

@@ -69,7 +69,7 @@ def record(path: str | Path, report: Report) -> None:
     path, params = Path(path), read_params(path)
     text = path.read_text(encoding="utf-8")
     about = tomllib.loads(text).get("provenance", {})
-    about |= {f"engine_{key}": value for key, value in report.setting.items()}
+    about |= {f"engine_{key}": value for key, value in report.simulation.items()}
     for cultures in report.sets:
         name = cultures.name.replace(" ", "_").replace("-", "_")
         about[f"{name}_graphs"] = ["own" if graph is None else graph for graph in cultures.graphs]

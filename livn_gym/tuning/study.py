@@ -15,7 +15,7 @@ from livn_gym.checks import checked_types
 from livn_gym.errors import BackendUnavailable, InvalidInput
 from livn_gym.parameters import tuned
 from livn_gym.reading import damage
-from livn_gym.tuning.bench import Bench, Cultures, Values, graph
+from livn_gym.tuning.bench import Bench, CultureSet, Values, graph
 from livn_gym.tuning.journal import open_journal
 from livn_gym.tuning.protocol import Protocol
 from livn_gym.tuning.targets import Targets
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
 
-TRAINING = Cultures("training", (None, 101, 102), (1000, 1001))
+TRAINING = CultureSet("training", (None, 101, 102), (1000, 1001))
 """Cultures on which the search compares parameter sets."""
 
-CONFIRMATION = Cultures("confirmation", (None, 101, 102, 103), (1000, 1001, 1002, 1003, 1004))
+CONFIRMATION = CultureSet("confirmation", (None, 101, 102, 103), (1000, 1001, 1002, 1003, 1004))
 """Cultures on which the best sets are compared: more of them, for longer."""
 
 FIRST_TRIALS, NEARBY = 16, 0.08
@@ -61,15 +61,15 @@ class Tuned:
         trials: Number of parameter sets that were tried.
         number: The trial that was chosen.
         cultures: The cultures on which ``values`` were taken.
-        setting: Settings of the simulation: backend, dt (ms), scheme, precision.
+        simulation: Backend, time step (ms), scheme and precision of the simulation.
     """
 
     params: dict[str, float]
     values: Values
     trials: int
     number: int
-    cultures: Cultures
-    setting: dict[str, str | float]
+    cultures: CultureSet
+    simulation: dict[str, str | float]
 
 
 @checked_types
@@ -81,8 +81,8 @@ def tune(
     trials: int = 200,
     seed: int = 0,
     start: Mapping[str, float] | None = None,
-    cultures: Cultures = TRAINING,
-    confirmation: Cultures = CONFIRMATION,
+    cultures: CultureSet = TRAINING,
+    confirmation: CultureSet = CONFIRMATION,
     finalists: int = 4,
     on_trial: Callable[[Study, FrozenTrial], object] | None = None,
     comm: Any = None,
@@ -130,7 +130,9 @@ def tune(
 
         def objective(trial: Trial) -> list[float]:
             params = base | {key: trial.suggest_float(key, *bounds) for key, bounds in targets.search.items()}
-            values = bench.measure(params, stop=lambda seen: not ALIVE_HZ[0] < _mean(seen)["rate_hz"] < ALIVE_HZ[1])
+            values = bench.measure(
+                params, stop=lambda results: not ALIVE_HZ[0] < _mean(results)["rate_hz"] < ALIVE_HZ[1]
+            )
             for name, value in _mean(values).items():
                 if np.isfinite(value):
                     trial.set_user_attr(name, value)
@@ -143,7 +145,7 @@ def tune(
         callbacks = [MaxTrialsCallback(trials, states=done), *([on_trial] if on_trial else [])]
         if len(study.get_trials(deepcopy=False, states=done)) < trials:
             study.optimize(objective, callbacks=callbacks)  # type: ignore[arg-type]
-        setting = bench.setting
+        simulation = bench.simulation
     if comm is not None:
         comm.Barrier()
     result = None
@@ -153,9 +155,9 @@ def tune(
         with Bench(system, confirmation, targets.protocol, **options) as bench:
             compared = [(number, params, bench.measure(params)) for number, params in sets]
         number, params, values = min(compared, key=lambda item: sum(targets.objectives(item[2]).values()))
-        result = Tuned(params, _mean(values), len(ranked), number, confirmation, setting)
-    found: Tuned = result if comm is None else comm.bcast(result)  # type: ignore[assignment]
-    return found
+        result = Tuned(params, _mean(values), len(ranked), number, confirmation, simulation)
+    tuned_set: Tuned = result if comm is None else comm.bcast(result)  # type: ignore[assignment]
+    return tuned_set
 
 
 @checked_types

@@ -19,7 +19,7 @@ from livn_gym.units import finite
 Verdict = Literal["ok", "MISSED", "off"]
 
 WORST_MISS = 5.0
-"""Largest miss of a measure, also of one that is not defined: how far beyond says nothing."""
+"""Largest miss of a measure, also used for undefined measures: larger distances carry no information."""
 
 
 @checked_types
@@ -31,7 +31,7 @@ class Target:
         group: Targets of one group are one objective of the search.
         low: Lower end of the band; None leaves it open.
         high: Upper end; None leaves it open.
-        goal: The best value; default the band's middle, or its one end and all beyond.
+        goal: Best value. Default: the middle of the band, or all values beyond its only end.
         gating: Whether a culture outside the band fails validation; otherwise the target is advisory.
     """
 
@@ -42,40 +42,40 @@ class Target:
     gating: bool = True
 
     def __post_init__(self) -> None:
-        """Check that there is a band and the goal lies in it."""
+        """Check the band, and that the goal is in it."""
         ends = [finite("A target's end", end) for end in (self.low, self.high) if end is not None]
         if not ends or ends != sorted(set(ends)):
             raise InvalidInput(f"A target needs low, high or both, in this order; got {self.low} ... {self.high}.")
         if self.goal is not None and not self.holds(finite("A target's goal", self.goal)):
-            raise InvalidInput(f"A target's goal must lie in its band {self.band}, got {self.goal:g}.")
+            raise InvalidInput(f"A target's goal must be in its band {self.band}, got {self.goal:g}.")
 
     @property
     def band(self) -> str:
-        """The band in words."""
+        """Band as text."""
         if self.low is None:
             return f"<= {self.high:g}"
         return f">= {self.low:g}" if self.high is None else f"{self.low:g} ... {self.high:g}"
 
     def holds(self, value: float) -> bool:
-        """Whether a value lies in the band, whose ends belong to it; NaN does not."""
+        """Return whether a value is in the closed band; NaN is not."""
         if any(end is not None and math.isclose(value, end) for end in (self.low, self.high)):
-            return True  # a mean that equals the end but for rounding
+            return True  # tolerates rounding of a mean
         above = self.low is None or value >= self.low
         return above and (self.high is None or value <= self.high) and not math.isnan(value)
 
     def verdict(self, value: float) -> Verdict:
-        """``"ok"``, ``"MISSED"`` for a gating target, ``"off"`` for an advisory one."""
+        """Return ``"ok"``, or outside the band ``"MISSED"`` for a gating target and ``"off"`` for an advisory one."""
         return "ok" if self.holds(value) else "MISSED" if self.gating else "off"
 
     def miss(self, value: float) -> float:
-        """How far a value is from the goal: 0 there, 1 at the band's end, at most 5."""
+        """Return the distance of a value from the goal: 0 at the goal, 1 at the end of the band, at most 5."""
         if math.isnan(value):
             return WORST_MISS
         goal = self.goal
         if goal is None and self.low is not None and self.high is not None:
             goal = (self.low + self.high) / 2.0
         end = self.low if self.high is None or (goal is not None and value < goal) else self.high
-        if end is None:  # on the goal's open side
+        if end is None:  # on the open side of the goal
             return 0.0
         if goal is None or goal == end:
             return 0.0 if self.holds(value) else min(1.0 + abs(value - end) / max(abs(end), 1e-9), WORST_MISS)
@@ -85,13 +85,13 @@ class Target:
 
 @dataclass(frozen=True)
 class Targets:
-    """All targets of a kind of culture.
+    """All targets of a type of culture.
 
     Attributes:
         name: Name of the file.
-        targets: By measure.
-        search: Lowest and highest value of each parameter that the search may change.
-        protocol: The protocol under which the measures are taken.
+        targets: Targets by measure.
+        search: Lowest and highest value of each parameter that the search varies.
+        protocol: Protocol of the measurement.
     """
 
     name: str
@@ -101,11 +101,11 @@ class Targets:
 
     @property
     def groups(self) -> list[str]:
-        """The objectives' names."""
+        """Names of the objectives of the search."""
         return list(dict.fromkeys(target.group for target in self.targets.values()))
 
     def objectives(self, cultures: list[dict[str, float]]) -> dict[str, float]:
-        """Misses by group, summed over its measures, mean over cultures.
+        """Return the cost of each group, summed over its measures and averaged over cultures.
 
         A gating target costs the square of its miss, an advisory one a quarter of its miss, so that
         it does not outweigh a gating one.
@@ -119,9 +119,9 @@ class Targets:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], name: str) -> Self:
-        """Read a mapping laid out like the files in ``configs/targets``.
+        """Read a mapping in the layout of the files in ``configs/targets``.
 
-        With ``extends`` it changes and adds to the shipped targets of that name.
+        With the key ``extends``, it modifies the shipped targets of that name.
 
         Raises:
             UnknownName: A key or measure does not exist.
@@ -149,12 +149,12 @@ class Targets:
 
 @checked_types
 def load(source: str | Path, system: str = "", variant: str | None = None) -> Targets:
-    """Targets from a file, or those shipped.
+    """Load targets from a file, or the shipped targets.
 
     Args:
         source: Path of a TOML file; empty for the shipped targets.
-        system: For those: the system's name.
-        variant: For those: the variant's name.
+        system: Name of the system, for shipped targets.
+        variant: Name of the variant, for shipped targets.
 
     Raises:
         InvalidInput: The file cannot be read.
@@ -175,7 +175,7 @@ def load(source: str | Path, system: str = "", variant: str | None = None) -> Ta
 
 
 def _extended(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The tables of a mapping and, where it has none, those of the mapping that it extends."""
+    """Merge the tables of a mapping with those of the mapping that it extends."""
     if "extends" not in mapping:
         return mapping
     base = _extended(config.load("targets", mapping["extends"]))

@@ -14,7 +14,7 @@ from livn_gym import processors
 from livn_gym.measures import require_mrestimator
 from livn_gym.parameters import tuned
 from livn_gym.system import System, predefined_names
-from livn_gym.tuning.bench import Bench, Cultures, Values, graph
+from livn_gym.tuning.bench import Bench, CultureSet, Values, graph
 from livn_gym.tuning.measurement import MEASURES
 from livn_gym.tuning.protocol import Observation, Progress, Protocol
 from livn_gym.tuning.targets import Target, Targets, Verdict, load
@@ -35,11 +35,11 @@ class Spread:
     """A measure over one set of cultures.
 
     Attributes:
-        value: Mean over cultures, or the worst of them where the measure says so; NaN where none has it.
+        value: Mean over cultures, or the minimum or maximum for some measures; NaN if no culture has a value.
         sd: Standard deviation over cultures.
         low: Lowest mean of a graph.
         high: Highest mean of a graph.
-        count: Cultures that have a value.
+        count: Number of cultures that have a value.
     """
 
     value: float
@@ -55,32 +55,32 @@ class Report:
 
     Attributes:
         title: System and variant.
-        targets: The targets to compare with.
-        setting: Settings of the simulation: backend, dt (ms), scheme, precision.
-        sets: The cultures that were measured.
+        targets: Targets of the comparison.
+        simulation: Backend, time step (ms), scheme and precision of the simulation.
+        sets: Sets of cultures that were measured.
         values: Measures of every culture of every set.
     """
 
     title: str
     targets: Targets
-    setting: dict[str, str | float]
-    sets: tuple[Cultures, ...]
+    simulation: dict[str, str | float]
+    sets: tuple[CultureSet, ...]
     values: tuple[list[Values], ...]
 
     @property
     def measures(self) -> list[str]:
-        """Measures of which any culture has a value, or for which there is a target."""
+        """Measures for which any culture has a value or there is a target."""
         known = {
             name for values in self.values for culture in values for name, x in culture.items() if math.isfinite(x)
         }
         return [name for name in MEASURES if name in known or name in self.targets.targets]
 
     def spread(self, measure: str, index: int) -> Spread:
-        """A measure over the cultures of set number ``index``."""
+        """Return the spread of a measure over the cultures of set ``index``."""
         return spread(measure, self.values[index])
 
     def verdict(self, measure: str) -> Verdict | None:
-        """Whether all sets lie in the band; None without a target."""
+        """Return the verdict over all sets; None if the measure has no target."""
         target = self.targets.targets.get(measure)
         if target is None:
             return None
@@ -89,11 +89,11 @@ class Report:
 
     @property
     def missed(self) -> list[str]:
-        """Gating targets that some set misses."""
+        """Measures whose gating target is missed by any set."""
         return [name for name in self.targets.targets if self.verdict(name) == "MISSED"]
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """Cells of the table, after ``headings``."""
+        """Give the rows of the table, with the columns of ``headings``."""
         for name in self.measures:
             measure, target = MEASURES[name], self.targets.targets.get(name)
             label = f"{measure.label} ({measure.unit})" if measure.unit else measure.label
@@ -102,22 +102,22 @@ class Report:
 
     @property
     def headings(self) -> list[str]:
-        """The table's columns."""
+        """Headings of the table."""
         counts = [f"{s.name} ({len(s.graphs)} x {len(s.seeds)})" for s in self.sets]
         return ["measure", "target", *counts, "verdict"]
 
     def markdown(self) -> str:
-        """The table for a page of documentation."""
+        """Return the table as Markdown."""
         lines = ["| " + " | ".join(self.headings) + " |", "| --- " * len(self.headings) + "|"]
         lines += ["| " + " | ".join(row) + " |" for row in self.rows()]
         return "\n".join(lines)
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything as plain values for JSON; NaN is None."""
+        """Return the report as plain values for JSON, with None for NaN."""
         return {
             "title": self.title,
             "targets": self.targets.name,
-            "setting": self.setting,
+            "setting": self.simulation,
             "missed": self.missed,
             "sets": [
                 {
@@ -131,22 +131,22 @@ class Report:
         }
 
 
-def validation_sets(system: System, seeds: int = 20, stimulated: int = 5) -> tuple[Cultures, ...]:
-    """The sets on which a shipped culture is validated, each of ``seeds`` cultures.
+def validation_sets(system: System, seeds: int = 20, stimulated: int = 5) -> tuple[CultureSet, ...]:
+    """Return the sets of ``seeds`` cultures each on which a system is validated.
 
-    The system's own graph with seeds that the search has seen and with others, and, of predefined systems, four
-    graphs that it has not. ``stimulated`` cultures of every graph go through the whole protocol.
+    The sets are the graph of the system with the noise seeds of the search, the same graph with held-out seeds, and,
+    for predefined systems, four held-out graphs. ``stimulated`` cultures per graph run the whole protocol.
     """
-    own = (None,)
+    graph_of_system = (None,)
     stimulated = min(stimulated, seeds)
     sets = [
-        Cultures(name, own, tuple(range(first, first + seeds)), stimulated)
+        CultureSet(name, graph_of_system, tuple(range(first, first + seeds)), stimulated)
         for name, first in (("training seeds", TRAINING_SEED), ("held-out seeds", HELD_OUT_SEED))
     ]
     if system.name in predefined_names():
         each = max(1, seeds // len(HELD_OUT_GRAPHS))
         held_out = tuple(range(HELD_OUT_SEED, HELD_OUT_SEED + each))
-        sets.append(Cultures("held-out graphs", HELD_OUT_GRAPHS, held_out, min(stimulated, each)))
+        sets.append(CultureSet("held-out graphs", HELD_OUT_GRAPHS, held_out, min(stimulated, each)))
     return tuple(sets)
 
 
@@ -156,75 +156,76 @@ def validate(
     *,
     params: Mapping[str, float] | None = None,
     targets: Targets | None = None,
-    sets: Sequence[Cultures] | None = None,
+    sets: Sequence[CultureSet] | None = None,
     protocol: Protocol | None = None,
     progress: Progress | None = None,
-    keep: Callable[[Observation], object] | None = None,
+    on_observation: Callable[[Observation], object] | None = None,
     folder: str | Path | None = None,
     **options: Any,
 ) -> Report:
-    """Run the protocol and compare each measure with its target.
+    """Measure cultures with a protocol and compare each measure with its target.
 
     Args:
-        system: A system, or the name of a predefined one.
-        variant: A named variant of its parameters and targets.
-        params: Complete parameters; default those shipped.
-        targets: Default those shipped for the system and variant.
-        sets: Cultures to look at; default ``validation_sets``.
-        protocol: Default the targets' own.
+        system: System, or the name of a predefined one.
+        variant: Variant of the shipped parameters and targets.
+        params: Complete parameters. Default: the shipped parameters.
+        targets: Targets. Default: those shipped for the system and variant.
+        sets: Sets of cultures. Default: ``validation_sets``.
+        protocol: Protocol. Default: that of the targets.
         progress: Called with the simulated time since the last call, ms.
-        keep: Called with the observation of every stimulated graph that is run.
+        on_observation: Called with the observation of every stimulated graph that is simulated.
         folder: Folder of a ``ValidationCache``: measures are stored there, and cultures that it has are not run again.
         **options: Further arguments of ``Env``; by default the profile ``"fast"``.
 
     Raises:
-        UnknownName: No such system or variant.
-        InvalidInput: The parameters are not the system's, or the folder holds measures of something else.
+        UnknownName: There is no such system or variant.
+        InvalidInput: The parameters do not match the system, or the folder holds measures of another validation.
         CorruptData: A file in the folder cannot be read.
-        BackendUnavailable: mrestimator is not installed, or the backend is not.
+        BackendUnavailable: mrestimator or the backend is not installed.
     """
     require_mrestimator()
-    own = graph(system, None)
-    targets = targets if targets is not None else load("", own.name, variant)
-    chosen = dict(params) if params is not None else tuned(own, variant)
+    culture = graph(system, None)
+    targets = targets if targets is not None else load("", culture.name, variant)
+    parameters = dict(params) if params is not None else tuned(culture, variant)
     options = {"profile": "fast"} | options
-    sets = tuple(sets if sets is not None else validation_sets(own))
+    sets = tuple(sets if sets is not None else validation_sets(culture))
     protocol = protocol or targets.protocol
-    cache, most = None, max(len(cultures.seeds) for cultures in sets)
+    cache, max_cultures = None, max(len(cultures.seeds) for cultures in sets)
     if folder is not None:
         plain = {name: value for name, value in options.items() if value is not None}
-        about = {"system": own.name, "params": chosen, "protocol": asdict(protocol), "options": plain}
+        about = {"system": culture.name, "params": parameters, "protocol": asdict(protocol), "options": plain}
         cache = ValidationCache(folder, about)
-        most = max(PART_CELLS // own.num_neurons, len(processors.usable()))
+        max_cultures = max(PART_CELLS // culture.num_neurons, len(processors.usable()))
     values: list[list[Values]] = []
-    setting: dict[str, str | float] = {}
+    simulation: dict[str, str | float] = {}
     for cultures in sets:
         values.append([])
-        for part in cultures.parts(most):
+        for part in cultures.parts(max_cultures):
             known = None if cache is None else cache.read(part)
             if known is None:
                 with Bench(system, part, protocol, **options) as bench:
-                    known = bench.measure(chosen, progress=progress, keep=keep), bench.setting
+                    measured = bench.measure(parameters, progress=progress, on_observation=on_observation)
+                    known = measured, bench.simulation
                 if cache is not None:
                     cache.write(part, *known)
             elif progress is not None:
-                progress(part.duration_ms(protocol, own.num_channels))
+                progress(part.duration_ms(protocol, culture.num_channels))
             values[-1] += known[0]
-            setting = known[1]
-    title = own.name if variant is None else f"{own.name}, {variant}"
-    return Report(title, targets, setting, sets, tuple(values))
+            simulation = known[1]
+    title = culture.name if variant is None else f"{culture.name}, {variant}"
+    return Report(title, targets, simulation, sets, tuple(values))
 
 
 def spread(measure: str, cultures: list[Values]) -> Spread:
-    """One measure over some cultures."""
+    """Return the spread of a measure over cultures."""
     known = [(v["graph"], v[measure]) for v in cultures if math.isfinite(v.get(measure, math.nan))]
     if not known:
         return Spread(math.nan, math.nan, math.nan, math.nan, 0)
     x = np.array([value for _, value in known])
     by_graph: dict[str, list[float]] = {}
-    for place, value in known:
-        by_graph.setdefault(str(place), []).append(value)
-    means = [float(np.mean(own)) for own in by_graph.values()]
+    for graph_seed, value in known:
+        by_graph.setdefault(str(graph_seed), []).append(value)
+    means = [float(np.mean(values)) for values in by_graph.values()]
     pooled = {"mean": x.mean(), "max": x.max(), "min": x.min()}[MEASURES[measure].pool]
     return Spread(float(pooled), float(x.std()), min(means), max(means), len(x))
 

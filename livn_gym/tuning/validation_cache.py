@@ -12,7 +12,7 @@ from livn_gym.atomic import replacing
 from livn_gym.checks import checked_types
 from livn_gym.errors import InvalidInput
 from livn_gym.reading import damage, read_json
-from livn_gym.tuning.bench import Cultures, Values
+from livn_gym.tuning.bench import CultureSet, Values
 
 Setting = dict[str, str | float]
 
@@ -30,7 +30,7 @@ class ValidationCache:
         self.folder, self.about = Path(folder), json.loads(json.dumps(about, default=repr))
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def write(self, part: Cultures, values: list[Values], setting: Setting) -> None:
+    def write(self, part: CultureSet, values: list[Values], setting: Setting) -> None:
         """Store the measures of some cultures, one file each."""
         stimulated = list(part.seeds) if part.full else []
         for culture in values:
@@ -39,7 +39,7 @@ class ValidationCache:
             with replacing(self._path(culture["graph"], culture["seed"])) as path:
                 path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
-    def read(self, part: Cultures) -> tuple[list[Values], Setting] | None:
+    def read(self, part: CultureSet) -> tuple[list[Values], Setting] | None:
         """All measures of some cultures and the settings of the simulation; None if a culture is missing.
 
         A culture that was stimulated together with other cultures counts as missing, since the

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from livn_gym.errors import CorruptData, InvalidInput
-from livn_gym.tuning import Cultures, Target, Targets, tune
+from livn_gym.tuning import CultureSet, Target, Targets, tune
 from livn_gym.tuning.journal import open_journal
 
-ONE = Cultures("one", (None,), (1,))
+ONE = CultureSet("one", (None,), (1,))
 KEY = "noise-EXC-std_e"
 LINE = b'{"op_code":0,"worker_id":"a"}\n'
 

@@ -8,11 +8,11 @@ import pytest
 from livn_gym.errors import InvalidInput, UnknownName
 from livn_gym.parameters import read_params, tuned
 from livn_gym.system import make
-from livn_gym.tuning import Cultures, Target, Targets, tune
+from livn_gym.tuning import CultureSet, Target, Targets, tune
 from livn_gym.tuning.result import provenance, rounded, write_params
 from livn_gym.tuning.study import FIRST_TRIALS, first_trials, open_study
 
-ONE = Cultures("one", (None,), (1,))
+ONE = CultureSet("one", (None,), (1,))
 KEY = "noise-EXC-std_e"
 
 
@@ -52,7 +52,7 @@ def test_the_first_trial_is_the_start_and_only_what_is_searched_changes(search):
     assert seen[0].user_attrs["rate_hz"] == pytest.approx(3.0, abs=1.5)  # the fake's, ten cells for 3 s
     assert len(seen[0].values) == 2  # an objective a group
     assert found.values["stimulated_hz"] == pytest.approx(10.2, abs=3.0)
-    assert found.setting["backend"] == "fake"
+    assert found.simulation["backend"] == "fake"
 
 
 def test_first_trials_lie_near_the_start_and_within_the_bounds(targets):
@@ -75,7 +75,7 @@ def test_a_culture_that_does_not_live_is_given_up_after_one_graph(poisson, targe
 
     monkeypatch.setattr(bench, "observe", counted)
     monkeypatch.setattr("livn_gym.tuning.study.ALIVE_HZ", (10.0, 20.0))
-    two = Cultures("two", (None, 5), (1,))
+    two = CultureSet("two", (None, 5), (1,))
     options = {"cultures": two, "confirmation": ONE, "finalists": 1}
     tune("EI1", targets, tmp_path / "study.journal", trials=1, **options)
     assert len(built) == 2  # one graph of the trial, one of the confirmation

@@ -10,7 +10,7 @@ import pytest
 from livn_gym.errors import CorruptData, InvalidInput, UnknownName
 from livn_gym.parameters import read_params, tuned
 from livn_gym.system import make
-from livn_gym.tuning import Cultures, Report, Target, Targets, page, record, validate, validation_sets, write_params
+from livn_gym.tuning import CultureSet, Report, Target, Targets, page, record, validate, validation_sets, write_params
 from livn_gym.tuning.validation import spread
 
 NAN = float("nan")
@@ -21,7 +21,7 @@ def culture(graph, **values):
 
 
 def report(first, second, **targets):
-    sets = (Cultures("training", (None,), (1, 2)), Cultures("held-out", (7, 8), (1,)))
+    sets = (CultureSet("training", (None,), (1, 2)), CultureSet("held-out", (7, 8), (1,)))
     wanted = Targets("mine", targets, {}, None)
     return Report("EI2", wanted, {"backend": "native"}, sets, (first, second))
 
@@ -89,8 +89,8 @@ def test_sets_share_no_seed_and_no_graph_with_the_search():
 def test_validation_of_the_fake(poisson, short):
     """Poisson cells have no bursts: what the fake was built for is ok, and only that."""
     seen = []
-    sets = [Cultures("one", (None,), (1, 2), stimulated=1), Cultures("two", (5, 6), (3,))]
-    found = validate("EI2", sets=sets, protocol=short, keep=seen.append)
+    sets = [CultureSet("one", (None,), (1, 2), stimulated=1), CultureSet("two", (5, 6), (3,))]
+    found = validate("EI2", sets=sets, protocol=short, on_observation=seen.append)
     assert [len(values) for values in found.values] == [2, 2]
     assert [v.get("graph") for v in found.values[1]] == [5.0, 6.0]
     assert found.spread("stimulated_hz", 0).count == 1  # the other culture is at rest
@@ -104,7 +104,7 @@ def test_validation_of_the_fake(poisson, short):
 
 def test_a_culture_does_not_depend_on_its_company(poisson, short):
     alone, among = (
-        validate("EI1", sets=[Cultures("x", (None,), seeds, stimulated=1)], protocol=short).values[0]
+        validate("EI1", sets=[CultureSet("x", (None,), seeds, stimulated=1)], protocol=short).values[0]
         for seeds in ((1,), (1, 2, 3))
     )
     assert {k: v for k, v in among[0].items() if math.isfinite(v)} == {
@@ -114,7 +114,7 @@ def test_a_culture_does_not_depend_on_its_company(poisson, short):
 
 def test_the_page_draws_every_panel(poisson, short, tmp_path):
     seen = []
-    found = validate("EI2", sets=[Cultures("x", (None,), (1,))], protocol=short, keep=seen.append)
+    found = validate("EI2", sets=[CultureSet("x", (None,), (1,))], protocol=short, on_observation=seen.append)
     figure = page(seen[0], found)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     words = ("At rest", "Rates", "Interspike", "Avalanches", "Spectrum", "Amplitude", "After a pulse", "Hz by")
@@ -135,7 +135,7 @@ def test_a_page_of_a_silent_culture_can_be_drawn(poisson, short, monkeypatch):
 
     monkeypatch.setattr(PoissonBackend, "run", silent)
     seen = []
-    found = validate("EI1", sets=[Cultures("x", (None,), (1,))], protocol=short, keep=seen.append)
+    found = validate("EI1", sets=[CultureSet("x", (None,), (1,))], protocol=short, on_observation=seen.append)
     page(seen[0], found).canvas.draw()
     assert found.spread("rate_hz", 0).value == 0.0
     assert "rate_hz" in found.missed
@@ -147,30 +147,30 @@ def test_what_cannot_be_validated_is_refused(short):
     with pytest.raises(UnknownName, match="asleep"):
         validate("EI2", "asleep")
     with pytest.raises(InvalidInput, match="graphs and seeds"):
-        Cultures("none", (), (1,))
+        CultureSet("none", (), (1,))
     with pytest.raises(InvalidInput, match="stimulated"):
-        Cultures("few", (None,), (1,), stimulated=2)
+        CultureSet("few", (None,), (1,), stimulated=2)
     with pytest.raises(UnknownName, match="weight-none"):
         validate("EI1", params=tuned(make("EI1")) | {"weight-none": 1.0})
     with pytest.raises(InvalidInput, match="stimulated"):
-        Cultures("few", (None,), (1,), stimulated=-1)
+        CultureSet("few", (None,), (1,), stimulated=-1)
 
 
 def test_parts_keep_what_is_stimulated_together():
-    whole = Cultures("x", (None, 7), (1, 2, 3, 4, 5), stimulated=2)
+    whole = CultureSet("x", (None, 7), (1, 2, 3, 4, 5), stimulated=2)
     parts = [(part.graphs, part.seeds, part.full) for part in whole.parts(2)]
     own = [((None,), (1, 2), 2), ((None,), (3, 4), 0), ((None,), (5,), 0)]
     assert parts == own + [((7,), seeds, full) for _, seeds, full in own]
-    assert [part.seeds for part in Cultures("y", (None,), (1, 2, 3)).parts(1)] == [(1, 2, 3)]
+    assert [part.seeds for part in CultureSet("y", (None,), (1, 2, 3)).parts(1)] == [(1, 2, 3)]
 
 
 def test_a_validation_goes_on_where_it_was(poisson, short, tmp_path):
-    sets = [Cultures("one", (None, 5), (1, 2, 3), stimulated=1)]
+    sets = [CultureSet("one", (None, 5), (1, 2, 3), stimulated=1)]
     seen = []
 
     def run():
         seen.clear()
-        return validate("EI1", sets=sets, protocol=short, keep=seen.append, folder=tmp_path)
+        return validate("EI1", sets=sets, protocol=short, on_observation=seen.append, folder=tmp_path)
 
     whole = validate("EI1", sets=sets, protocol=short)
     first = run()
@@ -190,7 +190,7 @@ def test_a_validation_goes_on_where_it_was(poisson, short, tmp_path):
 
 
 def test_measures_of_something_else_are_refused(poisson, short, tmp_path):
-    options = {"sets": [Cultures("one", (None,), (1,))], "folder": tmp_path}
+    options = {"sets": [CultureSet("one", (None,), (1,))], "folder": tmp_path}
     validate("EI1", protocol=short, **options)
     with pytest.raises(InvalidInput, match="other protocol"):
         validate("EI1", protocol=replace(short, rest_ms=1000.0), **options)
