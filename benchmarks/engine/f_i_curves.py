@@ -22,7 +22,7 @@ def spike_times(
     """Upward crossings of the threshold by the soma after the settling time, ms ``[spikes]``."""
     t = np.arange(0.0, SETTLE_MS + COUNT_MS, STEP_MS)
     soma_nA, dendrite_nA = (nA, 0.0) if compartment == "soma" else (0.0, nA)
-    # Near threshold the interval hangs on the last digits: at rtol 1e-6 it is 20 % too short.
+    # Near threshold the interval depends on the last digits: at rtol 1e-6 it is 20 % too short.
     v = odeint(
         lambda y, _: cell.derivatives(y.tolist(), soma_nA, dendrite_nA),
         cell.initial_state(),

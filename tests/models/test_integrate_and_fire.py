@@ -179,7 +179,7 @@ def test_cells_fire_from_their_rheobase_on(cell, rheobase_pA):
 @pytest.mark.parametrize("scheme", ["backward_euler", "second_order"])
 @pytest.mark.parametrize(("kind", "name", "paper", "pA", "current"), [CASES[4], CASES[-3]])
 def test_intervals_converge_with_the_time_step(kind, name, paper, pA, current, scheme):
-    """At least in proportion to it; a quarter of the step shall leave less than half of the error."""
+    """At least in proportion to it; a quarter of the step must leave less than half of the error."""
     exact = np.diff(paper(current, 400.0))[-5:].mean()
     coarse, fine = (
         abs(
@@ -227,7 +227,7 @@ def test_culture_cells_rest_silent_and_fire_from_1_hz_on(kind, population):
 @pytest.mark.parametrize(("kind", "population"), CULTURE)
 @pytest.mark.parametrize("nA", [0.08, 0.15])
 def test_culture_cells_follow_their_derivatives(kind, population, nA):
-    """5 % of the mean interval, the least of which (9 ms) is 360 steps: what a spike gives the dendrite hangs on dt."""
+    """5 % of the mean interval, the least of which (9 ms) is 360 steps: what a spike gives the dendrite depends on dt."""
     cell = kind.named(f"culture_{population.lower()}")
     nA = nA if population == "EXC" else nA / 4
     spikes, _ = simulated(cell, nA, 400.0, population, scheme="second_order")
