@@ -116,7 +116,7 @@ class DistributedEnv:
         self._started = True
         if self.is_root():
             mpi_job.watch(self.shutdown)  # a script that ends without it would leave the workers waiting
-        backends.attend(self._backend, self.subworld_size)
+        backends.prepare_ranks(self._backend, self.subworld_size)
         workers = self._comm.Split(int(self.is_root()), self._comm.rank)
         if not self.is_root():
             mpi_job.take_cores(workers)

@@ -97,7 +97,7 @@ class Env(SavedStates, Recorder, Configurable):
             self.num_cultures = whole_number("num_cultures", num_cultures)
             # A cell has some 25 variables of 8 bytes, in the simulator and once more in a snapshot.
             memory.require(f"{num_cultures} cultures", self.num_cultures * self.system.num_neurons * 400)
-            chosen = backends.setting(profile, dt, scheme, precision)
+            chosen = backends.make_profile(profile, dt, scheme, precision)
             self.dt = chosen.dt_ms
             self.scheme: Scheme = chosen.scheme
             self.precision: Precision = chosen.precision

@@ -22,7 +22,7 @@ from livn_gym.backends.base import (
     Snapshots,
     Stoppable,
     Undoable,
-    setting,
+    make_profile,
 )
 from livn_gym.errors import BackendUnavailable, ImportFailed, unknown_name
 from livn_gym.registry import Kind
@@ -33,13 +33,13 @@ _SHIPPED = {
 }
 
 Spec = str | type[Backend] | Callable[..., Backend] | Mapping[str, Any]
-"""What ``make`` takes besides None."""
+"""Arguments that ``make`` accepts, besides None."""
 
 BACKENDS: Kind[Backend] = Kind("backend", Backend, lambda: _SHIPPED, objects=False)  # type: ignore[type-abstract]
 
 
 def names() -> tuple[str, ...]:
-    """Names that ``Env(backend=)`` takes, those of installed packages among them."""
+    """Return the names that ``Env(backend=)`` accepts, including those of installed packages."""
     return tuple(BACKENDS.names())
 
 
@@ -48,12 +48,12 @@ def make(backend: Spec | None = None) -> Backend:
 
     Args:
         backend: One of ``names()``, a reference ``"module:attribute"`` or ``"file.py:attribute"``, a class, a function
-            that makes one, or a mapping with a ``name`` and options; None takes LIVN_BACKEND, else the native engine.
+            that makes one, or a mapping with a ``name`` and options. Default: LIVN_BACKEND, otherwise native.
 
     Raises:
         UnknownName: There is no backend of that name.
-        InvalidInput: It is a finished object, of which a second culture would take the simulator, or something else.
-        BackendUnavailable: Its simulator is not installed, or cannot be loaded.
+        InvalidInput: It is an object, which two Envs cannot share, or has another type.
+        BackendUnavailable: The simulator is not installed or cannot be loaded.
         ImportFailed: The package that offers it cannot be imported.
     """
     spec = selected(backend)
@@ -71,7 +71,7 @@ def make(backend: Spec | None = None) -> Backend:
 
 
 def selected(backend: Spec | None = None) -> Spec:
-    """The backend that ``make`` makes: what was given, else LIVN_BACKEND, else the native engine.
+    """Return the backend that ``make`` makes: the argument, otherwise LIVN_BACKEND, otherwise ``"native"``.
 
     Raises:
         UnknownName: There is no backend of that name.
@@ -84,12 +84,12 @@ def selected(backend: Spec | None = None) -> Spec:
     return spec
 
 
-def attend(backend: Spec | None, subworld_size: int) -> None:
-    """What all ranks of an MPI job do, also those without a culture, before some of them share cultures.
+def prepare_ranks(backend: Spec | None, subworld_size: int) -> None:
+    """Prepare ranks to share cultures; all ranks of the MPI job must call this, also those without a culture.
 
     Args:
-        backend: The cultures' backend, as ``make`` takes it.
-        subworld_size: Ranks that share a culture.
+        backend: Backend of the cultures, as for ``make``.
+        subworld_size: Number of ranks that share a culture.
 
     Raises:
         BackendError: NEURON does not find the other ranks.
@@ -118,9 +118,9 @@ __all__ = [
     "Snapshots",
     "Stoppable",
     "Undoable",
-    "attend",
     "make",
+    "make_profile",
     "names",
+    "prepare_ranks",
     "selected",
-    "setting",
 ]

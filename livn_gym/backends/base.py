@@ -24,12 +24,12 @@ from livn_gym.system import Projection, System
 from livn_gym.units import finite
 
 MAX_VOLTAGE_MV = 1e4
-"""Bound of the size of a membrane voltage, at which a run ends with ``SimulationDiverged``.
+"""Largest absolute membrane voltage; beyond it a run ends with ``SimulationDiverged``.
 
-No living cell comes near it: a membrane breaks down at 0.5 to 1 V (electroporation; Weaver & Chizmadzhev,
-Bioelectrochem Bioenerg 41:135, 1996). Models without conductances that limit them reach several volts under currents
-far above the rheobase and recover; the factor of ten is for them. Voltages are looked at from time to time only, so a
-brief pulse may exceed the bound.
+Living cells stay far below: a membrane breaks down at 0.5 to 1 V (electroporation; Weaver & Chizmadzhev,
+Bioelectrochem Bioenerg 41:135, 1996). Models without limiting conductances reach several volts under currents far above
+the rheobase and recover; the factor of ten allows for them. Voltages are checked at intervals, so that a brief pulse
+may exceed the bound.
 """
 
 Scheme = Literal["backward_euler", "second_order"]
@@ -38,7 +38,7 @@ Precision = Literal["float64", "float32"]
 
 @dataclass(frozen=True)
 class Profile:
-    """A setting of the simulation: time step (ms), scheme, and precision where the simulator has a choice."""
+    """Profile of a simulation: time step (ms), integration scheme, and floating-point precision."""
 
     dt_ms: float
     scheme: Scheme
@@ -49,30 +49,32 @@ PROFILES = {
     "exact": Profile(0.025, "backward_euler", "float64"),
     "fast": Profile(0.05, "second_order", "float32"),
 }
-"""``exact`` is NEURON's default. ``fast`` makes a smaller mean error in interspike intervals, in half as many steps."""
+"""Profiles by name. ``exact`` is the default of NEURON. ``fast`` has a smaller mean error of interspike intervals and
+half as many steps."""
 
 
 MIN_DT_MS, MAX_DT_MS = 1e-4, 1.0
-"""Shortest and longest time step: rounding shows below, and a spike's upstroke takes less than a step above."""
+"""Shortest and longest time step: rounding errors matter below, and the upstroke of a spike is shorter than a step
+above."""
 
 
-def setting(profile: str, dt_ms: float | None, scheme: str | None, precision: str | None) -> Profile:
-    """A profile with some of its numbers replaced.
+def make_profile(profile: str, dt_ms: float | None, scheme: str | None, precision: str | None) -> Profile:
+    """Make a profile from a name, with some of its values replaced.
 
     Raises:
         UnknownName: There is no such profile, scheme or precision.
-        InvalidInput: The time step is not positive.
+        InvalidInput: The time step is out of range.
     """
-    for kind, given, allowed in (
+    for kind, value, allowed in (
         ("profile", profile, PROFILES),
         ("scheme", scheme, get_args(Scheme)),
         ("precision", precision, get_args(Precision)),
     ):
-        if given is not None and given not in allowed:
-            raise unknown_name(kind, given, allowed)
-    values = {"dt_ms": dt_ms, "scheme": scheme, "precision": precision}
-    given_values: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-    result = replace(PROFILES[profile], **given_values)
+        if value is not None and value not in allowed:
+            raise unknown_name(kind, value, allowed)
+    options = {"dt_ms": dt_ms, "scheme": scheme, "precision": precision}
+    overrides: dict[str, Any] = {name: option for name, option in options.items() if option is not None}
+    result = replace(PROFILES[profile], **overrides)
     dt = finite("dt (ms)", result.dt_ms, above=0.0)
     if not MIN_DT_MS <= dt <= MAX_DT_MS:
         raise InvalidInput(f"dt (ms) must be from {MIN_DT_MS:g} to {MAX_DT_MS:g}, got {dt:g}.")
@@ -81,14 +83,14 @@ def setting(profile: str, dt_ms: float | None, scheme: str | None, precision: st
 
 @dataclass(frozen=True)
 class Parameters:
-    """Everything about a culture that can change between runs.
+    """Parameters of a culture that can change between runs.
 
     Attributes:
         weights: Peak conductance of a synapse of scale 1, nS, by weight key.
         noise: Background conductances by population.
         depression: Short-term depression of each population's output.
-        plasticity: Rules by which synapses change; None while none does. Synapses keep what they learnt until their
-            weight changes here or their culture is reset.
+        plasticity: Plasticity rules; None for none. Synapses keep learnt weights until their weight parameter changes
+            or their culture is reset.
         cells: Constants of single cells, by ``<population>-<constant>``; those of the model where there are none.
     """
 
@@ -101,16 +103,16 @@ class Parameters:
 
 @dataclass(frozen=True)
 class CultureSpec:
-    """What a backend builds.
+    """Specification of the cultures that a backend builds.
 
     Attributes:
-        system: The cultures' architecture, shared by all B.
-        model: The cells' dynamics.
+        system: System of all B cultures.
+        model: Model of the cells.
         dt_ms: Time step.
         scheme: ``"backward_euler"``, or ``"second_order"`` (staggered Crank-Nicolson).
-        num_cultures: B.
-        precision: Of the cells' states, one of those that the backend's capabilities name.
-        ranks: Those that share every culture, each of which builds its own cells only; None where there is one.
+        num_cultures: Number of cultures B.
+        precision: Precision of the states of the cells, one of those in the capabilities of the backend.
+        ranks: MPI ranks that share every culture, each of which builds only its own cells; None for a single process.
     """
 
     system: System
@@ -123,7 +125,7 @@ class CultureSpec:
 
     @cached_property
     def ranges(self) -> dict[str, tuple[int, int]]:
-        """First gid, and one past the last, of the cells of every population that are built here."""
+        """First gid, and last gid plus 1, of the cells of every population on this rank."""
         populations = self.system.populations
         if self.ranks is not None:
             return self.ranks.ranges(populations)
@@ -131,19 +133,19 @@ class CultureSpec:
 
     @cached_property
     def gids(self) -> NDArray[np.int64]:
-        """The cells that are built here, ascending."""
+        """Gids of the cells on this rank, ascending."""
         return np.concatenate([np.arange(*bounds, dtype=np.int64) for bounds in self.ranges.values()])
 
     @cached_property
     def projections(self) -> tuple[Projection, ...]:
-        """The synapses onto these cells, one part of each of the system's projections."""
+        """Synapses onto the cells on this rank, one part of each projection of the system."""
         return tuple(projection.onto(*self.ranges[projection.post]) for projection in self.system.projections)
 
     def delay_steps(self, projection: Projection) -> NDArray[np.int64]:
-        """Delays in time steps, at least 1, ``[E]``.
+        """Return the delays of a projection in time steps, at least 1, ``[E]``.
 
         Raises:
-            InvalidInput: One is of 2**31 steps or more.
+            InvalidInput: A delay has 2**31 steps or more.
         """
         steps = np.maximum(1, np.floor(projection.delay_ms / self.dt_ms + 0.5))
         if len(steps) and not steps.max() < 2**31:
@@ -152,14 +154,14 @@ class CultureSpec:
 
     @cached_property
     def least_delay_steps(self) -> int | None:
-        """The least delay of all synapses of the system, here or not; None where there are none."""
+        """Shortest delay of all synapses of the system, on any rank; None without synapses."""
         delays = [int(self.delay_steps(p).min()) for p in self.system.projections if len(p)]
         return min(delays, default=None)
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a backend can do beyond the six members; one with snapshots is a ``Snapshots`` too."""
+    """Capabilities of a backend; one with snapshots is also a subclass of ``Snapshots``."""
 
     name: str
     snapshots: bool
@@ -168,21 +170,21 @@ class Capabilities:
 
 
 class Backend(ABC):
-    """A simulator of B independent cultures; a trajectory depends on its noise and on the spec's numbers alone."""
+    """Simulator of B independent cultures. A trajectory depends only on its noise stream and the specification."""
 
     capabilities: Capabilities
 
     @abstractmethod
     def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
-        """Make the cultures and put them at time 0.
+        """Build the cultures at time 0.
 
         Args:
-            spec: What to build.
+            spec: Specification of the cultures.
             parameters: Initial parameters.
-            streams: Stream of each culture's noise, ``[B]``, drawn as ``livn_gym.numerics.noise`` does.
+            streams: Noise stream of each culture, ``[B]``, drawn as by ``livn_gym.numerics.noise``.
 
         Raises:
-            UnsupportedModel: The backend has no implementation of the model.
+            UnsupportedModel: The backend does not support the model.
             BackendUnavailable: The simulator or its compiler is missing.
         """
 
@@ -198,81 +200,81 @@ class Backend(ABC):
 
         Args:
             num_steps: Length of the run in steps.
-            stimulus: For the cultures that run, in their order, or for all alike; not longer than the run, and never
-                in the electrode mode.
+            stimulus: Stimulus of the cultures that run, in their order, or one for all; not longer than the run, and
+                never in the electrode mode.
             request: What to record.
-            cultures: Indices of the cultures that run, ascending; the others stay as they are. Default all.
+            cultures: Indices of the cultures that run, ascending; the others do not change. Default: all.
 
         Returns:
             The recording of the cultures that ran, in their order, with ``t0_ms`` 0.
 
         Raises:
-            SimulationDiverged: A membrane voltage left +-``MAX_VOLTAGE_MV``.
+            SimulationDiverged: A membrane voltage exceeded +-``MAX_VOLTAGE_MV``.
         """
 
     @abstractmethod
     def reset(self, streams: Mapping[int, NoiseStream]) -> None:
-        """Put some cultures back to time 0, each with a new stream of noise; exactly as newly built."""
+        """Reset some cultures to time 0 with new noise streams; their state equals that of newly built cultures."""
 
     @abstractmethod
     def set_parameters(self, parameters: Parameters) -> None:
-        """Replace weights, noise and depression from now on; states are kept."""
+        """Replace weights, noise and depression; states do not change."""
 
     @abstractmethod
     def close(self) -> None:
-        """Free every resource; may be called twice."""
+        """Release all resources; further calls have no effect."""
 
 
 class CultureParameters(ABC):
-    """A backend whose cultures can have parameters of their own."""
+    """Extension: each culture can have its own parameters."""
 
     @abstractmethod
     def set_culture_parameters(self, parameters: Mapping[int, Parameters]) -> None:
-        """Replace weights, noise and depression of some cultures from now on; the others keep theirs.
+        """Replace weights, noise and depression of some cultures.
 
-        The rules of plasticity must be those that all cultures have. States are kept.
+        The plasticity rules must be those of all cultures. States do not change.
         """
 
 
 class CellParameters(ABC):  # noqa: B024 - says what a backend does with its parameters
-    """A backend that follows ``Parameters.cells``: cells can have constants of their own."""
+    """Extension: the backend supports ``Parameters.cells``, that is, constants of single cells."""
 
 
 class Learning(ABC):
-    """A backend whose synapses can change one by one."""
+    """Extension: each synapse can have its own weight."""
 
     @abstractmethod
     def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
-        """Peak conductances of some cultures' synapses, nS, by weight key, in the projection's order ``[E]``."""
+        """Return the peak conductances of all synapses of some cultures, nS, by weight key, ``[E]`` each."""
 
     @abstractmethod
     def set_weights(self, weights: Mapping[int, Mapping[str, NDArray[np.float64]]]) -> None:
-        """Set peak conductances one by one, nS, for some cultures and keys."""
+        """Set the peak conductance of every synapse, nS, for some cultures and weight keys."""
 
 
 class Snapshots(ABC):
-    """A backend whose cultures can be saved and put back."""
+    """Extension: the states of cultures can be saved and restored."""
 
     @abstractmethod
     def save(self, cultures: Sequence[int]) -> list[Any]:
-        """The state of some cultures, one picklable object each, that says nothing of B or threads."""
+        """Return the states of some cultures, one picklable object each, independent of B and of threads."""
 
     @abstractmethod
     def load(self, states: Mapping[int, Any]) -> None:
-        """Put cultures into saved states; they go on exactly as those saved did."""
+        """Restore saved states, from which cultures continue exactly."""
 
 
 class Stoppable(ABC):
-    """A backend whose runs can be stopped from another thread."""
+    """Extension: runs can be stopped from another thread."""
 
     @abstractmethod
     def stop(self) -> None:
-        """Ask the run under way, if any, to raise ``RunStopped`` soon. It is quick and may be called again."""
+        """Request the current run to raise ``RunStopped`` soon. It returns quickly and may be called repeatedly."""
 
 
 class Undoable(ABC):
-    """A backend in which a run that raises has not happened, and the last run can be undone."""
+    """Extension: a run that raises has no effect, and the last run can be undone."""
 
     @abstractmethod
     def undo(self) -> None:
-        """Put the cultures back to where they were before the last run; nothing else may have changed them since."""
+        """Restore the states before the last run; nothing else may have changed the cultures since."""

@@ -227,7 +227,7 @@ def test_culture_cells_rest_silent_and_fire_from_1_hz_on(kind, population):
 @pytest.mark.parametrize(("kind", "population"), CULTURE)
 @pytest.mark.parametrize("nA", [0.08, 0.15])
 def test_culture_cells_follow_their_derivatives(kind, population, nA):
-    """5 % of the mean interval, the least of which (9 ms) is 360 steps: what a spike gives the dendrite depends on dt."""
+    """5 % of the mean interval, at least 360 steps (9 ms): the charge of a spike to the dendrite depends on dt."""
     cell = kind.named(f"culture_{population.lower()}")
     nA = nA if population == "EXC" else nA / 4
     spikes, _ = simulated(cell, nA, 400.0, population, scheme="second_order")

@@ -26,7 +26,7 @@ from livn_gym.backends.base import (
 )
 from livn_gym.backends.native.driver import CELL, STOP, Drive, Probe
 from livn_gym.backends.native.generate import source
-from livn_gym.backends.native.group import Cultures, Diverged
+from livn_gym.backends.native.group import CultureGroup, Diverged
 from livn_gym.backends.native.layout import layouts
 from livn_gym.backends.native.plasticity import Spikes
 from livn_gym.backends.native.program import program
@@ -68,7 +68,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         if threads is not None and threads < 1:
             raise InvalidInput(f"threads must be at least 1, got {threads}.")
         self.threads = threads or len(processors.usable())
-        self._groups: list[Cultures] = []
+        self._groups: list[CultureGroup] = []
         self._pool = Pool(self.threads)
         self._control: list[NDArray[np.int64]] = []
         self._back: Callable[[], None] | None = None
@@ -227,14 +227,16 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         fixed = (arrays, self._settings.network, self._settings.rules, drive, probe)
         run.compile(tuple(numba.typeof(argument) for argument in group.example(*fixed)))
 
-    def _grouped(self, streams: Sequence[NoiseStream], numbers: Sequence[int]) -> list[Cultures]:
+    def _grouped(self, streams: Sequence[NoiseStream], numbers: Sequence[int]) -> list[CultureGroup]:
         """Cultures at time 0, in groups for all threads; ``numbers`` are those of the cultures."""
         spec, share = self._spec, -(-len(streams) // self.threads)
         each = max(1, min(share, GROUP_CELLS // spec.system.num_neurons))
         if spec.ranks is not None:
             each = len(streams)  # groups would meet the other ranks' in any order
         fixed = (np.dtype(spec.precision), spec.system.num_neurons, spec.ranks)
-        groups = [Cultures(self._layouts, list(streams[b : b + each]), *fixed) for b in range(0, len(streams), each)]
+        groups = [
+            CultureGroup(self._layouts, list(streams[b : b + each]), *fixed) for b in range(0, len(streams), each)
+        ]
         row = self._settings.row[list(numbers)]
         for k, group in enumerate(groups):
             group.set_weight(self._settings.network.weight, row[k * each : k * each + group.count])
@@ -246,8 +248,10 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         return groups
 
     @staticmethod
-    def _shares(groups: Sequence[Cultures], values: Mapping[int, _T]) -> Iterator[tuple[Cultures, dict[int, _T]]]:
-        """What every group gets of values by culture; those by place in it."""
+    def _shares(
+        groups: Sequence[CultureGroup], values: Mapping[int, _T]
+    ) -> Iterator[tuple[CultureGroup, dict[int, _T]]]:
+        """Divide values by culture among the groups, keyed by the index within each group."""
         first = 0
         for group in groups:
             share = {c: values[first + c] for c in range(group.count) if first + c in values}
@@ -255,7 +259,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
                 yield group, share
             first += group.count
 
-    def _load(self, groups: Sequence[Cultures], states: Mapping[int, CultureState]) -> None:
+    def _load(self, groups: Sequence[CultureGroup], states: Mapping[int, CultureState]) -> None:
         for group, share in self._shares(groups, states):
             group.load(share)
 
@@ -302,7 +306,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
 
     def _run(
         self,
-        groups: list[Cultures],
+        groups: list[CultureGroup],
         num_steps: int,
         stimulus: Stimulus | None,
         request: RecordingRequest,
@@ -318,7 +322,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         controls[:, CELL] = -1
         self._control = list(controls)
 
-        def one(group: Cultures, drive: Drive, control: NDArray[np.int64], bounds: tuple[int, int]) -> Spikes:
+        def one(group: CultureGroup, drive: Drive, control: NDArray[np.int64], bounds: tuple[int, int]) -> Spikes:
             start, stop = bounds
             try:
                 own = self._arguments(numbers[start:stop])
@@ -335,7 +339,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
 
     def _advance(
         self,
-        group: Cultures,
+        group: CultureGroup,
         parameters: tuple[Varied, tuple[NDArray, ...]],
         num_steps: int,
         drive: Drive,

@@ -45,7 +45,7 @@ class Diverged(Exception):
         self.culture, self.gid, self.step = culture, gid, step
 
 
-class Cultures:
+class CultureGroup:
     """A group of cultures at time 0, side by side in the same blocks.
 
     Args:
