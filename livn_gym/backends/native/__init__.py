@@ -1,4 +1,4 @@
-"""The fast engine: compiled kernels over flat blocks of cells, with NEURON's spike times."""
+"""Native backend: compiled kernels over flat blocks of cells, with the same spike times as NEURON."""
 
 from livn_gym.backends.native.backend import NativeBackend
 

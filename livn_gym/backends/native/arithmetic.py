@@ -1,4 +1,4 @@
-"""exp and the noise's normal numbers, in float64 and float32, as straight lines that a compiler vectorises.
+"""Exponential and normal random numbers in float64 and float32, as branch-free code that compilers vectorise.
 
 The float64 normal numbers are those of ``livn_gym.numerics.noise``, operation for operation. Multiply-adds are fused
 where it is written, never by the compiler's choice, so that a number does not depend on the processor.
@@ -13,7 +13,7 @@ from numba import njit
 
 from livn_gym.backends.native.intrinsics import fma, from_bits, to_bits
 
-# Only kernels call these: without entries from Python and from C they compile sooner.
+# Only kernels call these functions; without entry points for Python and C they compile faster.
 INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 inlined = njit(forceinline=True, **INNER)
@@ -46,7 +46,7 @@ _C8, _C6, _C4 = _F(1 / 40320), _F(-1 / 720), _F(1 / 24)
 
 @inlined
 def exp64(x):
-    """Exponential within two units in the last place; arguments are held between -700 and 700."""
+    """Return the exponential within two units in the last place; arguments are clipped to -700 to 700."""
     x = min(max(x, -700.0), 700.0)
     shifted = fma(x, _LOG2_E, _ROUND64)
     n = shifted - _ROUND64
@@ -68,7 +68,7 @@ def exp64(x):
 
 @inlined
 def exp32(x):
-    """Exponential within two units in the last place; arguments are held between -87 and 88."""
+    """Return the exponential within two units in the last place; arguments are clipped to -87 to 88."""
     x = min(max(x, _BOTTOM32), _TOP32)
     shifted = fma(x, _LOG2_E32, _ROUND32)
     n = shifted - _ROUND32
@@ -84,7 +84,7 @@ def exp32(x):
 
 @inlined
 def philox(step, cell, trial, seed_low, seed_high):
-    """The words of ``livn_gym.numerics.noise`` for an even step and the odd one after it, below 2**32 as uint64.
+    """Return the words of ``livn_gym.numerics.noise`` for an even and the next odd step, below 2**32 as uint64.
 
     Upper halves hold what they may until the end: a product takes the lower halves only.
     """
@@ -100,7 +100,7 @@ def philox(step, cell, trial, seed_low, seed_high):
 
 @inlined
 def normal64(x0, x1):
-    """Two standard normal numbers from two words."""
+    """Convert two words to two standard normal numbers."""
     # u = mantissa * 2**exponent with the mantissa in [sqrt(1/2), sqrt(2))
     bits = to_bits((np.float64(x0) + 0.5) * 2.0**-32)
     mantissa = from_bits((bits & _MANTISSA64) | _HALF64)
@@ -153,7 +153,7 @@ def normal64(x0, x1):
 
 @inlined
 def normal32(x0, x1):
-    """Two standard normal numbers from two words, in float32."""
+    """Convert two words to two standard normal numbers, in float32."""
     bits = to_bits((_F(np.uint32(x0)) + _HALF32) * _GRID32)
     mantissa = from_bits(np.uint32((bits & _MANTISSA32) | _HALF_BITS32))
     exponent = _F(np.int32(bits >> _S23) - np.int32(126))

@@ -47,16 +47,17 @@ _T = TypeVar("_T")
 _BITS = {"float64": 64, "float32": 32}
 
 GROUP_CELLS = 1024
-"""Cells of the cultures that are advanced together: enough to fill their blocks, few enough to stay in cache."""
+"""Number of cells in a group of cultures: enough to fill the blocks, few enough to fit into the processor cache."""
 
 
 class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learning, Stoppable, Undoable):
-    """Runs B cultures in one process; a trajectory depends on its noise stream, dt, scheme and precision alone.
+    """Backend that runs B cultures in one process, with trajectories independent of the batch and of threads.
 
-    A run that raises has not happened. Copies and pickles continue exactly; they have threads of their own.
+    A trajectory depends only on its noise stream, dt, scheme and precision. A run that raises has no effect. Copies and
+    pickles continue exactly, with their own threads.
 
     Args:
-        threads: How many threads share the cultures; default one a processor that this process may use.
+        threads: Number of threads. Default: one per processor that this process may use.
 
     Raises:
         InvalidInput: The number of threads is not positive.
@@ -71,16 +72,16 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         self._groups: list[CultureGroup] = []
         self._pool = Pool(self.threads)
         self._control: list[NDArray[np.int64]] = []
-        self._back: Callable[[], None] | None = None
+        self._restore: Callable[[], None] | None = None
         self._programs: dict[Varied, Callable[..., Any]] = {}
 
     @property
     def num_cultures(self) -> int:
-        """B."""
+        """Number of cultures B."""
         return sum(group.count for group in self._groups)
 
     def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
-        """Lay the cultures out and compile the kernels, if this machine has not yet."""
+        """Build the cultures; the kernels are compiled on first use on this machine."""
         self._spec, self._layouts = spec, layouts(spec)
         self._synapses, self._drives = Synapses(spec, self._layouts), Drives(spec, self._layouts)
         self._maker = SettingsMaker(spec, self._layouts, self._synapses)
@@ -104,60 +105,60 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         return uninterrupted(lambda: run(num_steps, stimulus, request, numbers), self.stop)
 
     def stop(self) -> None:
-        """Ask the run under way to end; its kernels look once in a window."""
+        """Request the current run to end; its kernels check for this once per window."""
         for control in self._control:
             control[STOP] = 1
 
     def undo(self) -> None:
-        """Put the cultures back to where they were before the last run."""
-        back, self._back = self._back, None
-        if back is None:
+        """Restore the states before the last run."""
+        restore, self._restore = self._restore, None
+        if restore is None:
             raise RuntimeError("There is no run to undo.")
-        back()
+        restore()
 
     def reset(self, streams: Mapping[int, NoiseStream]) -> None:
-        """Put some cultures back to time 0."""
-        self._back = None
-        for group, chosen in self._shares(self._groups, streams):
-            group.reset(chosen)
+        """Reset some cultures to time 0."""
+        self._restore = None
+        for group, selected in self._shares(self._groups, streams):
+            group.reset(selected)
 
     def save(self, cultures: Sequence[int]) -> list[CultureState]:
-        """The states of some cultures."""
+        """Return the states of some cultures."""
         states: dict[int, CultureState] = {}
-        for group, chosen in self._shares(self._groups, {b: b for b in cultures}):
-            states |= zip(chosen.values(), group.save(list(chosen)), strict=True)
+        for group, selected in self._shares(self._groups, {b: b for b in cultures}):
+            states |= zip(selected.values(), group.save(list(selected)), strict=True)
         return [states[b] for b in cultures]
 
     def load(self, states: Mapping[int, CultureState]) -> None:
-        """Put cultures into saved states.
+        """Restore saved states.
 
         Raises:
-            InvalidInput: A state is damaged or of another kind of culture; nothing is changed.
+            InvalidInput: A state is damaged or of another type of culture. Nothing is changed.
         """
         cells, dtype = self._spec.system.num_neurons, np.dtype(self._spec.precision)
         for state in states.values():
             check_state(state, self._layouts, self._settings.network, cells, dtype)
-        self._back = None
+        self._restore = None
         self._load(self._groups, states)
 
     def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
-        """Peak conductances of every synapse of some cultures, nS."""
-        own: dict[int, NDArray[np.float64]] = {}
+        """Return the peak conductance of every synapse of some cultures, nS."""
+        weights: dict[int, NDArray[np.float64]] = {}
         common, row = self._settings.network.weight, self._settings.row
-        for group, chosen in self._shares(self._groups, {b: b for b in cultures}):
-            own |= {b: group.learnt.weight[c] if group.learns else common[row[b]] for c, b in chosen.items()}
-        places = {key: self._synapses.places(key) for key in self._synapses.keys}
-        return [{key: own[b][place] / NS_TO_US for key, place in places.items()} for b in cultures]
+        for group, selected in self._shares(self._groups, {b: b for b in cultures}):
+            weights |= {b: group.learnt.weight[c] if group.learns else common[row[b]] for c, b in selected.items()}
+        indices = {key: self._synapses.indices(key) for key in self._synapses.keys}
+        return [{key: weights[b][index] / NS_TO_US for key, index in indices.items()} for b in cultures]
 
     def set_weights(self, weights: Mapping[int, Mapping[str, NDArray[np.float64]]]) -> None:
-        """Set peak conductances one by one, nS."""
-        self._back = None
+        """Set the peak conductance of every synapse, nS."""
+        self._restore = None
         for group in self._groups:
             group.own_synapses()
-        for group, share in self._shares(self._groups, weights):
-            for c, values in share.items():
+        for group, selected in self._shares(self._groups, weights):
+            for c, values in selected.items():
                 for key, value in values.items():
-                    group.learnt.weight[c, self._synapses.places(key)] = value * NS_TO_US
+                    group.learnt.weight[c, self._synapses.indices(key)] = value * NS_TO_US
 
     def set_parameters(self, parameters: Parameters) -> None:
         """Replace weights, noise, depression and plasticity in all cultures."""
@@ -168,7 +169,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         self._set([parameters.get(b, before) for b, before in enumerate(self._settings.parameters)])
 
     def _set(self, parameters: Sequence[Parameters]) -> None:
-        before, self._back = self._settings, None
+        before, self._restore = self._settings, None
         settings = self._maker.make(parameters, before)
         plasticity = parameters[0].plasticity
         first = 0
@@ -182,7 +183,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         self._prepare()
 
     def _prepare(self) -> None:
-        """Find the kernels for the parameters as they are, compiling them where this machine has not yet."""
+        """Load the kernels for the current parameters, which are compiled on first use on this machine."""
         first = 0
         for group in self._groups:
             self._program(self._arguments(range(first, first + group.count))[0])
@@ -193,7 +194,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         return self._maker.arguments(self._settings, numbers, np.dtype(self._spec.precision))
 
     def _program(self, varied: Varied) -> Callable[..., Any]:
-        """The kernels that read these parameters per lane."""
+        """Return the kernels that read these parameters per lane."""
         if varied not in self._programs:
             spec = self._spec
             bits, shared = _BITS[spec.precision], spec.ranks is not None
@@ -202,23 +203,23 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         return self._programs[varied]
 
     def close(self) -> None:
-        """Free the arrays and the threads."""
-        self._groups, self._back, self._control = [], None, []
+        """Release the arrays and the threads."""
+        self._groups, self._restore, self._control = [], None, []
         self._pool.close()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what another copy or process makes for itself.
+        """Return the state for copying and pickling, without checkpoints and compiled kernels.
 
         Raises:
-            UnsupportedModel: Other ranks have a part of the cultures.
+            UnsupportedModel: MPI ranks share the cultures.
         """
         state = vars(self).copy()
         if self._groups and self._spec.ranks is not None:
-            raise UnsupportedModel("Cultures that ranks share cannot be copied or pickled.")
-        return state | {"_control": [], "_back": None, "_programs": {}}
+            raise UnsupportedModel("Cultures that MPI ranks share cannot be copied or pickled.")
+        return state | {"_control": [], "_restore": None, "_programs": {}}
 
     def _compile(self, varied: Varied, run: Any) -> None:
-        """Compile the program for the types of its arguments; nothing is run."""
+        """Compile the program for the types of its arguments, without running it."""
         (group,) = self._grouped([NoiseStream(0)], [0])
         drive, request = self._drives.drive(None, 0, group.count), RecordingRequest()
         _, arrays = self._arguments([0])
@@ -228,11 +229,11 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         run.compile(tuple(numba.typeof(argument) for argument in group.example(*fixed)))
 
     def _grouped(self, streams: Sequence[NoiseStream], numbers: Sequence[int]) -> list[CultureGroup]:
-        """Cultures at time 0, in groups for all threads; ``numbers`` are those of the cultures."""
-        spec, share = self._spec, -(-len(streams) // self.threads)
-        each = max(1, min(share, GROUP_CELLS // spec.system.num_neurons))
+        """Make groups of cultures at time 0 for all threads; ``numbers`` are the indices of the cultures."""
+        spec, per_thread = self._spec, -(-len(streams) // self.threads)
+        each = max(1, min(per_thread, GROUP_CELLS // spec.system.num_neurons))
         if spec.ranks is not None:
-            each = len(streams)  # groups would meet the other ranks' in any order
+            each = len(streams)  # several groups would communicate with other ranks in any order
         fixed = (np.dtype(spec.precision), spec.system.num_neurons, spec.ranks)
         groups = [
             CultureGroup(self._layouts, list(streams[b : b + each]), *fixed) for b in range(0, len(streams), each)
@@ -254,54 +255,55 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         """Divide values by culture among the groups, keyed by the index within each group."""
         first = 0
         for group in groups:
-            share = {c: values[first + c] for c in range(group.count) if first + c in values}
-            if share:
-                yield group, share
+            selected = {c: values[first + c] for c in range(group.count) if first + c in values}
+            if selected:
+                yield group, selected
             first += group.count
 
     def _load(self, groups: Sequence[CultureGroup], states: Mapping[int, CultureState]) -> None:
-        for group, share in self._shares(groups, states):
-            group.load(share)
+        for group, selected in self._shares(groups, states):
+            group.load(selected)
 
     def _run_all(
         self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest, numbers: Sequence[int]
     ) -> Recording:
         """Advance all cultures."""
-        self._back = None
-        backs = [group.checkpoint(learning=self._settings.rules.back > 0) for group in self._groups]
+        self._restore = None
+        learning = self._settings.rules.dendritic_delay_steps > 0
+        restores = [group.checkpoint(learning=learning) for group in self._groups]
         try:
             recording = self._run(self._groups, num_steps, stimulus, request, numbers)
         except BaseException:
-            for back in backs:
-                back()
+            for restore in restores:
+                restore()
             raise
 
-        def back_all() -> None:
-            for back in backs:
-                back()
+        def restore_all() -> None:
+            for restore in restores:
+                restore()
 
-        self._back = back_all
+        self._restore = restore_all
         return recording
 
     def _run_some(
         self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest, numbers: Sequence[int]
     ) -> Recording:
-        """Advance some cultures. Those that stay must not be stepped, so the others go into groups for this run."""
-        self._back = None
+        """Advance some cultures. They are copied to temporary groups, since the others must not be stepped."""
+        self._restore = None
         groups, before = self._grouped([NoiseStream(0)] * len(numbers), numbers), self.save(numbers)
         self._load(groups, dict(enumerate(before)))
         recording = self._run(groups, num_steps, stimulus, request, numbers)
         states = [state for group in groups for state in group.save(range(group.count))]
 
-        def back() -> None:
+        def restore() -> None:
             self._load(self._groups, dict(zip(numbers, before, strict=True)))
 
         try:
             self._load(self._groups, dict(zip(numbers, states, strict=True)))
         except BaseException:
-            back()
+            restore()
             raise
-        self._back = back
+        self._restore = restore
         return recording
 
     def _run(
@@ -312,7 +314,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         request: RecordingRequest,
         numbers: Sequence[int],
     ) -> Recording:
-        """Advance groups; ``numbers`` are those of their cultures."""
+        """Advance groups; ``numbers`` are the indices of their cultures."""
         first = np.concatenate([[0], np.cumsum([group.count for group in groups])]).tolist()
         bounds = list(zip(first[:-1], first[1:], strict=True))
         drives = [self._drives.drive(stimulus, *each) for each in bounds]
@@ -322,11 +324,11 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         controls[:, CELL] = -1
         self._control = list(controls)
 
-        def one(group: CultureGroup, drive: Drive, control: NDArray[np.int64], bounds: tuple[int, int]) -> Spikes:
+        def advance(group: CultureGroup, drive: Drive, control: NDArray[np.int64], bounds: tuple[int, int]) -> Spikes:
             start, stop = bounds
             try:
-                own = self._arguments(numbers[start:stop])
-                return self._advance(group, own, num_steps, drive, samples.of(start, stop), control)
+                arguments = self._arguments(numbers[start:stop])
+                return self._advance(group, arguments, num_steps, drive, samples.of(start, stop), control)
             except Diverged as error:
                 raise SimulationDiverged(
                     f"The membrane voltage of cell {error.gid} of culture {numbers[start + error.culture]} left "
@@ -334,7 +336,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
                     "stimulus, the noise or a weight is too strong. The run has not happened."
                 ) from None
 
-        spikes = self._pool.map(one, groups, drives, self._control, bounds)
+        spikes = self._pool.map(advance, groups, drives, self._control, bounds)
         return samples.recording(spikes, first)
 
     def _advance(
@@ -346,11 +348,13 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         probe: Probe,
         control: NDArray[np.int64],
     ) -> Spikes:
-        """Advance a group; its spikes in the order (step, cell)."""
+        """Advance a group and return its spikes in the order (step, cell)."""
         varied, arrays = parameters
         rules = self._settings.rules
         # Postsynaptic spikes of a window must not reach plastic synapses before its end.
-        window = min(self._synapses.window, rules.back + 1) if rules.back else self._synapses.window
+        window = self._synapses.window
+        if rules.dendritic_delay_steps:
+            window = min(window, rules.dendritic_delay_steps + 1)
         fixed = (arrays, self._settings.network, rules, drive, probe, control)
         return group.run(self._program(varied), *fixed, window, num_steps, self._spec.dt_ms)
 

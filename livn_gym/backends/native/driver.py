@@ -1,8 +1,8 @@
-"""What happens between the kernels' steps: spikes to synapses, stimulus changes, samples.
+"""Work between the steps of the kernels: delivery of spikes, changes of the stimulus, samples.
 
-Cultures of a group lie side by side; cell ``culture * size + gid`` is a group's number for a cell. Time within a run
-is counted in steps from its start. Spikes are kept in the order (step, culture, gid) all the way, so that no sum
-depends on how cultures are grouped or a run is cut into windows.
+The index of a cell in a group of cultures is ``culture * size + gid``. Times within a run are steps from its start.
+Spikes always are in the order (step, culture, gid), so that no sum depends on the grouping of cultures or the division
+of a run into windows.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ _GRID = 1099511627776.0  # arriving conductances are multiples of 2**-40 uS
 _AMP_S, _AMP_D, _G_IN, _J_IN, _V_D = AMP_S * W, AMP_D * W, G_IN * W, J_IN * W, V_D * W
 
 STOP, CELL, AT = range(3)
-"""Places in a run's ``control``, int64 ``[3]``: nonzero asks the run to end; the first cell whose voltage left the
-bounds, and at which step (-1 for none)."""
+"""Indices in the array ``control`` of a run, int64 ``[3]``: nonzero requests the run to end; the first cell whose
+voltage is out of bounds, and the step (-1 for none)."""
 
 CHECK_STEPS = 1024
-"""Steps of a run between two looks at all voltages, whatever else divides it into windows: what was recorded must not
-decide whether a run diverges."""
+"""Number of steps between two checks of all voltages, independent of windows, so that recording requests do not affect
+whether a run diverges."""
 
 compiled = njit(**INNER)
 
 
 class Network(NamedTuple):
-    """Synapses by presynaptic gid and then delay, one entry for each receptor, and the depression of every gid.
+    """Synapses by presynaptic gid and delay, with one entry per receptor, and the depression of every cell.
 
-    ``start`` int64 ``[N + 1]``; ``delay`` (steps), ``post`` and ``offset`` (from the cell's address to where
-    increments are collected) int32 ``[S]``. In K rows, of which every culture has one (``Group.row``): ``weight`` (uS)
-    float64 ``[K, S]``; ``U`` and ``tau_rec`` (ms) ``[K, N]``.
+    ``start`` int64 ``[N + 1]``; ``delay`` (steps), ``post`` and ``offset`` (from the address of the cell to the sum of
+    increments) int32 ``[S]``. In K rows, one of which each culture uses (``Group.row``): ``weight`` (uS) float64
+    ``[K, S]``; ``U`` and ``tau_rec`` (ms) ``[K, N]``.
     """
 
     start: Any
@@ -50,7 +50,7 @@ class Network(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Where the cells of a group of cultures are, and what they remember of their spikes.
+    """Addresses of the cells of a group of cultures, and the state of their depression.
 
     ``size`` is N. Per population: ``start`` (first gid), ``count`` (cells in a culture), ``cells`` (in the group),
     ``base`` (address of its first block), ``bucket`` (number of that block among all). Per cell ``[cultures * N]``:
@@ -74,10 +74,11 @@ class Group(NamedTuple):
 
 
 class Drive(NamedTuple):
-    """Stimuli of a group: changes ``first[c] ... first[c + 1]`` of ``step``, ``column``, ``value`` are culture c's.
+    """Stimuli of a group: culture c has changes ``first[c] ... first[c + 1]`` of ``step``, ``column``, ``value``.
 
-    ``kind`` (see ``stimuli.KINDS``; -1 for none), ``reversal`` (mV), ``gain`` (index into ``gains [G, K, N]``; -1 where
-    columns are cells) and ``scale [N]`` are per culture. ``cursor`` and ``level [cultures, K]`` are working space.
+    Per culture: ``kind`` (see ``stimuli.KINDS``; -1 for none), ``reversal`` (mV), ``gain`` (index into
+    ``gains [G, K, N]``; -1 if columns are cells) and ``scale [N]``. ``cursor`` and ``level [cultures, K]`` are
+    workspace.
     """
 
     first: Any
@@ -94,7 +95,7 @@ class Drive(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """Samples every ``every`` steps (0: none) of the voltages and membrane currents of some gids.
+    """Arrays for samples of voltages and membrane currents of some cells, every ``every`` steps (0: none).
 
     ``voltage_row`` holds the gid of a row of ``voltage`` for the soma, or the gid plus the number of cells for the
     dendrite. It is a single array because one more argument makes the whole compiled run slower, used or not.
@@ -114,7 +115,7 @@ class Probe(NamedTuple):
 
 
 class Flight(NamedTuple):
-    """Spikes under way: cell, step, next synapse, and the resources with which it is transmitted; ``count[0]`` many."""
+    """Spikes in transit: cell, step, next synapse, and resources at transmission; ``count[0]`` spikes."""
 
     cell: Any
     step: Any
@@ -125,7 +126,7 @@ class Flight(NamedTuple):
 
 @compiled
 def grown(array, size):
-    """The array, or a larger copy of it if it holds fewer than ``size`` numbers."""
+    """Return the array, or a larger copy if it has fewer than ``size`` elements."""
     if len(array) >= size:
         return array
     larger = np.empty(2 * size, array.dtype)
@@ -136,16 +137,16 @@ def grown(array, size):
 
 @compiled
 def workspace(group, window):
-    """Arrays for arriving increments sorted by (block, step), and for the spikes of a window."""
-    most = len(group.address) * (window // 2 + 1)  # a cell needs a step below the threshold between two spikes
+    """Allocate arrays for arriving increments sorted by (block, step), and for the spikes of a window."""
+    max_spikes = len(group.address) * (window // 2 + 1)  # between two spikes, a cell is below the threshold for a step
     bucket = np.zeros(group.num_blocks * window + 2, np.int64)
-    found = Spikes(np.empty(most, np.int64), np.empty(most, np.int64), np.zeros(1, np.int64))
-    return bucket, np.empty(64, np.int64), np.empty(64, np.float64), found, np.empty(most, np.int64)
+    found = Spikes(np.empty(max_spikes, np.int64), np.empty(max_spikes, np.int64), np.zeros(1, np.int64))
+    return bucket, np.empty(64, np.int64), np.empty(64, np.float64), found, np.empty(max_spikes, np.int64)
 
 
 @compiled
 def shared_parity(time):
-    """Whether the cultures' times are even (0) or odd (1); -1 where they differ."""
+    """Return whether the times of all cultures are even (0) or odd (1); -1 if they differ."""
     parity = time[0] & 1
     for c in range(1, len(time)):
         if time[c] & 1 != parity:
@@ -155,7 +156,7 @@ def shared_parity(time):
 
 @compiled
 def begin(drive):
-    """Go to the start of every stimulus."""
+    """Rewind all stimuli to their start."""
     for c in range(len(drive.kind)):
         for column in range(drive.level.shape[1]):
             drive.level[c, column] = 0.0
@@ -164,9 +165,9 @@ def begin(drive):
 
 @compiled
 def take_samples(S, group, learnt, probe, step, stop):
-    """Sample where it is due; returns the next step at which it is, at most ``stop``.
+    """Take samples that are due; return the step of the next sample, at most ``stop``.
 
-    Only runs that sample call it: Numba counts references of every array that is passed, in every window.
+    Only runs that sample call it, since Numba counts references of all arrays that are passed, in every window.
     """
     if probe.every > 0:
         if step % probe.every == 0:
@@ -183,7 +184,7 @@ def take_samples(S, group, learnt, probe, step, stop):
 
 @compiled
 def window_end(S, group, drive, step, stop):
-    """Change the stimulus where it is due; returns the next step at which it changes, at most ``stop``."""
+    """Apply changes of the stimulus that are due; return the step of the next change, at most ``stop``."""
     stop = min(stop, step - step % CHECK_STEPS + CHECK_STEPS)
     if step == 0:
         for cell in range(len(group.address)):
@@ -208,7 +209,7 @@ def window_end(S, group, drive, step, stop):
 
 @compiled
 def mix(S, group, drive, c):
-    """Set a culture's input to the sum of its columns; their order and number decide it, not what was before."""
+    """Set the input of a culture to the sum over its columns, always in the same order."""
     gains = drive.gains[drive.gain[c]]
     total = np.zeros(group.size)
     for column in range(drive.level.shape[1]):
@@ -222,11 +223,11 @@ def mix(S, group, drive, c):
 
 @compiled
 def put(S, group, drive, c, gid, value):
-    """Set one cell's input."""
+    """Set the input of a cell."""
     a = group.address[c * group.size + gid]
     kind = drive.kind[c]
     scaled = value * drive.scale[c, gid]
-    if kind == 2:  # a field drives a current from one compartment into the other
+    if kind == 2:  # a field drives a current between the compartments
         S[a + _AMP_S] = scaled
         S[a + _AMP_D] = -scaled
     elif kind == 1:
@@ -238,7 +239,7 @@ def put(S, group, drive, c, gid, value):
 
 @compiled
 def sample(S, group, probe, column):
-    """Write a column of the traces; a compartment's membrane current is what flows into it (Kirchhoff)."""
+    """Write a column of the traces; the membrane current of a compartment equals the current into it (Kirchhoff)."""
     for c in range(probe.voltage.shape[0]):
         for row in range(len(probe.voltage_row)):
             gid, offset = probe.voltage_row[row], 0
@@ -257,15 +258,15 @@ def sample(S, group, probe, column):
 
 @compiled
 def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt):
-    """Collect what arrives in the next ``steps`` steps, sorted by (block, step), and let arrived spikes go.
+    """Collect increments that arrive in the next ``steps`` steps, sorted by (block, step), and drop delivered spikes.
 
-    The entries of block b at its k-th step are ``bucket[b * steps + k] ... bucket[b * steps + k + 1]`` of ``where``
+    The increments of block b at step k are ``bucket[b * steps + k] ... bucket[b * steps + k + 1]`` of ``where``
     (address) and ``what`` (uS).
     """
     for slot in range(group.num_blocks * steps + 2):
         bucket[slot] = 0
     stop = step + steps
-    # how many there are for each (block, step), one place further on; then where each one's begin; then fill in
+    # Counting sort: counts per (block, step), shifted by one; then their cumulative sums; then the entries.
     for spike in range(flight.count[0]):
         cell, since = flight.cell[spike], flight.step[spike]
         gid = cell % group.size
@@ -278,10 +279,10 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where
         bucket[slot] += bucket[slot - 1]
     total = bucket[group.num_blocks * steps + 1]
     where, what = grown(where, total), grown(what, total)
-    own, following, reached = learnt.weight.shape[0] > 0, np.empty(0, np.int64), 0
-    if rules.back > 0:
+    learns, following, reached = learnt.weight.shape[0] > 0, np.empty(0, np.int64), 0
+    if rules.dendritic_delay_steps > 0:
         following, reached = link(learnt, queue, stop)
-    kept = 0
+    remaining = 0
     for spike in range(flight.count[0]):
         cell, since, x = flight.cell[spike], flight.step[spike], flight.x[spike]
         gid = cell % group.size
@@ -291,7 +292,7 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where
             target = first_cell + net.post[synapse]
             slot = group.block[target] * steps + since + net.delay[synapse] - step + 1
             weight = net.weight[row, synapse]
-            if own:
+            if learns:
                 c, arrival = cell // group.size, since + net.delay[synapse]
                 weight = arrive(rules, learnt, queue, following, c, row, synapse, target, group.time[c], arrival, dt)
             where[bucket[slot]] = group.address[target] + net.offset[synapse]
@@ -299,32 +300,32 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where
             bucket[slot] += 1
             synapse += 1
         if synapse < end:
-            flight.cell[kept], flight.step[kept] = cell, since
-            flight.synapse[kept], flight.x[kept] = synapse, x
-            kept += 1
-    flight.count[0] = kept
+            flight.cell[remaining], flight.step[remaining] = cell, since
+            flight.synapse[remaining], flight.x[remaining] = synapse, x
+            remaining += 1
+    flight.count[0] = remaining
     if reached > 0:
         take_up_all(rules, learnt, queue, reached, group.size, group.row, group.time, dt)
     return where, what
 
 
 @compiled
-def spread(net, back, group, flight, spikes, queue, found, order, step, steps, dt):
-    """Note a window's spikes in the order (step, culture, gid) and send them on their way."""
+def spread(net, dendritic_delay_steps, group, flight, spikes, queue, found, order, step, steps, dt):
+    """Record the spikes of a window in the order (step, culture, gid) and start their transmission."""
     count = found.count[0]
     if count == 0:
         return flight, spikes, queue
-    # Blocks note their spikes by ascending (culture, gid) at every step: sorting by step alone, stably, is enough.
-    places = np.zeros(steps + 2, np.int64)
+    # Blocks record spikes in the order (culture, gid) at every step, so that a stable sort by step is sufficient.
+    starts = np.zeros(steps + 2, np.int64)
     for k in range(count):
-        places[found.step[k] - step + 1] += 1
+        starts[found.step[k] - step + 1] += 1
     for s in range(1, steps + 2):
-        places[s] += places[s - 1]
+        starts[s] += starts[s - 1]
     for k in range(count):
         s = found.step[k] - step
-        order[places[s]] = k
-        places[s] += 1
-    flying, kept = flight.count[0], spikes.count[0]
+        order[starts[s]] = k
+        starts[s] += 1
+    flying, recorded = flight.count[0], spikes.count[0]
     flight = Flight(
         grown(flight.cell, flying + count),
         grown(flight.step, flying + count),
@@ -332,16 +333,17 @@ def spread(net, back, group, flight, spikes, queue, found, order, step, steps, d
         grown(flight.x, flying + count),
         flight.count,
     )
-    spikes = Spikes(grown(spikes.cell, kept + count), grown(spikes.step, kept + count), spikes.count)
-    if back > 0:
+    spikes = Spikes(grown(spikes.cell, recorded + count), grown(spikes.step, recorded + count), spikes.count)
+    if dendritic_delay_steps > 0:
         waiting = queue.count[0]
         queue = Spikes(grown(queue.cell, waiting + count), grown(queue.step, waiting + count), queue.count)
         for k in range(count):
-            queue.cell[waiting + k], queue.step[waiting + k] = found.cell[order[k]], found.step[order[k]] + back
+            queue.cell[waiting + k] = found.cell[order[k]]
+            queue.step[waiting + k] = found.step[order[k]] + dendritic_delay_steps
         queue.count[0] = waiting + count
     for k in range(count):
         cell, at = found.cell[order[k]], found.step[order[k]]
-        spikes.cell[kept + k], spikes.step[kept + k] = cell, at
+        spikes.cell[recorded + k], spikes.step[recorded + k] = cell, at
         gid, c = cell % group.size, cell // group.size
         row, now = group.row[c], group.time[c] + at
         x = 1.0 - (1.0 - group.x[cell]) * math.exp(-(now - group.last[cell]) * dt / net.tau_rec[row, gid])
@@ -351,15 +353,15 @@ def spread(net, back, group, flight, spikes, queue, found, order, step, steps, d
             flight.cell[flying], flight.step[flying] = cell, at
             flight.synapse[flying], flight.x[flying] = net.start[gid], x
             flying += 1
-    flight.count[0], spikes.count[0] = flying, kept + count
+    flight.count[0], spikes.count[0] = flying, recorded + count
     return flight, spikes, queue
 
 
 @inlined
 def look(S, address, control, step, num_steps, bound):
-    """Where the run ends: ``num_steps``, or ``step`` if it was asked to stop or a voltage is beyond the bound (mV).
+    """Return the end of the run: ``num_steps``, or ``step`` if it must stop or a voltage is out of bounds (mV).
 
-    It takes single arrays and has one way through: otherwise Numba counts references of every array in every window.
+    It takes single arrays and has a single return; otherwise Numba counts references of all arrays in every window.
     """
     if step % CHECK_STEPS == 0 or step == num_steps:
         for cell in range(len(address)):
@@ -372,7 +374,7 @@ def look(S, address, control, step, num_steps, bound):
 
 @compiled
 def finish(group, flight, queue, num_steps):
-    """Count time from the end of the run."""
+    """Make all times relative to the end of the run."""
     for c in range(len(group.time)):
         group.time[c] += num_steps
     for spike in range(flight.count[0]):

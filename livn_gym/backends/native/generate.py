@@ -1,10 +1,9 @@
-"""Writes the kernels of a model's populations as Python source, straight lines that Numba vectorises.
+"""Generate the kernels of a model's populations as branch-free Python source, which Numba vectorises.
 
-The equations stand in ``livn_gym.models`` as scalar functions. They are taken over with constants in the engine's
-precision (one float64 constant would make a float32 loop half as wide), ``math.exp`` replaced by a polynomial, and
-products that are added to something as fused multiply-adds, written out so that a compiler has no choice. Around them
-goes what every cell has: synapses, noise, stimulus, and the solve for the two voltages, in the order of NEURON's fixed
-step.
+The equations are scalar functions in ``livn_gym.models``. They are translated with constants in the engine's precision
+(one float64 constant would halve the width of a float32 loop), with a polynomial for ``math.exp``, and with explicit
+fused multiply-adds, so that the compiler has no choice. Synapses, noise, stimulus and the solution for the two voltages
+are added in the order of NEURON's fixed step.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from livn_gym.backends.native.layout import Layout, W
 from livn_gym.backends.native.templates import HEADER, KERNEL, RUN, RUN_SHARE
 
 _LEAST_US = 1e-30
-"""What is left of a synapse below this is 0: far too little for any sum to notice, and subnormal numbers, which a decay
-reaches in float32 some 30 ms after a spike, take some processors over a hundred cycles each."""
+"""Conductances below this are set to 0. They are negligible in any sum, and subnormal numbers, which a decay reaches in
+float32 some 30 ms after a spike, take over a hundred cycles each on some processors."""
 
 _IDENTIFIER = re.compile(r"\w+")
 
@@ -37,15 +36,15 @@ def source(
     shared: bool = False,
     varied: Sequence[tuple[str, ...]] = (),
 ) -> str:
-    """The text of a module with a function ``run`` for these populations.
+    """Return the source of a module with a function ``run`` for these populations.
 
     Args:
-        layouts: The populations' blocks.
-        parameter_names: Names of each kernel's parameters, in order, the first being ``threshold``.
+        layouts: Layouts of the populations.
+        parameter_names: Names of the parameters of each kernel, in order; the first is ``threshold``.
         bits: Precision, 32 or 64.
-        shared: Whether other ranks have a part of the cells; ``run`` then is one window between two exchanges.
-        varied: Names of each kernel's parameters that differ between cells and are read from the lanes of a further
-            array; none where it is empty.
+        shared: Whether MPI ranks share the cultures; ``run`` then advances one window between two exchanges.
+        varied: Names of the parameters of each kernel that differ between cells and are read per lane from an
+            additional array.
     """
     parts = [HEADER.format(bits=bits, bound=MAX_VOLTAGE_MV)]
     calls = []
@@ -76,7 +75,7 @@ def source(
 
 
 def _laned(lines: Sequence[str], lanes: Sequence[str]) -> list[str]:
-    """The lines of a loop over the lanes, after those that read the lanes' own parameters as far as they are used."""
+    """Return the lines of a loop over the lanes, preceded by those that read the parameters per lane that they use."""
     used = set(_IDENTIFIER.findall("\n".join(lines)))
     read = [f"p_{name} = load(Q, q + {k * W})" for k, name in enumerate(lanes) if f"p_{name}" in used]
     return [f"q = block * {len(lanes) * W} + lane", *read, *lines] if read else list(lines)
@@ -109,20 +108,20 @@ _NOISE = [
     _put(place.ODD_ANGLE, "from_bits(BITS(words[3]))"),
     *_UPDATE,
 ]
-"""At an even step, at the first of a window, and where cultures of a group are at odd and even steps."""
+"""Noise at even steps, at the first step of a window, and in groups with cultures at even and odd steps."""
 
 _NOISE_DRAWN = [f"radius, angle = {_word(place.ODD_RADIUS)}, {_word(place.ODD_ANGLE)}", *_UPDATE]
-"""At an odd step, after an even one of the same window."""
+"""Noise at an odd step that follows an even step of the same window."""
 
 
-# Three loops over the lanes and not one: what follows a solve does not wait for it, and a processor looks a few
-# hundred instructions ahead.
+# Three loops over the lanes instead of one, so that the code after the solution does not wait for it within the few
+# hundred instructions that a processor looks ahead.
 
 
 def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
-    """From voltages and conductances to the next voltages; then the synapses' decay."""
+    """Return the lines that compute the next voltages from the conductances, and the decay of the synapses."""
     states = layout.state_variables
-    at = {"s": "v_s", "d": "v_d"}  # the voltages with which the step before ended
+    at = {"s": "v_s", "d": "v_d"}  # voltages at the end of the previous step
     yield f"v_s = {_get(place.V_S)}"
     yield f"v_d = {_get(place.V_D)}"
     yield "v_before = v_s"
@@ -176,7 +175,7 @@ def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
 
 
 def _reset(layout: Layout, functions: _Functions) -> Iterator[str]:
-    """Where the soma has reached its peak, the step begins elsewhere, and nothing is extrapolated across that."""
+    """Return the lines that reset cells whose soma has reached the peak, across which nothing is extrapolated."""
     assert layout.native.reset is not None
     changed = {"v_s": None, "v_d": None} | {f"x_{name}": k for name, k in layout.state_variables.items()}
     yield "v_d_before = v_d"
@@ -190,7 +189,7 @@ def _reset(layout: Layout, functions: _Functions) -> Iterator[str]:
 
 
 def _advance(layout: Layout, functions: _Functions) -> Iterator[str]:
-    """The cell's own states, at the new voltages."""
+    """Return the lines that advance the states of the cell at the new voltages."""
     states = layout.state_variables
     if not states:
         return
@@ -210,7 +209,7 @@ def _lines(lines: Iterable[str], depth: int) -> str:
 
 
 class _Functions:
-    """The scalar functions that a population's kernel calls, rewritten.
+    """Translated scalar functions that the kernel of a population calls.
 
     Args:
         suffix: Keeps functions of different cells apart.
@@ -227,12 +226,12 @@ class _Functions:
         self._arguments |= {name: name for name in ("v_s", "v_d", "v_ahead", "v_old")}
 
     def call(self, function: Callable[..., Any]) -> str:
-        """A call of a function with what its arguments' names stand for."""
+        """Return a call of a function, with its arguments chosen by name."""
         arguments = [self._arguments[name] for name in inspect.signature(function).parameters]
         return f"{self.name(function)}({', '.join(arguments)})"
 
     def name(self, function: Callable[..., Any]) -> str:
-        """The name of a function in the generated module, to which it is added with those that it calls."""
+        """Return the name of a function in the generated module, to which it and the functions it calls are added."""
         if function not in self._names:
             self._names[function] = function.__name__.strip("_") + self.suffix
             definition = ast.parse(dedent(inspect.getsource(function))).body[0]
@@ -245,7 +244,7 @@ class _Functions:
 
 
 class _Rewriter(ast.NodeTransformer):
-    """Constants in the engine's precision, exp as the engine's, functions by their new names."""
+    """Translator of constants to the engine's precision, of exp and of function names."""
 
     def __init__(self, functions: _Functions, function: Callable[..., Any]) -> None:
         self._functions = functions
@@ -286,7 +285,7 @@ def _constant(value: object) -> ast.expr:
 
 
 class _Fuser(ast.NodeTransformer):
-    """``a * b + c`` and its like as one fused multiply-add; addresses stay as they are."""
+    """Translate ``a * b + c`` and similar sums to fused multiply-adds, except in addresses."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)

@@ -1,4 +1,4 @@
-"""The arrays of some cultures that are advanced together."""
+"""Arrays of a group of cultures that are advanced together."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from livn_gym.numerics import NoiseStream
 
 
 class Diverged(Exception):
-    """A voltage left the bounds.
+    """A voltage is out of bounds.
 
     Args:
-        culture: Its number in the group.
-        gid: The cell.
-        step: Steps of the run after which it was seen.
+        culture: Index of the culture in the group.
+        gid: Cell.
+        step: Number of steps of the run after which it was detected.
     """
 
     def __init__(self, culture: int, gid: int, step: int) -> None:
@@ -46,14 +46,14 @@ class Diverged(Exception):
 
 
 class CultureGroup:
-    """A group of cultures at time 0, side by side in the same blocks.
+    """Group of cultures in common blocks, initially at time 0.
 
     Args:
-        layouts: The populations.
-        streams: The cultures' noise.
+        layouts: Layouts of the populations.
+        streams: Noise stream of each culture.
         dtype: float64 or float32.
-        size: N, of which the layouts may have a part.
-        ranks: Those that have the other cells.
+        size: Number of cells N; with MPI, the layouts contain only a part of them.
+        ranks: MPI ranks that share the cultures.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class CultureGroup:
         sizes = [number * layout.size for number, layout in zip(blocks, layouts, strict=True)]
         base = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         bucket = np.concatenate([[0], np.cumsum(blocks)]).astype(np.int64)
-        # All cells of other ranks have one place at the end, to which stimuli may be written and which nobody reads.
+        # All cells of other ranks share an unused address at the end, so that stimuli can be written for all cells.
         self.state = _aligned(int(base[-1]) + NUM_COMMON * W, dtype)
         address = np.full((self.count, size), base[-1], dtype=np.int64)
         block = np.zeros((self.count, size), dtype=np.int32)
@@ -94,23 +94,23 @@ class CultureGroup:
         flying, since, synapse = (np.zeros(64, dtype=np.int64) for _ in range(3))
         self.flight = Flight(flying, since, synapse, np.zeros(64), np.zeros(1, dtype=np.int64))
         self.late = np.zeros(0, dtype=np.int64)
-        """Cells whose spikes fell on the very end of the last run; they belong to the next."""
+        """Cells with spikes exactly at the end of the last run, which belong to the next run."""
         self.queue = Spikes(flying.copy(), since.copy(), np.zeros(1, dtype=np.int64))
-        """Spikes on their way to the plastic synapses of their own cell."""
+        """Spikes in transit to the plastic synapses of their own cell."""
         self.learnt = nothing_learnt()
-        self._kept: list[NDArray] = []
-        """Copies of the arrays that the last run changed, as they were before."""
+        self._saved: list[NDArray] = []
+        """Copies of the arrays from before the last run."""
         self.first_states: dict[int, tuple[NDArray[np.float64] | None, ...]] = {}
-        """States beyond voltages with which cultures begin, ``[states, cells]`` per population; None: the model's."""
-        self.weight = np.zeros((1, 0))  # of the synapses before anything is learnt, uS [K, S]; see Network
+        """Initial states other than voltages, ``[states, cells]`` per population; None for those of the model."""
+        self.weight = np.zeros((1, 0))  # weights before plasticity, uS [K, S]; see Network
         self.reset(dict(enumerate(streams)))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the checkpoint out."""
-        return vars(self) | {"_kept": []}
+        """Return the state for copying and pickling, without the checkpoint."""
+        return vars(self) | {"_saved": []}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the state, aligned as in a new group."""
+        """Restore the state, with the array aligned as in a new group."""
         vars(self).update(state)
         self.state = _aligned(len(state["state"]), state["state"].dtype)
         self.state[:] = state["state"]
@@ -120,7 +120,7 @@ class CultureGroup:
         return np.uint64 if self.state.dtype == np.float64 else np.uint32
 
     def _blocks(self, k: int, base: NDArray[np.int64]) -> NDArray:
-        """A population's blocks, a view ``[blocks, variables, W]``."""
+        """Return a view of the blocks of a population, ``[blocks, variables, W]``."""
         return self.state[base[k] : base[k + 1]].reshape(-1, self.layouts[k].size // W, W)
 
     def _initial(self, layout: Layout) -> NDArray:
@@ -130,48 +130,48 @@ class CultureGroup:
         return values
 
     def reset(self, streams: dict[int, NoiseStream]) -> None:
-        """Put some cultures back to time 0, each with a new stream of noise."""
+        """Reset some cultures to time 0 with new noise streams."""
         group = self.group
         words: NDArray[Any] = self.state.view(self._words)
-        chosen = np.array(list(streams), dtype=np.int64)
+        cultures = np.array(list(streams), dtype=np.int64)
         numbers = np.array([stream.words for stream in streams.values()], dtype=np.uint64).T
         for k, layout in enumerate(self.layouts):
             gids = np.arange(layout.start, layout.start + layout.count)
-            address = group.address.reshape(self.count, -1)[chosen][:, gids]
+            address = group.address.reshape(self.count, -1)[cultures][:, gids]
             for variable, value in enumerate(self._initial(layout)):
                 self.state[address + variable * W] = value
-            for place, c in zip(address, streams, strict=True):
-                own = self.first_states.get(c, (None,) * len(self.layouts))[k]
-                if own is not None:
-                    rows = layout.first_state + np.arange(len(own))[:, None]
-                    self.state[place + rows * W] = own
+            for addresses, c in zip(address, streams, strict=True):
+                states = self.first_states.get(c, (None,) * len(self.layouts))[k]
+                if states is not None:
+                    rows = layout.first_state + np.arange(len(states))[:, None]
+                    self.state[addresses + rows * W] = states
             words[address + GID * W] = gids
             for variable, values in zip((SEED_LOW, SEED_HIGH, TRIAL), numbers, strict=True):
                 words[address + variable * W] = values[:, None]
-        group.x.reshape(self.count, -1)[chosen] = 1.0
-        group.last.reshape(self.count, -1)[chosen] = 0
-        group.time[chosen] = 0
-        self._forget(chosen)
+        group.x.reshape(self.count, -1)[cultures] = 1.0
+        group.last.reshape(self.count, -1)[cultures] = 0
+        group.time[cultures] = 0
+        self._drop_spikes(cultures)
         if self.learns:
-            self.learnt.weight[chosen] = self.weight[group.row[chosen]]
-            self._without_traces(chosen)
+            self.learnt.weight[cultures] = self.weight[group.row[cultures]]
+            self._clear_traces(cultures)
 
     @property
     def learns(self) -> bool:
-        """Whether every culture has synapses of its own."""
+        """Whether each culture has its own synapses."""
         return len(self.learnt.weight) > 0
 
     def own_synapses(self) -> None:
-        """From now on every culture has synapses of its own, with the weights of its parameters."""
+        """Give each culture its own synapses, with the weights of its parameters."""
         if not self.learns:
             self.learnt = first_weights(self.weight[self.group.row], self.group.size)
 
     def set_weight(self, weight: NDArray[np.float64], row: NDArray[np.int64]) -> None:
-        """Replace the weights of the parameters; own synapses forget what they learnt where theirs changes.
+        """Replace the weights of the parameters; learnt weights are replaced where the parameter changes.
 
         Args:
-            weight: Of every synapse, uS ``[K, S]``.
-            row: Every culture's row, ``[cultures]``.
+            weight: Weight of every synapse, uS ``[K, S]``.
+            row: Row of each culture, ``[cultures]``.
         """
         if self.learns:
             for c in range(self.count):
@@ -182,27 +182,27 @@ class CultureGroup:
         self.group.row[:] = row
 
     def begin_learning(self) -> None:
-        """Own synapses, without traces of what was before."""
+        """Give each culture its own synapses, with empty traces."""
         self.own_synapses()
-        self._without_traces(np.arange(self.count))
+        self._clear_traces(np.arange(self.count))
         self.queue.count[0] = 0
 
-    def _without_traces(self, chosen: NDArray[np.int64]) -> None:
+    def _clear_traces(self, cultures: NDArray[np.int64]) -> None:
         for array, value in zip(self.learnt[1:5], (0.0, 0.0, 0, -1), strict=True):
-            array[chosen] = value
+            array[cultures] = value
 
     def save(self, cultures: Sequence[int]) -> list[CultureState]:
-        """The states of some cultures."""
+        """Return the states of some cultures."""
         group, size = self.group, self.group.size
         flight = [array[: self.flight.count[0]] for array in self.flight[:-1]]
         states = []
         for c in cultures:
             cells = slice(c * size, (c + 1) * size)
-            mine = flight[0] // size == c
-            gid, *others = (array[mine] for array in flight)
+            in_culture = flight[0] // size == c
+            gid, *others = (array[in_culture] for array in flight)
             late = self.late[self.late // size == c] % size
             waiting = [array[: self.queue.count[0]] for array in self.queue[:-1]]
-            own = waiting[0] // size == c
+            is_waiting = waiting[0] // size == c
             learnt = tuple(array[c].copy() for array in self.learnt[:5]) if self.learns else None
             variables = tuple(self.state[self._places(layout, c)] for layout in self.layouts)
             states.append(
@@ -213,16 +213,16 @@ class CultureGroup:
                     int(group.time[c]),
                     (gid % size, others[0], others[1], others[2]),
                     late,
-                    (waiting[0][own] % size, waiting[1][own]),
+                    (waiting[0][is_waiting] % size, waiting[1][is_waiting]),
                     learnt,
                 )
             )
         return states
 
     def load(self, states: Mapping[int, CultureState]) -> None:
-        """Put some cultures into saved states."""
+        """Restore saved states of some cultures."""
         group, size = self.group, self.group.size
-        self._forget(np.array(list(states), dtype=np.int64))
+        self._drop_spikes(np.array(list(states), dtype=np.int64))
         parts = [[array[: self.flight.count[0]] for array in self.flight[:-1]]]
         late = [self.late]
         waiting = [[array[: self.queue.count[0]] for array in self.queue[:-1]]]
@@ -243,10 +243,10 @@ class CultureGroup:
                     array[c] = values
             elif self.learns:
                 self.learnt.weight[c] = self.weight[group.row[c]]
-                self._without_traces(np.array([c]))
+                self._clear_traces(np.array([c]))
         self.late = np.sort(np.concatenate(late))
         cell, step, synapse, x = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        order = np.lexsort((cell, step))  # by (step, culture, gid), as the spikes happened
+        order = np.lexsort((cell, step))  # by (step, culture, gid), the temporal order
         count = np.array([len(cell)], dtype=np.int64)
         self.flight = Flight(cell[order], step[order], synapse[order], x[order], count)
         cell, step = (np.concatenate(arrays) for arrays in zip(*waiting, strict=True))
@@ -254,61 +254,61 @@ class CultureGroup:
         self.queue = Spikes(cell[order], step[order], np.array([len(cell)], dtype=np.int64))
 
     def _places(self, layout: Layout, c: int) -> NDArray[np.int64]:
-        """Where a culture's cells of a population have their variables, ``[variables, cells]``."""
+        """Return the addresses of the variables of a population in a culture, ``[variables, cells]``."""
         first = c * self.group.size + layout.start
         return self.group.address[first : first + layout.count] + np.arange(0, layout.size, W)[:, None]
 
     def _set_step(self, places: NDArray[np.int64], step: int) -> None:
-        """Write the step with which a culture's cells draw their noise; ``places`` is ``[variables, cells]``."""
+        """Set the step of the noise of cells with the given addresses ``[variables, cells]``."""
         words: NDArray[Any] = self.state.view(self._words)
         words[places[STEP]], words[places[STEP_HIGH]] = step & 0xFFFFFFFF, step >> 32
 
     def _advance_step(self, num_steps: int) -> None:
-        """Count the steps with which all cells draw their noise, in two words of 32 bits."""
+        """Advance the step of the noise of all cells, which is stored in two 32-bit words."""
         for k in range(len(self.layouts)):
             words: NDArray[Any] = self._blocks(k, self._base).view(self._words)
             step = words[:, STEP].astype(np.uint64) + np.uint64(num_steps)
             words[:, STEP] = step & np.uint64(0xFFFFFFFF)
             words[:, STEP_HIGH] += (step >> np.uint64(32)).astype(self._words)
 
-    def _forget(self, chosen: NDArray[np.int64]) -> None:
-        """Drop the spikes of some cultures that are under way."""
+    def _drop_spikes(self, cultures: NDArray[np.int64]) -> None:
+        """Drop the spikes in transit of some cultures."""
         size = self.group.size
-        self.late = self.late[~np.isin(self.late // size, chosen)]
+        self.late = self.late[~np.isin(self.late // size, cultures)]
         for spikes in (self.flight, self.queue):
             *arrays, count = spikes
-            keep = ~np.isin(arrays[0][: count[0]] // size, chosen)
+            remaining = ~np.isin(arrays[0][: count[0]] // size, cultures)
             for array in arrays:
-                array[: keep.sum()] = array[: count[0]][keep]
-            count[0] = keep.sum()
+                array[: remaining.sum()] = array[: count[0]][remaining]
+            count[0] = remaining.sum()
 
     def checkpoint(self, *, learning: bool) -> Callable[[], None]:
-        """Remember everything that a run changes; the function that is returned puts it back.
+        """Save everything that a run changes, and return a function that restores it.
 
-        A group has one checkpoint, which the next one overwrites.
+        A group has a single checkpoint, which the next one overwrites.
 
         Args:
-            learning: Whether synapses change in the run.
+            learning: Whether synapses can change in the run.
         """
         group, count, waiting = self.group, int(self.flight.count[0]), int(self.queue.count[0])
         live = [self.state, group.x, group.last, group.time, *(self.learnt[:5] if learning else ())]
-        if [array.shape for array in self._kept] != [array.shape for array in live]:
-            self._kept = [np.empty_like(array) for array in live]
-        for kept, array in zip(self._kept, live, strict=True):
-            np.copyto(kept, array)
+        if [array.shape for array in self._saved] != [array.shape for array in live]:
+            self._saved = [np.empty_like(array) for array in live]
+        for copy, array in zip(self._saved, live, strict=True):
+            np.copyto(copy, array)
         flying, since, synapse, x = (array[:count].copy() for array in self.flight[:-1])
         cell, step = (array[:waiting].copy() for array in self.queue[:-1])
         late = self.late
 
-        def back() -> None:
-            for kept, array in zip(self._kept, live, strict=True):
-                np.copyto(array, kept)
+        def restore() -> None:
+            for copy, array in zip(self._saved, live, strict=True):
+                np.copyto(array, copy)
             self.flight = Flight(flying, since, synapse, x, np.array([count], dtype=np.int64))
             self.queue = Spikes(cell, step, np.array([waiting], dtype=np.int64))
             self.late = late
-            self.learnt.head[:] = -1  # a window that was left in its middle
+            self.learnt.head[:] = -1  # a window may have been aborted
 
-        return back
+        return restore
 
     def run(
         self,
@@ -321,14 +321,14 @@ class CultureGroup:
         control: NDArray[np.int64],
         *time: Any,
     ) -> Spikes:
-        """Advance by ``time = window, num_steps, dt``; returns the cells and steps of the run's spikes, in order.
+        """Advance by ``time = window, num_steps, dt``; return the cells and steps of the spikes in temporal order.
 
-        Call it in no main thread: where compiled code hands back its results, it calls Python, in which a signal
-        handler that raises would crash the interpreter.
+        It must not be called in the main thread: compiled code calls Python when it returns its results, and an
+        exception of a signal handler there would crash the interpreter.
 
         Raises:
-            RunStopped: ``control`` asked for it; the cultures are in the middle of something.
-            Diverged: A voltage left the bounds; likewise.
+            RunStopped: ``control`` requested it; the states are inconsistent.
+            Diverged: A voltage is out of bounds; the states are inconsistent.
         """
         window, num_steps, dt = time
         fixed = (self.state, parameters, self.group, network, rules, self.learnt, drive, probe, control)
@@ -341,14 +341,14 @@ class CultureGroup:
         self._advance_step(num_steps)
         count = int(spikes.count[0])
         cell, step = spikes.cell[:count], spikes.step[:count]
-        now = step < num_steps
-        cells = np.concatenate([self.late, cell[now]])
-        steps = np.concatenate([np.zeros(len(self.late), dtype=np.int64), step[now]])
-        self.late = cell[~now]
+        in_run = step < num_steps
+        cells = np.concatenate([self.late, cell[in_run]])
+        steps = np.concatenate([np.zeros(len(self.late), dtype=np.int64), step[in_run]])
+        self.late = cell[~in_run]
         return Spikes(cells, steps, spikes.count)
 
     def example(self, *fixed: Any) -> tuple[Any, ...]:
-        """Arguments of the types of every call of the program, from those that ``run`` takes before ``control``."""
+        """Return arguments with the types of all calls of the program, given those of ``run`` before ``control``."""
         spikes = _no_spikes()
         control = np.zeros(3, np.int64)
         varied = (self.flight, spikes, self.queue, *((1, 1, 1.0) if self.ranks is None else (spikes, 1, 0, 0, 1, 1.0)))
@@ -356,9 +356,9 @@ class CultureGroup:
         return (self.state, parameters, self.group, network, rules, self.learnt, drive, probe, control, *varied)
 
     def _check(self, control: NDArray[np.int64]) -> None:
-        """Raise what ended a run before its time."""
+        """Raise if a run ended early."""
         if control[STOP]:
-            raise RunStopped("The run was asked to stop; it has not happened.")
+            raise RunStopped("The run was stopped; it has no effect on the cultures.")
         if control[CELL] >= 0:
             raise Diverged(*divmod(int(control[CELL]), self.group.size), int(control[AT]))
 
@@ -372,19 +372,19 @@ class CultureGroup:
         num_steps: int,
         dt: float,
     ) -> Spikes:
-        """Advance own cells by windows, and send the spikes of all ranks on their way between windows."""
-        heard = Spikes(np.empty(0, np.int64), np.empty(0, np.int64), np.zeros(1, np.int64))
+        """Advance the cells of this rank by windows, and exchange spikes with the other ranks between them."""
+        received = Spikes(np.empty(0, np.int64), np.empty(0, np.int64), np.zeros(1, np.int64))
         before, step = 0, 0
         while True:
             stop = min(step + window, num_steps)
             times = (num_steps, before, step, stop, dt)
-            self.flight, spikes, self.queue, found = advance(self.flight, spikes, self.queue, heard, *times)
+            self.flight, spikes, self.queue, found = advance(self.flight, spikes, self.queue, received, *times)
             self._check(control)
             if step == num_steps:
                 return spikes
-            own = found.count[0]
-            cell, at = ranks.all_spikes(found.cell[:own], found.step[:own])
-            heard = Spikes(cell, at, np.array([len(cell)], dtype=np.int64))
+            count = found.count[0]
+            cell, at = ranks.all_spikes(found.cell[:count], found.step[:count])
+            received = Spikes(cell, at, np.array([len(cell)], dtype=np.int64))
             before, step = step, stop
 
 
@@ -393,7 +393,7 @@ def _no_spikes() -> Spikes:
 
 
 def _aligned(size: int, dtype: Any) -> NDArray:
-    """Zeros that start at a multiple of 64 bytes, the width of a cache line and of the widest SIMD register."""
+    """Return zeros aligned to 64 bytes, the width of a cache line and of the widest SIMD register."""
     item = np.dtype(dtype).itemsize
     memory = np.zeros(size + 64 // item, dtype=dtype)
     first = -memory.ctypes.data % 64 // item

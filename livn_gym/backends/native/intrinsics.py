@@ -1,6 +1,6 @@
-"""Instructions that Numba has no word for: plain loads and stores, fused multiply-add, views of a number's bits.
+"""Instructions that Numba does not offer: unchecked loads and stores, fused multiply-add, bit casts.
 
-``array[i]`` in Numba allows negative indices, and the test for them keeps a loop from being vectorised.
+``array[i]`` in Numba supports negative indices, and the check for them prevents vectorisation of a loop.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 
 @_instruction
 def load(typingctx, array, index):
-    """``array[index]`` of a contiguous array, for an index known to be inside."""
+    """Return ``array[index]`` of a contiguous array, for an index known to be valid."""
 
     def codegen(context, builder, signature, args):
         return context.unpack_value(
@@ -34,7 +34,7 @@ def load(typingctx, array, index):
 
 @_instruction
 def store(typingctx, array, index, value):
-    """``array[index] = value`` of a contiguous array, for an index known to be inside."""
+    """Set ``array[index] = value`` of a contiguous array, for an index known to be valid."""
 
     def codegen(context, builder, signature, args):
         pointer = _pointer(context, builder, signature.args[0], *args[:2])
@@ -45,7 +45,7 @@ def store(typingctx, array, index, value):
 
 @_instruction
 def peek(typingctx, array, index):
-    """``array[index]`` of a contiguous array of int64, read from memory every time: another thread may write to it."""
+    """Return ``array[index]`` of a contiguous int64 array, read from memory every time: other threads may write it."""
 
     def codegen(context, builder, signature, args):
         return builder.load_atomic(_pointer(context, builder, signature.args[0], *args), "monotonic", 8)
@@ -55,7 +55,7 @@ def peek(typingctx, array, index):
 
 @_instruction
 def fma(typingctx, a, b, c):
-    """``a * b + c`` rounded once."""
+    """Return ``a * b + c`` with a single rounding."""
 
     def codegen(context, builder, signature, args):
         return builder.fma(*args)
@@ -65,7 +65,7 @@ def fma(typingctx, a, b, c):
 
 @_instruction
 def to_bits(typingctx, x):
-    """The bits of a float as an unsigned integer of its width."""
+    """Return the bits of a float as an unsigned integer of the same width."""
     result: Any = {types.float32: types.uint32, types.float64: types.uint64}.get(x)
     if result is None:
         raise TypingError(f"to_bits takes float32 or float64, not {x}")
@@ -78,7 +78,7 @@ def to_bits(typingctx, x):
 
 @_instruction
 def from_bits(typingctx, x):
-    """The float with these bits."""
+    """Return the float with the bits of an unsigned integer."""
     result: Any = {types.uint32: types.float32, types.uint64: types.float64}.get(x)
     if result is None:
         raise TypingError(f"from_bits takes uint32 or uint64, not {x}")
@@ -91,10 +91,10 @@ def from_bits(typingctx, x):
 
 @_instruction
 def whole_registers(typingctx):
-    """Let the calling function use the widest SIMD registers there are.
+    """Let the calling function use the widest SIMD registers of the processor.
 
-    LLVM takes half of them on some processors, in case a little wide code slows down the clock for everything else;
-    here all is wide. llvmlite knows no attributes with values, but writes out those that are there.
+    On some processors LLVM uses half of the width, since occasional wide code can reduce the clock rate; here all code
+    is wide. llvmlite has no interface for attributes with values, but writes those that are added.
     """
 
     def codegen(context, builder, signature, args):

@@ -1,8 +1,8 @@
-"""Where a cell's numbers lie, and which numbers a population's kernel takes.
+"""Memory layout of the variables of cells, and parameters of the kernels.
 
-W cells, the lanes, make a block; a block holds ``[variable][lane]``, and all blocks of a group of cultures lie in one
-flat array. The address of a variable is then ``base + lane + variable * W`` with constant offsets, which a compiler can
-see not to overlap, so that it takes the lanes of a block together in SIMD registers.
+A block consists of W cells, the lanes, and stores ``[variable][lane]``; all blocks of a group of cultures are in one
+flat array. The address of a variable is ``base + lane + variable * W``, with constant offsets. A compiler can prove
+that they do not overlap, and process the lanes of a block together in SIMD registers.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from livn_gym.models import Cell, CellStep, Model, Noise, Receptor
 from livn_gym.units import NS_TO_US
 
 W = 16
-"""Lanes, i.e. cells, of a block: a multiple of every processor's SIMD width in both precisions."""
+"""Number of lanes (cells) per block: a multiple of the SIMD width of all processors in both precisions."""
 
-# The variables that every cell has, in this order: mV, nA, uS, and the noise's processes of unit variance.
+# Variables of every cell, in this order: mV, nA, uS, and the noise processes of unit variance.
 V_S, V_D, V_OLD, AMP_S, AMP_D, G_IN, J_IN, Y_E, Y_I = range(9)
-# What the noise is drawn with, 32-bit words as bits: the seed, trial, cell and, at the beginning of a run, the step.
+# Inputs of the noise, as 32-bit words: seed, trial, cell and, at the start of a run, the step.
 SEED_LOW, SEED_HIGH, TRIAL, GID, STEP, STEP_HIGH = range(9, 15)
-# The words of an odd step, drawn with those of the even step before it in the same window.
+# Random words of an odd step, drawn together with those of the preceding even step in the same window.
 ODD_RADIUS, ODD_ANGLE = 15, 16
 NUM_COMMON = 17
 
 
 @dataclass(frozen=True)
 class Slot:
-    """All synapses of one receptor on one cell; its variables A, B and ARRIVED (uS) start at ``first``."""
+    """Conductance of a receptor of a cell; its variables A, B and ARRIVED (uS) start at ``first``."""
 
     receptor: Receptor
     site: str
@@ -37,20 +37,20 @@ class Slot:
 
     @property
     def arrived(self) -> int:
-        """Offset from a cell's address at which arriving increments are collected."""
+        """Offset from the address of a cell at which arriving increments are summed."""
         return (self.first + 2) * W
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One population's block.
+    """Layout of the blocks of a population.
 
     Attributes:
-        name: The population.
-        start: The first gid of those that are built here.
-        count: How many of its cells in one culture are.
-        cell: Parameters of its cells.
-        slots: Receptors in use, by name.
+        name: Name of the population.
+        start: First gid of the cells in this process.
+        count: Number of its cells per culture in this process.
+        cell: Parameters of the cells.
+        slots: Receptors of the cells, by name.
         noise_site: Compartments of the excitatory (``"e"``) and the inhibitory (``"i"``) noise.
     """
 
@@ -63,30 +63,30 @@ class Layout:
 
     @property
     def native(self) -> CellStep:
-        """The cells' equations; found in their class, since functions without a name cannot be pickled."""
+        """Equations of the cells; looked up in their class, since anonymous functions cannot be pickled."""
         step = self.cell.step
         assert step is not None, "layouts() refuses cells without a step"
         return step
 
     @property
     def first_state(self) -> int:
-        """Variable of the cell's first own state."""
+        """Index of the first state of the cell."""
         return NUM_COMMON + 3 * len(self.slots)
 
     @property
     def state_variables(self) -> dict[str, int]:
-        """Variables of the cell's own states."""
+        """Indices of the states of the cell."""
         return {name: self.first_state + k for k, name in enumerate(self.native.states)}
 
     @property
     def size(self) -> int:
-        """Numbers in a block."""
+        """Number of values in a block."""
         return (self.first_state + len(self.native.states)) * W
 
     def fixed(self, spec: CultureSpec) -> dict[str, float]:
-        """What the kernel takes by name and no parameter changes; the first is ``threshold``."""
+        """Return the constant parameters of the kernel by name; the first is ``threshold``."""
         dt, cell = spec.dt_ms, self.cell
-        # The second-order solve finds the voltage half a step ahead and doubles the change.
+        # The second-order scheme computes the voltage half a step ahead and doubles the change.
         order = 2.0 if spec.scheme == "second_order" else 1.0
         area_s, area_d = cell.density_to_nA(1.0, "soma"), cell.density_to_nA(1.0, "dendrite")
         values = {
@@ -110,7 +110,7 @@ class Layout:
         return values | self.native.parameters(cell, dt)
 
     def background(self, noise: Noise, dt_ms: float) -> dict[str, float]:
-        """What the kernel takes by name of the noise."""
+        """Return the parameters of the kernel that depend on the noise, by name."""
         values: dict[str, float] = {}
         for sign in ("e", "i"):
             keep = math.exp(-dt_ms / getattr(noise, f"tau_{sign}"))
@@ -124,17 +124,17 @@ class Layout:
         return values
 
     def parameters(self, spec: CultureSpec, noise: Noise) -> dict[str, float]:
-        """The kernel's parameters by name, in the order in which it takes them."""
+        """Return all parameters of the kernel by name, in the order of its arguments."""
         return self.fixed(spec) | self.background(noise, spec.dt_ms)
 
 
 def layouts(spec: CultureSpec) -> list[Layout]:
-    """The layout of every population in gid order, and then of those that the model has but the system lacks.
+    """Return the layouts of all populations in gid order, followed by those that only the model has.
 
-    Those and receptors not in use are in it, empty, so that all cultures of a model share their compiled kernels.
+    Absent populations and unused receptors are included so that all cultures of a model share their compiled kernels.
 
     Raises:
-        UnsupportedModel: The engine has no equations for a cell.
+        UnsupportedModel: A cell has no step.
     """
     system, model = spec.system, spec.model
     absent = dict.fromkeys((name for name in model.cells if name not in spec.ranges), (system.num_neurons,) * 2)

@@ -1,8 +1,8 @@
-"""Synapses that change: weights and traces of every culture's own, and the rules of ``livn_gym.plasticity``.
+"""Plastic synapses: weights and traces per culture, and the rules of ``livn_gym.plasticity``.
 
-Times are steps since a culture's reset. Postsynaptic spikes wait in a queue until they reach the synapses; the engine's
-windows are short enough that those of a window are known before it begins. Within a window an arrival first takes up
-the earlier postsynaptic spikes of its target; what is left is taken up at the window's end.
+Times are steps since the reset of a culture. Postsynaptic spikes wait in a queue until they reach the synapses; windows
+are short enough that all of them are known before a window starts. Within a window, an arrival first processes the
+earlier postsynaptic spikes of its target; the remaining ones are processed at the end of the window.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ compiled = njit(**INNER)
 
 
 class Spikes(NamedTuple):
-    """Cell and step of spikes; ``count[0]`` many."""
+    """Cell and step of ``count[0]`` spikes."""
 
     cell: Any
     step: Any
@@ -30,16 +30,14 @@ class Spikes(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Rules of the synapses: ``rule[S]`` (-1 for none) and ``numbers [K, R, 7]`` (``RuleParameters.NAMES``).
+    """Plasticity rules: ``rule[S]`` (-1 for none) and ``numbers [K, R, 7]`` (``RuleParameters.NAMES``).
 
-    R rules are shared by all cultures. Their numbers depend on the weights and are in K rows, of which every culture
-    has one (``Group.row``).
-
-    ``in_start [N + 1]`` and ``in_synapse`` list every cell's plastic synapses; ``back`` is the dendritic delay in
-    steps, 0 where nothing changes.
+    All cultures share the R rules. Their numbers depend on the weights and are in K rows, one of which each culture
+    uses (``Group.row``). ``in_start [N + 1]`` and ``in_synapse`` list the plastic synapses of every cell;
+    ``dendritic_delay_steps`` is 0 without plasticity.
     """
 
-    back: int
+    dendritic_delay_steps: int
     rule: Any
     numbers: Any
     in_start: Any
@@ -47,10 +45,10 @@ class Rules(NamedTuple):
 
 
 class Learnt(NamedTuple):
-    """A group's own synapses, ``[cultures, S]``, or ``[0, 0]`` as long as all share the same.
+    """Synapses of each culture of a group, ``[cultures, S]``, or ``[0, 0]`` while all cultures share them.
 
-    ``weight`` (uS), traces ``x`` at step ``pre`` (the last arrival) and ``y`` at step ``post`` (the last postsynaptic
-    spike taken up), and per cell of the group where its spikes of a window begin in the queue (``head``).
+    ``weight`` (uS), traces ``x`` at step ``pre`` (last arrival) and ``y`` at step ``post`` (last processed postsynaptic
+    spike), and per cell of the group the index of its first spike of a window in the queue (``head``).
     """
 
     weight: Any
@@ -70,23 +68,23 @@ def rules(
     cells: int,
     dt_ms: float,
 ) -> Rules:
-    """The rules of a system's sorted synapses.
+    """Make the plasticity rules of the sorted synapses of a system.
 
     Args:
         keys: Weight keys.
-        plasticity: Rules by key, or None.
-        weights_uS: What every key's weight parameter stands for, uS, in K rows.
-        key: Index of every synapse's key, ``[S]``.
+        plasticity: Rules by key; None for no plasticity.
+        weights_uS: Conductance of the weight parameter of every key, uS, in K rows.
+        key: Index of the key of every synapse, ``[S]``.
         post: Postsynaptic cell of every synapse, ``[S]``.
-        cells: N.
+        cells: Number of cells N.
         dt_ms: Time step.
     """
     names = [] if plasticity is None else [name for name in keys if name in plasticity.rules]
     row = np.array([names.index(name) if name in names else -1 for name in keys] or [-1], dtype=np.int64)
     numbers: list[list[tuple[float, ...]]] = []
-    back = 0
+    dendritic_delay_steps = 0
     if plasticity is not None and names:
-        back = max(1, round(plasticity.dendritic_delay_ms / dt_ms))
+        dendritic_delay_steps = max(1, round(plasticity.dendritic_delay_ms / dt_ms))
         numbers = [
             [plasticity.rules[name].parameters().scaled(each_uS[keys.index(name)]) for name in names]
             for each_uS in weights_uS
@@ -96,25 +94,25 @@ def rules(
     in_synapse = changing[np.argsort(post[changing], kind="stable")]
     in_start = np.searchsorted(post[in_synapse], np.arange(cells + 1)).astype(np.int64)
     table = np.array(numbers, dtype=np.float64).reshape(len(weights_uS), -1, 7)
-    return Rules(back, rule.astype(np.int64), table, in_start, in_synapse.astype(np.int64))
+    return Rules(dendritic_delay_steps, rule.astype(np.int64), table, in_start, in_synapse.astype(np.int64))
 
 
 def nothing_learnt() -> Learnt:
-    """As long as all cultures share the same synapses."""
-    empty, none = np.zeros((0, 0)), np.zeros((0, 0), dtype=np.int64)
-    return Learnt(empty, empty, empty, none, none, np.zeros(0, dtype=np.int64))
+    """Return empty arrays, for cultures that share their synapses."""
+    weights, steps = np.zeros((0, 0)), np.zeros((0, 0), dtype=np.int64)
+    return Learnt(weights, weights, weights, steps, steps, np.zeros(0, dtype=np.int64))
 
 
-def first_weights(own: NDArray[np.float64], cells: int) -> Learnt:
-    """Own synapses of every culture with the weights ``[cultures, S]``, before anything is learnt."""
-    pre = np.zeros(own.shape, dtype=np.int64)
-    head = np.full(len(own) * cells, -1, dtype=np.int64)
-    return Learnt(own, np.zeros_like(own), np.zeros_like(own), pre, pre - 1, head)
+def first_weights(weights: NDArray[np.float64], cells: int) -> Learnt:
+    """Return synapses of each culture with initial weights ``[cultures, S]``, uS, and empty traces."""
+    pre = np.zeros(weights.shape, dtype=np.int64)
+    head = np.full(len(weights) * cells, -1, dtype=np.int64)
+    return Learnt(weights, np.zeros_like(weights), np.zeros_like(weights), pre, pre - 1, head)
 
 
 @compiled
 def link(learnt, queue, stop):
-    """Chain every cell's postsynaptic spikes before ``stop``, earliest first; returns the links and their number."""
+    """Link the postsynaptic spikes of each cell before ``stop``, earliest first; return the links and their number."""
     count = 0
     while count < queue.count[0] and queue.step[count] < stop:
         count += 1
@@ -127,7 +125,7 @@ def link(learnt, queue, stop):
 
 @compiled
 def bounded(w, change, w_max, soft):
-    """The changed weight."""
+    """Return the changed weight, within its bounds."""
     if soft > 0.0:
         change = change * (1.0 - w / w_max) if change > 0.0 else change * (w / w_max)
     return min(max(w + change, 0.0), w_max)
@@ -135,7 +133,7 @@ def bounded(w, change, w_max, soft):
 
 @compiled
 def take_up(learnt, numbers, c, s, now, dt):
-    """A postsynaptic spike reaches a synapse at step ``now``."""
+    """Process a postsynaptic spike that reaches a synapse at step ``now``."""
     x = learnt.x[c, s] * math.exp(-(now - learnt.pre[c, s]) * dt / numbers[3])
     y = learnt.y[c, s] * math.exp(-(now - learnt.post[c, s]) * dt / numbers[4])
     learnt.weight[c, s] = bounded(learnt.weight[c, s], numbers[0] * x, numbers[5], numbers[6])
@@ -145,7 +143,7 @@ def take_up(learnt, numbers, c, s, now, dt):
 
 @compiled
 def arrive(rules, learnt, queue, following, c, row, s, target, start, step, dt):
-    """A spike arrives at a synapse at ``step`` of a run that began at ``start``; returns the weight it meets."""
+    """Process an arrival at ``step`` of a run that started at ``start``; return the weight that transmits it."""
     if rules.rule[s] < 0:
         return learnt.weight[c, s]
     numbers = rules.numbers[row, rules.rule[s]]
@@ -168,7 +166,7 @@ def arrive(rules, learnt, queue, following, c, row, s, target, start, step, dt):
 
 @compiled
 def take_up_all(rules, learnt, queue, count, size, row, time, dt):
-    """The first ``count`` postsynaptic spikes reach all synapses that have not taken them up, and leave the queue."""
+    """Process the first ``count`` postsynaptic spikes at all synapses that have not done so, and remove them."""
     for k in range(count):
         cell = queue.cell[k]
         learnt.head[cell] = -1

@@ -1,4 +1,4 @@
-"""Kernels, generated and compiled once a machine, into the user's cache."""
+"""Compile generated kernels once per machine, into the user's cache."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _log = logging.getLogger(__name__)
 
 
 def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Callable[..., Any]:
-    """The function ``run`` of a generated module, compiling it on first use.
+    """Return the function ``run`` of a generated module, which is compiled on first use.
 
-    The folder's name is a digest of everything that goes into the machine code, and the file with the machine code
-    begins with that digest; one that does not, or whose checksum is wrong, is compiled anew before anything of it is
-    loaded. After that nothing is written: ``run`` is compiled for the arguments of the example alone. Processes that
-    start at once wait for the first one.
+    The name of the folder is a hash of everything that affects the machine code, and the file with the machine code
+    starts with this hash. If it does not, or if its checksum is wrong, the module is compiled again before anything is
+    loaded. ``run`` is compiled only for the types of the arguments of the example. Processes that start together wait
+    for the first one.
 
     Args:
-        text: The module's source.
-        example: Calls the function that it is given once, so that it is compiled for its arguments.
+        text: Source of the module.
+        example: Function that calls its argument once, so that it is compiled for these types.
 
     Raises:
-        BackendUnavailable: Numba does not compile, or the source files of livn_gym are not installed.
+        BackendUnavailable: Numba cannot compile, or the source files of livn_gym are not installed.
         StorageError: The cache cannot be used.
     """
     machine_code.check_compiler(arithmetic.philox)
@@ -54,14 +54,14 @@ def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Calla
         example(run)
         (folder / _MACHINE_CODE).write_bytes(mark + machine_code.dump(run))
 
-    def ours(folder: Path) -> bool:
+    def is_current(folder: Path) -> bool:
         with (folder / _MACHINE_CODE).open("rb") as file:
             return file.read(len(mark)) == mark
 
-    with _LOCK:  # a module stands in sys.modules before it has run
+    with _LOCK:  # a module is in sys.modules before it has been executed
         if name not in sys.modules:
             try:
-                folder = cached_folder(f"kernels/{short}", build, accept=ours)
+                folder = cached_folder(f"kernels/{short}", build, accept=is_current)
                 _log.debug("kernels from %s", folder)
                 if name not in sys.modules:
                     run = _module(text, name).run
@@ -73,9 +73,9 @@ def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Calla
 
 
 def _module(text: str, name: str) -> ModuleType:
-    """The module, under a name that Numba finds again when it loads compiled code.
+    """Make the module under a name by which Numba finds it when it loads compiled code.
 
-    It is made from the text that was just generated, never from the cache.
+    It is always made from the generated text, never from the cache.
     """
     module = ModuleType(name)
     sys.modules[name] = module

@@ -1,4 +1,4 @@
-"""Samples of a run: room for them in the kernels' form, and the recording that they become."""
+"""Samples of a run: arrays that the kernels fill, and their conversion to a recording."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Samples:
     """Samples of B cultures over one run, which groups of cultures fill.
 
     Args:
-        spec: What is simulated.
-        synapses: Its synapses.
+        spec: Specification of the cultures.
+        synapses: Synapses of the cultures.
         coupling_uS: Coupling between the compartments of every cell, ``[N]``.
-        cultures: B.
+        cultures: Number of cultures B.
         num_steps: Length of the run in steps.
         request: What to record.
-        learns: Whether the synapses of every culture have weights of their own.
+        learns: Whether every culture has its own synaptic weights.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class Samples:
         learns: bool,
     ) -> None:
         self._spec, self._request, self._num_steps = spec, request, num_steps
-        none: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-        voltage_row, current_gid = none, none if request.current_gids is None else request.current_gids
+        empty: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
+        voltage_row, current_gid = empty, empty if request.current_gids is None else request.current_gids
         if request.voltage_gids is not None:
             first = {"soma": 0, "dendrite": spec.system.num_neurons}
             voltage_row = np.concatenate([request.voltage_gids + first[name] for name in request.voltage_compartments])
@@ -52,45 +52,45 @@ class Samples:
         voltage = np.empty((cultures, len(voltage_row), count))
         soma, dendrite = (np.empty((cultures, len(current_gid), count)) for _ in range(2))
         traces = (every, voltage_row, current_gid, coupling_uS, voltage, soma, dendrite)
-        places = [synapses.places(key) for key in request.weight_keys]
-        self._weight_ends = np.cumsum([len(place) for place in places])[:-1]
-        recorded = np.concatenate([none, *places])
+        indices = [synapses.indices(key) for key in request.weight_keys]
+        self._weight_ends = np.cumsum([len(index) for index in indices])[:-1]
+        recorded = np.concatenate([empty, *indices])
         weight_every = request.weight_steps if request.weight_keys and learns else 0
         weight_count = -(-num_steps // weight_every) if weight_every else 0
         weight = np.empty((cultures, len(recorded), weight_count))
         self.probe = Probe(*traces, weight_every, recorded, weight)
 
     def of(self, start: int, stop: int) -> Probe:
-        """The room for the samples of the cultures ``start ... stop - 1``."""
+        """Return the arrays for the samples of the cultures from ``start`` to ``stop - 1``."""
         names = ("voltage", *CURRENTS, "weight")
         return self.probe._replace(**{name: getattr(self.probe, name)[start:stop] for name in names})
 
     def recording(self, spikes: Sequence[Spikes], first: Sequence[int]) -> Recording:
-        """The recording of all cultures.
+        """Return the recording of all cultures.
 
         Args:
             spikes: Spikes of every group, in the order (step, cell).
-            first: First culture of every group, and B.
+            first: Index of the first culture of every group, followed by B.
         """
         request, probe = self._request, self.probe
         dt, size = self._spec.dt_ms, self._spec.system.num_neurons
-        found: dict[str, Any] = request.trace_fields
+        fields: dict[str, Any] = request.trace_fields
         if request.spike_gids is not None:
             cell = np.concatenate([each.cell + b * size for b, each in zip(first[:-1], spikes, strict=True)])
             step = np.concatenate([each.step for each in spikes])
             culture, gid = np.divmod(cell, size)
-            order = np.argsort(culture, kind="stable")  # of a culture they are in the order of (step, gid)
+            order = np.argsort(culture, kind="stable")  # those of a culture are in the order (step, gid)
             if len(request.spike_gids) < size:
                 order = order[np.isin(gid[order], request.spike_gids)]
-            found |= {"spike_culture": culture[order], "spike_gid": gid[order], "spike_t": step[order] * dt}
+            fields |= {"spike_culture": culture[order], "spike_gid": gid[order], "spike_t": step[order] * dt}
         if request.voltage_gids is not None:
             voltages = np.split(probe.voltage, len(request.voltage_compartments), axis=1)
-            found |= {f"voltage_{name}": v for name, v in zip(request.voltage_compartments, voltages, strict=True)}
+            fields |= {f"voltage_{name}": v for name, v in zip(request.voltage_compartments, voltages, strict=True)}
         if request.current_gids is not None:
-            found |= {name: getattr(probe, name) for name in CURRENTS}
+            fields |= {name: getattr(probe, name) for name in CURRENTS}
         if request.weight_keys:
             weights = np.split(probe.weight / NS_TO_US, self._weight_ends, axis=1)
-            found["weights"] = dict(zip(request.weight_keys, weights, strict=True))
-            found["weight_dt_ms"] = request.weight_steps * dt
+            fields["weights"] = dict(zip(request.weight_keys, weights, strict=True))
+            fields["weight_dt_ms"] = request.weight_steps * dt
         times = (0.0, self._num_steps * dt, dt, request.sample_steps * dt)
-        return Recording(*times, first[-1], **found)
+        return Recording(*times, first[-1], **fields)

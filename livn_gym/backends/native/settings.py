@@ -1,4 +1,4 @@
-"""The parameters of all cultures as the kernels take them: equal ones share a row, and differences go to the lanes."""
+"""Parameters of all cultures in the form of the kernels: equal ones share a row, differing ones are read per lane."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from livn_gym.cell_values import CellValues, cells_of
 from livn_gym.models import Noise
 
 Varied = tuple[tuple[str, ...], ...]
-"""Names of the parameters of every population's kernel that are read per lane, since they differ between cells."""
+"""Names of the parameters of each population's kernel that differ between cells and are read per lane."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The parameters of B cultures.
+    """Parameters of B cultures.
 
     Attributes:
-        parameters: Of every culture, ``[B]``.
-        network: The synapses, with K rows of weights and depression.
-        rules: Their rules, with as many rows of numbers.
-        row: Every culture's row in these, ``[B]``.
-        numbers: What the kernels take, in rows: float64 ``[rows, names]`` per population.
-        noise_row: Every culture's row in these, ``[B]``.
-        cells: Tables of cells with constants of their own, of every culture per population, ``[B]``.
+        parameters: Parameters of every culture, ``[B]``.
+        network: Synapses, with K rows of weights and depression.
+        rules: Plasticity rules, with K rows of numbers.
+        row: Row of every culture in ``network`` and ``rules``, ``[B]``.
+        numbers: Parameters of the kernels in rows, float64 ``[rows, names]`` per population.
+        noise_row: Row of every culture in ``numbers``, ``[B]``.
+        cells: Tables of cells with constants of their own, per culture and population, ``[B]``.
     """
 
     parameters: tuple[Parameters, ...]
@@ -43,7 +43,7 @@ class Settings:
     cells: tuple[tuple[CellTable | None, ...], ...]
 
     def first_states(self, culture: int) -> tuple[NDArray[np.float64] | None, ...]:
-        """The states, beyond voltages, with which a culture's cells begin, per population; see ``CellTable``."""
+        """Return the initial states of a culture's cells other than voltages, per population; see ``CellTable``."""
         return tuple(None if table is None else table.first for table in self.cells[culture])
 
 
@@ -52,9 +52,9 @@ class CellTable:
     """Cells of a population with constants of their own.
 
     Attributes:
-        names: The parameters of the population's kernel that differ from the population's.
-        numbers: Their values, float64 ``[cells, names]``.
-        first: The states beyond voltages at the start of a trial, float64 ``[states, cells]``.
+        names: Names of the kernel parameters that differ from those of the population.
+        numbers: Values of these parameters, float64 ``[cells, names]``.
+        first: States other than voltages at the start of a trial, float64 ``[states, cells]``.
     """
 
     names: tuple[str, ...]
@@ -63,12 +63,12 @@ class CellTable:
 
 
 class SettingsMaker:
-    """Makes the settings of a spec's cultures; what does not change is computed once.
+    """Maker of the settings of cultures, which computes constant values once.
 
     Args:
-        spec: What is simulated.
-        layouts: Its populations.
-        synapses: Its synapses.
+        spec: Specification of the cultures.
+        layouts: Layouts of the populations.
+        synapses: Synapses of the cultures.
     """
 
     def __init__(self, spec: CultureSpec, layouts: Sequence[Layout], synapses: Synapses) -> None:
@@ -76,11 +76,11 @@ class SettingsMaker:
         self._fixed = [layout.fixed(spec) for layout in layouts]
         self._noise_names = tuple(layouts[0].background(Noise(), spec.dt_ms))
         self.names = [[*fixed, *self._noise_names] for fixed in self._fixed]
-        """Names of the parameters that every population's kernel takes, in order."""
+        """Names of the parameters of each population's kernel, in order."""
         self._tables: dict[Hashable, tuple[CellTable | None, ...]] = {}
 
     def make(self, parameters: Sequence[Parameters], before: Settings | None) -> Settings:
-        """The settings of all cultures; tables of ``before`` that stay as they are are taken over."""
+        """Make the settings of all cultures, reusing unchanged tables of the previous settings."""
         firsts, row = _rows([(tuple(p.weights.items()), tuple(p.depression.items())) for p in parameters])
         tables = [parameters[b] for b in firsts]
         if before is not None and _same_tables(tables, before, firsts, row):
@@ -120,16 +120,16 @@ class SettingsMaker:
     def arguments(
         self, settings: Settings, cultures: Sequence[int], dtype: np.dtype
     ) -> tuple[Varied, tuple[NDArray, ...]]:
-        """What the kernels of a group of cultures take.
+        """Return the arguments of the kernels of a group of cultures.
 
         Args:
-            settings: Of all cultures.
-            cultures: Those of the group.
-            dtype: Of the cells' variables.
+            settings: Settings of all cultures.
+            cultures: Indices of the cultures of the group.
+            dtype: Data type of the variables of cells.
 
         Returns:
-            Which parameters are read per lane, and the arrays: a population's parameters ``[names]`` each, then, where
-            there are lanes, their values, which lie as in the blocks, ``[block][name][lane]``.
+            The names of the parameters that are read per lane, and the arrays: the parameters of each population
+            ``[names]``, then, if there are any, the values per lane in the order ``[block][name][lane]``.
         """
         rows = settings.noise_row[list(cultures)]
         common = tuple(numbers[rows[0]] for numbers in settings.numbers)
@@ -139,9 +139,9 @@ class SettingsMaker:
         varied, lanes = [], []
         for k, (layout, names) in enumerate(zip(self._layouts, self.names, strict=True)):
             tables = [settings.cells[b][k] for b in cultures]
-            own = {name for table in tables if table is not None for name in table.names}
-            own |= set(self._noise_names) if noisy else set()
-            varied.append(tuple(name for name in names if name in own))
+            differing = {name for table in tables if table is not None for name in table.names}
+            differing |= set(self._noise_names) if noisy else set()
+            varied.append(tuple(name for name in names if name in differing))
             values = np.repeat(settings.numbers[k][rows][:, None], layout.count, axis=1)
             for c, table in enumerate(tables):
                 if table is not None:
@@ -155,7 +155,7 @@ class SettingsMaker:
 
 
 def _rows(keys: Sequence[object]) -> tuple[list[int], NDArray[np.int64]]:
-    """The first place of every distinct key, and for each key which of them it is."""
+    """Return the first index of every distinct key, and for each key the number of its distinct key."""
     firsts: dict[object, int] = {}
     order: dict[object, int] = {}
     row = np.empty(len(keys), dtype=np.int64)
@@ -166,17 +166,17 @@ def _rows(keys: Sequence[object]) -> tuple[list[int], NDArray[np.int64]]:
 
 
 def _same_tables(tables: Sequence[Parameters], before: Settings, firsts: list[int], row: NDArray[np.int64]) -> bool:
-    """Whether weights, depression and rules are those of the settings before, in the same rows."""
+    """Return whether weights, depression and rules equal those of the previous settings, in the same rows."""
     if not np.array_equal(row, before.row):
         return False
     return all(
-        (now.weights, now.depression, now.plasticity) == (old.weights, old.depression, old.plasticity)
-        for now, old in zip(tables, (before.parameters[b] for b in firsts), strict=True)
+        (new.weights, new.depression, new.plasticity) == (old.weights, old.depression, old.plasticity)
+        for new, old in zip(tables, (before.parameters[b] for b in firsts), strict=True)
     )
 
 
 def _lanes(values: NDArray[np.float64], dtype: np.dtype) -> NDArray:
-    """Values ``[cells, names]`` of a group's cells of a population, ``[block][name][lane]`` in one piece."""
+    """Arrange values ``[cells, names]`` of a group's cells of a population as contiguous ``[block][name][lane]``."""
     blocks = -(-len(values) // W)
     lanes = np.empty((blocks * W, values.shape[1]), dtype=dtype)
     lanes[: len(values)] = values

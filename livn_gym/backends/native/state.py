@@ -1,4 +1,4 @@
-"""The state of one culture, as snapshots hold it, and what makes it a state."""
+"""State of one culture in snapshots, and its validation."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from livn_gym.backends.native.layout import (
 from livn_gym.errors import InvalidInput
 
 _WORDS = range(Y_I + 1, NUM_COMMON)
-"""Variables that hold 32-bit words as bits."""
+"""Variables that store 32-bit words."""
 
-_MOST_STEPS = 2**62
-"""Bound of times in steps, so that no sum of two of them overflows."""
+_MAX_STEPS = 2**62
+"""Largest time in steps, so that the sum of two cannot overflow."""
 
 
 @dataclass(frozen=True)
 class CultureState:
-    """One culture at a moment; cells are gids, times are steps before the moment.
+    """State of one culture at a point in time; cells are gids, times are steps relative to it.
 
     Attributes:
-        variables: Per population, its cells' variables in the layout's order, ``[variables, cells]``.
+        variables: Variables of the cells of every population in the order of the layout, ``[variables, cells]``.
         x: Resources of every cell at its last spike, ``[N]``.
         last: Step of that spike, ``[N]``.
-        time: Steps since the reset.
-        flight: Spikes under way: cell, step, next synapse and resources, in the order in which they happened.
-        late: Cells whose spikes fell on the moment.
-        waiting: Spikes that have not reached their own cell's plastic synapses: cell and step at which they will.
-        learnt: Weights (uS), traces and their times of every synapse, ``[S]`` each; None where nothing was learnt.
+        time: Number of steps since the reset.
+        flight: Spikes in transit: cell, step, next synapse and resources, in temporal order.
+        late: Cells with a spike at exactly this time.
+        waiting: Spikes in transit to the plastic synapses of their own cell: cell and step of arrival.
+        learnt: Weights (uS), traces and their times of every synapse, ``[S]`` each; None without plasticity.
     """
 
     variables: tuple[NDArray, ...]
@@ -58,22 +58,22 @@ class CultureState:
 
 
 def check_state(state: Any, layouts: Sequence[Layout], network: Network, cells: int, dtype: np.dtype) -> None:
-    """Refuse what is no state of a culture; the kernels trust every index and time in it.
+    """Check that an object is a valid state of a culture, since the kernels do not check indices and times.
 
     Args:
-        state: What was given.
-        layouts: The populations that are simulated here.
-        network: The synapses onto their cells.
-        cells: N.
-        dtype: Of the cells' variables.
+        state: Object to check.
+        layouts: Layouts of the populations in this process.
+        network: Synapses onto their cells.
+        cells: Number of cells N.
+        dtype: Data type of the variables of cells.
 
     Raises:
-        InvalidInput: Something is missing, of the wrong type or shape, not finite, or out of range; the message says
-            what.
+        InvalidInput: A part is missing, has a wrong type or shape, or is not finite or out of range; the message names
+            it.
     """
     if type(state) is not CultureState or any(not hasattr(state, field.name) for field in fields(CultureState)):
         raise InvalidInput(f"A culture's state is a CultureState of this version, got {type(state).__name__}.")
-    _whole("time", state.time, 0, _MOST_STEPS)
+    _whole("time", state.time, 0, _MAX_STEPS)
     _check_variables(state.variables, layouts, dtype)
     _array("x", state.x, np.float64, (cells,), 0.0, 1.0)
     _array("last", state.last, np.int64, (cells,), 0, state.time)
@@ -83,7 +83,7 @@ def check_state(state: Any, layouts: Sequence[Layout], network: Network, cells: 
         raise _damaged("late", "distinct cells")
     cell, step = _tuple("waiting", state.waiting, 2)
     _array("waiting", cell, np.int64, None, 0, cells - 1)
-    _array("waiting", step, np.int64, cell.shape, -_MOST_STEPS, _MOST_STEPS)
+    _array("waiting", step, np.int64, cell.shape, -_MAX_STEPS, _MAX_STEPS)
     if state.learnt is not None:
         synapses = (len(network.delay),)
         weight, x, y, pre, post = _tuple("learnt", state.learnt, 5)
@@ -113,7 +113,7 @@ def _check_variables(variables: Any, layouts: Sequence[Layout], dtype: np.dtype)
 def _check_flight(flight: Any, network: Network, cells: int) -> None:
     cell, step, synapse, x = _tuple("flight", flight, 4)
     _array("flight", cell, np.int64, None, 0, cells - 1)
-    _array("flight", step, np.int64, cell.shape, -_MOST_STEPS, 0)
+    _array("flight", step, np.int64, cell.shape, -_MAX_STEPS, 0)
     _array("flight", synapse, np.int64, cell.shape, 0, max(0, len(network.delay) - 1))
     _array("flight", x, np.float64, cell.shape, 0.0, 1.0)
     if len(cell) and (
@@ -132,7 +132,7 @@ def _array(
     low: float | None = None,
     high: float | None = None,
 ) -> NDArray:
-    """The array, if it has the dtype and the shape (None: one axis of any length), and lies within bounds."""
+    """Check dtype, shape (None: one axis of any length) and range of an array, and return it."""
     if not isinstance(value, np.ndarray) or value.dtype != dtype or value.ndim != len(shape or (0,)):
         raise _damaged(name, f"an array of {np.dtype(dtype)}")
     if shape is not None and value.shape != shape:

@@ -1,4 +1,4 @@
-"""Stimuli as the engine takes them: lists of changes, and gains from columns to cells."""
+"""Stimuli in the form of the kernels: lists of changes, and gains from columns to cells."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ KINDS = {"current": 0, "current_density": 0, "conductance": 1, "extracellular": 
 
 
 class Drives:
-    """Makes the drives of a system; remembers the last gain, which is the same from run to run.
+    """Maker of the drives of a system; it caches the last gain, which usually stays the same.
 
     Args:
-        spec: What is simulated.
-        layouts: Its populations.
+        spec: Specification of the cultures.
+        layouts: Layouts of the populations.
     """
 
     def __init__(self, spec: CultureSpec, layouts: list[Layout]) -> None:
@@ -36,11 +36,11 @@ class Drives:
             "conductance": one,
             "extracellular": self.coupling_uS,
         }
-        self._known: NDArray | None = None
+        self._cached_gain: NDArray | None = None
         self._gains = np.zeros((0, 0, len(density)))
 
     def drive(self, stimulus: Stimulus | None, start: int, stop: int) -> Drive:
-        """The drive of a group, which has the cultures ``start ... stop - 1`` of the stimulus."""
+        """Return the drive of a group with the cultures from ``start`` to ``stop - 1`` of the stimulus."""
         count, size = stop - start, len(self.coupling_uS)
         first = np.zeros(count + 1, dtype=np.int64)
         kind, gain = np.full(count, -1), np.full(count, -1)
@@ -67,8 +67,8 @@ class Drives:
         return Drive(first, step, column, value, kind, reversal, gain, gains, scale, cursor, level)
 
     def _by_column(self, gain: NDArray | None) -> NDArray[np.float64]:
-        """The gain as ``[1, K, N]``, each column's in one piece; that of the last call is kept."""
-        if gain is not self._known:
-            self._known = gain
+        """Return the gain as ``[1, K, N]``, contiguous per column; the last one is cached."""
+        if gain is not self._cached_gain:
+            self._cached_gain = gain
             self._gains = np.zeros((0, 0, len(self.coupling_uS))) if gain is None else gain.T[None].copy()
         return self._gains

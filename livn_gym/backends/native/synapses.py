@@ -1,4 +1,4 @@
-"""The synapses of a system, sorted as the kernels serve them."""
+"""Synapses of a system, in the order in which the kernels process them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from livn_gym.backends.native.layout import Layout
 from livn_gym.backends.native.plasticity import Rules, rules
 from livn_gym.units import NS_TO_US
 
-MOST_STEPS = 64
-"""Longest window between two looks at spikes; bounds the memory that they may need."""
+MAX_WINDOW_STEPS = 64
+"""Longest window between two collections of spikes, which limits their memory."""
 
 
 class Synapses:
-    """The synapses of a system, shared by all its cultures.
+    """Synapses of a system, shared by all its cultures.
 
     Args:
-        spec: What is simulated.
-        layouts: Where increments are collected.
+        spec: Specification of the cultures.
+        layouts: Layouts of the populations, in which increments are collected.
     """
 
     def __init__(self, spec: CultureSpec, layouts: list[Layout]) -> None:
@@ -43,8 +43,8 @@ class Synapses:
                 keys.append(key)
         if not columns:
             columns.append((np.zeros(0, np.int64),) * 4 + (np.zeros(0), np.zeros(0, np.int32)))
-        pre, steps, post, offset, scale, index = (np.concatenate(parts) for parts in zip(*columns, strict=True))
-        # However the edges were given, a cell's synapses are served in this order.
+        pre, steps, post, offset, scale, index = (np.concatenate(arrays) for arrays in zip(*columns, strict=True))
+        # The order is independent of the order of the edges in the system.
         order = np.lexsort((scale, offset, post, steps, pre))
         self._keys, self._key, self._scale_uS = keys, index[order], scale[order]
         self._units = [float(u) for u in units]
@@ -52,20 +52,20 @@ class Synapses:
         self._start = np.searchsorted(pre[order], np.arange(spec.system.num_neurons + 1)).astype(np.int64)
         self._delay, self._post = steps[order].astype(np.int32), post[order].astype(np.int32)
         self._offset = offset[order].astype(np.int32)
-        # A spike found at the end of a window's first step arrives after the window.
-        self.window = min(MOST_STEPS, (spec.least_delay_steps or MOST_STEPS) + 1)
+        # A spike at the end of the first step of a window arrives after the window.
+        self.window = min(MAX_WINDOW_STEPS, (spec.least_delay_steps or MAX_WINDOW_STEPS) + 1)
 
-    def places(self, key: str) -> NDArray[np.int64]:
-        """Where the synapses of a weight key are, in their projection's order ``[E]``."""
+    def indices(self, key: str) -> NDArray[np.int64]:
+        """Return the indices of the synapses of a weight key, in the order of their projection, ``[E]``."""
         return self._rows[self._keys.index(key)]
 
     @property
     def keys(self) -> list[str]:
-        """The weight keys."""
+        """Weight keys."""
         return self._keys
 
     def rules(self, rows: Sequence[Parameters]) -> Rules:
-        """The synapses' rules; all rows have the same plasticity."""
+        """Return the plasticity rules of the synapses; all rows have the same plasticity."""
         weights_uS = [
             [unit * parameters.weights[key] for unit, key in zip(self._units, self._keys, strict=True)]
             for parameters in rows
@@ -74,7 +74,7 @@ class Synapses:
         return rules(self._keys, rows[0].plasticity, weights_uS, self._key, self._post, cells, dt_ms)
 
     def network(self, rows: Sequence[Parameters]) -> Network:
-        """The synapses with the weights and the depression of K parameters, a row for each."""
+        """Return the synapses with weights and depression in K rows, one for each set of parameters."""
         counts = [population.count for population in self.spec.system.populations]
         names = self.spec.system.population_names
         weights = np.array([[row.weights[key] for key in self._keys] or [0.0] for row in rows], dtype=np.float64)

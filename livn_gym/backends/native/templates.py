@@ -86,7 +86,9 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
         where, what = deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt)
         found.count[0] = 0
         {advance}
-        flight, spikes, queue = spread(net, rules.back, group, flight, spikes, queue, found, order, step, steps, dt)
+        flight, spikes, queue = spread(
+            net, rules.dendritic_delay_steps, group, flight, spikes, queue, found, order, step, steps, dt
+        )
         step = stop
         last = look(S, group.address, control, step, num_steps, BOUND)
     finish(group, flight, queue, num_steps)
@@ -107,7 +109,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
         begin(drive)
     order = np.empty(heard.count[0], np.int64)
     sent = (queue, heard, order, before, step - before, dt)
-    flight, spikes, queue = spread(net, rules.back, group, flight, spikes, *sent)
+    flight, spikes, queue = spread(net, rules.dendritic_delay_steps, group, flight, spikes, *sent)
     if step == num_steps:
         finish(group, flight, queue, num_steps)
     last = stop
