@@ -59,9 +59,9 @@ def test_a_file_that_exists_is_not_replaced(tmp_path):
     ("kind", "name", "error", "message"),
     [
         ("tasks", "a.py", UnknownName, "Did you mean 'task'"),
-        ("task", "a.txt", InvalidInput, "Python module, as my_task.py"),
+        ("task", "a.txt", InvalidInput, "Python module, such as my_task.py"),
         ("task", "my-task.py", InvalidInput, "Python module"),
-        ("task", "_1.py", InvalidInput, "begin it with a letter"),
+        ("task", "_1.py", InvalidInput, "start it with a letter"),
         ("task", "none/a.py", InvalidInput, "cannot be written"),
     ],
 )

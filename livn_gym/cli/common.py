@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 Backend = Annotated[
     str | None,
     typer.Option(
-        help="Simulation engine: native or neuron. Default: the environment variable LIVN_BACKEND, otherwise native.",
+        help="Simulation engine: native, neuron or module:attribute. Default: the environment variable LIVN_BACKEND, "
+        "otherwise native.",
         show_default=False,
     ),
 ]

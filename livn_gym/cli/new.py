@@ -1,4 +1,4 @@
-"""``livn-gym new``: a starting point for a task, encoding, decoding, condition or model of one's own."""
+"""``livn-gym new``: write a template for a task, encoding, decoding, condition or model."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ ARGUMENTS = {
     "condition": "conditions",
     "model": "model",
 }
-"""Kinds of things that can be begun, and the environments' argument that takes each."""
+"""Kinds of templates, with the argument of environments that accepts each."""
 
 
 def new(
-    kind: Annotated[str, typer.Argument(help="What to write: task, encoding, decoding, condition or model.")],
-    path: Annotated[Path, typer.Argument(metavar="FILE.py", help="Python file to write; it must not exist.")],
+    kind: Annotated[str, typer.Argument(help="Kind of template: task, encoding, decoding, condition or model.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE.py", help="Python file to write, which must not exist.")],
 ) -> None:
-    """Write a commented starting point that works as it is and passes the conformance suite."""
+    """Write a commented template that runs unchanged and passes the conformance suite."""
     cls = write(kind, path)
     typer.echo(f"{path}: {cls}. Check it with: python {path}")
     typer.echo(f"Use it with: --option {ARGUMENTS[kind]}={path}:{cls}, or gym.make(..., {ARGUMENTS[kind]}=...).")
 
 
 def write(kind: str, path: Path) -> str:
-    """Write the starting point of a kind; return the name of its class, which is made from that of the file.
+    """Write a template and return the name of its class, which is derived from the name of the file.
 
     Raises:
         UnknownName: There is no such kind.
-        InvalidInput: The path is no name of a Python module in an existing folder, or the file exists.
+        InvalidInput: The path is not the name of a Python module in an existing folder, or the file exists.
     """
     if kind not in ARGUMENTS:
         raise unknown_name("kind", kind, ARGUMENTS)
     if path.suffix != ".py" or not path.stem.isidentifier():
-        raise InvalidInput(f"The file must have the name of a Python module, as my_{kind}.py, got {str(path)!r}.")
+        raise InvalidInput(f"The file must have the name of a Python module, such as my_{kind}.py, got {str(path)!r}.")
     cls = "".join(word[:1].upper() + word[1:] for word in re.split("_+", path.stem))
     if not cls.isidentifier():
-        raise InvalidInput(f"No name of a class can be made of {path.stem!r}: begin it with a letter.")
+        raise InvalidInput(f"{path.stem!r} cannot be converted to the name of a class: start it with a letter.")
     source = files("livn_gym.templates").joinpath(f"{kind}.py").read_text(encoding="utf-8")
     source = source.replace(f"My{kind.capitalize()}", cls).replace(f"my_{kind}", path.stem)
     try:

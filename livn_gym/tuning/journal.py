@@ -1,4 +1,4 @@
-"""The journal file of a tuning study: a line per change; several processes may add lines at once."""
+"""Journal file of a tuning study, with one line per change; several processes may append lines."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from optuna.storages.journal import JournalFileBackend
 
 _CHECKSUM = "sha256"
-"""Entry of a line with the checksum of its other entries; studies of earlier versions begin with lines without it."""
+"""Entry of a line with the checksum of its other entries; lines of earlier versions have none."""
 
 _log = logging.getLogger(__name__)
 
 
 @checked_types
 def open_journal(path: Path) -> JournalFileBackend:
-    """Optuna's journal in a file, new or as it was left.
+    """Open the journal of an Optuna study in a file, which is created if it does not exist.
 
     A last line that was cut, as by a full disk or a power failure, is dropped with a message; the other lines
     are kept. Every line carries a checksum. Writers take turns by a lock of the file itself, which the system
@@ -42,7 +42,7 @@ def open_journal(path: Path) -> JournalFileBackend:
     from optuna.storages.journal import JournalFileBackend
 
     class Journal(JournalFileBackend):
-        """A journal whose lines carry checksums, which Optuna passes over."""
+        """Journal whose lines have checksums, which Optuna ignores."""
 
         def append_logs(self, logs: list[dict[str, Any]]) -> None:
             super().append_logs([{**entry, _CHECKSUM: _digest(entry)} for entry in logs])
@@ -61,7 +61,7 @@ def open_journal(path: Path) -> JournalFileBackend:
 
 
 class _Lock:
-    """The lock of a file in the form that Optuna takes; the system frees it when the process ends."""
+    """File lock with the interface that Optuna requires; the system releases it when the process ends."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -87,14 +87,14 @@ class _Lock:
         return True
 
     def release(self) -> None:
-        """Give the lock to the next process."""
+        """Release the lock."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock."""
+        """Hold the lock during a block."""
         self.acquire()
         try:
             yield
@@ -103,9 +103,9 @@ class _Lock:
 
 
 def _repair(path: Path) -> None:
-    """Drop a cut last line; raise if any other line is damaged."""
+    """Drop an incomplete last line; raise if any other line is damaged."""
     with path.open("r+b") as file:
-        kept, has_checksums = 0, False
+        intact_bytes, has_checksums = 0, False
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 _log.warning("livn_gym: the last line of %s was cut; it is dropped", path)
@@ -118,10 +118,10 @@ def _repair(path: Path) -> None:
                 raise CorruptData(f"The study {path} is damaged in line {number}, or is no study.")
             has_checksums |= _CHECKSUM in entry
             if has_checksums and entry.pop(_CHECKSUM, None) != _digest(entry):
-                raise CorruptData(f"The study {path} is damaged in line {number}: it does not fit its checksum.")
-            kept += len(line)
-        if kept < path.stat().st_size:
-            file.truncate(kept)
+                raise CorruptData(f"The study {path} is damaged in line {number}: it does not match its checksum.")
+            intact_bytes += len(line)
+        if intact_bytes < path.stat().st_size:
+            file.truncate(intact_bytes)
             file.flush()
             os.fsync(file.fileno())
 

@@ -20,10 +20,10 @@ AVALANCHE_BIN_MS = 4.0
 SPECTRUM_BIN_MS = 5.0
 CORRELATION_BIN_MS = 10.0
 MIN_SPIKES = 10
-"""Fewest spikes of a cell for the irregularity of its intervals."""
+"""Minimum number of spikes of a cell for the irregularity of its intervals."""
 
 BURST_SDS = 5.0
-"""Standard deviations of the population count above which a trial of the maps counts as a network burst."""
+"""Number of standard deviations of the population count above which a trial of the maps is a network burst."""
 
 NEAR_UM, FAR_UM = 60.0, 200.0
 NAN = float("nan")
@@ -84,7 +84,7 @@ MEASURES: dict[str, Measure] = {
 
 @checked_types
 def measure(observation: Observation) -> list[dict[str, float]]:
-    """Every measure that the observation allows, of each culture; NaN where it is not defined.
+    """Compute all measures that the observation allows, for each culture; NaN if a measure is undefined.
 
     The maps' measures are one graph's: its cultures share them.
     """
@@ -98,18 +98,18 @@ def measure(observation: Observation) -> list[dict[str, float]]:
 
 @checked_types
 def cell_rates_hz(recording: Recording, num_neurons: int) -> NDArray[np.float64]:
-    """Mean rate of every cell of one culture, ``[N]``."""
+    """Return the mean rate of every cell of one culture, ``[N]``."""
     return np.bincount(recording.spikes[1], minlength=num_neurons) / recording.duration_ms * 1e3
 
 
 @checked_types
 def burst_trials(evoked: NDArray) -> NDArray[np.bool_]:
-    """Trials ``[B, trials, E]`` into which a network burst fell, of spike counts ``[B, trials, E, N]``.
+    """Return which trials ``[B, trials, E]`` contain a network burst, from spike counts ``[B, trials, E, N]``.
 
-    A spontaneous burst is not a response to the electrode, and one such trial outweighs all others in a map of cells
-    that respond little. Its population count is an outlier among those of the same electrode: by ``BURST_SDS``
-    standard deviations, taken from the median absolute deviation of all trials, and at least that of a Poisson count.
-    Where bursts are the usual response they are no outliers.
+    A spontaneous burst is not a response to the electrode, and one such trial dominates the map of cells with weak
+    responses. Its population count exceeds the median of the electrode by ``BURST_SDS`` standard deviations, which are
+    estimated from the median absolute deviation of all trials and are at least those of a Poisson count. If bursts are
+    the usual response, they are not outliers.
     """
     counts = evoked.sum(axis=3)
     usual = np.median(counts, axis=(0, 1))
@@ -120,9 +120,9 @@ def burst_trials(evoked: NDArray) -> NDArray[np.bool_]:
 
 @checked_types
 def evoked_maps_hz(observation: Observation, trials: slice = slice(None)) -> NDArray[np.float64]:
-    """What each mapped electrode adds to the rate of each cell, mean over trials and cultures, ``[E, N]``.
+    """Return the rate above rest that each electrode evokes in each cell, mean over trials and cultures, ``[E, N]``.
 
-    Trials with a network burst are left out, unless all of an electrode's are such.
+    Trials with a network burst are excluded, unless all trials of an electrode contain one.
     """
     assert observation.evoked is not None
     n = observation.env.system.num_neurons
@@ -135,7 +135,7 @@ def evoked_maps_hz(observation: Observation, trials: slice = slice(None)) -> NDA
 
 @checked_types
 def electrode_distances_um(observation: Observation) -> NDArray[np.float64]:
-    """Distance of every cell from every mapped electrode, in the plane, ``[E, N]``."""
+    """Return the distance in the plane of every cell from every mapped electrode, ``[E, N]``."""
     env = observation.env
     electrodes = env.system.electrodes[observation.electrodes, :2]
     return distances(env.electrodes.geometry.soma_um[:, :2], electrodes).T
@@ -146,13 +146,13 @@ def _rest(observation: Observation, rest: Recording) -> dict[str, float]:
     n = env.system.num_neurons
     _, gid, t = rest.spikes
     rates = cell_rates_hz(rest, n)
-    own = {p.name: float(rates[p.start : p.stop].mean()) for p in env.system.populations}
+    population_rates = {p.name: float(rates[p.start : p.stop].mean()) for p in env.system.populations}
     logs = np.log10(rates[rates > 0])
     bursts = culture_result(BurstDetection(duration).decode(env, rest), 0, 1)
     return {
         "rate_hz": float(rates.mean()),
-        "exc_hz": own.get("EXC", NAN),
-        "inh_hz": own.get("INH", NAN),
+        "exc_hz": population_rates.get("EXC", NAN),
+        "inh_hz": population_rates.get("INH", NAN),
         "lowest_rate_hz": float(rates.mean()),
         "fastest_cell_hz": float(rates.max()),
         "silent_share": float((rates == 0).mean()),
@@ -182,7 +182,7 @@ def _criticality(t: NDArray, duration_ms: float) -> dict[str, float]:
 
 
 def _response(observation: Observation, b: int) -> dict[str, float]:
-    """Measures of one culture's response to stimulation of all electrodes."""
+    """Compute the measures of a culture's response to stimulation of all electrodes."""
     assert observation.stimulated is not None and observation.levels is not None and observation.after is not None
     n, per_hz = observation.env.system.num_neurons, 1e3 / BIN_MS
     rest, stimulated = (
@@ -208,7 +208,7 @@ def _response(observation: Observation, b: int) -> dict[str, float]:
 
 
 def _maps(observation: Observation) -> dict[str, float]:
-    """Measures of the maps of single electrodes and of their differences."""
+    """Compute the measures of the maps of single electrodes and of their differences."""
     if observation.evoked is None:
         return {}
     maps, distance = evoked_maps_hz(observation), electrode_distances_um(observation)
@@ -225,10 +225,10 @@ def _maps(observation: Observation) -> dict[str, float]:
 
 @checked_types
 def identified(first: NDArray, second: NDArray) -> float:
-    """Share of maps ``[E, N]`` that resemble the same electrode's map from other trials more than any other map.
+    """Return the fraction of maps ``[E, N]`` that are most similar to the map of the same electrode from other trials.
 
-    Both directions count. Resemblance is Pearson's correlation after the mean of all electrodes' maps from the same
-    trials was subtracted, since what they have in common identifies none of them. By chance it is 1 / E.
+    Each set of trials is compared with the other. Similarity is Pearson's correlation after subtraction of the mean map
+    of all electrodes, which identifies none of them. The chance level is 1 / E.
     """
     correlation = _correlation(first - first.mean(axis=0), second - second.mean(axis=0))
     truth = np.arange(len(first))
@@ -245,12 +245,12 @@ def _correlation(first: NDArray, second: NDArray) -> NDArray[np.float64]:
 
 
 def _kendall(curve: NDArray) -> float:
-    """Kendall's rank correlation with the order of the levels: 1 where every higher level gives more."""
+    """Return Kendall's rank correlation with the order of the levels: 1 if the response rises with every level."""
     i, j = np.triu_indices(len(curve), 1)
     return float(np.sign(curve[j] - curve[i]).mean())
 
 
 def _mean(values: NDArray) -> float:
-    """Mean of the numbers among ``values``, NaN where there are none."""
+    """Return the mean of the values that are not NaN; NaN if there are none."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if len(known) else NAN

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 RASTER_MS = 20_000.0
 MARKED_ELECTRODES = 100
-"""Most electrodes that are marked, since more would hide the cells."""
+"""Maximum number of electrodes that are marked, since more would hide the cells."""
 
 
 @checked_types
 def page(observation: Observation, report: Report | None = None) -> Figure:
-    """Raster, rates, intervals, avalanches, spectrum, amplitude curve and maps of one graph's cultures.
+    """Draw raster, rates, intervals, avalanches, spectrum, amplitude curve and maps of the cultures of a graph.
 
     Args:
         observation: Observation of a graph whose cultures were stimulated too.
@@ -81,9 +81,9 @@ def _raster(axes: Any, observation: Observation) -> None:
     _, gid, t = observation.rest.culture(0).slice(0.0, shown_ms).spikes
     every = raster_stride(system.num_neurons)
     for population, colour in coloured(system):
-        own = (gid >= population.start) & (gid < population.stop) & (gid % every == 0)
+        selected = (gid >= population.start) & (gid < population.stop) & (gid % every == 0)
         size = float(np.clip(150.0 * every / system.num_neurons, 0.7, 6.0))
-        axes.plot(t[own] / 1e3, gid[own], "|", color=colour, markersize=size, label=population.name)
+        axes.plot(t[selected] / 1e3, gid[selected], "|", color=colour, markersize=size, label=population.name)
     counts = measures.population_counts(t, shown_ms, 50.0) / system.num_neurons * 20.0
     rate = axes.twinx()
     rate.stairs(counts, np.arange(len(counts) + 1) * 0.05, color="black", linewidth=0.8)
@@ -109,8 +109,8 @@ def _rates(axes: Any, observation: Observation) -> None:
         low, high = np.floor(np.log10(positive.min()) * 4) / 4, np.ceil(np.log10(positive.max()) * 4) / 4
         bins = np.logspace(low, max(high, low + 0.5), 25)
         for population, colour in coloured(system):
-            own = rates[:, population.start : population.stop]
-            axes.hist(own[own > 0], bins, color=colour, alpha=0.6, label=population.name)
+            population_rates = rates[:, population.start : population.stop]
+            axes.hist(population_rates[population_rates > 0], bins, color=colour, alpha=0.6, label=population.name)
         axes.set_xscale("log")
         ticks = [x for x in (0.03, 0.1, 0.3, 1, 2, 3, 5, 10, 20, 30) if bins[0] <= x <= bins[-1]]
         axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
@@ -168,7 +168,7 @@ def _curve(axes: Any, observation: Observation) -> None:
 
 
 def _pulse_response(axes: Any, observation: Observation) -> None:
-    """Spikes after a pulse of the standard stimulation."""
+    """Draw the mean rate of each population after a pulse of the standard stimulation."""
     stimulated = observation.stimulated
     assert stimulated is not None
     period = 1e3 / observation.protocol.pulse_rate_hz
@@ -176,9 +176,9 @@ def _pulse_response(axes: Any, observation: Observation) -> None:
     width, pulses = bins[1], round(stimulated.duration_ms / period)
     _, gid, t = stimulated.spikes
     for population, colour in coloured(observation.env.system):
-        own = (gid >= population.start) & (gid < population.stop)
+        selected = (gid >= population.start) & (gid < population.stop)
         cells = population.count * observation.num_cultures * stimulated.duration_ms / period
-        bin_after_pulse = measures.bin_index(t[own], width, 50 * pulses) % 50
+        bin_after_pulse = measures.bin_index(t[selected], width, 50 * pulses) % 50
         rate = np.bincount(bin_after_pulse, minlength=50) / cells / (width * 1e-3)
         axes.stairs(np.maximum(rate, 0.1), bins, baseline=0.1, color=colour, label=population.name)
     axes.set(yscale="log", ylim=(0.1, 1000.0))
@@ -188,7 +188,7 @@ def _pulse_response(axes: Any, observation: Observation) -> None:
 
 
 def _map(figure: Any, axes: Any, observation: Observation, which: int) -> None:
-    """What one electrode adds to the rates of the cells: the first and the middle one of those mapped."""
+    """Draw the rates evoked by the electrode at a third (``which=0``) or two thirds of the mapped electrodes."""
     electrodes = observation.electrodes
     if electrodes is None or observation.evoked is None or which >= len(electrodes):
         axes.axis("off")
@@ -220,8 +220,8 @@ def _verdicts(axes: Any, report: Report | None) -> None:
     for k, name in enumerate(lines, start=1):
         target, verdict = report.targets.targets[name], report.verdict(name) or ""
         value = report.spread(name, last).value
-        own = target.verdict(value)
-        words = own if own == verdict else f"{own}, elsewhere {verdict}"
+        set_verdict = target.verdict(value)
+        words = set_verdict if set_verdict == verdict else f"{set_verdict}, elsewhere {verdict}"
         y = 1.0 - k * 0.045
         colour = {"ok": "black", "off": "#9a6a00", "MISSED": "#b00000"}[verdict]
         axes.text(0.0, y, MEASURES[name].label, fontsize=7.5, va="top", color=colour)

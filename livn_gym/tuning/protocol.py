@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from livn_gym.env import Env
 
 CHUNK_MS = 5000.0
-"""Simulated time between two movements of a progress bar."""
+"""Simulated time between two updates of a progress bar."""
 
 Progress = Callable[[float], object]
 """Called with the simulated time (ms) since the last call."""
@@ -76,7 +76,7 @@ class Protocol:
     map_pause_ms: float = 300.0
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the ranges."""
         for item in fields(self):
             if item.name.endswith("_ms"):
                 finite(item.name, getattr(self, item.name), above=0.0)
@@ -89,16 +89,16 @@ class Protocol:
             raise InvalidInput("map_electrodes must be at least 1 and map_trials at least 0.")
 
     def quick(self) -> Protocol:
-        """A shorter protocol for a quick check: too short for burst rates, with maps of few electrodes."""
+        """Return a shortened protocol for a quick check: too short for burst rates, with maps of few electrodes."""
         return replace(self, rest_ms=10_000.0, stimulated_ms=2000.0, level_ms=500.0, pause_ms=500.0, map_electrodes=4)
 
     def electrodes(self, num_channels: int) -> NDArray[np.int64]:
-        """The channels that are mapped, ascending."""
+        """Return the mapped channels, ascending."""
         count = min(self.map_electrodes, whole_number("num_channels", num_channels, minimum=0))
         return np.unique(np.linspace(0, num_channels - 1, count).round().astype(np.int64))
 
     def duration_ms(self, num_channels: int) -> float:
-        """Simulated time of one culture."""
+        """Return the simulated time of one culture, ms."""
         trials = len(self.electrodes(num_channels)) * self.map_trials
         return (
             self.settle_ms
@@ -138,17 +138,17 @@ class Observation:
 
     @property
     def num_cultures(self) -> int:
-        """B."""
+        """Number of cultures B."""
         return self.rest.num_cultures
 
 
 BIN_MS = 100.0
-"""Width of the bins in which spikes of the population are counted under stimulation."""
+"""Width of the bins for counts of the population under stimulation."""
 
 
 @checked_types
 def observe(env: Env, protocol: Protocol, *, stimulate: bool = True, progress: Progress | None = None) -> Observation:
-    """Put the cultures of an Env, from time 0, through the protocol.
+    """Run the protocol on the cultures of an Env, from time 0.
 
     Args:
         env: Built, with parameters; it is cleared by the caller.
@@ -175,13 +175,13 @@ def observe(env: Env, protocol: Protocol, *, stimulate: bool = True, progress: P
 
 
 class _Stages:
-    """The stages of a protocol on one Env."""
+    """Stages of a protocol on one Env."""
 
     def __init__(self, env: Env, protocol: Protocol, progress: Progress) -> None:
         self.env, self.protocol, self.progress = env, protocol, progress
 
     def run(self, duration_ms: float, amplitude_uA: NDArray | None = None) -> Recording:
-        """Run with pulses of ``[B, C]`` amplitudes, in parts that hold whole numbers of pulses."""
+        """Run with pulses of amplitudes ``[B, C]``, in chunks with whole numbers of pulses."""
         parts, done_ms = [], 0.0
         while duration_ms - done_ms > 1e-6:
             part_ms = min(CHUNK_MS, duration_ms - done_ms)
@@ -199,39 +199,39 @@ class _Stages:
         return Recording.concat(parts)
 
     def curve(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Population counts at every level and in the pause after it."""
+        """Return the population counts at every level and in the pause after it."""
         p, cultures = self.protocol, self.env.num_cultures
         levels = np.array(p.levels_uA)
         at = np.zeros((cultures, len(levels), round(p.level_ms / BIN_MS)), dtype=np.int64)
         after = np.zeros((cultures, len(levels), round(p.pause_ms / BIN_MS)), dtype=np.int64)
         for k in range(len(levels)):
-            chosen = (k + np.arange(cultures)) % len(levels)
-            every = np.repeat(levels[chosen][:, None], self.env.electrodes.num_channels, axis=1)
-            self.run(p.onset_ms, every)
-            at[np.arange(cultures), chosen] = _counts(self.run(p.level_ms, every), at.shape[2])
-            after[np.arange(cultures), chosen] = _counts(self.run(p.pause_ms), after.shape[2])
+            level = (k + np.arange(cultures)) % len(levels)
+            amplitude = np.repeat(levels[level][:, None], self.env.electrodes.num_channels, axis=1)
+            self.run(p.onset_ms, amplitude)
+            at[np.arange(cultures), level] = _counts(self.run(p.level_ms, amplitude), at.shape[2])
+            after[np.arange(cultures), level] = _counts(self.run(p.pause_ms), after.shape[2])
         return at, after
 
     def maps(self, electrodes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Spikes of every cell after the onset of every electrode's pulses."""
+        """Return the spike counts of every cell during stimulation of every electrode."""
         p, cultures, cells = self.protocol, self.env.num_cultures, self.env.system.num_neurons
         evoked = np.zeros((cultures, p.map_trials, len(electrodes), cells), dtype=np.int64)
         rows = np.arange(cultures)
         for trial in range(p.map_trials):
             for k in range(len(electrodes)):
-                # Neighbours in time differ from trial to trial: the step through the electrodes is never the same.
-                chosen = (k + (1 + trial) * rows + trial) % len(electrodes)
+                # The increment differs between trials, so that successive electrodes are different pairs in each.
+                electrode = (k + (1 + trial) * rows + trial) % len(electrodes)
                 amplitude = np.zeros((cultures, self.env.electrodes.num_channels))
-                amplitude[rows, electrodes[chosen]] = p.max_uA
+                amplitude[rows, electrodes[electrode]] = p.max_uA
                 culture, gid, _ = self.run(p.map_ms, amplitude).spikes
                 counts = np.bincount(culture * cells + gid, minlength=cultures * cells).reshape(cultures, cells)
-                evoked[rows, trial, chosen] = counts
+                evoked[rows, trial, electrode] = counts
                 self.run(p.map_pause_ms)
         return evoked
 
 
 def _counts(recording: Recording, bins: int) -> NDArray[np.int64]:
-    """Spikes of each culture in ``bins`` bins of a run, ``[B, bins]``."""
+    """Return the spike counts of each culture in ``bins`` bins of a run, ``[B, bins]``."""
     culture, _, t = recording.spikes
     index = measures.bin_index(t, recording.duration_ms / bins, bins)
     return np.bincount(culture * bins + index, minlength=recording.num_cultures * bins).reshape(-1, bins)

@@ -19,7 +19,7 @@ from livn_gym.tuning.targets import Targets
 from livn_gym.tuning.validation import Report
 
 DIGITS = 4
-"""Significant digits of parameters: the search's noise is far coarser."""
+"""Number of significant digits of parameters, far finer than the noise of the search."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,13 +48,13 @@ def write_params(path: str | Path, params: Mapping[str, float], provenance: Mapp
     for key, value in provenance.items():
         if isinstance(value, Mapping):
             lines += ["", f"[provenance.{key}]", *(f"{name} = {_toml(x)}" for name, x in value.items())]
-    with replacing(path) as part:
-        part.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with replacing(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 @checked_types
 def record(path: str | Path, report: Report) -> None:
-    """Write into a file of parameters what they reached in a validation: on which cultures, with which engine.
+    """Add the results of a validation to a parameter file, with the cultures and the simulation.
 
     ``reached`` is that of the last set, in ``validation_sets`` the held-out graphs. What the file says of how the
     parameters were found stays; of comments, only one on the first line does.
@@ -89,15 +89,15 @@ def record(path: str | Path, report: Report) -> None:
 
 @checked_types
 def rounded(value: float) -> float:
-    """A parameter rounded to its significant digits."""
+    """Round a parameter to ``DIGITS`` significant digits."""
     return float(f"{float(value):.{DIGITS}g}")
 
 
 @checked_types
-def provenance(system: str, variant: str | None, targets: Targets, **found: Any) -> dict[str, Any]:
-    """Provenance of a set: system, targets, date, version and commit, followed by ``found``.
+def provenance(system: str, variant: str | None, targets: Targets, **results: Any) -> dict[str, Any]:
+    """Return the provenance of parameters: system, targets, date, version, commit, and further results.
 
-    A checkout with changes that are not committed is logged as a warning: nobody could run that code again.
+    A warning is logged if the checkout has uncommitted changes, since the code could not be reproduced.
     """
     about: dict[str, Any] = {"system": system}
     if variant:
@@ -106,11 +106,11 @@ def provenance(system: str, variant: str | None, targets: Targets, **found: Any)
     commit = _commit()
     if commit is not None and commit.endswith("-dirty"):
         _log.warning("livn_gym: provenance names commit %s, from which files differ: commit before tuning", commit)
-    return about | ({"commit": commit} if commit else {}) | found
+    return about | ({"commit": commit} if commit else {}) | results
 
 
 def _commit() -> str | None:
-    """The checkout's commit, with a mark where files differ from it; None where there is no checkout."""
+    """Return the commit of the checkout, with the suffix ``-dirty`` if files differ; None without a checkout."""
     folder = Path(livn_gym.__file__).resolve().parent.parent
     if not (folder / ".git").exists():  # installed; a repository further up is another project's
         return None

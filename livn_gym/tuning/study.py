@@ -28,18 +28,18 @@ TRAINING = CultureSet("training", (None, 101, 102), (1000, 1001))
 """Cultures on which the search compares parameter sets."""
 
 CONFIRMATION = CultureSet("confirmation", (None, 101, 102, 103), (1000, 1001, 1002, 1003, 1004))
-"""Cultures on which the best sets are compared: more of them, for longer."""
+"""Cultures on which the best sets are compared; they are more numerous and simulated for longer."""
 
 FIRST_TRIALS, NEARBY = 16, 0.08
-"""Sets tried at first, and their standard deviation around the start as a share of each parameter's range."""
+"""Number of initial parameter sets, and their standard deviation as a fraction of the range of each parameter."""
 
 ALIVE_HZ = (0.2, 12.0)
-"""A set whose first graph fires outside this range is not tried on the others."""
+"""Range of firing rates; a set is evaluated on further graphs only if the first one fires within it."""
 
 
 @checked_types
 def search_protocol(protocol: Protocol) -> Protocol:
-    """A shorter form of a protocol, which distinguishes good sets from bad ones."""
+    """Return a shortened protocol that is sufficient to compare parameter sets."""
     return replace(
         protocol,
         rest_ms=min(protocol.rest_ms, 40_000.0),
@@ -88,7 +88,7 @@ def tune(
     comm: Any = None,
     **options: Any,
 ) -> Tuned:
-    """Search the parameters of a predefined system within the targets' bounds.
+    """Search for parameters of a predefined system within the bounds of the targets.
 
     Every trial puts ``cultures`` through a shorter form of the protocol; each group of targets is an objective of a
     multi-objective tree-structured Parzen estimator. The best few by the sum of objectives then go through the whole
@@ -164,7 +164,7 @@ def tune(
 def open_study(
     path: str | Path, system: str, targets: Targets, seed: int, base: Mapping[str, float], comm: Any = None
 ) -> Study:
-    """The study of a journal file, new or as it was left; a new one begins with the start's own values.
+    """Open the study of a journal file; a new study starts with the given parameters.
 
     Raises:
         InvalidInput: The file's folder does not exist, or the study is another system's or of other targets.
@@ -212,7 +212,7 @@ def open_study(
 
 @checked_types
 def first_trials(targets: Targets, base: Mapping[str, float], seed: int) -> list[dict[str, float]]:
-    """The start itself and sets near it: most of the space is silent or in seizure and teaches little."""
+    """Return the start and sets near it, since cultures are silent or in seizure in most of the parameter space."""
     generator = np.random.default_rng(seed)
     result = []
     for number in range(FIRST_TRIALS):
@@ -225,7 +225,7 @@ def first_trials(targets: Targets, base: Mapping[str, float], seed: int) -> list
 
 
 def _mean(cultures: list[Values]) -> Values:
-    """Mean of every measure over the cultures that have it."""
+    """Return the mean of every measure over the cultures for which it is defined."""
     names = dict.fromkeys(name for values in cultures for name in values if name not in ("graph", "seed"))
     columns = {name: np.array([values.get(name, np.nan) for values in cultures]) for name in names}
     return {name: float(np.nanmean(c)) if np.isfinite(c).any() else float("nan") for name, c in columns.items()}

@@ -22,8 +22,8 @@ class ValidationCache:
     """Measures of cultures in a folder, as ``validate(folder=...)`` stores them.
 
     Args:
-        folder: The folder; made if it does not exist. Files are named by graph and seed, e.g. ``own-1000.json``.
-        about: What the measures depend on, as plain values: files that were made with other values are refused.
+        folder: Folder; created if it does not exist. Files are named by graph and seed, for example ``own-1000.json``.
+        about: Everything on which the measures depend, as plain values; files with other values are refused.
     """
 
     def __init__(self, folder: str | Path, about: Mapping[str, Any]) -> None:
@@ -40,7 +40,7 @@ class ValidationCache:
                 path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     def read(self, part: CultureSet) -> tuple[list[Values], Setting] | None:
-        """All measures of some cultures and the settings of the simulation; None if a culture is missing.
+        """Read all measures of some cultures and the settings of the simulation; None if a culture is missing.
 
         A culture that was stimulated together with other cultures counts as missing, since the
         measures of maps are shared.
