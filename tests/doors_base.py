@@ -180,7 +180,7 @@ BASES: dict[str, dict[str, Any]] = {
     "livn_gym.stimulus.Stimulus.schedule": {},
     "livn_gym.pulses.Pulses.joined": {"parts": lambda: [pulses()]},
     "livn_gym.recording.Recording.with_spikes": {"gid": lambda: np.array([0]), "t": lambda: np.array([1.0])},
-    "livn_gym.envs.conditions.base.joined_pulses": {"parts": lambda: [pulses()]},
+    "livn_gym.envs.conditions.base.joined_pulses": {"by_culture": lambda: [pulses()]},
     "livn_gym.io.layout.check_names": {"names": lambda: ["A1"], "count": lambda: 1},
     "livn_gym.io.bound.BoundElectrodes.channels": {"names": lambda: [0]},
     "livn_gym.io.bound.BoundElectrodes.gids": {"channels": lambda: [0]},

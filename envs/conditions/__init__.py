@@ -15,32 +15,32 @@ from livn_gym.envs.conditions.conditioned import Conditioned
 from livn_gym.registry import Kind
 
 Spec = str | type[Condition] | Mapping[str, Any]
-"""What a condition is given as: a name, a reference, a path, a class, or a mapping with a ``name`` and options."""
+"""Specification of a condition: a name, a reference, a path, a class, or a mapping with a ``name`` and options."""
 
 CONDITIONS: Kind[Condition] = Kind("condition", Condition, "livn_gym.envs.conditions", objects=False)
 
 
 def names() -> list[str]:
-    """Names of every condition, those of installed packages among them."""
+    """Return the names of all conditions, installed packages included."""
     return CONDITIONS.names()
 
 
-def make(env: Env, given: Spec | Sequence[Spec] | None) -> list[Condition]:
-    """Make conditions for the cultures of a loop, in the order in which they act.
+def make(env: Env, specs: Spec | Sequence[Spec] | None) -> list[Condition]:
+    """Make conditions for the cultures of a loop, in the order in which the loop applies them.
 
     Args:
         env: The cultures.
-        given: A name, a reference ``"module:attribute"`` or ``"file.py:attribute"``, a class, a mapping with a ``name``
+        specs: A name, a reference ``"module:attribute"`` or ``"file.py:attribute"``, a class, a mapping with a ``name``
             and options, or a list or tuple of these; None is no condition.
 
     Raises:
         UnknownName: There is no condition of that name.
         UnknownOption: A condition has no option of that name.
-        InvalidInput: An option does not fit, or something else was given.
+        InvalidInput: An option is out of range, or ``specs`` is none of these.
     """
-    if given is None:
+    if specs is None:
         return []
-    return [CONDITIONS.make(one, env) for one in (given if isinstance(given, list | tuple) else [given])]
+    return [CONDITIONS.make(spec, env) for spec in (specs if isinstance(specs, list | tuple) else [specs])]
 
 
 __all__ = ["CONDITIONS", "Condition", "Conditioned", "ConditionedRun", "Spec", "culture_slices", "make", "names"]

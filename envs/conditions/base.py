@@ -37,13 +37,13 @@ class ConditionedRun:
 
 @checked
 class Condition:
-    """Changes what reaches the cultures, their parameters, or what is recorded of them.
+    """Base class of conditions, which change the stimulus, the cultures' parameters, or the recording.
 
     One object acts on all cultures of a loop, and its methods take and return batches. What differs between cultures
     is in ``states``: the object that ``begin`` returned for each culture's present episode. A culture's result must
-    depend on its own state alone, so that a culture of a batch behaves as it would in a loop of its own.
+    depend on that culture's state alone, so that it is the same in a batch and in a loop of one culture.
 
-    A subclass takes ``(env, **options)``, every option with a default, and overrides what it changes.
+    A subclass takes ``(env, **options)``, every option with a default, and overrides the methods for what it changes.
 
     Args:
         env: The cultures of the loop.
@@ -52,7 +52,7 @@ class Condition:
     def __init__(self, env: Env) -> None:
         self.env = env
         self.states: list[Any] = [None] * env.num_cultures
-        """Every culture's state, ``[B]``; picklable."""
+        """State of each culture, ``[B]``; picklable."""
 
     def begin(self, np_random: np.random.Generator) -> Any:
         """Return the state with which a culture begins an episode, before it settles.
@@ -64,36 +64,36 @@ class Condition:
 
     @property
     def idle(self) -> bool:
-        """Whether it changes nothing in the next run: a loop whose conditions are all idle does not ask them."""
+        """Whether the condition changes nothing in the next run; if all conditions are idle, the loop skips them."""
         return False
 
     def factors(self, run: ConditionedRun) -> Mapping[str, NDArray[np.float64] | float]:
         """Return factors of the cultures' parameters in the next run, by the keys of ``Env.set_params``.
 
-        Each is a number or one number per culture, ``[n]``. They multiply the parameters that the cultures had when the
-        loop was made; factors of several conditions are multiplied. Keys that are left out return to factor 1.
+        A factor is one number, or one number per culture ``[n]``. Factors multiply the parameters that the cultures had
+        when the loop was made; factors of several conditions are multiplied. A key that is missing returns to factor 1.
         """
         return {}
 
     def info(self, culture: int) -> dict[str, float]:
-        """Return numbers of a culture's present episode that its environment shows in ``info``, by stable names."""
+        """Return entries for a culture's ``info``: numbers of its present episode, always under the same names."""
         return {}
 
     def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:
-        """Return what reaches the electrodes instead, not longer than the run.
+        """Return the stimulus that reaches the electrodes, not longer than the run.
 
         Args:
-            stimulus: Of n cultures, or the same for all of them; None is no stimulus.
+            stimulus: Stimulus of n cultures, or one for all of them; None is no stimulus.
             run: The next run.
         """
         return stimulus
 
     def recording(self, recording: Recording, stimulus: Stimulus | None, run: ConditionedRun) -> Recording:
-        """Return what is recorded instead.
+        """Return the recording that the loop gets.
 
         Args:
-            recording: Of n cultures; spikes are sorted by (culture, time, gid).
-            stimulus: What reached the electrodes in the run.
+            recording: Recording of n cultures; spikes are sorted by (culture, time, gid).
+            stimulus: Stimulus that reached the electrodes in the run.
             run: The run.
         """
         return recording
@@ -101,10 +101,10 @@ class Condition:
 
 @checked
 def culture_pulses(pulses: Pulses, shared: bool, count: int) -> list[Pulses]:
-    """The pulses of each of ``count`` cultures, in their order, as of culture 0.
+    """Split pulses by culture, ``[n]``; in each part they keep their order and have culture index 0.
 
     Args:
-        pulses: Of all cultures.
+        pulses: Pulses of all cultures.
         shared: Whether all cultures get the pulses of culture 0.
         count: n.
     """
@@ -118,11 +118,11 @@ def culture_pulses(pulses: Pulses, shared: bool, count: int) -> list[Pulses]:
 
 
 @checked
-def joined_pulses(parts: Sequence[Pulses]) -> Pulses:
-    """The pulses of several cultures, from those of each."""
-    culture = np.repeat(np.arange(len(parts)), [len(part.onset_ms) for part in parts])
-    whole = Pulses.joined(parts)
-    return Pulses(culture, *(getattr(whole, name) for name in _FIELDS))
+def joined_pulses(by_culture: Sequence[Pulses]) -> Pulses:
+    """Join the pulses of several cultures, ``[n]``; each gets its position as culture index."""
+    culture = np.repeat(np.arange(len(by_culture)), [len(pulses.onset_ms) for pulses in by_culture])
+    joined = Pulses.joined(by_culture)
+    return Pulses(culture, *(getattr(joined, name) for name in _FIELDS))
 
 
 _FIELDS = ("column", "onset_ms", "offset_ms", "width_ms", "value")
@@ -130,6 +130,6 @@ _FIELDS = ("column", "onset_ms", "offset_ms", "width_ms", "value")
 
 @checked
 def culture_slices(recording: Recording) -> list[slice]:
-    """Where the spikes of each culture of a recording are, ``[n]``."""
+    """Return the slice of the spike arrays that belongs to each culture of a recording, ``[n]``."""
     bounds = np.searchsorted(recording.spikes[0], np.arange(recording.num_cultures + 1))
     return [slice(int(start), int(stop)) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]

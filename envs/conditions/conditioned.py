@@ -1,4 +1,4 @@
-"""The cultures of a loop as the loop sees them: run under their conditions."""
+"""Runs of a loop's cultures under its conditions."""
 
 from __future__ import annotations
 
@@ -22,51 +22,51 @@ class Conditioned:
     """``Env.run`` of some cultures of a batch under conditions; ``Env.run`` itself while all conditions are idle.
 
     Args:
-        env: The cultures; their parameters are those that the factors of conditions multiply.
-        conditions: The conditions, in the order in which they act.
+        env: The cultures; the factors of conditions multiply the parameters that they have now.
+        conditions: The conditions, in the order in which they are applied.
     """
 
     def __init__(self, env: Env, conditions: Sequence[Condition]) -> None:
         self.env = env
         self.conditions = list(conditions)
         self._base: dict[str, NDArray[np.float64]] = {}
-        """Parameters without factors by key, ``[B]``; empty until there is a factor."""
+        """Parameters before any factor by key, ``[B]``; empty until a condition returns a factor."""
         self._set: dict[str, NDArray[np.float64]] = {}
-        """Parameters as they were set last, ``[B]``, of the keys that ever had a factor."""
+        """Latest parameters of the cultures by key, ``[B]``, for the keys that have had a factor."""
 
     def reset(self, np_random: Sequence[np.random.Generator], cultures: Sequence[int]) -> None:
-        """Begin an episode in some cultures, ``[n]`` each."""
+        """Begin an episode in n cultures, each with its generator."""
         for b, generator in zip(cultures, np_random, strict=True):
             for condition in self.conditions:
                 condition.states[b] = condition.begin(generator)
 
     def state(self) -> list[list[Any]]:
-        """The states of all conditions in every culture, ``[B]`` lists."""
+        """Return the states of all conditions in every culture, ``[B]`` lists."""
         return [[condition.states[b] for condition in self.conditions] for b in range(self.env.num_cultures)]
 
     def set_state(self, states: Sequence[Sequence[Any]]) -> None:
-        """Continue from the states of equal conditions, whose objects are taken over."""
-        for b, own in enumerate(states):
-            for condition, state in zip(self.conditions, own, strict=True):
+        """Continue from states of equal conditions; they are used without a copy."""
+        for b, condition_states in enumerate(states):
+            for condition, state in zip(self.conditions, condition_states, strict=True):
                 condition.states[b] = state
 
     def info(self, culture: int) -> dict[str, float]:
-        """What the conditions show of a culture in ``info``."""
+        """Return the entries of all conditions for a culture's ``info``."""
         return {name: value for condition in self.conditions for name, value in condition.info(culture).items()}
 
     def run(
         self, duration_ms: float, stimulus: Stimulus | None, cultures: Sequence[int], time_ms: Sequence[float]
     ) -> tuple[Recording, Stimulus | None]:
-        """Run some cultures at once.
+        """Run n of the cultures under their conditions.
 
         Args:
-            duration_ms: How long.
-            stimulus: What is asked for, of n cultures.
+            duration_ms: Length of the run.
+            stimulus: Encoded stimulus of n cultures; None is no stimulus.
             cultures: The cultures that run, ascending ``[n]``.
             time_ms: End of the run since each culture's first observation, ``[n]``.
 
         Returns:
-            What is recorded, and what was delivered.
+            The recording and the stimulus after all conditions.
         """
         if all(condition.idle for condition in self.conditions):
             return self.env.run(duration_ms, stimulus, cultures=cultures), stimulus
@@ -80,7 +80,7 @@ class Conditioned:
         return recording, stimulus
 
     def _set_parameters(self, run: ConditionedRun) -> None:
-        """Give the cultures that run their parameters, where these are not what they have."""
+        """Set the parameters, times their factors, that differ from the present ones of the cultures that run."""
         products: dict[str, Any] = dict.fromkeys(self._set, 1.0)
         for condition in self.conditions:
             for key, factor in condition.factors(run).items():
@@ -98,8 +98,8 @@ class Conditioned:
 
     def _base_of(self, key: str) -> NDArray[np.float64]:
         if not self._base:
-            each = [by_key(self.env.parameters_of(b)) for b in range(self.env.num_cultures)]
-            self._base = {name: np.array([own[name] for own in each]) for name in each[0]}
+            values = [by_key(self.env.parameters_of(b)) for b in range(self.env.num_cultures)]
+            self._base = {name: np.array([of_culture[name] for of_culture in values]) for name in values[0]}
         if key not in self._base:
             raise unknown_name("parameter", key, self._base)
         return self._base[key]

@@ -1,4 +1,4 @@
-"""Electrodes that are dead, or weaker than others."""
+"""Electrode faults: dead electrodes, and electrodes that lose current and spikes."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from livn_gym.units import finite
 
 @dataclass
 class _Faults:
-    """A culture's array.
+    """Faults of a culture's array in an episode.
 
     Attributes:
-        rng: Decides which spikes get through.
+        rng: Generator that decides which spikes are recorded.
         current: Share of the commanded current that each electrode gives, ``[C]``.
         spikes: Share of its spikes that each electrode records, ``[C]``.
-        passes: Probability that a cell's spike gets through, ``[N]``.
+        pass_probability: Probability that a spike of each cell is recorded, ``[N]``.
     """
 
     rng: np.random.Generator
     current: NDArray[np.float64]
     spikes: NDArray[np.float64]
-    passes: NDArray[np.float64]
+    pass_probability: NDArray[np.float64]
 
 
 @checked
 class ElectrodeFaults(Condition):
-    """Every episode draws an array with faults: dead electrodes, and losses of the others.
+    """Draws faults of the array for every episode: dead electrodes, and losses of the others.
 
-    A dead electrode neither stimulates nor records. A live one gives the culture a share of the commanded current, and
-    the loop a share of the spikes that it records, each share drawn between ``1 - loss`` and 1 (so the limits of charge
-    hold). A spike that several electrodes record gets through if one of them passes it; one that none records always
-    does.
+    A dead electrode neither stimulates nor records. A live one delivers a share of the commanded current and records a
+    share of the spikes within its recording radius, each share drawn between ``1 - loss`` and 1 (so the limits of
+    charge hold). A spike near several electrodes is recorded if one of them records it; spikes of cells near no
+    electrode are never removed.
 
     Args:
         env: The cultures.
-        dead: Probability of an electrode to be dead.
-        loss: Largest share that a live electrode loses of current, and of spikes.
+        dead: Probability that an electrode is dead.
+        loss: Largest share of current, and of spikes, that a live electrode loses.
 
     Raises:
         InvalidInput: A number lies outside 0 ... 1.
@@ -59,7 +59,7 @@ class ElectrodeFaults(Condition):
         self._recorded = env.electrodes.channel_cells()
 
     def begin(self, np_random: np.random.Generator) -> _Faults:
-        """Draw the array."""
+        """Draw the faults of the episode's array."""
         rng = np.random.default_rng(np_random.integers(2**63))
         channels = self.env.electrodes.num_channels
         alive = rng.uniform(size=channels) >= self.dead
@@ -68,7 +68,7 @@ class ElectrodeFaults(Condition):
         return _Faults(rng, current, spikes, np.where(self._recorded.any(axis=0), 1.0 - missed, 1.0))
 
     def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:
-        """Return the share of the current that each electrode gives."""
+        """Return the stimulus scaled by the share of current that each electrode delivers."""
         if stimulus is None:
             return None
         current = np.stack([self.states[b].current for b in run.cultures])
@@ -86,10 +86,10 @@ class ElectrodeFaults(Condition):
         )
 
     def recording(self, recording: Recording, stimulus: Stimulus | None, run: ConditionedRun) -> Recording:
-        """Return the spikes that get through."""
+        """Return the recording without the spikes that the electrodes lose."""
         _, gid, _ = recording.spikes
         keep = np.empty(len(gid), dtype=np.bool_)
-        for b, own in zip(run.cultures, culture_slices(recording), strict=True):
+        for b, rows in zip(run.cultures, culture_slices(recording), strict=True):
             state = self.states[b]
-            keep[own] = state.rng.uniform(size=len(gid[own])) < state.passes[gid[own]]
+            keep[rows] = state.rng.uniform(size=len(gid[rows])) < state.pass_probability[gid[rows]]
         return recording.where(keep)

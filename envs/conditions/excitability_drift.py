@@ -1,4 +1,4 @@
-"""The culture becomes more and less excitable over tens of seconds."""
+"""Excitability drift: the cells' noise changes slowly, over tens of seconds."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ PERIOD_MS = (30_000.0, 90_000.0)
 
 @checked
 class ExcitabilityDrift(Condition):
-    """The deviation of every cell's excitatory noise follows a slow sine, phase and period drawn every episode.
+    """Modulates the standard deviation of every cell's excitatory noise by a slow sine, drawn for every episode.
 
-    Of all parameters the rate depends most on this one. Level 0 is no drift, level 1 changes it by up to 10 %, level 2
-    by up to 20 %; periods are 30 to 90 s, so that a task of 20 s meets both an offset and a trend. The agent does not
-    see it.
+    Of all parameters the firing rate depends most on this one. Level 0 is no drift, level 1 changes it by up to 10 %,
+    level 2 by up to 20 %. The period is 30 to 90 s and the phase random, so that a task of 20 s meets both an offset
+    and a trend. The agent does not observe the drift.
 
     Args:
-        env: The cultures; their parameters when the loop is made are the middle of the drift.
+        env: The cultures; the drift is around the parameters that they have when the loop is made.
         level: 0, 1 or 2.
 
     Raises:
@@ -41,11 +41,11 @@ class ExcitabilityDrift(Condition):
         self.depth = DEPTHS[level]
 
     def begin(self, np_random: np.random.Generator) -> tuple[float, float]:
-        """Draw period (ms) and phase."""
+        """Draw the period (ms) and the phase (rad)."""
         return np_random.uniform(*PERIOD_MS), np_random.uniform(0.0, 2 * np.pi)
 
     def factors(self, run: ConditionedRun) -> Mapping[str, NDArray[np.float64]]:
-        """Return the factor of the deviation of every population's noise at the end of the run."""
+        """Return the factor of the noise's standard deviation at the end of the run, for every population."""
         if not self.depth:
             return {}
         factor = np.array([self._factor(b, time_ms) for b, time_ms in zip(run.cultures, run.time_ms, strict=True)])

@@ -1,4 +1,4 @@
-"""Time passes between reading and stimulating."""
+"""Latency: pulses are delivered some time after the command."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from livn_gym.units import finite
 
 @dataclass
 class _Queue:
-    """A culture's generator and its pulses that wait for the next run, with the form of their stimulus.
+    """Pulses of a culture that were not delivered yet.
 
     Attributes:
-        rng: Draws the jitter.
-        waiting: Pulses, with onsets from the start of the next run.
-        columns: Number of columns of their stimulus; 0 where nothing waits.
-        mode: Its mode.
+        rng: Generator of the jitter.
+        waiting: Pulses of later runs; onsets count from the start of the next run.
+        columns: Number of columns of their stimulus; 0 if the queue is empty.
+        mode: Mode of their stimulus.
     """
 
     rng: np.random.Generator
@@ -36,16 +36,16 @@ class _Queue:
 
 @checked
 class Latency(Condition):
-    """Every step's pulses come later by a latency and a jitter drawn for the step; what does not fit comes next.
+    """Delays the pulses of every step by a latency and by a jitter drawn for the step.
 
-    Pulses wait in a queue: those of a step never overtake nor touch those of the step before, but start at least
-    5 ms (200 Hz) after their last one. Charge counts in the step in which it is delivered. Nothing is lost but what is
-    under way when an episode ends.
+    Pulses that do not fit into the step wait in a queue for the next one. The pulses of a step start at least 5 ms
+    (200 Hz) after the last one of the step before. Charge counts in the step in which it is delivered. Pulses that
+    wait when an episode ends are dropped; all others are delivered.
 
     Args:
         env: The cultures.
-        latency_ms: Shift of every step, ms; may exceed a step.
-        jitter_ms: Largest further shift, ms; uniform.
+        latency_ms: Delay of every step's pulses, ms; may exceed a step.
+        jitter_ms: Upper bound of the additional delay, ms; uniform from 0.
 
     Raises:
         InvalidInput: A time is negative; or, in a run, the stimulus does not consist of pulses.
@@ -61,7 +61,7 @@ class Latency(Condition):
         return _Queue(np.random.default_rng(np_random.integers(2**63)), Pulses.joined([]))
 
     def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:
-        """Return what was waiting and what of the new pulses fits."""
+        """Return the waiting and new pulses that fit into the run."""
         queues: list[_Queue] = [self.states[b] for b in run.cultures]
         if stimulus is None and not any(queue.columns for queue in queues):
             return None
@@ -71,7 +71,7 @@ class Latency(Condition):
         else:
             columns, mode = stimulus.num_columns, stimulus.mode
             new = culture_pulses(_pulses(stimulus), stimulus.num_cultures is None, len(run))
-        delivered = [self._deliver(queue, own, run.duration_ms) for queue, own in zip(queues, new, strict=True)]
+        delivered = [self._deliver(queue, pulses, run.duration_ms) for queue, pulses in zip(queues, new, strict=True)]
         for queue in queues:
             queue.columns, queue.mode = (columns, mode) if len(queue.waiting.onset_ms) else (0, mode)
         return Stimulus.from_pulses(
@@ -83,7 +83,7 @@ class Latency(Condition):
         )
 
     def _deliver(self, queue: _Queue, new: Pulses | None, duration_ms: float) -> Pulses:
-        """The pulses that one culture gets in a run; the others wait."""
+        """Return the pulses that one culture gets in a run, and keep the others in its queue."""
         waiting = queue.waiting
         if new is None and not len(waiting.onset_ms):
             return waiting
@@ -94,12 +94,12 @@ class Latency(Condition):
                 delay = max(delay, float(waiting.onset_ms.max()) + 1000.0 / MAX_PULSE_RATE_HZ)
             delay = round(delay / self.env.dt) * self.env.dt
             pulses = Pulses.joined([waiting, replace(new, onset_ms=new.onset_ms + delay)])
-        # A pulse's phases share its onset, and go together.
+        # The phases of a pulse share its onset, so that they are delivered together.
         length = (pulses.offset_ms + pulses.width_ms).max(initial=0.0)
-        now = pulses.onset_ms + length <= duration_ms + 1e-9
-        later = pulses.select(~now)
+        fits = pulses.onset_ms + length <= duration_ms + 1e-9
+        later = pulses.select(~fits)
         queue.waiting = replace(later, onset_ms=np.maximum(later.onset_ms - duration_ms, 0.0))
-        return pulses.select(now)
+        return pulses.select(fits)
 
 
 def _pulses(stimulus: Stimulus) -> Pulses:

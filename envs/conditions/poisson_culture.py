@@ -1,4 +1,4 @@
-"""Ablation: cells that fire at random at the culture's rate."""
+"""Ablation: Poisson cells that fire at the culture's rates."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Match = Literal["settled", "step"]
 
 @dataclass
 class _Rates:
-    """A culture's generator, and the spikes of every cell, ``[N]``, in the seconds while it settled."""
+    """Generator of a culture, and number of spikes of every cell, ``[N]``, in the seconds of settling."""
 
     rng: np.random.Generator
     counts: NDArray[np.float64]
@@ -29,11 +29,11 @@ class _Rates:
 
 @checked
 class PoissonCulture(Condition):
-    """Independent Poisson cells take the culture's place.
+    """Replaces the culture's spikes by those of independent Poisson cells.
 
-    With ``match="settled"`` every cell fires at the rate that it had while the culture settled: nothing answers to
-    stimuli. With ``match="step"`` every step has as many spikes as the culture had in it, at cells and times drawn at
-    random: the rate of the whole culture answers, and nothing else does. While it settles, the culture itself is
+    With ``match="settled"`` every cell fires at the rate that it had while the culture settled, so that nothing
+    responds to stimuli. With ``match="step"`` every step has as many spikes as the culture had in it, at cells and
+    times drawn at random, so that only the mean rate of the culture responds. While it settles, the culture itself is
     recorded.
 
     Args:
@@ -41,8 +41,8 @@ class PoissonCulture(Condition):
         match: ``"settled"`` or ``"step"``.
 
     Raises:
-        UnknownName: Something else is to be matched.
-        InvalidInput: In the first step, if the culture had no time to settle and its rates are wanted.
+        UnknownName: ``match`` has another value.
+        InvalidInput: In the first step, if ``match`` is ``"settled"`` and the culture did not settle.
     """
 
     def __init__(self, env: Env, *, match: Match = "settled") -> None:
@@ -52,30 +52,30 @@ class PoissonCulture(Condition):
         self.match = match
 
     def begin(self, np_random: np.random.Generator) -> _Rates:
-        """Begin to count spikes."""
+        """Return counts of zero spikes."""
         rng = np.random.default_rng(np_random.integers(2**63))
         return _Rates(rng, np.zeros(self.env.system.num_neurons), 0.0)
 
     def recording(self, recording: Recording, stimulus: Stimulus | None, run: ConditionedRun) -> Recording:
-        """Return random spikes; while a culture settles, its own."""
+        """Return random spikes; while a culture settles, those that were recorded."""
         seconds = recording.duration_ms * 1e-3
         _, gid, t = recording.spikes
         gids, times = [], []
-        for b, time_ms, own in zip(run.cultures, run.time_ms, culture_slices(recording), strict=True):
+        for b, time_ms, rows in zip(run.cultures, run.time_ms, culture_slices(recording), strict=True):
             state = self.states[b]
             if time_ms <= 0:
-                state.counts += np.bincount(gid[own], minlength=len(state.counts))
+                state.counts += np.bincount(gid[rows], minlength=len(state.counts))
                 state.seconds += seconds
-                gids.append(gid[own])
-                times.append(t[own])
+                gids.append(gid[rows])
+                times.append(t[rows])
                 continue
-            gids.append(self._drawn(state, len(gid[own]), seconds))
+            gids.append(self._draw_gids(state, len(gid[rows]), seconds))
             times.append(state.rng.uniform(0.0, recording.duration_ms, len(gids[-1])))
-        culture = np.repeat(np.arange(len(run)), [len(each) for each in gids])
+        culture = np.repeat(np.arange(len(run)), [len(of_culture) for of_culture in gids])
         return recording.with_spikes(np.concatenate(gids), np.concatenate(times), culture)
 
-    def _drawn(self, state: _Rates, count: int, seconds: float) -> NDArray[np.int64]:
-        """The cells of a step's spikes."""
+    def _draw_gids(self, state: _Rates, count: int, seconds: float) -> NDArray[np.int64]:
+        """Draw the cells of a step's spikes."""
         cells = len(state.counts)
         if self.match == "step":
             return state.rng.integers(cells, size=count)

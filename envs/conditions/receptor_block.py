@@ -1,4 +1,4 @@
-"""Blockers of receptors: synapses of some kinds are weaker for an episode, or from a time on."""
+"""Receptor block: the synapses of some receptors are weaker for an episode, or after a start time."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from livn_gym.units import finite
 
 @checked
 class ReceptorBlock(Condition):
-    """The synapses of some receptors keep a share of their weight, as under a blocker in the bath.
+    """Scales the weights of the synapses of some receptors, as a blocker in the bath does.
 
-    Weights are parameters: synapses that learn forget what they learned when a block begins or ends.
+    Weights are parameters: plastic synapses forget their learned changes when a block begins or ends.
 
     Args:
         env: The cultures of the loop.
         receptors: Name or names, such as ``"NMDA"`` (AP5), ``"AMPA"`` (CNQX) or ``"GABA_A"`` (bicuculline); default
             all.
         gain: Share of the weight that remains, 0 to 1.
-        start_ms: Start of the block since the first observation; it acts from the first step that ends later. If
-            omitted, the block lasts for the whole episode, settling included.
+        start_ms: Start of the block since the first observation, ms; it acts from the first step that ends later. If
+            omitted, the block lasts from the start of settling to the end of the episode.
 
     Raises:
         UnknownName: The system has no synapses of that receptor.
@@ -47,11 +47,11 @@ class ReceptorBlock(Condition):
             raise InvalidInput(f"gain must lie in 0 ... 1, got {gain:g}.")
         self.start_ms = None if start_ms is None else finite("start_ms", start_ms)
         known = {name: name.split("-")[-2] for name in env.system.weight_names}
-        named = [receptors] if isinstance(receptors, str) else list(receptors or known.values())
-        for name in named:
+        blocked = [receptors] if isinstance(receptors, str) else list(receptors or known.values())
+        for name in blocked:
             if name not in known.values():
                 raise unknown_name("receptor", name, known.values())
-        self._keys = [f"weight-{key}" for key, receptor in known.items() if receptor in named]
+        self._keys = [f"weight-{key}" for key, receptor in known.items() if receptor in blocked]
 
     def factors(self, run: ConditionedRun) -> Mapping[str, NDArray[np.float64]]:
         """Return the gain for the weights of these receptors, or 1 before the block begins."""

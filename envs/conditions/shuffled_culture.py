@@ -1,4 +1,4 @@
-"""Ablation: when spikes come is kept, which cells they come from is not."""
+"""Ablation: spike times are kept, the cells that fire are permuted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Redraw = Literal["step", "episode"]
 
 @dataclass
 class _Shuffle:
-    """A culture's generator and its present permutation of the cells, ``[N]``."""
+    """Generator of a culture and its present permutation of the cells, ``[N]``."""
 
     rng: np.random.Generator
     permutation: NDArray[np.int64]
@@ -28,17 +28,17 @@ class _Shuffle:
 
 @checked
 class ShuffledCulture(Condition):
-    """Every spike is given to another cell by a permutation of the cells.
+    """Assigns every spike to another cell by a permutation of the cells.
 
-    The rate of the whole culture and its bursts stay as they are; where on the array cells fire is lost. A permutation
-    that holds for an episode can be learned within it, one that is drawn at every step cannot.
+    The mean rate of the culture and its bursts are unchanged; the position of the activity on the array is lost. A
+    permutation that holds for an episode can be learned within it, one that is drawn at every step cannot.
 
     Args:
         env: The cultures.
-        redraw: When the permutation is drawn anew, ``"step"`` or ``"episode"``.
+        redraw: How often a new permutation is drawn: at every ``"step"`` or at the start of every ``"episode"``.
 
     Raises:
-        UnknownName: It is drawn at another time.
+        UnknownName: ``redraw`` has another value.
     """
 
     def __init__(self, env: Env, *, redraw: Redraw = "step") -> None:
@@ -53,12 +53,12 @@ class ShuffledCulture(Condition):
         return _Shuffle(rng, rng.permutation(self.env.system.num_neurons))
 
     def recording(self, recording: Recording, stimulus: Stimulus | None, run: ConditionedRun) -> Recording:
-        """Return the recording with other cells."""
+        """Return the recording with permuted cells."""
         culture, gid, t = recording.spikes
         shuffled = np.empty_like(gid)
-        for b, own in zip(run.cultures, culture_slices(recording), strict=True):
+        for b, rows in zip(run.cultures, culture_slices(recording), strict=True):
             state = self.states[b]
             if self.redraw == "step":
                 state.permutation = state.rng.permutation(len(state.permutation))
-            shuffled[own] = state.permutation[gid[own]]
+            shuffled[rows] = state.permutation[gid[rows]]
         return recording.with_spikes(shuffled, t, culture)

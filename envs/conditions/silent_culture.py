@@ -12,7 +12,7 @@ from livn_gym.stimulus import Stimulus
 
 @checked
 class SilentCulture(Condition):
-    """No spike is recorded. What remains of a score is due to the decoder and the agent alone."""
+    """Removes all spikes from the recording; a remaining score is due to the decoding and the agent alone."""
 
     def recording(self, recording: Recording, stimulus: Stimulus | None, run: ConditionedRun) -> Recording:
         """Return the recording without spikes."""
