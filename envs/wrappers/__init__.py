@@ -1,7 +1,7 @@
-"""Wrappers of a single environment that closed-loop experiments need and Gymnasium lacks.
+"""Wrappers of a single environment: charge budget, electrode mask, spike counts.
 
-What must act inside the loop (blanking, latency, faults, drift, ablations) is a condition, see
-``livn_gym.envs.conditions``; it works in vector environments, too.
+Changes inside the loop (blanking, latency, faults, drift, ablations) are conditions, see ``livn_gym.envs.conditions``;
+they work in vector environments as well.
 """
 
 from livn_gym.envs.wrappers.charge_budget import ChargeBudget

@@ -1,9 +1,10 @@
-"""What the wrappers ask of the environment inside, and what they know of the wrappers in between.
+"""Spaces, observation layout and action channels of a wrapped environment, for this package's wrappers.
 
-Wrappers may stand in any order. Each asks for the layout of the observation that it is given: ours carry one, those of
-Gymnasium whose effect on the entries is known change it here, and behind any other that changes observations there is
-none. A wrapper that needs a layout then refuses when it is made. A wrapper of your own may have an attribute
-``observation_layout`` (an ``ObservationLayout``); one that leaves observations and their space alone needs none.
+Wrappers can be combined in any order. Each reads the layout of the observation that it gets. Wrappers of this package
+have an attribute ``observation_layout``; for Gymnasium's wrappers whose effect on the entries is known, the layout is
+derived here; any other wrapper that changes observations makes it unknown. A wrapper that needs a layout then raises
+``InvalidInput`` when it is made. A custom wrapper may have an attribute ``observation_layout`` (an
+``ObservationLayout``); it needs none if it changes neither observations nor their space.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from livn_gym.errors import InvalidInput
 
 
 def inside(env: gym.Env) -> CultureEnv:
-    """The ``CultureEnv`` in an environment.
+    """Return the ``CultureEnv`` inside an environment.
 
     Raises:
-        InvalidInput: There is another one inside, or it is no environment.
+        InvalidInput: The environment is another one, or the argument is no environment.
     """
     culture = env.unwrapped if isinstance(env, gym.Env) else env
     if not isinstance(culture, CultureEnv):
@@ -34,10 +35,10 @@ def inside(env: gym.Env) -> CultureEnv:
 
 
 def flat_observation(env: gym.Env) -> spaces.Box:
-    """The observation space, a one-dimensional box.
+    """Return the observation space, which must be a one-dimensional box.
 
     Raises:
-        InvalidInput: It is something else, as another wrapper may have made it.
+        InvalidInput: It is another space, for example because of a wrapper inside.
     """
     space = env.observation_space
     if not isinstance(space, spaces.Box) or len(space.shape) != 1:
@@ -46,12 +47,12 @@ def flat_observation(env: gym.Env) -> spaces.Box:
 
 
 def float_type(space: spaces.Box) -> np.dtype:
-    """The type of floats that holds the space's numbers and float32."""
+    """Return the float type that can hold both the space's numbers and float32."""
     return np.result_type(space.dtype or np.float32, np.float32)
 
 
 def flat_layout(env: gym.Env, wrapper: str) -> ObservationLayout:
-    """The layout of a one-dimensional observation.
+    """Return the layout of a one-dimensional observation.
 
     Raises:
         InvalidInput: The observation has another shape, or a wrapper in between has changed it in an unknown way.
@@ -67,7 +68,7 @@ def flat_layout(env: gym.Env, wrapper: str) -> ObservationLayout:
 
 
 def observation_layout(env: gym.Env) -> ObservationLayout | None:
-    """What the entries of the observation are; None where a wrapper has changed them in an unknown way."""
+    """Return the layout of the observation; None if a wrapper has changed its entries in an unknown way."""
     if "observation_layout" in vars(env) or hasattr(type(env), "observation_layout"):
         return env.observation_layout  # type: ignore[attr-defined]
     if not isinstance(env, gym.Wrapper):
@@ -83,9 +84,9 @@ def observation_layout(env: gym.Env) -> ObservationLayout | None:
 
 
 def action_channels(env: gym.Env) -> NDArray[np.int64] | None:
-    """The channel that each number of an action is for, -1 where it is for no single one.
+    """Return the channel of each number of an action, ``[A]``; -1 where it belongs to no single channel.
 
-    The lowest action is no pulse. None where a wrapper has changed actions in an unknown way.
+    The lowest action is no pulse. The result is None if a wrapper has changed actions in an unknown way.
     """
     if "action_channels" in vars(env) or hasattr(type(env), "action_channels"):
         return env.action_channels  # type: ignore[attr-defined]
@@ -102,12 +103,15 @@ def _changes_observations(env: gym.Wrapper) -> bool:
 
 
 def _converts(env: gym.Wrapper) -> bool:
-    """Whether arrays become another library's; Gymnasium's class cannot be imported without optional packages."""
+    """Return whether a wrapper converts arrays to another library's.
+
+    The class is compared by name, since importing it from Gymnasium needs optional packages.
+    """
     return any(base.__name__ == "ArrayConversion" for base in type(env).__mro__)
 
 
 def _unknown(env: gym.Env) -> str:
-    """Name of the wrapper that changed the observation in an unknown way."""
+    """Return the name of the wrapper that changed the observation in an unknown way."""
     name = type(env).__name__
     while isinstance(env, gym.Wrapper) and observation_layout(env) is None:
         name, env = type(env).__name__, env.env
@@ -122,7 +126,7 @@ def _timed(env: gym.Env, before: ObservationLayout) -> ObservationLayout | None:
     return before.reshaped(np.ravel).with_task_entry() if isinstance(env.observation_space, spaces.Box) else None
 
 
-def _as_it_is(env: gym.Env, before: ObservationLayout) -> ObservationLayout:
+def _unchanged(env: gym.Env, before: ObservationLayout) -> ObservationLayout:
     return before
 
 
@@ -130,19 +134,19 @@ def _past(env: gym.Env, before: ObservationLayout) -> ObservationLayout:
     return before.past()
 
 
-def _in_the_new_shape(env: gym.Env, before: ObservationLayout) -> ObservationLayout:
+def _reshaped(env: gym.Env, before: ObservationLayout) -> ObservationLayout:
     return before.reshaped(lambda entries: entries.reshape(env.observation_space.shape or ()))
 
 
 _KNOWN: dict[type, Callable[[gym.Env, ObservationLayout], ObservationLayout | None]] = {
-    gymnasiums.NormalizeObservation: _as_it_is,
-    gymnasiums.RescaleObservation: _as_it_is,
-    gymnasiums.DtypeObservation: _as_it_is,
+    gymnasiums.NormalizeObservation: _unchanged,
+    gymnasiums.RescaleObservation: _unchanged,
+    gymnasiums.DtypeObservation: _unchanged,
     gymnasiums.DelayObservation: _past,
     gymnasiums.MaxAndSkipObservation: _past,
     gymnasiums.FrameStackObservation: _stacked,
-    gymnasiums.FlattenObservation: _in_the_new_shape,
-    gymnasiums.ReshapeObservation: _in_the_new_shape,
+    gymnasiums.FlattenObservation: _reshaped,
+    gymnasiums.ReshapeObservation: _reshaped,
     gymnasiums.TimeAwareObservation: _timed,
 }
-"""How Gymnasium's wrappers move the entries of an observation."""
+"""Functions that derive the layout after Gymnasium's wrappers from the layout before."""

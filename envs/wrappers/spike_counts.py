@@ -1,4 +1,4 @@
-"""The agent sees counts of spikes in bins of time instead of rates."""
+"""Spike counts: an observation of spikes per channel and time bin instead of rates."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from livn_gym.units import whole_number
 
 
 class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
-    """Replaces the decoded recording by the spikes that each channel heard in the step, in bins of equal length.
+    """Replaces the decoded recording by spike counts of each channel in the step, in bins of equal length.
 
-    The observation becomes ``[bins * H + K]``: channels within bins, earliest bin first, then what is not recorded, as
-    what the task adds. H channels are heard, all that no ``ElectrodeMask`` inside has made deaf. The answer to a pulse
-    is over within tens of ms, which a rate over a step hides.
+    The observation becomes ``[bins * H + K]``: channels within bins, earliest bin first, then the K entries that are
+    not recorded, such as the task's. H is the number of channels that no ``ElectrodeMask`` inside has removed. The
+    response to a pulse lasts some tens of ms, which a rate over a step does not resolve.
 
     Args:
         env: The environment.
-        bins: How many bins a step has.
+        bins: Number of bins in a step.
 
     Raises:
         InvalidInput: The number of bins is not positive or larger than the number of time steps in a step; the
@@ -34,33 +34,33 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
     def __init__(self, env: gym.Env, bins: int = 1) -> None:
         self._inside = inside(env)
         self.bins = whole_number("bins", bins)
-        most_bins = round(self._inside.step_ms / self._inside.culture.dt)
-        if self.bins > most_bins:
-            raise InvalidInput(f"A control step has {most_bins} time steps, so at most as many bins, got {self.bins}.")
+        max_bins = round(self._inside.step_ms / self._inside.culture.dt)
+        if self.bins > max_bins:
+            raise InvalidInput(f"A control step has {max_bins} time steps, so at most as many bins, got {self.bins}.")
         gym.utils.RecordConstructorArgs.__init__(self, bins=self.bins)
         gym.ObservationWrapper.__init__(self, env)
-        layout, seen = flat_layout(env, "SpikeCounts"), flat_observation(env)
+        layout, space = flat_layout(env, "SpikeCounts"), flat_observation(env)
         if not layout.current:
             raise InvalidInput("SpikeCounts replaces the latest step, and the observation holds earlier ones.")
-        self._rest = np.flatnonzero(~layout.recorded)
+        self._other_entries = np.flatnonzero(~layout.recorded)
         self._channels = layout.channels
-        self._dtype = float_type(seen)
+        self._dtype = float_type(space)
         counts = self.bins * len(self._channels)
         self.observation_layout = ObservationLayout(
-            np.arange(counts + len(self._rest)) < counts,
-            np.concatenate([np.tile(self._channels, self.bins), np.full(len(self._rest), -1)]),
+            np.arange(counts + len(self._other_entries)) < counts,
+            np.concatenate([np.tile(self._channels, self.bins), np.full(len(self._other_entries), -1)]),
             self._channels,
         )
         cells = int(self._inside.culture.electrodes.channel_cells().sum(axis=1).max())
-        most = max(1, cells) * MAX_SPIKE_RATE_HZ * self._inside.step_ms * 1e-3
+        max_count = max(1, cells) * MAX_SPIKE_RATE_HZ * self._inside.step_ms * 1e-3
         self.observation_space = spaces.Box(
-            np.concatenate([np.zeros(counts), seen.low[self._rest]]).astype(self._dtype),
-            np.concatenate([np.full(counts, most), seen.high[self._rest]]).astype(self._dtype),
+            np.concatenate([np.zeros(counts), space.low[self._other_entries]]).astype(self._dtype),
+            np.concatenate([np.full(counts, max_count), space.high[self._other_entries]]).astype(self._dtype),
             dtype=self._dtype,
         )
 
     def observation(self, observation: NDArray) -> NDArray:
-        """Counts in the place of the decoded recording."""
+        """Return the observation with counts in place of the decoded recording."""
         culture, recording = self._inside.culture, self._inside.measurement.recording
         channels, step_ms = culture.electrodes.num_channels, self._inside.step_ms
         counts = np.zeros((self.bins, channels))
@@ -69,5 +69,5 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
             channel, when = culture.electrodes.channel_recording(gid, t)
             bin_of = np.minimum((when / step_ms * self.bins).astype(np.int64), self.bins - 1)
             counts += np.bincount(bin_of * channels + channel, minlength=counts.size).reshape(counts.shape)
-        heard = counts[:, self._channels].ravel()
-        return np.concatenate([heard, observation[self._rest]]).astype(self._dtype)
+        recorded = counts[:, self._channels].ravel()
+        return np.concatenate([recorded, observation[self._other_entries]]).astype(self._dtype)

@@ -193,7 +193,7 @@ def test_wrappers_of_ones_own(make):
 def test_channels_are_those_of_a_decoding_by_channel(make):
     """EI1 has one channel and its mean rate of a population is one number; that is not a channel's."""
     env = make(name="livn/EI1-v0", decoding="population_rates")
-    with pytest.raises(InvalidInput, match="deaf"):
+    with pytest.raises(InvalidInput, match="mask recordings"):
         ElectrodeMask(env, hear=[0])
     counts = SpikeCounts(env, 2)
     assert ElectrodeMask(counts, hear=[0]).observation_space == counts.observation_space
@@ -202,7 +202,7 @@ def test_channels_are_those_of_a_decoding_by_channel(make):
 def test_gains_of_a_task_are_not_channels(make):
     for name in ("livn/EI2-CartPole-v0", "livn/EI2-Pong-v0"):
         env = make(name=name)
-        with pytest.raises(InvalidInput, match="action a channel"):
+        with pytest.raises(InvalidInput, match="action per channel"):
             ElectrodeMask(env, stimulate=[0])
         assert SpikeCounts(env).reset(seed=0)[0][:16].sum() >= 0
         ChargeBudget(env, 100.0, "silence").reset(seed=0)

@@ -145,7 +145,7 @@ def test_what_does_not_fit_is_refused(make, wrap, error, message):
 
 
 def test_masks_need_channels(make):
-    with pytest.raises(InvalidInput, match="action a channel"):
+    with pytest.raises(InvalidInput, match="action per channel"):
         ElectrodeMask(make("livn/EI2-CartPole-v0"), stimulate=[0])
-    with pytest.raises(InvalidInput, match="observed"):
+    with pytest.raises(InvalidInput, match="mask recordings"):
         ElectrodeMask(make(decoding="population_rates"), hear=[0])
