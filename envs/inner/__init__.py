@@ -1,4 +1,4 @@
-"""Small environments that cultures play inside the closed loop; plain Gymnasium, they know nothing of cultures."""
+"""Small Gymnasium environments for the inside of a closed loop; they are independent of cultures."""
 
 from livn_gym.envs.inner.pong import PongGame
 

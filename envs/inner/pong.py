@@ -16,7 +16,7 @@ from livn_gym.units import finite, whole_number
 
 @checked
 class PongGame(gym.Env):
-    """The ball flies between the paddle's line (x = 0) and a wall (x = 1), and off walls at y = -1 and 1.
+    """Pong for one player, with a paddle on the line x = 0, a wall at x = 1 and side walls at y = -1 and y = 1.
 
     Actions: 0 moves the paddle down, 1 up. Observation, ``[4]``: y of the ball minus that of the paddle, x of the ball,
     and its velocity per step. A ball that reaches the line within half a paddle of the paddle's middle is returned:
@@ -63,7 +63,7 @@ class PongGame(gym.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Serve from the wall."""
+        """Begin a rally with a serve from the wall."""
         super().reset(seed=seed)
         self.paddle_y, self._steps = 0.0, 0
         self.ball = np.array([1.0, self.np_random.uniform(-0.8, 0.8)])
@@ -71,7 +71,7 @@ class PongGame(gym.Env):
         return self._observation(), {}
 
     def step(self, action: int) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
-        """Move paddle and ball."""
+        """Move the paddle and the ball by one step."""
         self._steps += 1
         limit = 1.0 - self.half
         self.paddle_y = float(np.clip(self.paddle_y + (1 if action else -1) * self.paddle_speed, -limit, limit))

@@ -1,4 +1,4 @@
-"""Base class of tasks: an aim set at reset, what the agent sees of it, and rewards; each culture has its own."""
+"""Base class of tasks: aim, observation, reward and ends of the closed loop around one culture."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from livn_gym.errors import InvalidInput, shown
 @checked_options
 @dataclass(frozen=True, eq=False)
 class Demonstration:
-    """A command that a culture gets at every reset, before it settles, so that its task sees the response.
+    """A command that a culture gets at every reset, before it settles, so that its task can measure the response.
 
     Attributes:
         command: Input of the encoding, ``[A]``.
         duration_ms: Duration of the demonstration; rounded up to whole control steps.
-        skip_ms: Time at its beginning that is left out of the mean.
+        skip_ms: Time at the beginning of the demonstration that the mean leaves out.
     """
 
     command: NDArray
@@ -55,20 +55,20 @@ class Task(ABC):
     """
 
     sees_culture: ClassVar[bool] = True
-    """Whether the observation begins with the decoded recording, of the step and of the last second."""
+    """Whether the observation begins with the decoded recording of the step and of the last second."""
 
     loop_defaults: ClassVar[Mapping[str, Any]] = {}
     """Defaults of the loop (``step_ms``, ``encoding``, ...) for a task that has no config file."""
 
     measure: ClassVar[str] = ""
-    """Name in ``info`` of what benchmarks show beside the return, for a task that has no config file."""
+    """Name of the entry of ``info`` that benchmarks report beside the return, for a task that has no config file."""
 
     @dataclass(frozen=True)
     class Options:
-        """The options of a task that has none."""
+        """Options of a task that has none."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """Check the class ``Options``, and have its values checked by their annotations.
+        """Check the class ``Options``, and make its objects check their values by the annotations.
 
         Raises:
             InvalidInput: ``Options`` is no frozen dataclass, or an option has no default.
@@ -91,7 +91,7 @@ class Task(ABC):
         self.setup = setup
 
     def __getstate__(self) -> dict[str, Any]:
-        """The state without the setup, which the loop gives back to the tasks of a copy or of a saved state."""
+        """Return the state without the setup, which the loop sets in the tasks of a copy or of a saved state."""
         return {name: value for name, value in vars(self).items() if name != "setup"}
 
     @property
@@ -101,12 +101,12 @@ class Task(ABC):
 
     @property
     def action_space(self) -> spaces.Box:
-        """The agent's actions; by default the encoding's inputs."""
+        """Action space of the agent; by default the encoding's inputs."""
         return self.setup.commands
 
     @property
     def action_channels(self) -> NDArray[np.int64]:
-        """The channel that each number of an action is for, ``[A]``; -1 where it is for no single one."""
+        """Channel of each number of an action, ``[A]``; -1 where it belongs to no single channel."""
         channels, actions = self.setup.electrodes.num_channels, self.action_space.shape
         direct = type(self).to_command is Task.to_command and actions == (channels,)
         return np.arange(channels) if direct else np.full(actions, -1)
@@ -133,12 +133,12 @@ class Task(ABC):
         """Complete a reset with the mean decoded recording of the demonstration, ``[F]``."""
 
     def to_command(self, action: NDArray) -> NDArray:
-        """The input of the encoding for an action, ``[*commands]``; by default the action itself."""
+        """Return the input of the encoding for an action, ``[*commands]``; by default the action itself."""
         return action
 
     @abstractmethod
     def after_step(self, measurement: Measurement) -> None:
-        """Take in a step of the episode. Settling and demonstration are not shown."""
+        """Update the state by the measurement of a step; it is not called during settling and demonstration."""
 
     @property
     @abstractmethod
@@ -147,21 +147,21 @@ class Task(ABC):
 
     @property
     def terminated(self) -> bool:
-        """Whether the last step ended the task itself; time limits do not count."""
+        """Whether the last step ended the task itself, not by a time limit."""
         return False
 
     @property
     def truncated(self) -> bool:
-        """Whether the last step reached a time limit of the task's own, as of an environment inside it."""
+        """Whether the last step reached a time limit of the task, such as that of an inner environment."""
         return False
 
     @abstractmethod
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """The agent's observation besides the decoded recording, ``[K]``, after a reset or a step."""
+        """Return the observation besides the decoded recording, ``[K]``, after a reset or a step."""
 
     @abstractmethod
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """The task's entries of ``info``: always the same names, one number each."""
+        """Return the task's entries of ``info``: always the same names, one number each."""
 
     def close(self) -> None:  # noqa: B027  (most tasks hold nothing)
         """Free what the task holds; may be called twice."""

@@ -21,11 +21,12 @@ MAX_PEAK_HZ = 1000.0
 
 
 class BurstSuppression(Task):
-    """Suppression of bursts: a culture that fires a burst of all its cells every three seconds should fire none.
+    """Suppression of bursts: a culture that bursts every three seconds should not burst.
 
     ## Description
-    Pulses on all electrodes suppress the bursts, as in cultures. They also cost charge, so that the question is where
-    and when the smallest charge suffices. Weak pulses add bursts. The culture is the variant `bursting`.
+    Pulses on all electrodes suppress the bursts, as in cultures on a dish. They also cost charge, so the agent must
+    find where and when the smallest charge suffices. Weak pulses evoke further bursts. The culture is the variant
+    `bursting`.
 
     ## Action Space
     `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
@@ -55,7 +56,7 @@ class BurstSuppression(Task):
     ## Rewards
     `-burst_cost * burst_share - charge_cost * charge_fraction`, at most 0. A bin of 50 ms belongs to a burst if the
     mean rate of a cell in it is above 30 Hz. A seizure counts as a burst without end, so that driving the culture into
-    one earns nothing.
+    one gains nothing.
 
     ## Starting State
     A settled culture; nothing is drawn.
@@ -68,8 +69,8 @@ class BurstSuppression(Task):
 
     | name          | default      | meaning                                           | unit |
     | ------------- | ------------ | ------------------------------------------------- | ---- |
-    | `burst_cost`  | 10           | reward lost by a step that is a burst from end to | -    |
-    |               |              | end                                               |      |
+    | `burst_cost`  | 10           | reward lost by a step whose bins all belong to a  | -    |
+    |               |              | burst                                             |      |
     | `charge_cost` | 0.3          | reward lost by a step at the highest charge       | -    |
     | `variant`     | `"bursting"` | parameters of the culture                         | -    |
 
@@ -112,15 +113,15 @@ class BurstSuppression(Task):
 
     @property
     def observation_space(self) -> spaces.Box:
-        """0 to 1000 Hz and 0 to 10 s."""
+        """Space of the peak rate, 0 to 1000 Hz, and of the time since a burst, 0 to 10 s."""
         return spaces.Box(np.zeros(2, np.float32), np.array([MAX_PEAK_HZ, MAX_QUIET_S], np.float32))
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Forget the last episode; nothing is drawn."""
+        """Begin an episode; nothing is drawn."""
         self._begin()
 
     def after_step(self, measurement: Measurement) -> None:
-        """Find the bursts of the step."""
+        """Detect the bursts of the step."""
         rates_hz = bin_rates(measurement, self.setup.step_ms, self.setup.system.num_neurons)
         above = rates_hz > BURST_HZ
         self._share = float(above.mean())
@@ -139,9 +140,9 @@ class BurstSuppression(Task):
         return self._reward
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Highest rate of a cell in 50 ms, Hz, and time since the last burst, at most 10 s, s ``[2]``."""
+        """Return the highest rate of a cell in 50 ms, Hz, and the time since the last burst, 0 to 10 s ``[2]``."""
         return np.array([min(MAX_PEAK_HZ, self._peak_hz), min(MAX_QUIET_S, self._quiet_s)])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Share of the step in bursts, bursts that began in it, and the highest rate in 50 ms, Hz."""
+        """Return the share of bins in bursts, the number of bursts that began, and the highest rate in 50 ms, Hz."""
         return {"burst_share": self._share, "bursts": float(self._bursts), "peak_hz": self._peak_hz}

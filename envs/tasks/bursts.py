@@ -1,4 +1,4 @@
-"""Detection of bursts of a whole culture, for the tasks on bursting cultures."""
+"""Detection of network bursts, for the tasks on bursting cultures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def check_bins(step_ms: float) -> None:
     """Refuse a step that is no whole number of bins.
 
     Raises:
-        InvalidInput: It is none.
+        InvalidInput: The step is no whole number of bins.
     """
     bins = round(step_ms / BIN_MS)
     if bins < 1 or abs(bins * BIN_MS - step_ms) > 1e-6:
@@ -28,7 +28,7 @@ def check_bins(step_ms: float) -> None:
 
 
 def bin_rates(measurement: Measurement, step_ms: float, num_neurons: int) -> NDArray[np.float64]:
-    """Mean rate of a cell in every bin of a step that has run, Hz ``[step_ms / BIN_MS]``."""
+    """Return the mean rate of a cell in every bin of a step, Hz ``[step_ms / BIN_MS]``."""
     assert measurement.recording is not None, "only a step that was run has rates"
     _, _, t = measurement.recording.spikes
     bins = round(step_ms / BIN_MS)
@@ -37,22 +37,22 @@ def bin_rates(measurement: Measurement, step_ms: float, num_neurons: int) -> NDA
 
 
 class Onsets:
-    """Counts the bursts that begin, step by step. A single bin below the threshold does not end a burst."""
+    """Counts burst onsets step by step. A single bin below the threshold does not end a burst."""
 
     def __init__(self) -> None:
-        self._before = np.zeros(2, dtype=np.bool_)
+        self._last_bins = np.zeros(2, dtype=np.bool_)
 
     @property
     def bursting(self) -> bool:
         """Whether the last bin belongs to a burst."""
-        return bool(self._before.any())
+        return bool(self._last_bins.any())
 
     def count(self, above: NDArray[np.bool_]) -> int:
-        """Number of bursts that begin in a step.
+        """Count the bursts that begin in a step.
 
         Args:
-            above: Which of its bins are above the threshold, ``[bins]``.
+            above: Whether each bin of the step is above the threshold, ``[bins]``.
         """
-        joined = np.concatenate([self._before, above])
-        self._before = joined[-2:]
+        joined = np.concatenate([self._last_bins, above])
+        self._last_bins = joined[-2:]
         return int((joined[2:] & ~joined[1:-1] & ~joined[:-2]).sum())

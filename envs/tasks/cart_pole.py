@@ -1,4 +1,4 @@
-"""A culture balances a pole: it feels the state of the inner environment, and its spikes act on it."""
+"""CartPole: a culture balances a pole, by stimulation with the inner state and actions from its spikes."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from livn_gym.units import finite
 
 
 class CartPole(InnerTask):
-    """CartPole: a culture balances the pole; the agent chooses how strongly it feels each variable of the state.
+    """CartPole: a culture balances the pole; the agent sets how strongly each variable of the state stimulates it.
 
     ## Description
-    **What acts on the inner environment** is the culture. Its cells, ordered from left to right, are divided into as
-    many motor regions of equal size as there are actions (two: push left, push right). The region that fired most in
-    the step acts; of equal ones, the one that acted last.
+    **Motor output**: the culture acts on the inner environment. Its cells, ordered from left to right, are divided into
+    motor regions of equal size, one for each action (two: push left, push right). The region that fired most in the
+    step acts; in a tie, the one that acted last.
 
-    **What the culture feels** is the inner state. Every variable has some sensory electrodes in the left half of the
-    array and as many in the right half (on EI2 a row of the array). Deviations z from the centre are shares of the
-    variable's scale, within -1 to 1. The amplitude is `gain |z|^exponent` of the highest.
+    **Sensory input**: the inner state stimulates the culture. Every variable has some sensory electrodes in the left
+    half of the array and as many in the right half (on EI2 a row of the array). Deviations z from the centre are shares
+    of the variable's scale, within -1 to 1. The amplitude is `gain |z|^exponent` of the highest.
 
     **The loop**: gains, stimulation by the present state, `step_ms` of the culture, action, one step of the inner
-    environment. The culture is slower than the pole: the 50 ms of a step are 20 ms of CartPole. **Nothing is trained in
-    the decoder**; it is the geometry above.
+    environment. The culture is slower than the pole: the 50 ms of a step are 20 ms of CartPole. **The decoder is not
+    trained**; it is the geometry above.
 
     ## Action Space
     `Box(-1, 1, (2 D,), float32)`: two gains for each of D variables (CartPole: 4), from -1 (none) to 1 (the highest).
@@ -82,7 +82,7 @@ class CartPole(InnerTask):
     | `scales`    | `[]`                                         | deviation of each variable that counts as 1; | -    |
     |             |                                              | `[]` takes their spread under random actions |      |
     | `exponent`  | 0.5                                          | power of z in the amplitude; below 1, small  | -    |
-    |             |                                              | deviations are felt more                     |      |
+    |             |                                              | deviations get a larger share               |      |
     | `step_ms`   | 50                                           | length of a control step                     | ms   |
     | `settle_ms` | 1000                                         | unstimulated time before an episode          | ms   |
     | `encoding`  | `{"name": "pulse_amplitude", "rate_hz": 40}` | two pulses per step                          | -    |
@@ -100,7 +100,7 @@ class CartPole(InnerTask):
         """Options of ``gym.make``; the task's table of arguments describes them.
 
         Raises:
-            InvalidInput: The exponent is no positive number.
+            InvalidInput: The exponent is not positive.
         """
 
         inner: str | Mapping[str, Any] | gym.Env = "CartPole-v1"
@@ -117,19 +117,19 @@ class CartPole(InnerTask):
 
     @property
     def num_groups(self) -> int:
-        """One for every variable."""
+        """Number of variables of the inner state, D."""
         return self.inner.num_variables
 
     def shares(self, gains: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The variables' deviations, each on its electrodes of one half."""
+        """Return the share of the highest command by electrode, from the deviations of the variables, ``[C]``."""
         direct, crossed = gains
-        felt = np.abs(self.inner.state) ** self.exponent
-        right = np.where(self.inner.state > 0, direct, crossed) * felt
-        left = np.where(self.inner.state > 0, crossed, direct) * felt
+        magnitude = np.abs(self.inner.state) ** self.exponent
+        right = np.where(self.inner.state > 0, direct, crossed) * magnitude
+        left = np.where(self.inner.state > 0, crossed, direct) * magnitude
         return left @ self.sensory[0] + right @ self.sensory[1]
 
     def sensory_electrodes(self, electrodes_um: NDArray) -> NDArray[np.float64]:
-        """Electrodes of each variable in the left and in the right half, ``[2, D, C]``."""
+        """Return the electrodes of each variable in the left and in the right half, ``[2, D, C]``."""
         variables = self.inner.num_variables
         middle = (electrodes_um[:, 0].min() + electrodes_um[:, 0].max()) / 2
         halves = np.zeros((2, variables, len(electrodes_um)))
@@ -141,12 +141,12 @@ class CartPole(InnerTask):
                     f"{self.setup.system.name} has {len(channels)} electrodes in a half of its array, "
                     f"{variables} variables need one each."
                 )
-            for variable, own in enumerate(np.array_split(channels, variables)):
-                half[variable, own] = 1.0
+            for variable, electrodes in enumerate(np.array_split(channels, variables)):
+                half[variable, electrodes] = 1.0
         return halves
 
     def motor_regions(self, soma_um: NDArray, electrodes_um: NDArray) -> NDArray[np.int64]:
-        """As many regions of equal size as there are actions, from left to right."""
+        """Divide the cells from left to right into regions of equal size, one for each action."""
         cells = len(soma_um)
         region = np.empty(cells, dtype=np.int64)
         region[np.lexsort((soma_um[:, 1], soma_um[:, 0]))] = np.arange(cells) * self.inner.num_actions // cells

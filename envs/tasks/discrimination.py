@@ -1,4 +1,4 @@
-"""Make two input patterns evoke responses that a fixed linear decoder tells apart."""
+"""Discrimination: two input patterns whose responses a fixed linear decoder should tell apart."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from livn_gym.errors import InvalidInput
 from livn_gym.units import finite
 
 MAX_MARGIN = 20.0
-"""Larger margins count as this one, so that a reward is at least about -20."""
+"""Upper bound of a margin's absolute value, so that a reward is at least about -20."""
 
 
 class Discrimination(Task):
@@ -25,10 +25,10 @@ class Discrimination(Task):
     ## Description
     Every step is a trial. One of two patterns is cued: the two colours of a checkerboard of electrodes. Only the
     electrodes of the cued pattern stimulate; the others' actions have no effect. A linear decoder that never changes
-    then guesses which pattern it was: `margin = cue * weights . rates / scale_hz`. Its weights are random signs and
-    know nothing of the culture, so that a uniform pattern says little. The agent has to find those electrodes of each
-    pattern whose response the decoder reads as that pattern's, and how strong they may be before they reach the
-    neighbours.
+    then guesses which pattern it was: `margin = cue * weights . rates / scale_hz`. Its weights are random signs,
+    independent of the culture, so that uniform amplitudes give a small margin. The agent must find the electrodes of
+    each pattern whose response the decoder assigns to it, and the amplitude at which they do not reach the
+    neighbouring ones.
 
     ## Action Space
     `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
@@ -103,10 +103,10 @@ class Discrimination(Task):
     def __init__(self, setup: TaskSetup) -> None:
         super().__init__(setup)
         setup.check_channels("Discrimination")
-        channels, given = setup.electrodes.num_channels, self.options.weights
-        if len(given) != channels:
-            raise InvalidInput(f"weights must have one entry for each of {channels} channels, got {len(given)}.")
-        self.weights = np.array([finite("weights", weight) for weight in given])
+        channels, weights = setup.electrodes.num_channels, self.options.weights
+        if len(weights) != channels:
+            raise InvalidInput(f"weights must have one entry for each of {channels} channels, got {len(weights)}.")
+        self.weights = np.array([finite("weights", weight) for weight in weights])
         self.pattern = checkerboard(setup.electrodes_um("Discrimination"))
         self.cue = 1
         self._begin(np.random.default_rng(0))
@@ -119,49 +119,49 @@ class Discrimination(Task):
 
     @property
     def observation_space(self) -> spaces.Box:
-        """-1 to 1."""
+        """Space of the cue, -1 to 1."""
         return spaces.Box(-1.0, 1.0, (1,), np.float32)
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Draw the first cue; the others follow from a seed drawn here."""
+        """Draw the first cue, and the seed of all later ones."""
         self._begin(np.random.default_rng(rng.integers(2**63)))
-        self.cue = self._drawn_cue()
+        self.cue = self._draw_cue()
 
     def to_command(self, action: NDArray) -> NDArray:
-        """The action on the electrodes of the cued pattern, silence on the others."""
+        """Return the action on the electrodes of the cued pattern and no pulses on the others, ``[C]``."""
         return np.where(self.pattern == self.cue, action, self.setup.commands.low)
 
     def after_step(self, measurement: Measurement) -> None:
-        """Let the decoder guess, and draw the next cue."""
+        """Decode the response, and draw the next cue."""
         margin = float(self.cue * (self.weights @ measurement.features) / self.options.scale_hz)
         margin = min(MAX_MARGIN, max(-MAX_MARGIN, margin))
         self._trials += 1
         self._correct += margin > 0
         self._last_cue, self._margin = float(self.cue), margin
         self._reward = -float(np.log1p(np.exp(-margin))) - self.options.charge_cost * measurement.charge_fraction
-        self.cue = self._drawn_cue()
+        self.cue = self._draw_cue()
 
     @property
     def reward(self) -> float:
-        """Log-probability of the cue, and the cost of charge."""
+        """Log-probability of the cue, less the cost of charge."""
         return self._reward
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Cue of the next trial, -1 or 1 ``[1]``."""
+        """Return the cue of the next trial, -1 or 1 ``[1]``."""
         return np.array([float(self.cue)])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Cue and margin of the last trial, and the share of right guesses in the episode; 0 before the first trial."""
+        """Return cue and margin of the last trial and the share of right guesses; 0 before the first trial."""
         accuracy = self._correct / max(1, self._trials)
         return {"cue": self._last_cue, "margin": self._margin, "accuracy": accuracy}
 
-    def _drawn_cue(self) -> int:
+    def _draw_cue(self) -> int:
         return 1 if self._rng.random() < 0.5 else -1
 
 
 @checked_options
 def checkerboard(electrodes_um: NDArray) -> NDArray[np.int64]:
-    """Colour of every electrode, -1 or 1 ``[C]``, by its row and column.
+    """Return the colour of every electrode on a checkerboard, -1 or 1 ``[C]``.
 
     Args:
         electrodes_um: Positions of the electrodes, um ``[C, 3]``.

@@ -1,4 +1,4 @@
-"""An environment inside the closed loop, its state in shares of a scale."""
+"""An inner environment of the closed loop, with its state in units of a scale."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite
 
 SURVEY_STEPS = 1000
-"""Number of random actions that measure the spread of the state's variables where no scales are given."""
+"""Number of random actions that measure the spread of the state's variables if no scales are given."""
 
 
 class InnerEnv:
-    """A Gymnasium environment with a ``Box`` of observations and discrete actions, its state in shares of a scale.
+    """A Gymnasium environment with ``Box`` observations and discrete actions, whose state is in units of a scale.
 
     Args:
         inner: Gymnasium id, or a mapping with ``id`` and further arguments of ``gym.make``; or an environment, which
-            this object then owns and closes, and which needs scales.
-        scales: Distance from the centre that counts as 1, one for each of D variables; empty takes the 99th percentile
-            of the distances within a thousand steps of random actions, always the same ones.
+            this object closes, and for which ``scales`` must be given.
+        scales: Distance from the centre that counts as 1, one for each of D variables. If empty, it is the 99th
+            percentile of the distances within a thousand steps of random actions, always the same ones.
 
     Raises:
         InvalidInput: The spaces are of another kind, or the scales do not fit.
@@ -58,12 +58,12 @@ class InnerEnv:
         self.state = np.zeros(self.num_variables)
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Begin an episode from a seed drawn from the outer environment's generator."""
+        """Begin an episode with a seed drawn from the outer environment's generator."""
         observation, _ = self.env.reset(seed=int(rng.integers(2**31)))
         self.state = self._shares(observation)
 
     def step(self, action: int) -> tuple[float, bool, bool]:
-        """Run one step; returns reward, terminated and truncated. The new state is in ``state``."""
+        """Run one step, set ``state``, and return reward, terminated and truncated."""
         first = getattr(self.env.action_space, "start", 0)
         observation, reward, terminated, truncated, _ = self.env.step(int(action + first))
         self.state = self._shares(observation)
@@ -74,7 +74,7 @@ class InnerEnv:
         self.env.close()
 
     def _shares(self, observation: NDArray) -> NDArray[np.float64]:
-        """Deviation from the centre in units of the scale, within -1 ... 1, ``[D]``."""
+        """Return the deviation from the centre in units of the scale, within -1 ... 1, ``[D]``."""
         values = np.asarray(observation, dtype=np.float64).ravel()
         return np.clip((values - self.centre) / self.scales, -1.0, 1.0)
 
@@ -96,11 +96,13 @@ def _make(inner: str | Mapping[str, Any]) -> gym.Env:
     except gym.error.UnregisteredEnv as error:
         raise unknown_name("inner environment", options["id"], gym.registry) from error
     except (TypeError, gym.error.Error) as error:
-        raise InvalidInput(f"The inner environment {options['id']!r} cannot be made so: {error}") from error
+        raise InvalidInput(
+            f"The inner environment {options['id']!r} cannot be made with these arguments: {error}"
+        ) from error
 
 
 def _key(inner: str | Mapping[str, Any]) -> str:
-    """The environment as JSON text that makes it again."""
+    """Return the environment as JSON text from which it can be made again."""
     try:
         return json.dumps(plain({"id": inner} if isinstance(inner, str) else inner), sort_keys=True)
     except TypeError as error:
@@ -109,7 +111,7 @@ def _key(inner: str | Mapping[str, Any]) -> str:
 
 @lru_cache(maxsize=64)
 def _spread(key: str, centre: tuple[float, ...]) -> tuple[float, ...]:
-    """Spread of every variable around the centre under random actions; 1 for one that never changes."""
+    """Return the spread of every variable around the centre under random actions; 1 if it never changes."""
     env, states = _make(json.loads(key)), []
     env.action_space.seed(0)
     observation, _ = env.reset(seed=0)

@@ -1,4 +1,4 @@
-"""Base class of tasks with another environment inside: a culture that acts by the rates of motor regions."""
+"""Base class of tasks with an inner environment, on which a culture acts by the rates of its motor regions."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from livn_gym.errors import InvalidInput
 
 
 class InnerTask(Task):
-    """The motor region that fired most in a step acts on an inner environment, whose reward and ends are the task's.
+    """A task whose reward and ends are those of an inner environment, on which the most active motor region acts.
 
     The agent observes the inner state ``[D]`` in shares of its scales and the rates of the motor regions ``[A]``, Hz.
 
     Args:
-        setup: As of every task.
-        inner: The environment inside; the task closes it.
+        setup: Step length, spaces, system, electrodes and options.
+        inner: The inner environment, which the task closes.
 
     Raises:
-        InvalidInput: The culture has no electrodes in a plane, the encoding has not one input per channel, or regions
-            cannot be made.
+        InvalidInput: The electrodes have no positions, the encoding has not one input per channel, or a motor region
+            has no cells.
     """
 
     sees_culture: ClassVar[bool] = False
@@ -51,35 +51,35 @@ class InnerTask(Task):
         self._begin()
 
     def _begin(self) -> None:
-        self._acted = 0
+        self._inner_action = 0
         self._return = self._reward = 0.0
         self._terminated = self._truncated = False
 
     @abstractmethod
     def sensory_electrodes(self, electrodes_um: NDArray) -> NDArray[np.float64]:
-        """Groups of electrodes, ``[groups..., C]``, 0 or 1, from their positions, um ``[C, 3]``."""
+        """Return groups of electrodes, 0 or 1 ``[groups..., C]``, from their positions, um ``[C, 3]``."""
 
     @abstractmethod
     def motor_regions(self, soma_um: NDArray, electrodes_um: NDArray) -> NDArray[np.int64]:
-        """The action that each cell speaks for, ``[N]``; -1 for none."""
+        """Return the motor region of each cell, which is the index of an action, ``[N]``; -1 for none."""
 
     @abstractmethod
     def shares(self, gains: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Share of the highest command for each electrode, 0 to 1 ``[C]``, for gains of 0 to 1 ``[2, groups]``."""
+        """Return the share of the highest command by electrode, 0 to 1 ``[C]``, for gains of 0 to 1 ``[2, groups]``."""
 
     @property
     @abstractmethod
     def num_groups(self) -> int:
-        """Number of direct, and of crossed, gains that the agent chooses."""
+        """Number of direct gains, which equals the number of crossed gains."""
 
     @property
     def action_space(self) -> spaces.Box:
-        """Direct and crossed gains, -1 (none) to 1 (the highest), one after the other."""
+        """Space of the direct gains, then of the crossed gains, -1 (none) to 1 (the highest)."""
         return spaces.Box(-1.0, 1.0, (2 * self.num_groups,), np.float32)
 
     @property
     def observation_space(self) -> spaces.Box:
-        """-1 to 1 for the state, 0 to 1000 Hz for the regions, ``[D + A]``."""
+        """Space of the inner state, -1 to 1, and of the regions' rates, 0 to 1000 Hz, ``[D + A]``."""
         variables, actions = self.inner.num_variables, self.inner.num_actions
         low = np.concatenate([-np.ones(variables), np.zeros(actions)])
         high = np.concatenate([np.ones(variables), np.full(actions, MAX_SPIKE_RATE_HZ)])
@@ -91,17 +91,17 @@ class InnerTask(Task):
         self._begin()
 
     def to_command(self, action: NDArray) -> NDArray:
-        """The command for each electrode; the lower end of the encoding's range where the culture feels nothing."""
+        """Return the command of each electrode; the lower end of the encoding's range is no stimulation."""
         gains = (np.asarray(action, dtype=np.float64).reshape(2, -1) + 1.0) / 2.0
         low, high = (bound.astype(np.float64) for bound in (self.setup.commands.low, self.setup.commands.high))
         return low + self.shares(gains) * (high - low)
 
     def after_step(self, measurement: Measurement) -> None:
-        """Let the culture act on the inner environment."""
+        """Run one step of the inner environment with the action of the most active motor region."""
         rates = self._rates(measurement)
-        if rates[self._acted] < rates.max():
-            self._acted = int(rates.argmax())
-        self._reward, self._terminated, self._truncated = self.inner.step(self._acted)
+        if rates[self._inner_action] < rates.max():
+            self._inner_action = int(rates.argmax())
+        self._reward, self._terminated, self._truncated = self.inner.step(self._inner_action)
         self._return += self._reward
 
     @property
@@ -120,19 +120,19 @@ class InnerTask(Task):
         return self._truncated
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """State and rates of the motor regions, ``[D + A]``."""
+        """Return the inner state and the rates of the motor regions, ``[D + A]``."""
         return np.concatenate([self.inner.state, self._rates(measurement)])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Latest action of the culture, and the inner return so far."""
-        return {"inner_action": float(self._acted), "inner_return": self._return}
+        """Return the latest action of the culture, and the inner return of the episode so far."""
+        return {"inner_action": float(self._inner_action), "inner_return": self._return}
 
     def close(self) -> None:
         """Close the inner environment."""
         self.inner.close()
 
     def _rates(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Mean rate of a cell in each motor region during the step, Hz ``[A]``; 0 before there was one."""
+        """Return the mean rate of a cell in each motor region in the step, Hz ``[A]``; 0 before the first step."""
         recording = measurement.recording
         if recording is None:
             return np.zeros(len(self._sizes))

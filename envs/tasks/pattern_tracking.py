@@ -1,4 +1,4 @@
-"""Make every channel fire at a rate of its own: the pattern that a hidden command has just evoked."""
+"""Pattern tracking: a target rate for every channel, which a hidden command has evoked before."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ PATTERN_SEED = 77
 """Seed of the hidden commands, the same for every culture and environment."""
 
 MIN_ACTIVE_SHARE = 0.3
-"""Smallest share of the range that an active channel of the hidden command has; less evokes nothing."""
+"""Smallest share of the range at which a channel of the hidden command is active; less evokes nothing."""
 
 SKIP_MS = 1000.0
-"""Time at the beginning of a demonstration that is not averaged."""
+"""Time at the beginning of a demonstration that the mean leaves out, ms."""
 
 
 class PatternTracking(Task):
     """Spatial control: each channel has a target rate, and one channel's pulses reach its neighbours' cells.
 
     ## Description
-    The culture itself has just shown the targets. At every reset one of `patterns` hidden commands is chosen:
+    The targets come from the culture itself. At every reset one of `patterns` hidden commands is drawn:
     1 to `most_active` of the channels, each at 0.3 to 1 of its range, the others silent. The culture gets it for
     `demonstration_ms`; the channels' mean rates after the first second are the targets. Then the culture settles
-    unstimulated, and the episode begins. So there is always a command that meets the targets, whatever the graph. The
+    unstimulated, and the episode begins. A command that meets the targets therefore always exists, on every graph. The
     commands are the same in every environment; with 0 patterns every reset draws a new one.
 
     ## Action Space
@@ -65,7 +65,7 @@ class PatternTracking(Task):
     `RateTracking`: the mean of a second is less noisy, and one burst per second does not meet the targets of steps.
 
     ## Starting State
-    A culture that has got the hidden command and has settled since.
+    A culture that has got the hidden command and has then settled.
 
     ## Episode End
     The task never terminates. An episode is truncated after 100 steps (20 s).
@@ -78,7 +78,7 @@ class PatternTracking(Task):
     | `patterns`         | 8       | number of hidden commands; 0 draws a new one at every reset      | -    |
     | `most_active`      | 4       | largest number of active channels of a hidden command (EI3: 16)  | -    |
     | `demonstration_ms` | 4000    | duration of the hidden command, more than a second               | ms   |
-    | `floor_hz`         | 10      | targets below it count as it in the relative error: a channel of | Hz   |
+    | `floor_hz`         | 10      | smallest divisor of the relative error: the rate of a channel of | Hz   |
     |                    |         | one or two cells is mostly noise                                 |      |
     | `charge_cost`      | 0.05    | reward lost by a step at the highest charge                      | -    |
 
@@ -129,11 +129,11 @@ class PatternTracking(Task):
 
     @property
     def observation_space(self) -> spaces.Box:
-        """0 to 10,000 Hz for every channel."""
+        """Space of the targets, 0 to 10,000 Hz ``[C]``."""
         return spaces.Box(0.0, MAX_TARGET_HZ, (self.channels,), np.float32)
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Choose the hidden command; the targets follow from its demonstration."""
+        """Draw the hidden command; the targets follow from its demonstration."""
         if self.options.patterns:
             rng = np.random.default_rng([PATTERN_SEED, int(rng.integers(self.options.patterns))])
         active = rng.choice(self.channels, rng.integers(1, self.options.most_active + 1), replace=False)
@@ -149,7 +149,7 @@ class PatternTracking(Task):
         return Demonstration(self.hidden, self.options.demonstration_ms, skip_ms=SKIP_MS)
 
     def after_demonstration(self, features: NDArray[np.float64]) -> None:
-        """Take the evoked rates as targets, Hz ``[C]``."""
+        """Set the evoked rates as targets, Hz ``[C]``."""
         self.targets_hz = np.clip(features, 0.0, MAX_TARGET_HZ)
 
     def after_step(self, measurement: Measurement) -> None:
@@ -164,14 +164,14 @@ class PatternTracking(Task):
 
     @property
     def reward(self) -> float:
-        """Relative errors of the second and of the step, and the cost of charge."""
+        """Negative relative error of the second and of the step, less the cost of charge."""
         return self._reward
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """The targets, Hz ``[C]``."""
+        """Return the targets, Hz ``[C]``."""
         return self.targets_hz.copy()
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Mean relative errors of the channels; 0 before the first step."""
+        """Return the mean relative errors of the channels; 0 before the first step."""
         second, step = self._errors
         return {"error": second, "error_step": step}

@@ -1,4 +1,4 @@
-"""The culture plays Pong."""
+"""Pong: a culture moves the paddle, by stimulation with the ball's position and actions from its spikes."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ MIN_RATE_SHARE = 0.25
 
 
 class Pong(InnerTask):
-    """Pong: a culture moves the paddle; the agent chooses where on the array it feels the ball, and how strongly.
+    """Pong: a culture moves the paddle; the agent sets which electrodes show it the ball, and how strongly.
 
     ## Description
-    The layout of sensory and motor regions follows Kagan et al. (2022). **What the culture feels**: the two middle
-    columns of electrodes are its sensory region, whose rows are places (4 on EI2, 8 on EI3, as in the paper). The row
-    that stands for the ball's height above the paddle is stimulated (place code), the faster the nearer the ball is
-    (rate code, 10 to 40 Hz). **What acts**: cells farther than half an electrode's pitch from the sensory columns are
-    the motor region. If those above the middle fire more in a step than those below, the paddle goes up; if less,
-    down; a tie repeats.
+    The layout of sensory and motor regions follows Kagan et al. (2022). **Sensory input**: the two middle columns of
+    electrodes are the sensory region, whose rows are places (4 on EI2, 8 on EI3, as in the paper). The row that
+    represents the ball's height above the paddle is stimulated (place code), the faster the nearer the ball is (rate
+    code, 10 to 40 Hz). **Motor output**: cells farther than half an electrode's pitch from the sensory columns are the
+    motor region. If those above the middle fire more in a step than those below, the paddle goes up; if less, down; a
+    tie repeats.
 
     **The loop**: gains, stimulation by the present state, `step_ms` of the culture, one step of the game
-    (`livn_gym.envs.inner.PongGame`). **Nothing is trained in the decoder.** Kagan's feedback (regular stimulation
+    (`livn_gym.envs.inner.PongGame`). **The decoder is not trained.** Kagan's feedback (regular stimulation
     after a hit, irregular after a miss) is left out: it is meant to change a plastic culture, and this one does not
     learn.
 
@@ -41,7 +41,7 @@ class Pong(InnerTask):
 
     | num        | action                                                  | min | max |
     | ---------- | ------------------------------------------------------- | --- | --- |
-    | 0 ... P-1  | direct gain: stimulates the place's own row             | -1  | 1   |
+    | 0 ... P-1  | direct gain: stimulates the row of the place            | -1  | 1   |
     | P ... 2P-1 | crossed gain: stimulates the row mirrored at the middle | -1  | 1   |
 
     ## Observation Space
@@ -105,29 +105,29 @@ class Pong(InnerTask):
     def __init__(self, setup: TaskSetup) -> None:
         game = setup.options.game
         try:
-            played = PongGame(**game)
+            pong = PongGame(**game)
         except TypeError as error:
             raise InvalidInput(f"game holds arguments of PongGame, got {game!r}: {error}.") from error
-        bounds = played.observation_space
-        super().__init__(setup, InnerEnv(played, ((bounds.high - bounds.low) / 2).tolist()))
+        bounds = pong.observation_space
+        super().__init__(setup, InnerEnv(pong, ((bounds.high - bounds.low) / 2).tolist()))
 
     @property
     def num_groups(self) -> int:
-        """P, one for every place."""
+        """Number of places, P."""
         return len(self.sensory)
 
     def shares(self, gains: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The ball's place at its rate, on its own row and on the mirrored one."""
+        """Return the share of the highest rate by electrode: of the ball's place on its row and on the mirrored row."""
         direct, crossed = gains
         height, distance = self.inner.state[0], (self.inner.state[1] + 1.0) / 2.0
-        places = len(self.sensory)
-        place = min(places - 1, int((self._sight(height) + 1.0) / 2.0 * places))
+        last = len(self.sensory) - 1
+        row = min(last, int((self._visible_height(height) + 1.0) / 2.0 * len(self.sensory)))
         nearness = MIN_RATE_SHARE + (1.0 - MIN_RATE_SHARE) * (1.0 - distance)
-        felt = direct[place] * self.sensory[place] + crossed[place] * self.sensory[places - 1 - place]
-        return nearness * np.minimum(felt, 1.0)
+        share = direct[row] * self.sensory[row] + crossed[row] * self.sensory[last - row]
+        return nearness * np.minimum(share, 1.0)
 
     def sensory_electrodes(self, electrodes_um: NDArray) -> NDArray[np.float64]:
-        """The rows of the two middle columns (one, if their number is odd), from below, ``[P, C]``."""
+        """Return the rows of the two middle columns (of one, if their number is odd), from below, ``[P, C]``."""
         columns, column = _lines(electrodes_um[:, 0])
         rows, row = _lines(electrodes_um[:, 1])
         if len(columns) < 3 or len(rows) < 2:
@@ -139,20 +139,20 @@ class Pong(InnerTask):
         return ((row == np.arange(len(rows))[:, None]) & middle).astype(np.float64)
 
     def motor_regions(self, soma_um: NDArray, electrodes_um: NDArray) -> NDArray[np.int64]:
-        """1 (up) above and 0 (down) below the middle of the array, -1 within the sensory region."""
+        """Return 1 (up) above and 0 (down) below the middle of the array, -1 within the sensory region, ``[N]``."""
         columns, _ = _lines(electrodes_um[:, 0])
-        felt = np.unique(electrodes_um[self.sensory.any(axis=0), 0])
-        near = np.abs(soma_um[:, :1] - felt).min(axis=1) <= np.diff(columns).min() / 2
+        sensory_um = np.unique(electrodes_um[self.sensory.any(axis=0), 0])
+        near = np.abs(soma_um[:, :1] - sensory_um).min(axis=1) <= np.diff(columns).min() / 2
         middle = (electrodes_um[:, 1].min() + electrodes_um[:, 1].max()) / 2
         return np.where(near, -1, (soma_um[:, 1] > middle).astype(np.int64))
 
     @staticmethod
-    def _sight(height: float) -> float:
-        """Height within sight, -1 to 1; a distance of more than half the field counts as half the field."""
+    def _visible_height(height: float) -> float:
+        """Return the height that is shown, -1 to 1; more than half the field counts as half the field."""
         return float(np.clip(2.0 * height, -1.0, 1.0 - 1e-9))
 
 
 def _lines(positions: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
-    """Distinct positions along an axis, ascending, and the index of each electrode's."""
+    """Return the distinct positions along an axis, ascending, and the index of each electrode's position."""
     lines, index = np.unique(np.round(positions, 3), return_inverse=True)
     return lines, index

@@ -1,4 +1,4 @@
-"""Make the culture's mean firing rate follow a target."""
+"""Rate tracking: the culture's mean firing rate follows a target."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ class RateTracking(Task):
     """Control of the firing rate: the mean rate of a cell follows a target that jumps, ramps or swings.
 
     ## Description
-    A culture fires by itself at a few Hz and in bursts. Pulses through the electrodes make cells fire, and through
-    their synapses others. The agent chooses the size of the pulses so that the mean rate of a cell follows a target.
-    Targets lie within what the cultures reach: EI2 rests at 3.7 Hz and fires at 17 Hz under the strongest pulses.
+    A culture fires spontaneously at a few Hz and in bursts. Pulses through the electrodes make cells fire, and these
+    excite others through their synapses. The agent sets the amplitude of the pulses so that the mean rate of a cell
+    follows a target. Targets lie within the range of the cultures: EI2 fires at 3.7 Hz without stimulation and at 17 Hz
+    under the strongest pulses.
 
     ## Action Space
     `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
@@ -118,11 +119,11 @@ class RateTracking(Task):
 
     @property
     def observation_space(self) -> spaces.Box:
-        """0 to 100 Hz whatever the range of targets, so that a policy fits every variant of the task."""
+        """Space of the target, 0 to 100 Hz for every range of targets, so that a policy fits all of them."""
         return spaces.Box(0.0, MAX_TARGET_HZ, (1,), np.float32)
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Draw the course of the target and its first levels; later ones follow from a seed drawn here."""
+        """Draw the course of the target, its first levels, and the seed of all later ones."""
         rng = np.random.default_rng(rng.integers(2**63))
         shape = self.options.shape
         self._begin(rng, str(rng.choice(SHAPES[1:])) if shape == "mixed" else shape)
@@ -139,7 +140,7 @@ class RateTracking(Task):
         self._reward = 0.0
 
     def after_step(self, measurement: Measurement) -> None:
-        """Compare the rates with the targets of the same time, and move the target on."""
+        """Compare the rates with the targets of the same time, and set the next target."""
         target_hz = self.target_hz
         self._past_targets_hz.append(target_hz)
         mean_hz = float(np.mean(self._past_targets_hz))
@@ -152,20 +153,20 @@ class RateTracking(Task):
 
     @property
     def reward(self) -> float:
-        """Relative errors of the second and of the step, and the cost of charge."""
+        """Negative relative error of the second and of the step, less the cost of charge."""
         return self._reward
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Target of the next step, Hz ``[1]``."""
+        """Return the target of the next step, Hz ``[1]``."""
         return np.array([self.target_hz])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Target of the next step, and both errors of the last step, Hz; 0 before the first."""
+        """Return the target of the next step, and both errors of the last step (0 before the first), Hz."""
         error_hz, error_step_hz = self._errors_hz
         return {"target_hz": self.target_hz, "error_hz": error_hz, "error_step_hz": error_step_hz}
 
     def _target(self, time_ms: float) -> float:
-        """Target of the step that begins at a time after the first observation, Hz."""
+        """Return the target of the step that begins ``time_ms`` after the first observation, Hz."""
         periods = time_ms / self.options.period_ms + self._phase
         if self._shape == "sine":
             first, second = self._levels_hz

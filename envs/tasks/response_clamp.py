@@ -1,4 +1,4 @@
-"""Hold the response of the cells at an electrode to its pulses at a level."""
+"""Response clamp: the share of cells that respond to an electrode's pulses follows a target."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class ResponseClamp(Task):
     range that differs from one electrode to another. The electrode of an episode is drawn and not shown, so that the
     agent must find the dose from responses, and again after every change of the target.
 
-    Several cells are averaged since the response of one is yes or no: its frequency would be held best by pulses that
-    are either far too weak or far too strong. `cells=1` is the experiment of Wallach et al. all the same.
+    The response is the mean of several cells, since that of one cell is all or none: its frequency would be held best
+    by alternating pulses that are much too weak and much too strong. `cells=1` is the experiment of Wallach et al.
 
     ## Action Space
     `Box(-1, 1, (1,), float32)`.
@@ -37,7 +37,7 @@ class ResponseClamp(Task):
     | 0   | amplitude of the pulse | -1  | 1   | 0     | 15   | uA   |
 
     ## Observation Space
-    `Box(low, 1, (4,), float32)`. The rest of the culture is not shown.
+    `Box(low, 1, (4,), float32)`. The decoded recording is not observed.
 
     | num | observation                      | min | max | unit |
     | --- | -------------------------------- | --- | --- | ---- |
@@ -126,23 +126,23 @@ class ResponseClamp(Task):
         if count > len(positions_um):
             raise InvalidInput(f"cells must be at most {len(positions_um)}, got {count}.")
         self.range = finite_range("target", self.options.target, maximum=1.0)
-        away = electrodes_um[:, None] - positions_um[None]
-        self.near: NDArray[np.int64] = np.argsort((away**2).sum(axis=2), axis=1, kind="stable")[:, :count]
-        """Gids of the cells next to every electrode, ``[C, cells]``."""
+        offsets_um = electrodes_um[:, None] - positions_um[None]
+        self.near: NDArray[np.int64] = np.argsort((offsets_um**2).sum(axis=2), axis=1, kind="stable")[:, :count]
+        """Gids of the cells nearest to each electrode, ``[C, cells]``."""
         self.reset(np.random.default_rng(0))
 
     @property
     def action_space(self) -> spaces.Box:
-        """One number, -1 to 1: no pulse to the strongest."""
+        """Space of the amplitude, -1 (no pulse) to 1 (the strongest)."""
         return spaces.Box(-1.0, 1.0, (1,), np.float32)
 
     @property
     def observation_space(self) -> spaces.Box:
-        """Three shares of the cells, and an action."""
+        """Space of three shares of the cells, 0 to 1, and of an action, -1 to 1."""
         return spaces.Box(np.array([0.0, 0.0, 0.0, -1.0], np.float32), np.ones(4, np.float32))
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Draw the electrode and the first target; later ones follow from a seed drawn here."""
+        """Draw the electrode, the first target, and the seed of all later ones."""
         self._rng = np.random.default_rng(rng.integers(2**63))
         self.electrode = int(self._rng.choice(self.electrodes))
         self.target = float(self._rng.uniform(*self.range))
@@ -152,14 +152,14 @@ class ResponseClamp(Task):
         self._response = self._response_1s = self._error = self._error_1s = 0.0
 
     def to_command(self, action: NDArray) -> NDArray:
-        """A pulse of the episode's electrode."""
+        """Return the command for a pulse of the episode's electrode, ``[C]``."""
         low, high = self.setup.commands.low, self.setup.commands.high
         command = low.copy()
         command[self.electrode] += (float(action[0]) + 1.0) / 2.0 * (high - low)[self.electrode]
         return command
 
     def after_step(self, measurement: Measurement) -> None:
-        """Count the cells that responded, and draw a new target where its time has come."""
+        """Count the cells that responded; at the end of a period, draw a new target."""
         assert measurement.recording is not None and measurement.action is not None, "only a step has a response"
         self._action = float(measurement.action[0])
         _, gid, t = measurement.recording.spikes
@@ -174,15 +174,15 @@ class ResponseClamp(Task):
 
     @property
     def reward(self) -> float:
-        """Errors of the last second and of the step."""
+        """Negative mean of the errors of the last second and of the step."""
         return -(self._error_1s + self._error) / 2.0
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Target, last response, mean response of the last second (pulses of the episode), last action ``[4]``."""
+        """Return target, last response, mean response of the last second (of the episode) and last action, ``[4]``."""
         return np.array([self.target, self._response, self._response_1s, self._action])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Target of the next pulse, last response and mean of the last second, their errors; the electrode."""
+        """Return the next target, the responses of the last step and second, their errors, and the electrode."""
         return {
             "target_response": self.target,
             "response": self._response,

@@ -1,4 +1,4 @@
-"""What a task is given at its construction."""
+"""Task setup: the step length, spaces, system, electrodes and options that a task is made with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from livn_gym.view import CultureView
 
 @dataclass(frozen=True, eq=False)
 class TaskSetup:
-    """The loop and the culture that a task is made for.
+    """Properties of the loop and the culture that a task is made for.
 
     Attributes:
         step_ms: Length of a control step, ms; a second is a whole number of steps.
@@ -42,7 +42,7 @@ class TaskSetup:
 
     @classmethod
     def of(cls, view: CultureView, encoding: Encoding, decoding: Decoding, step_ms: float, options: Any) -> TaskSetup:
-        """The setup of a task for some cultures.
+        """Make the setup of a task for some cultures.
 
         Args:
             view: The cultures.
@@ -73,7 +73,7 @@ class TaskSetup:
         return round(WINDOW_MS / self.step_ms)
 
     def electrodes_um(self, task: str) -> NDArray[np.float64]:
-        """Positions of the electrodes, um ``[C, 3]``, for tasks that need them.
+        """Return the positions of the electrodes, um ``[C, 3]``, for tasks that need them.
 
         Args:
             task: Name of the task, for the message.
@@ -104,7 +104,7 @@ class TaskSetup:
 
 
 def bounded_box(kind: str, owner: object, space: spaces.Space) -> spaces.Box:
-    """The space, if it is a bounded one-dimensional Box.
+    """Return the space, which must be a bounded one-dimensional Box.
 
     Raises:
         InvalidInput: It is another space.

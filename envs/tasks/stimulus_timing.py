@@ -1,4 +1,4 @@
-"""Choose when after a burst to stimulate, so that the response is large and no burst comes first."""
+"""Stimulus timing: single pulses at a time after a burst at which the response is large and no burst precedes."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class StimulusTiming(Task):
     """Timing of single pulses: after a burst or pulse the agent waits, then gives one pulse, whose response counts.
 
     ## Description
-    A burst depresses the synapses. The longer the agent waits the more they recover and the larger the response, but
-    the likelier a burst of the culture's own comes first. Such an interruption ends the trial as well, without reward.
+    A burst depresses the synapses. The longer the agent waits, the more they recover and the larger is the response,
+    but the more likely is a spontaneous burst before the pulse. Such an interruption ends the trial without reward.
     Electrode and amplitude of the pulse are fixed. The culture is the variant `bursting`.
 
     ## Action Space
@@ -60,14 +60,14 @@ class StimulusTiming(Task):
 
     ## Rewards
     In a step with a pulse the number of spikes per cell in that step, divided by `full_response`; otherwise 0. A pulse
-    into a burst that was under way earns nothing.
+    during a burst earns nothing.
 
     ## Starting State
     A settled culture; nothing is drawn.
 
     ## Episode End
-    The task terminates after `trials` trials, so that haste earns nothing; each interrupted trial is lost. An episode
-    is truncated after 600 steps (150 s).
+    The task terminates after `trials` trials, so that fast pulses gain nothing; an interrupted trial earns nothing. An
+    episode is truncated after 600 steps (150 s).
 
     ## Arguments
     Besides those of every environment (see `CultureEnv`):
@@ -132,20 +132,20 @@ class StimulusTiming(Task):
 
     @property
     def action_space(self) -> spaces.Box:
-        """One number, -1 to 1."""
+        """Space of one number, -1 to 1."""
         return spaces.Box(-1.0, 1.0, (1,), np.float32)
 
     @property
     def observation_space(self) -> spaces.Box:
-        """0 to 1, 0 to 10 s, and 0 or 1 twice."""
+        """Space of the remaining trials, 0 to 1, the time since a burst, 0 to 10 s, and two flags, 0 or 1."""
         return spaces.Box(np.zeros(4, np.float32), np.array([1.0, MAX_WAIT_S, 1.0, 1.0], np.float32))
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Forget the last episode; nothing is drawn."""
+        """Begin an episode; nothing is drawn."""
         self._begin()
 
     def to_command(self, action: NDArray) -> NDArray:
-        """A pulse of the electrode, or silence."""
+        """Return the command for a pulse of the electrode, or for none, ``[C]``."""
         low, high = self.setup.commands.low, self.setup.commands.high
         command = low.copy()
         if action[0] > PULSE_ABOVE:
@@ -153,7 +153,7 @@ class StimulusTiming(Task):
         return command
 
     def after_step(self, measurement: Measurement) -> None:
-        """Measure the response to a pulse, or find an interruption."""
+        """Measure the response to a pulse, and detect an interruption."""
         assert measurement.action is not None, "only a step with an action is one of the task's"
         step_s = self.setup.step_ms / 1e3
         above = bin_rates(measurement, self.setup.step_ms, self.setup.system.num_neurons) > BURST_HZ
@@ -166,7 +166,7 @@ class StimulusTiming(Task):
 
     @property
     def reward(self) -> float:
-        """The response to a pulse."""
+        """Response to a pulse as a share of ``full_response``; 0 without a pulse."""
         return self._response / self.options.full_response
 
     @property
@@ -175,12 +175,12 @@ class StimulusTiming(Task):
         return self._trials >= self.options.trials
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Share of trials left; time since the last burst or pulse, s; was it a pulse, an interruption ``[4]``."""
-        left = 1.0 - min(1.0, self._trials / self.options.trials)
-        return np.array([left, min(MAX_WAIT_S, self._since_s), float(self._pulse), float(self._interrupted)])
+        """Return the share of remaining trials, the time since a burst or pulse, s, and the two flags, ``[4]``."""
+        remaining = 1.0 - min(1.0, self._trials / self.options.trials)
+        return np.array([remaining, min(MAX_WAIT_S, self._since_s), float(self._pulse), float(self._interrupted)])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Response of the step, spikes per cell; pulses and interruptions in it; trials of the episode so far."""
+        """Return response (spikes per cell), pulses and interruptions of the step, and trials that have ended."""
         return {
             "response": self._response,
             "pulse": float(self._pulse),
