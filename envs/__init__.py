@@ -1,1 +1,1 @@
-"""Gymnasium environments: registration, the closed loop, tasks, rendering. Nothing is imported here."""
+"""Gymnasium environments: registration, the closed loop, tasks, rendering. This package imports nothing itself."""

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from livn_gym.errors import InvalidInput
 
 ROUNDING_STEPS = 16
-"""Number of float32 rounding steps by which a value may exceed a bound and still counts as the bound.
+"""Number of float32 rounding steps by which a value may exceed a bound and is then clipped to it.
 
-``RescaleAction`` and other affine maps take a few roundings to get from the bounds of their own space to ours.
+``RescaleAction`` and other affine maps round a few times on the way from the bounds of their space to these bounds.
 """
 
 
 def as_numbers(actions: Any) -> NDArray:
-    """Actions as an array.
+    """Return actions as an array.
 
     Raises:
-        InvalidInput: They are masked, ragged, or nothing that NumPy can make an array of.
+        InvalidInput: They are masked or ragged, or NumPy cannot convert them to an array.
     """
     if np.ma.isMaskedArray(actions) and np.ma.getmaskarray(actions).any():
         raise InvalidInput("An action must be finite numbers; some of these are masked.")
@@ -32,10 +32,10 @@ def as_numbers(actions: Any) -> NDArray:
 
 
 def finite_numbers(actions: Any) -> NDArray:
-    """Actions as an array of finite real numbers.
+    """Return actions as an array of finite real numbers.
 
     Raises:
-        InvalidInput: They are something else.
+        InvalidInput: They are not finite real numbers.
     """
     numbers = as_numbers(actions)
     numeric = np.issubdtype(numbers.dtype, np.floating) or np.issubdtype(numbers.dtype, np.integer)
@@ -45,12 +45,12 @@ def finite_numbers(actions: Any) -> NDArray:
 
 
 def checked_actions(space: spaces.Box, actions: Any, count: int) -> NDArray:
-    """Actions as an array within a space.
+    """Return actions as an array within a space.
 
     A value that exceeds a bound by no more than ``ROUNDING_STEPS`` float32 roundings of the larger bound is clipped.
 
     Args:
-        space: A single environment's actions.
+        space: Action space of a single environment.
         actions: ``[count, *space.shape]``.
         count: Number of actions.
 

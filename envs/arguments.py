@@ -17,7 +17,7 @@ from livn_gym.units import whole_number
 
 
 def episode_limit(value: int | None) -> int | None:
-    """Number of steps after which an episode is truncated; None means never.
+    """Return the number of steps after which an episode is truncated; None means never.
 
     Raises:
         InvalidInput: It is neither None, -1 nor a positive integer.
@@ -48,7 +48,7 @@ def graph_seeds(value: int | Sequence[int] | str | None, count: int) -> list[Gra
     """Return the graph of every environment.
 
     Raises:
-        InvalidInput: A seed is out of range, or their number is not that of the environments.
+        InvalidInput: A seed is out of range, or there is not one seed per environment.
         UnknownName: ``graph_seed`` is an unknown word.
     """
     if value is None or (isinstance(value, str) and value == RESAMPLE):
@@ -94,12 +94,12 @@ def reset_seeds(seed: int | Sequence[int | None] | None, count: int) -> list[int
     """Return one seed per environment; None continues with the next trial.
 
     Raises:
-        InvalidInput: A seed is out of range, or their number is not that of the environments.
+        InvalidInput: A seed is out of range, or there is not one seed per environment.
     """
     if seed is None:
         return [None] * count
     if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str | bytes):
         if len(seed) != count:
             raise InvalidInput(f"reset needs one seed for each of {count} environments, got {len(seed)}.")
-        return [None if own is None else checked_seed(own) for own in seed]
+        return [None if value is None else checked_seed(value) for value in seed]
     return [checked_seed(checked_seed(seed) + i) for i in range(count)]

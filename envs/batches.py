@@ -1,4 +1,4 @@
-"""Batches of environments: what a vector environment needs of them, and who makes them."""
+"""Batches of environments: their interface to a vector environment, and their construction."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BatchSpec:
 
 
 class EnvironmentBatch(Protocol):
-    """Environments that a vector environment resets and steps, wherever they are simulated.
+    """Environments that a vector environment resets and steps, in this process or in others.
 
     ``environment_indices`` ascend. The results' ``cultures`` are indices of environments.
     """
@@ -75,10 +75,10 @@ _launcher: Launcher | None = None
 
 
 def set_launcher(launcher: Launcher | None) -> None:
-    """Have all further batches of this process made by a launcher; None ends that.
+    """Set the launcher that makes all further batches of this process; None returns to batches in this process.
 
     Raises:
-        BackendError: Another launcher makes them.
+        BackendError: Another launcher is set.
     """
     global _launcher
     if launcher is not None and _launcher is not None:

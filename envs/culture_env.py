@@ -14,11 +14,11 @@ from livn_gym.env import Env
 from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.arguments import reset_options
 from livn_gym.envs.episode_loop import EpisodeLoop
-from livn_gym.envs.given_env import GivenEnv, taken
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.tasks import Measurement
+from livn_gym.envs.user_env import EnvPlaceholder, claimed
 from livn_gym.errors import ClosedEnvironment, unknown_name
 from livn_gym.numerics import checked_seed
 from livn_gym.plot.style import check_available
@@ -28,11 +28,11 @@ class CultureEnv(gym.Env):
     """An environment that simulates a neuronal culture on a multi-electrode array, with a task.
 
     ## Description
-    A culture of excitatory and inhibitory two-compartment neurons grows on an array of electrodes. It fires by itself
-    at a few Hz and in bursts. Charge-balanced current pulses through the electrodes make the cells near them fire, and
-    through their synapses others. In every control step the agent chooses a stimulation, the culture runs, and the
-    agent sees how often the cells around each channel fired. The task decides what the rest of the observation, the
-    reward and the ends are:
+    A culture of excitatory and inhibitory two-compartment neurons grows on an array of electrodes. It fires
+    spontaneously at a few Hz and in bursts. Charge-balanced current pulses through the electrodes make nearby cells
+    fire, and these excite others through their synapses. In every control step the agent chooses a stimulation, the
+    culture runs, and the agent observes the firing rate around each channel. The task defines the other entries of the
+    observation, the reward, and when an episode ends:
 
     | task               | id                                 | aim                                        |
     | ------------------ | ---------------------------------- | ------------------------------------------ |
@@ -45,7 +45,7 @@ class CultureEnv(gym.Env):
     | `CartPole`         | `livn/EI2-CartPole-v0`, EI3        | a culture that balances a pole             |
     | `Pong`             | `livn/EI2-Pong-v0`, EI3            | a culture that plays Pong                  |
 
-    Each is a class of that name in `livn_gym.envs.tasks`, whose docstring has the headings below as well. Cultures:
+    Each is a class of that name in `livn_gym.envs.tasks`, whose docstring has the same headings. Cultures:
 
     | system | neurons | channels C | area (um)   |
     | ------ | ------- | ---------- | ----------- |
@@ -61,8 +61,8 @@ class CultureEnv(gym.Env):
     than 16 float32 steps, is clipped to it.
 
     ## Observation Space
-    A one-dimensional `Box` of float32. Where the task shows the culture it begins with the decoded recording of the
-    last step and of the last second, by default the rate at every channel; then come the entries of the task.
+    A one-dimensional `Box` of float32. For most tasks it begins with the decoded recording of the last step
+    and of the last second, by default the rate at every channel; the entries of the task follow.
 
     | num        | observation                            | min | max            | unit |
     | ---------- | -------------------------------------- | --- | -------------- | ---- |
@@ -70,33 +70,33 @@ class CultureEnv(gym.Env):
     | C ... 2C-1 | rate at the channel in the last second | 0   | the decoding's | Hz   |
     | 2C ...     | entries of the task                    |     |                |      |
 
-    `info` holds floats, always the same names. Those of every task:
+    `info` holds floats, always under the same names. Every task has these:
 
     | key               | meaning                                                          | unit |
     | ----------------- | ---------------------------------------------------------------- | ---- |
     | `rate_hz`         | mean rate of a cell in the last step                             | Hz   |
     | `rate_1s_hz`      | mean rate of a cell in the last second                           | Hz   |
     | `charge_nC`       | absolute charge of all channels in the step, both phases counted | nC   |
-    | `charge_fraction` | the same as a share of the largest that an action can ask for    | -    |
+    | `charge_fraction` | `charge_nC` as a share of that of the strongest action           | -    |
     | `time_ms`         | time since the first observation                                 | ms   |
 
     ## Rewards
-    Those of the task.
+    The task defines the reward.
 
     ## Starting State
-    A culture at rest from which `settle_ms` are run unstimulated before the first observation; they count neither as
-    steps nor as charge. `reset(seed=s)` starts the culture's noise and the task's draws from `s`; `reset()` continues
-    with the next trial, with new noise and new draws.
+    A culture at rest that has then run unstimulated for `settle_ms` before the first observation; this time is
+    not counted as steps. `reset(seed=s)` starts the culture's noise and the task's random numbers from `s`; `reset()`
+    continues with the next trial, with new noise and new random numbers.
 
     ## Episode End
-    The task may terminate an episode or truncate it by a limit of its own. Every id also has a limit of steps, which
-    truncates; `gym.make(..., max_episode_steps=)` changes it.
+    The task may terminate or truncate an episode. Every id also has a limit of steps, at which an episode is truncated;
+    `gym.make(..., max_episode_steps=)` changes it.
 
     ## Arguments
-    By keyword in `gym.make("livn/EI2-v0", ...)`, besides those of the task, whose defaults come first. An unknown one
-    raises `UnknownOption`, which is a `TypeError`; None means the default. Whatever can be given as a name can also be
-    given as a reference `"module:attribute"`, the path of a file, a class or an object, see `docs/extending.md`;
-    `livn/Culture-v0` is the id for a system and a task of one's own.
+    Keyword arguments of `gym.make("livn/EI2-v0", ...)`; a task has further ones and may have other defaults. An unknown
+    argument raises `UnknownOption`, which is a `TypeError`; None means the default. Instead of a name, an argument can
+    be a reference `"module:attribute"`, the path of a file, a class or an object, see `docs/extending.md`.
+    `livn/Culture-v0` is the id for any system and task.
 
     | name          | default             | meaning                                                            | unit |
     | ------------- | ------------------- | ------------------------------------------------------------------ | ---- |
@@ -153,7 +153,7 @@ class CultureEnv(gym.Env):
             spec = LoopSpec.of("EI2" if system is None else system, task, **options)
             self._loop = EpisodeLoop(spec, graph_seed)
         else:
-            with taken(env, {"system": system, "graph_seed": graph_seed, **options}) as culture:
+            with claimed(env, {"system": system, "graph_seed": graph_seed, **options}) as culture:
                 self._loop = EpisodeLoop(LoopSpec.of(culture.system.name, task, **options), env=culture)
         self.step_ms = self._loop.step_ms
         self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}
@@ -163,9 +163,9 @@ class CultureEnv(gym.Env):
         if render_mode is not None:
             self._renderer = LoopRenderer(self._loop, 0, render_mode == "human")
         self.observation_layout = self._loop.layout
-        """What each entry of the observation is, for wrappers."""
+        """Layout of the observation, for wrappers."""
         self.action_channels = self._loop.action_channels
-        """The channel that each number of an action is for, ``[A]``; -1 where it is for no single one."""
+        """Channel of each number of an action, ``[A]``; -1 where it belongs to no single channel."""
         self.episode_charge_nC = 0.0
         """Absolute charge of all channels since the first observation of the episode, nC."""
         self._started = False
@@ -173,22 +173,22 @@ class CultureEnv(gym.Env):
 
     @property
     def spec(self) -> EnvSpec | None:
-        """The spec that ``gym.make`` made this environment from, in a form that JSON can hold; None without it."""
+        """The spec from which ``gym.make`` made this environment, in a form that JSON can hold; None otherwise."""
         return self._spec
 
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
         self._spec = in_json(spec)
         if self._spec is not None and isinstance(self._spec.kwargs.get("env"), Env):
-            self._spec.kwargs["env"] = GivenEnv(self._spec.kwargs["env"])
+            self._spec.kwargs["env"] = EnvPlaceholder(self._spec.kwargs["env"])
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, float]]:
-        """Begin an episode: a culture at rest, settled, and new draws of the task.
+        """Begin an episode with a settled culture and new random numbers of the task.
 
         Args:
-            seed: Seed from which noise and draws start anew; None continues with the next trial.
+            seed: Seed of the culture's noise and the task's random numbers; None continues with the next trial.
             options: No options are supported.
 
         Returns:
@@ -208,7 +208,7 @@ class CultureEnv(gym.Env):
         self._started = True
         self.episode_charge_nC = 0.0
         if self._renderer is not None:
-            self._renderer.began(info)
+            self._renderer.begin(info)
             self._render_human()
         return result.observations[0], info
 
@@ -230,13 +230,13 @@ class CultureEnv(gym.Env):
         (info,) = result.infos
         self.episode_charge_nC += info["charge_nC"]
         if self._renderer is not None:
-            self._renderer.stepped(info)
+            self._renderer.add_step(info)
             self._render_human()
         ended = bool(result.terminated[0]), bool(result.truncated[0])
         return result.observations[0], float(result.rewards[0]), *ended, info
 
     def render(self) -> NDArray[np.uint8] | None:
-        """The latest step as a picture ``[640, 960, 3]``; or in a window or cell, which steps refresh themselves."""
+        """Return a picture of the latest step, ``[640, 960, 3]``; with ``"human"``, refresh the window instead."""
         self._check_started("render")
         if self._renderer is None:
             gym.logger.warn('render() needs a render_mode: gym.make(..., render_mode="rgb_array").')
@@ -263,7 +263,7 @@ class CultureEnv(gym.Env):
         """The measurement of the latest step.
 
         Raises:
-            ResetNeeded: There was none yet.
+            ResetNeeded: The environment was not reset yet.
         """
         self._check_started("measurement")
         return self._loop.history[0][-1]
@@ -273,7 +273,7 @@ class CultureEnv(gym.Env):
         """The measurements of the last second, oldest first, settling included.
 
         Raises:
-            ResetNeeded: There was none yet.
+            ResetNeeded: The environment was not reset yet.
         """
         self._check_started("last_second")
         return tuple(self._loop.history[0])
@@ -285,11 +285,11 @@ class CultureEnv(gym.Env):
 
     @property
     def num_features(self) -> int:
-        """F, the length of a decoded recording in the observation, which begins with two of them; or 0."""
+        """F, the length of each of the two decoded recordings at the start of the observation; 0 if it has none."""
         return self._loop.num_features
 
     def __copy__(self) -> Self:
-        """A copy with cultures of its own, as ``copy.deepcopy`` makes it: two environments cannot share an episode."""
+        """Return a deep copy, with a copy of the culture: two environments cannot share an episode."""
         return copy.deepcopy(self)
 
     def _render_human(self) -> None:

@@ -1,4 +1,4 @@
-"""Closed loops from episode to episode: which graph the cultures have, and ``graph_seed="resample"``."""
+"""Closed loops over several episodes: the graph of the cultures, and ``graph_seed="resample"``."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from livn_gym.envs.tasks import Task
 from livn_gym.errors import InvalidInput, unknown_name
 
 RESAMPLE = "resample"
-"""The ``graph_seed`` that means a new graph at every reset."""
+"""Value of ``graph_seed`` for a new graph at every reset."""
 
 Graph = int | str | None
 """Seed of a graph, ``"resample"`` for a new graph in every episode, or None for the predefined system."""
@@ -28,19 +28,19 @@ Graph = int | str | None
 class EpisodeLoop:
     """The closed loop of B cultures of one graph, which is the same in all episodes or drawn at every reset.
 
-    If the graph is resampled, every reset replaces the closed loop, as a new environment with the drawn
-    ``graph_seed`` would. Spaces must not change, so they are those of the predefined culture, which also stands in
-    until the first reset. Bounds of rates count its cells per electrode, and leave more than a factor of ten to what
-    cells do.
+    If the graph is resampled, every reset makes a new closed loop, equal to that of a new environment with the drawn
+    ``graph_seed``. Spaces must not change, so they are always those of the predefined culture, which is also used until
+    the first reset. The bounds of rates come from its number of cells per electrode, and are more than ten times the
+    rates that occur.
 
     Args:
         spec: The loop, without a graph.
         graph: Seed of the graph, None for the predefined system, or ``"resample"``.
         num_cultures: B; must be 1 if the graph is resampled.
-        env: Cultures that exist already, which the loop closes; ``graph`` and ``num_cultures`` are not used then.
+        env: Existing cultures, which the loop closes; if given, ``graph`` and ``num_cultures`` are not used.
 
     Raises:
-        UnknownName: ``graph`` is another word, or there is no system, encoding, decoding or the like of a name.
+        UnknownName: ``graph`` is another word, or there is no system, encoding, decoding, ... of that name.
         InvalidInput: A value is out of range.
     """
 
@@ -102,11 +102,11 @@ class EpisodeLoop:
         return self._loop.checked(actions, count)
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on; see ``ClosedLoop.state``."""
+        """Return everything that the next step depends on; see ``ClosedLoop.state``."""
         return self._loop.state() | {"graph_seed": [self.graph_seed] * self.num_cultures}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from the state of an equal loop; a resampled culture is built first."""
+        """Continue from the state of an equal loop; a resampled loop first makes the cultures of that graph."""
         graph_seed = state["graph_seed"][0]
         if self.resampled and graph_seed != self.graph_seed:
             self._rebuild(graph_seed)
@@ -117,7 +117,7 @@ class EpisodeLoop:
         self._loop.env.stop()
 
     def close(self) -> None:
-        """Free the cultures and what the tasks hold; may be called twice."""
+        """Free the resources of the cultures and the tasks; may be called twice."""
         self._loop.close()
 
     def _make_loop(self) -> ClosedLoop:

@@ -1,4 +1,4 @@
-"""The meaning of each entry of an observation, so that wrappers can pick and replace entries in any order."""
+"""Observation layout: the meaning of each entry, so that wrappers can select and replace entries in any order."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class ObservationLayout:
-    """The meaning of an observation's entries; the arrays have the observation's shape.
+    """Meaning of each entry of an observation; the arrays have the observation's shape.
 
     Attributes:
-        recorded: Whether an entry comes from the recording, rather than from the task.
-        channel: The channel that an entry is recorded from; -1 where there is no single one.
+        recorded: Whether each entry comes from the recording, not from the task.
+        channel: Channel of each entry; -1 where there is no single one.
         channels: Channels that are recorded from, ascending ``[H]``.
-        current: Whether every entry belongs to the latest step, rather than to earlier ones.
+        current: Whether all entries belong to the latest step, none to earlier ones.
     """
 
     recorded: NDArray[np.bool_]
@@ -32,38 +32,38 @@ class ObservationLayout:
         return bool(self.recorded.any() and (self.channel[self.recorded] >= 0).all())
 
     def with_task_entry(self) -> ObservationLayout:
-        """One more entry that is not recorded, at the end of a flat observation."""
+        """Return the layout with one more entry that is not recorded, at the end of a flat observation."""
         return replace(self, recorded=np.append(self.recorded, False), channel=np.append(self.channel, -1))
 
     def reshaped(self, change: Callable[[NDArray], NDArray]) -> ObservationLayout:
-        """The layout after the entries were moved as ``change`` moves an array."""
+        """Return the layout after ``change`` has moved the entries, as it moves those of an array."""
         return replace(self, recorded=change(self.recorded), channel=change(self.channel))
 
     def past(self) -> ObservationLayout:
-        """The layout of entries that may be of earlier steps."""
+        """Return the layout of an observation with entries of earlier steps."""
         return replace(self, current=False)
 
 
 def observation_box(features: spaces.Box | None, task: spaces.Box) -> spaces.Box:
-    """The space of a loop's observation: the decoded recording of the step and of the last second, then the task's.
+    """Return the space of a loop's observation: decoded recording of the step and the last second, then the task's.
 
     Args:
-        features: One culture's decoded recording, ``[F]``; None where it is not observed.
-        task: The task's part, ``[K]``.
+        features: Space of one culture's decoded recording, ``[F]``; None if it is not observed.
+        task: Space of the task's entries, ``[K]``.
     """
-    parts = [task] if features is None else [features, features, task]
-    low, high = (np.concatenate([getattr(part, bound) for part in parts]) for bound in ("low", "high"))
+    boxes = [task] if features is None else [features, features, task]
+    low, high = (np.concatenate([getattr(box, bound) for box in boxes]) for bound in ("low", "high"))
     return spaces.Box(low.astype(np.float32), high.astype(np.float32), dtype=np.float32)
 
 
 def loop_layout(num_features: int, num_entries: int, num_channels: int, per_channel: bool) -> ObservationLayout:
-    """The layout of a loop's observation.
+    """Return the layout of a loop's observation.
 
     Args:
-        num_features: F, the length of a decoded recording in the observation; 0 where it is not observed.
+        num_features: F, the length of a decoded recording in the observation; 0 if it is not observed.
         num_entries: Length of the observation.
         num_channels: C.
-        per_channel: Whether the features are one per channel, in their order.
+        per_channel: Whether there is one feature per channel, in the order of the channels.
     """
     channel = np.arange(num_features) if per_channel else np.full(num_features, -1)
     task = num_entries - 2 * num_features

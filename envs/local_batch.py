@@ -102,9 +102,9 @@ class LocalBatch:
             loop_state = loop.state()
             snapshot = loop_state.pop("culture")
             for b, i in enumerate(environments.tolist()):
-                own = {name: values[b] for name, values in loop_state.items()}
-                own["culture"] = None if snapshot is None else snapshot.part([b])
-                states[i] = {"loop": own, "generator": self._generators.get(i), "seed": self._seeds.get(i)}
+                state = {name: values[b] for name, values in loop_state.items()}
+                state["culture"] = None if snapshot is None else snapshot.part([b])
+                states[i] = {"loop": state, "generator": self._generators.get(i), "seed": self._seeds.get(i)}
         return [states[i] for i in sorted(states)]
 
     def set_state(self, states: Sequence[Any]) -> None:
@@ -154,11 +154,11 @@ class LocalBatch:
     def _per_loop(
         self, environment_indices: NDArray[np.int64], call: Callable[[EpisodeLoop, list[int], list[int]], StepResult]
     ) -> StepResult:
-        """Call ``call(loop, environments, cultures)`` for every loop that has some of them; join the results."""
-        selected = np.zeros(1 + max(int(own[-1]) for own in self._loop_environments), dtype=np.bool_)
+        """Call ``call(loop, environments, cultures)`` for every loop with selected environments; join the results."""
+        selected = np.zeros(1 + max(int(indices[-1]) for indices in self._loop_environments), dtype=np.bool_)
         selected[environment_indices] = True
         pairs = zip(self.loops, self._loop_environments, strict=True)
-        jobs = [(loop, own[selected[own]], np.flatnonzero(selected[own])) for loop, own in pairs]
+        jobs = [(loop, indices[selected[indices]], np.flatnonzero(selected[indices])) for loop, indices in pairs]
         jobs = [job for job in jobs if len(job[1])]
 
         def run(job: tuple[EpisodeLoop, NDArray[np.int64], NDArray[np.int64]]) -> StepResult:

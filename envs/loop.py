@@ -1,4 +1,4 @@
-"""The closed loop, written once over a batch of B cultures; a single environment is the batch of one."""
+"""The closed loop over a batch of B cultures; a single environment is a batch of one."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from livn_gym.units import whole_steps
 
 
 class ClosedLoop:
-    """Encode, run, decode, reward; for B cultures at once. Owns the cultures and closes them.
+    """Encodes commands, runs B cultures, decodes the recordings and computes the rewards; closes the cultures.
 
-    ``reset`` and ``step`` are for n of the B cultures, by default all, in ascending order. Time limits and the form in
-    which results are handed over belong to the environments that wrap the loop.
+    ``reset`` and ``step`` take n of the B cultures, by default all, in ascending order. Time limits and the format of
+    the results belong to the environments around the loop.
 
     Args:
-        env: The cultures; their spikes are recorded from now on.
-        tasks: The aim of each culture, ``[B]``, equal except for their draws; each is made with ``TaskSetup.of`` these
-            cultures, the encoding and the decoding.
+        env: The cultures; the loop makes them record spikes.
+        tasks: The task of each culture, ``[B]``, equal except for random numbers; each is made with ``TaskSetup.of``
+            these cultures, the encoding and the decoding.
         encoding: Turns the command of a culture, a point of a bounded ``Box``, into a stimulus.
         decoding: Turns a recording of one step into features in a bounded ``Box``.
         settle_ms: Time that a reset culture runs unstimulated before the first observation, ms.
-        conditions: Conditions between the loop and its cultures, in the order in which they act; default none.
+        conditions: Conditions between the loop and its cultures, in the order in which they are applied; default none.
 
     Raises:
         InvalidInput: Times are no whole number of time steps, a space is no bounded Box, there are not B tasks, or
@@ -60,8 +60,8 @@ class ClosedLoop:
         whole_steps("settle_ms", settle_ms, env.dt, minimum=0)
         setup = TaskSetup.of(env, encoding, decoding, tasks[0].setup.step_ms, None)
         for task in tasks:
-            own = task.setup
-            if (own.step_ms, own.commands, own.features) != (setup.step_ms, setup.commands, setup.features):
+            made_with = task.setup.step_ms, task.setup.commands, task.setup.features
+            if made_with != (setup.step_ms, setup.commands, setup.features):
                 raise InvalidInput(f"{type(task).__name__} was set up for another step, encoding or decoding.")
         self.env = env.record_spikes()
         self.conditioned = Conditioned(env, conditions)
@@ -83,21 +83,21 @@ class ClosedLoop:
             raise InvalidInput(f"The highest command gives some channel no charge in a step of {self.step_ms:g} ms.")
         num_features = setup.features.shape[0]
         self.num_features = num_features if sees_culture else 0
-        """F, the length of a decoded recording in the observation, which begins with two of them; or 0."""
+        """F, the length of each of the two decoded recordings at the start of the observation; 0 if it has none."""
         num_entries, num_channels = self.observation_space.shape[0], env.electrodes.num_channels
         self.layout = loop_layout(self.num_features, num_entries, num_channels, decoding.per_channel)
-        """What each entry of the observation is."""
+        """Layout of the observation."""
         self.action_channels = tasks[0].action_channels
-        """The channel that each number of an action is for, ``[A]``; -1 where it is for no single one."""
+        """Channel of each number of an action, ``[A]``; -1 where it belongs to no single channel."""
         self._meter = Meter(env.system.num_neurons, self.step_ms, num_features, self.highest_charge_nC)
         self.history: list[History] = [self._meter.history() for _ in self.tasks]
-        """Every culture's last second, oldest first, settling included; never empty after a reset."""
+        """Measurements of the last second of each culture, ``[B]``; never empty after a reset."""
         self._setups = [task.setup for task in self.tasks]
         self._seeded = [False] * self.num_cultures
         self._turn = Turn(self.num_cultures)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Give the tasks of a copy or a pickle their setups back, which a task's own state leaves out."""
+        """Set the setups of the tasks of a copy or a pickle, which the state of a task leaves out."""
         vars(self).update(state)
         self._set_up(self.tasks)
 
@@ -110,8 +110,8 @@ class ClosedLoop:
         """Begin an episode and let the cultures settle, unstimulated.
 
         Args:
-            np_random: The generators that the tasks draw from, ``[n]``.
-            seeds: Seeds of the noise, ``[n]``; None continues with the next trial (the first time, with a seed from
+            np_random: Generators of the tasks, ``[n]``.
+            seeds: Seeds of the noise, ``[n]``; None continues with the next trial (at the first reset, with a seed from
                 the culture's generator).
             cultures: Indices of the cultures; default all.
 
@@ -169,7 +169,7 @@ class ClosedLoop:
             OverlappingCall: Another thread is in a step or reset.
         """
         indices = self._indices(cultures)
-        checked = np.array(self.checked(actions, len(indices)))  # a copy, which measurements keep
+        checked = np.array(self.checked(actions, len(indices)))  # a copy, since measurements hold it
         self._turn.check(indices)
         with self._turn.of(indices):
             return self._stepped(checked, indices)
@@ -190,7 +190,7 @@ class ClosedLoop:
         )
 
     def state(self) -> dict[str, Any]:
-        """Everything that the next step depends on, picklable; it shares memory with the loop.
+        """Return everything that the next step depends on, picklable; it shares memory with the loop.
 
         Raises:
             UnsupportedModel: The backend has no snapshots.
@@ -201,7 +201,7 @@ class ClosedLoop:
         return {"culture": culture, **loop}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from the state of an equal loop, whose objects are taken over."""
+        """Continue from the state of an equal loop; its objects are used without a copy."""
         if state["culture"] is not None:
             self.env.load_state(state["culture"])
         self.tasks, self.history, self._seeded = state["tasks"], state["history"], state["seeded"]
@@ -210,13 +210,13 @@ class ClosedLoop:
         self._turn = Turn(self.num_cultures)
 
     def close(self) -> None:
-        """Free the cultures and what the tasks hold; may be called twice."""
+        """Free the resources of the cultures and the tasks; may be called twice."""
         self.env.close()
         for task in self.tasks:
             task.close()
 
     def checked(self, actions: NDArray, count: int) -> NDArray:
-        """Actions of a number of cultures as an array within the space; see ``checked_actions``.
+        """Return the actions of ``count`` cultures as an array within the space; see ``checked_actions``.
 
         Raises:
             InvalidInput: They have the wrong shape, are not finite or lie outside the space.
@@ -228,13 +228,14 @@ class ClosedLoop:
             task.setup = setup
 
     def _demonstrate(self, cultures: list[int]) -> None:
-        """Show each task what its culture does under the task's own command, if it asks for that."""
+        """Run the demonstration of each task, if it has one, and report the mean decoded recording to the task."""
         demonstrations = [self.tasks[b].demonstration for b in cultures]
         first = demonstrations[0]  # tasks are alike: all have one of the same length, or none has
         if first is None:
             return
         steps, skipped = (math.ceil(time / self.step_ms) for time in (first.duration_ms, first.skip_ms))
-        stimulus = self._encode(np.stack([shown.command for shown in demonstrations if shown is not None]))
+        commands = [demonstration.command for demonstration in demonstrations if demonstration is not None]
+        stimulus = self._encode(np.stack(commands))
         features = []
         for k in range(steps):
             self._advance(stimulus, cultures, time_ms=(k + 1 - steps) * self.step_ms - self.settle_ms)
@@ -266,7 +267,7 @@ class ClosedLoop:
         return self.encoding(self.env, self.step_ms, commands if self.num_cultures > 1 else commands[0])
 
     def _charge(self, stimulus: Stimulus | None, count: int) -> NDArray[np.float64]:
-        """Absolute charge by channel, nC ``[n, C]``."""
+        """Return the absolute charge of each channel, nC ``[n, C]``."""
         if stimulus is None:
             return np.zeros((count, self.env.electrodes.num_channels))
         return np.atleast_2d(stimulus.charge_nC())

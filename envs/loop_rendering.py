@@ -1,4 +1,4 @@
-"""Pictures of one culture of a closed loop, from episode to episode."""
+"""Rendering of one culture of a closed loop over several episodes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from livn_gym.envs.results import Info
 
 
 class LoopRenderer:
-    """Draws one culture of a loop; its owner reports every reset and step.
+    """Draws one culture of a loop; ``begin`` must be called after every reset and ``add_step`` after every step.
 
     Args:
         loop: The loop.
@@ -27,21 +27,21 @@ class LoopRenderer:
         self._window = window
         self._renderer = self._make()
 
-    def began(self, info: Info) -> None:
-        """Begin the picture of an episode with its settling."""
-        if self._loop.env.system is not self._system:  # a resampled graph has its cells elsewhere
+    def begin(self, info: Info) -> None:
+        """Begin an episode: clear the picture and add the steps of settling."""
+        if self._loop.env.system is not self._system:  # a resampled graph has other positions of cells
             self._renderer.close()
             self._renderer = self._make()
         self._renderer.clear()
         for measurement in self._loop.history[self._culture]:
             self._renderer.add(measurement, info.get("target_hz"))
 
-    def stepped(self, info: Info) -> None:
-        """Add a step that has ended."""
+    def add_step(self, info: Info) -> None:
+        """Add the latest step."""
         self._renderer.add(self._loop.history[self._culture][-1], info.get("target_hz"))
 
     def frame(self) -> NDArray[np.uint8]:
-        """The picture, ``[640, 960, 3]``."""
+        """Return the picture, ``[640, 960, 3]``."""
         return self._renderer.frame()
 
     def show(self) -> None:

@@ -22,34 +22,34 @@ from livn_gym.envs.tasks import Task, TaskSetup
 from livn_gym.errors import InvalidInput, unknown_option
 
 _OF_ENVIRONMENTS = ("env", "graph_seed", "render_mode")
-"""Arguments of every environment that are not the loop's."""
+"""Arguments of every environment that do not belong to the loop."""
 
 
 @dataclass(frozen=True, eq=False)
 class LoopSpec:
     """A closed loop as names, numbers and objects, before there is a culture; ``of`` reads the task's config.
 
-    What has a name can also be given as a reference, a path, a class or a mapping; see ``livn_gym.registry``.
+    Instead of a name, an attribute can be a reference, a path, a class or a mapping; see ``livn_gym.registry``.
 
     Attributes:
         system: The system, as ``livn_gym.system.make`` takes it.
         task: The task: a name, a reference, a path or a class.
-        task_options: The task's options that differ from the defaults of its class ``Options``. Objects among them are
-            copied for every culture.
+        task_options: The task's options that differ from the defaults of its class ``Options``. They are copied for
+            every culture.
         step_ms: Length of a control step, ms; it divides 1000.
         settle_ms: Unstimulated time before the first observation, ms.
         encoding: The encoding, as ``livn_gym.encoding.make`` takes it.
         decoding: The decoding of one step, as ``livn_gym.decoding.make`` takes it.
         variant: Name of the culture's parameters, as ``"bursting"``; None is the system's own.
-        params: Parameters, as ``livn_gym.parameter_sets.find`` takes them; None for those that are shipped.
+        params: Parameters, as ``livn_gym.parameter_sets.find`` takes them; None for the shipped ones.
         io: The electrode interface, as ``livn_gym.io.make`` takes it; None for the default.
         model: The dynamics of the cells, as ``livn_gym.models.make`` takes it; None for the default.
         backend: The simulator, as ``livn_gym.backends.make`` takes it; None for the default.
         profile: Profile of the simulation, ``"fast"`` or ``"exact"`` (see ``Env``).
         dt: Time step of the simulation, ms; None takes the profile's.
         conditions: Conditions between the loop and its cultures, see ``livn_gym.envs.conditions``: a name, a mapping
-            with a ``name`` and options, or a list of these; None is nothing.
-        randomize: Ranges of factors of parameters that are drawn for every episode, ``[low, high]`` by pattern of keys;
+            with a ``name`` and options, or a list of these; None is no condition.
+        randomize: Ranges of the factors of parameters that every episode draws, ``[low, high]`` by pattern of keys;
             see ``livn_gym.envs.randomization``. None draws nothing.
     """
 
@@ -72,12 +72,12 @@ class LoopSpec:
 
     @classmethod
     def of(cls, system: Any, task: tasks.Spec, **options: Any) -> Self:
-        """The loop of an environment's arguments, over the numbers of the task's config.
+        """Make the spec from an environment's arguments; missing ones come from the task's config.
 
         Args:
             system: The system, as ``livn_gym.system.make`` takes it.
             task: A name, a reference, a path, a class, or a mapping with a ``name`` and options of the task.
-            **options: The task's options and the loop's by keyword; None means the default.
+            **options: Options of the task and of the loop; None means the default.
 
         Raises:
             UnknownOption: There is no option of that name.
@@ -87,7 +87,7 @@ class LoopSpec:
         name, options = tasks.unpacked(task, options) if isinstance(task, Mapping) else (task, options)
         if "env" in options:
             raise InvalidInput(
-                "env= is for a single environment: give a vector what its cultures are made of (system, params, ...)."
+                "env= is for a single environment: give a vector environment the system, params, ... of its cultures."
             )
         task_class = tasks.find(name)
         of_task = tasks.option_names(task_class)
@@ -97,18 +97,18 @@ class LoopSpec:
                 raise unknown_option("The environment", option, [*known, *_OF_ENVIRONMENTS])
         values = tasks.config_options(name, system)
         if isinstance(options.get("params"), str | PurePath):
-            values.pop("variant", None)  # a whole set takes the place of the task's variant
+            values.pop("variant", None)  # a parameter set by name or path replaces the task's variant
         values |= {option: value for option, value in options.items() if value is not None}
         task_options = {option: values.pop(option) for option in of_task if option in values}
         tasks.make_options(task_class, task_options)  # refuses wrong values before a culture is built
         return cls(system, name, task_options, **values)
 
     def make(self, num_cultures: int = 1, graph_seed: int | None = None) -> ClosedLoop:
-        """Make the loop with cultures of its own.
+        """Make the loop and its cultures.
 
         Args:
             num_cultures: B.
-            graph_seed: Another culture generated from the system's numbers; None is the predefined one.
+            graph_seed: Seed of another culture with the same statistics; None is the predefined one.
 
         Raises:
             UnknownName: There is no system, encoding, decoding, condition or backend of that name.
@@ -133,7 +133,7 @@ class LoopSpec:
             raise
 
     def around(self, env: Env) -> ClosedLoop:
-        """Make the loop around cultures that exist; the loop closes them, but not if it cannot be made.
+        """Make the loop around existing cultures; the loop closes them, but they stay open if it cannot be made.
 
         Args:
             env: The cultures; the spec's own system, parameters, model, ... are not used.
@@ -150,14 +150,15 @@ class LoopSpec:
         )
 
     def make_encoding(self) -> Encoding:
-        """Make the encoding; an object is taken as it is."""
+        """Make the encoding; an object is returned unchanged."""
         return encodings.make(self.encoding)
 
     def make_decoding(self) -> Decoding:
-        """Make the decoding of one step; an object is taken as it is."""
+        """Make the decoding of one step; an object is returned unchanged."""
         spec = self.decoding
-        thing = decodings.DECODINGS.find(spec) if isinstance(spec, str) else spec
-        return decodings.make(thing) if isinstance(thing, Decoding) else decodings.make(thing, duration=self.step_ms)
+        decoding = decodings.DECODINGS.find(spec) if isinstance(spec, str) else spec
+        options = {} if isinstance(decoding, Decoding) else {"duration": self.step_ms}
+        return decodings.make(decoding, **options)
 
     def make_task(self, env: Env, encoding: Encoding | None = None, decoding: Decoding | None = None) -> Task:
         """Make the task of one culture.
@@ -174,5 +175,5 @@ class LoopSpec:
 
 
 def loop_options() -> list[str]:
-    """Names of the arguments of every environment that a loop is made from."""
-    return [own.name for own in fields(LoopSpec) if own.name not in ("system", "task", "task_options")]
+    """Return the names of those arguments of every environment that belong to the loop."""
+    return [option.name for option in fields(LoopSpec) if option.name not in ("system", "task", "task_options")]

@@ -1,4 +1,4 @@
-"""The measurement of a control step of one culture, and the means over the last second."""
+"""Measurement of a control step of one culture, with means over the last second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WINDOW_MS = 1000.0
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What the closed loop knows about one culture at the end of a control step.
+    """Recording, rates, charge and action of one culture in a control step, at its end.
 
     Attributes:
         recording: Spikes of the step; None before a first step without settling.
@@ -25,8 +25,8 @@ class Measurement:
         rate_hz: Mean rate of a cell in the step, Hz.
         rate_1s_hz: Mean rate of a cell in the last second, Hz.
         charge_nC: Absolute charge that each channel gave in the step, both phases counted, nC ``[C]``.
-        charge_fraction: Charge of all channels as a share of the largest that an action can ask for.
-        time_ms: Time since the first observation; negative while settling.
+        charge_fraction: Charge of all channels as a share of that of the strongest action.
+        time_ms: Time from the first observation to the end of the step; at most 0 while settling.
         action: The agent's action, ``[A]``; None while settling.
     """
 
@@ -65,12 +65,12 @@ class Meter:
         self._num_channels = len(highest_charge_nC)
 
     def history(self) -> History:
-        """An empty history of one culture, as long as the last second."""
+        """Return an empty history of one culture, which keeps the steps of the last second."""
         return deque(maxlen=self._window_steps)
 
     def add(
         self,
-        past: History,
+        history: History,
         recording: Recording,
         features: NDArray[np.float64],
         charge_nC: NDArray[np.float64],
@@ -80,23 +80,23 @@ class Meter:
         """Append the measurement of a step to a culture's history.
 
         Args:
-            past: The history.
-            recording: The step of this culture.
+            history: The history.
+            recording: Recording of the step.
             features: Its decoded recording, ``[F]``.
             charge_nC: Absolute charge of each channel, nC ``[C]``.
             time_ms: End of the step since the first observation.
             action: The agent's action; None while settling.
         """
         rate_hz = len(recording.spikes[1]) / self._cell_seconds
-        if past and past[-1].recording is None:
-            past.clear()  # the silence before a first step is no step
-        past.append(
+        if history and history[-1].recording is None:
+            history.clear()  # the entry of `add_silence` is no step
+        history.append(
             Measurement(
                 recording,
                 features,
-                np.mean([*(m.features for m in past), features][-self._window_steps :], axis=0),
+                np.mean([*(m.features for m in history), features][-self._window_steps :], axis=0),
                 rate_hz,
-                float(np.mean([*(m.rate_hz for m in past), rate_hz][-self._window_steps :])),
+                float(np.mean([*(m.rate_hz for m in history), rate_hz][-self._window_steps :])),
                 charge_nC,
                 float(charge_nC.sum() / self._highest_nC),
                 time_ms,
@@ -104,7 +104,7 @@ class Meter:
             )
         )
 
-    def add_silence(self, past: History) -> None:
-        """Append the measurement that an episode without settling begins with."""
-        none = np.zeros(self._num_features)
-        past.append(Measurement(None, none, none, 0.0, 0.0, np.zeros(self._num_channels), 0.0, 0.0))
+    def add_silence(self, history: History) -> None:
+        """Append the measurement at the start of an episode without settling."""
+        silent = np.zeros(self._num_features)
+        history.append(Measurement(None, silent, silent, 0.0, 0.0, np.zeros(self._num_channels), 0.0, 0.0))

@@ -1,4 +1,4 @@
-"""What a result has to say about the culture that it was obtained with."""
+"""Provenance of a result: name and hash of the culture's parameters."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from livn_gym.parameters import ParameterSet
 
 
 def provenance(env_id: str, options: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """Name and hash of the parameters of an environment, as the config of a run and the rows of a benchmark hold them.
+    """Return name and hash of an environment's parameters, for the config of a run and the rows of a benchmark.
 
     Args:
         env_id: Id of the environment.
         options: Options of the environment, as of ``gym.make``.
 
     Returns:
-        ``params``: the name of the shipped set that the parameters equal, otherwise the name or path that was given,
-        or an empty string. ``params_hash``: 12 hexadecimal digits that depend on every value. Nothing for an
+        ``params``: the name of the shipped set that the parameters equal, otherwise the name or path of ``params``, or
+        an empty string. ``params_hash``: 12 hexadecimal digits that depend on every value. An empty dict for an
         environment of another package.
     """
     spec = spec_of(env_id)
@@ -34,7 +34,7 @@ def provenance(env_id: str, options: Mapping[str, Any] | None = None) -> dict[st
     loop = LoopSpec.of(system, task, **{name: value for name, value in arguments.items() if name in known})
     culture = systems.make(loop.system)
     values = parameter_sets.find(culture, loop.params, loop.variant)
-    found = parameter_sets.identity(culture, ParameterSet(culture).updated(values).frozen())
-    if not found["params"] and isinstance(loop.params, str):
-        found["params"] = loop.params
-    return found
+    identity = parameter_sets.identity(culture, ParameterSet(culture).updated(values).frozen())
+    if not identity["params"] and isinstance(loop.params, str):
+        identity["params"] = loop.params
+    return identity

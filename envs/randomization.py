@@ -21,17 +21,17 @@ MAX_FACTOR = 1000.0
 
 @checked
 class Randomization(Condition):
-    """Every episode multiplies parameters by factors, uniform in their ranges, before the culture settles.
+    """Multiplies parameters by random factors, drawn uniformly for every episode before the culture settles.
 
-    Each key that a pattern matches gets a factor of its own; where several patterns match a key, the last one counts.
-    Factors multiply the parameters that the culture had when the environment was made, and are in ``info`` as
+    Each key that a pattern matches gets its own factor; if several patterns match a key, the last one counts. Factors
+    multiply the parameters that the culture had when the environment was made, and are in ``info`` as
     ``factor-<key>``.
 
     Args:
         env: The cultures of the loop.
         randomize: The lowest and the highest factor, ``[low, high]``, by pattern of keys (``fnmatch``), for example
-            ``{"noise-EXC-std_e": [0.9, 1.1], "weight-*": [0.8, 1.2]}``. Keys are those of ``Env.set_params`` that name
-            a population.
+            ``{"noise-EXC-std_e": [0.9, 1.1], "weight-*": [0.8, 1.2]}``. Keys are the keys of ``Env.set_params``
+            that name a population.
 
     Raises:
         InvalidInput: A range is not a pair that rises from at least 0, or leads to a parameter that is out of range.
@@ -40,19 +40,20 @@ class Randomization(Condition):
 
     def __init__(self, env: Env, randomize: Mapping[str, Sequence[float]]) -> None:
         super().__init__(env)
-        each = [by_key(env.parameters_of(b)) for b in range(env.num_cultures)]
+        parameters = [by_key(env.parameters_of(b)) for b in range(env.num_cultures)]
         bounds: dict[str, tuple[float, float]] = {}
-        for pattern, given in randomize.items():
-            if np.shape(given) != (2,):
-                raise InvalidInput(f"randomize[{pattern!r}] must be a pair of factors [low, high], got {shown(given)}.")
-            factors = finite_range(f"randomize[{pattern!r}]", given, minimum=0.0, maximum=MAX_FACTOR)
-            matched = [key for key in each[0] if fnmatchcase(key, pattern)]
+        for pattern, pair in randomize.items():
+            if np.shape(pair) != (2,):
+                raise InvalidInput(f"randomize[{pattern!r}] must be a pair of factors [low, high], got {shown(pair)}.")
+            factors = finite_range(f"randomize[{pattern!r}]", pair, minimum=0.0, maximum=MAX_FACTOR)
+            matched = [key for key in parameters[0] if fnmatchcase(key, pattern)]
             if not matched:
-                raise unknown_name("parameter in randomize", pattern, each[0])
+                raise unknown_name("parameter in randomize", pattern, parameters[0])
             bounds |= dict.fromkeys(matched, factors)
-        for own in each:
+        for of_culture in parameters:
             for end in (0, 1):
-                ParameterSet(env.system).updated({key: own[key] * factors[end] for key, factors in bounds.items()})
+                scaled = {key: of_culture[key] * factors[end] for key, factors in bounds.items()}
+                ParameterSet(env.system).updated(scaled)  # raises if a value is out of range
         self.keys = list(bounds)
         """Keys that get a factor."""
         self._low, self._high = np.array(list(bounds.values()), dtype=np.float64).reshape(-1, 2).T

@@ -1,6 +1,6 @@
-"""Gymnasium ids: one per system and task from ``configs/tasks/*.toml``, one for any culture, and those of a user.
+"""Gymnasium ids: one per system and task from ``configs/tasks/*.toml``, one for any culture, and ids of a user.
 
-It runs at ``import livn_gym``, so it reads a few numbers and imports neither environments nor simulators.
+Registration runs at ``import livn_gym``, so it reads a few numbers and imports neither environments nor simulators.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ENTRY_POINT = "livn_gym.envs.culture_env:CultureEnv"
 VECTOR_ENTRY_POINT = "livn_gym.envs.vector_env:CultureVectorEnv"
 
 CULTURE_ID = "livn/Culture-v0"
-"""The id for a culture, task, ... of one's own; every part is an argument of ``gym.make``."""
+"""Id for any culture, task, ..., which are arguments of ``gym.make``."""
 
 MAX_EPISODE_STEPS = 100
 """Time limit of ids that do not state one."""
@@ -27,10 +27,10 @@ _NAMESPACE = "livn"
 
 
 def register_all() -> tuple[str, ...]:
-    """Register every id of this package that is not registered yet; returns those of systems and tasks.
+    """Register all ids of this package that are not registered yet; return the ids of systems with tasks.
 
-    A task's table ``[registration]`` names its systems, its word in the id (``livn/EI2-<word>-v0``, or
-    ``livn/EI2-v0`` where it is empty), its version and its time limit in steps.
+    A task's table ``[registration]`` has its systems, its word in the id (``livn/EI2-<word>-v0``, or ``livn/EI2-v0`` if
+    it is empty), its version and its time limit in steps.
     """
     ids = []
     for task in config.names("tasks"):
@@ -45,20 +45,21 @@ def register_all() -> tuple[str, ...]:
 
 
 def register(env_id: str, *, max_episode_steps: int | None = MAX_EPISODE_STEPS, **options: Any) -> None:
-    """Give an environment with a system, task, encoding, ... of one's own a Gymnasium id.
+    """Register a Gymnasium id for an environment with any system, task, encoding, ....
 
     ``register("my/Avoid-v0", system="my_culture/", task="my_package.tasks:Avoid")`` is ``livn/Culture-v0`` with these
-    arguments as its defaults. An id is known in the process that registers it: put the call into a module and name
-    the module with the id, ``gym.make("my_package:my/Avoid-v0")``, so that other processes find it too.
+    arguments as its defaults. An id is known only in the process that registers it. Put the call into a module
+    and name the module with the id, ``gym.make("my_package:my/Avoid-v0")``, so that other processes can register it as
+    well.
 
     Args:
-        env_id: ``"<namespace>/<name>-v<version>"``; the namespace ``livn`` is this package's own.
+        env_id: ``"<namespace>/<name>-v<version>"``; the namespace ``livn`` is reserved.
         max_episode_steps: Time limit in steps; None for no limit.
-        **options: Arguments of ``CultureEnv``. Names, references and paths travel to other processes and through JSON;
-            an object does so if it can be made again from a reference and its options.
+        **options: Arguments of ``CultureEnv``. Names, references and paths can be sent to other processes and stored as
+            JSON; an object can be if it can be made again from a reference and its options.
 
     Raises:
-        InvalidInput: The id has another form, is this package's own, or is registered with other arguments.
+        InvalidInput: The id has another form, is in the namespace ``livn``, or is registered with other arguments.
     """
     try:
         namespace, _, version = parse_env_id(env_id)
@@ -73,12 +74,12 @@ def register(env_id: str, *, max_episode_steps: int | None = MAX_EPISODE_STEPS, 
 
 
 def is_ours(spec: EnvSpec) -> bool:
-    """Whether an id makes environments of this package, which are simulated as one batch in a vector."""
+    """Return whether an id makes environments of this package, which a vector environment simulates as one batch."""
     return spec.vector_entry_point == VECTOR_ENTRY_POINT
 
 
 def spec_of(env_id: str) -> EnvSpec:
-    """The spec of an id; of ``"module:id"``, after importing the module that registers it.
+    """Return the spec of an id; for ``"module:id"``, import the module that registers it first.
 
     Raises:
         UnknownName: There is no such id.
@@ -88,7 +89,7 @@ def spec_of(env_id: str) -> EnvSpec:
     if colon:
         try:
             import_module(module)
-        except Exception as error:  # whatever the module of somebody else raises
+        except Exception as error:  # a user's module can raise anything
             raise ImportFailed(
                 f"The module {module!r} of {env_id!r} cannot be imported: {type(error).__name__}: {error}"
             ) from error

@@ -1,7 +1,7 @@
-"""A picture of a culture at work: the array, a raster, the rate against its target, the charge.
+"""Rendering of a culture: the array, a spike raster, the rate and its target, the charge.
 
-matplotlib is imported on first use, so that only those who render need it. Pictures are drawn on a figure of
-their own, without pyplot's global state; a window goes through pyplot and the user's backend.
+matplotlib is imported on first use, so that it is needed only for rendering. Pictures are drawn on a separate figure,
+without pyplot's global state; a window uses pyplot and the user's backend.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from livn_gym.plot.style import COLOURS, coloured
 from livn_gym.system import System
 
 RASTER_MS, TRACE_MS = 2000.0, 20000.0
-CHARGE_LABEL = "electrode: charge (% of most)"
+CHARGE_LABEL = "electrode: charge (% of max.)"
 
 
 class Renderer:
-    """Collects the measurements of one culture and draws the latest seconds of them.
+    """Collects the measurements of one culture and draws the latest seconds.
 
     Args:
         system: The culture's cells and electrodes.
-        highest_charge_nC: The most that each channel gives in a step, nC ``[C]``.
+        highest_charge_nC: Charge of each channel in a step under the highest command, nC ``[C]``.
         window: Draw in a window rather than off screen.
     """
 
@@ -41,16 +41,16 @@ class Renderer:
         self._picture: _Picture | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the figure, which a copy draws anew."""
+        """Return everything but the figure, which a copy draws again."""
         return vars(self) | {"_picture": None}
 
     def clear(self) -> None:
-        """Forget what was added: a new episode begins."""
+        """Remove all steps, at the start of an episode."""
         self._steps.clear()
         self._targets.clear()
 
     def add(self, measurement: Measurement, target_hz: float | None) -> None:
-        """Add a control step; ``target_hz``, of the step that comes, is drawn beside the rates."""
+        """Add a control step; ``target_hz``, the target of the next step, is drawn beside the rates."""
         self._steps.append(measurement)
         self._targets.append(np.nan if target_hz is None else target_hz)
         while self._steps[0].time_ms <= measurement.time_ms - TRACE_MS:
@@ -58,7 +58,7 @@ class Renderer:
             self._targets.popleft()
 
     def frame(self) -> NDArray[np.uint8]:
-        """The picture, ``[640, 960, 3]``."""
+        """Return the picture, ``[640, 960, 3]``."""
         figure = self._updated().figure
         figure.canvas.draw()
         return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
@@ -82,7 +82,7 @@ class Renderer:
 
 
 class _Picture:
-    """The figure and those of its parts that change from step to step."""
+    """A figure and its artists that change in every step."""
 
     def __init__(self, screen: Screen, system: System, highest_nC: NDArray) -> None:
         self.screen = screen
@@ -139,7 +139,7 @@ class _Picture:
         (self._rate_1s,) = axes.plot([], [], color=COLOURS[0], linewidth=2.0, label="1 s mean")
         style = {"color": COLOURS[1], "linewidth": 1.5, "linestyle": "--", "drawstyle": "steps-post"}
         (self._target,) = axes.plot([], [], label="target", **style)
-        _label(axes, "", "rate (Hz a cell)")
+        _label(axes, "", "rate (Hz per cell)")
         self._rate_axes = axes
 
     def _build_charge(self, axes: Any) -> None:
@@ -158,16 +158,16 @@ class _Picture:
         axes.set_yticks(np.unique(np.linspace(0, channels - 1, 4).round()))
 
     def update(self, steps: list[Measurement], targets_hz: NDArray[np.float64]) -> None:
-        """Show these steps and the targets set after each, oldest first; the last is the present one."""
+        """Show steps and the targets set after each, oldest first; the last step is the present one."""
         if not steps:
             self._title.set_text(self._system.name)
             return
-        now = steps[-1]
+        latest = steps[-1]
         charge = np.array([100.0 * step.charge_nC / self._highest_nC for step in steps])
         self._electrodes.set_array(charge[-1])
         aim = "" if np.isnan(targets_hz[-1]) else f" (target {targets_hz[-1]:.1f})"
         self._title.set_text(
-            f"{self._system.name}   {now.time_ms / 1000:.1f} s   {now.rate_1s_hz:.1f} Hz{aim}   "
+            f"{self._system.name}   {latest.time_ms / 1000:.1f} s   {latest.rate_1s_hz:.1f} Hz{aim}   "
             f"charge {charge[-1].mean():.0f} %"
         )
         self._update_spikes(steps)
@@ -180,8 +180,8 @@ class _Picture:
         for population, cells in self._cells:
             cells.set_array(recent[population.start : population.stop])
         for population, line in self._rasters:
-            own = (gid >= population.start) & (gid < population.stop) & (gid % self._stride == 0)
-            line.set_data(time[own] / 1000, gid[own])
+            drawn = (gid >= population.start) & (gid < population.stop) & (gid % self._stride == 0)
+            line.set_data(time[drawn] / 1000, gid[drawn])
         self._raster_axes.set_xlim((end - RASTER_MS) / 1000, end / 1000)
 
     def _update_traces(self, steps: list[Measurement], targets_hz: NDArray, charge: NDArray) -> None:
@@ -213,5 +213,5 @@ def _label(axes: Any, x: str, y: str) -> None:
 
 
 def _spikes(steps: list[Measurement], start_ms: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Cell and time (ms, of the episode) of the spikes of the steps that end after ``start_ms``."""
+    """Return cell and time in the episode (ms) of the spikes of all steps that end after ``start_ms``."""
     return raster_spikes((step.recording, step.time_ms) for step in steps if step.time_ms > start_ms)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Info = dict[str, float]
-"""What a step says besides observation and reward: always the same names, one number each."""
+"""Additional results of a step: always the same names, one number each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +22,10 @@ class StepResult:
         observations: ``[n, F]``.
         rewards: ``[n]``.
         terminated: Whether the task itself ended, ``[n]``.
-        truncated: Whether the task reached a time limit of its own, ``[n]``.
+        truncated: Whether the task itself reached a time limit, ``[n]``.
         infos: ``[n]``.
-        cultures: Indices of the cultures, ascending ``[n]``: within the loop, or of environments where several loops
-            are joined.
+        cultures: Indices of the cultures, ascending ``[n]``: within a loop; or of the environments, if the results of
+            several loops are joined.
     """
 
     observations: NDArray[np.float32]
@@ -39,26 +39,26 @@ class StepResult:
     def of_reset(
         cls, observations: NDArray[np.float32], infos: list[Info], cultures: Sequence[int] | NDArray[np.int64]
     ) -> StepResult:
-        """The result of a reset: no rewards, no ends."""
+        """Return the result of a reset: no rewards, no ends."""
         n = len(infos)
         ended = np.zeros((2, n), dtype=np.bool_)
         return cls(observations, np.zeros(n), ended[0], ended[1], infos, np.asarray(cultures, dtype=np.int64))
 
     @classmethod
-    def joined(cls, parts: Sequence[StepResult]) -> StepResult:
-        """The results of disjoint sets of cultures as one, ascending."""
-        cultures = np.concatenate([part.cultures for part in parts])
+    def joined(cls, results: Sequence[StepResult]) -> StepResult:
+        """Join the results of disjoint sets of cultures, in ascending order of the cultures."""
+        cultures = np.concatenate([result.cultures for result in results])
         order = np.argsort(cultures)
-        infos = [info for part in parts for info in part.infos]
+        infos = [info for result in results for info in result.infos]
         return cls(
-            np.concatenate([part.observations for part in parts])[order],
-            np.concatenate([part.rewards for part in parts])[order],
-            np.concatenate([part.terminated for part in parts])[order],
-            np.concatenate([part.truncated for part in parts])[order],
+            np.concatenate([result.observations for result in results])[order],
+            np.concatenate([result.rewards for result in results])[order],
+            np.concatenate([result.terminated for result in results])[order],
+            np.concatenate([result.truncated for result in results])[order],
             [infos[k] for k in order.tolist()],
             cultures[order],
         )
 
     def numbered(self, cultures: Sequence[int] | NDArray[np.int64]) -> StepResult:
-        """The same results under other indices, ``[n]``."""
+        """Return the same results with other indices of the cultures, ``[n]``."""
         return replace(self, cultures=np.asarray(cultures, dtype=np.int64))

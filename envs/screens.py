@@ -1,4 +1,4 @@
-"""Where ``render_mode="human"`` shows its figure: a window, a notebook, or nowhere.
+"""Screens of ``render_mode="human"``: a window, a notebook's cell, or none.
 
 matplotlib is imported on first use.
 """
@@ -17,7 +17,7 @@ _log = logging.getLogger("livn_gym")
 
 
 class Screen(ABC):
-    """A figure and the place where it is shown.
+    """A figure and its display.
 
     Attributes:
         figure: A matplotlib figure.
@@ -27,7 +27,7 @@ class Screen(ABC):
 
     @abstractmethod
     def refresh(self) -> None:
-        """Show the figure as it is now."""
+        """Display the present state of the figure."""
 
     @abstractmethod
     def close(self) -> None:
@@ -42,18 +42,18 @@ class OffScreen(Screen):
         import_module("matplotlib.backends.backend_agg").FigureCanvasAgg(self.figure)
 
     def refresh(self) -> None:
-        """Draw it."""
+        """Draw the figure."""
         self.figure.canvas.draw()
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing: there is no window."""
 
 
 class Notebook(OffScreen):
-    """The output of the cell that runs, where a later picture replaces an earlier one; another cell begins anew.
+    """Output of the notebook cell that runs: each picture replaces the one before, and another cell has its own.
 
     Args:
-        shell: IPython's.
+        shell: Shell of IPython.
     """
 
     def __init__(self, shell: Any) -> None:
@@ -63,7 +63,7 @@ class Notebook(OffScreen):
         self._handle: Any = None
 
     def refresh(self) -> None:
-        """Show the picture in the cell."""
+        """Display the picture in the cell."""
         display = import_module("IPython.display")
         data = io.BytesIO()
         self.figure.canvas.print_png(data)
@@ -76,10 +76,10 @@ class Notebook(OffScreen):
 
 
 class Window(Screen):
-    """A window of the user's matplotlib backend, which answers to the mouse; one that was closed stays closed.
+    """An interactive window of the user's matplotlib backend; if the user closes it, it stays closed.
 
     Args:
-        figure: Of pyplot.
+        figure: Figure of pyplot.
     """
 
     def __init__(self, figure: Any) -> None:
@@ -89,7 +89,7 @@ class Window(Screen):
         figure.show()
 
     def refresh(self) -> None:
-        """Draw it, and let it answer."""
+        """Draw the figure and process the window's events."""
         if import_module("matplotlib.pyplot").fignum_exists(self.figure.number):
             self.figure.canvas.draw_idle()
             self.figure.canvas.start_event_loop(0.001)
@@ -100,7 +100,7 @@ class Window(Screen):
 
 
 def human_screen() -> Screen:
-    """A window where matplotlib can open one, else the notebook's cell, else off screen with a warning."""
+    """Return a window if matplotlib can open one, otherwise a notebook's cell, otherwise no screen with a warning."""
     window, reason = _window()
     if window is not None:
         return window
@@ -112,7 +112,7 @@ def human_screen() -> Screen:
 
 
 def _window() -> tuple[Window | None, str]:
-    """A window of pyplot, or None and the reason why it cannot be opened."""
+    """Return a window of pyplot, or None and the reason why it cannot be opened."""
     plt = import_module("matplotlib.pyplot")
     backends = import_module("matplotlib.backends")
     silent = backends.backend_registry.list_builtin(backends.BackendFilter.NON_INTERACTIVE)
@@ -122,12 +122,12 @@ def _window() -> tuple[Window | None, str]:
         if name.lower() in silent or "inline" in name.lower():
             return None, f"matplotlib's backend is {name}"
         return Window(plt.figure(figsize=SIZE_INCHES, dpi=DPI)), ""
-    except Exception as error:  # each toolkit has its own, as TclError where no display answers
+    except Exception as error:  # each toolkit has its own errors, such as TclError without a display
         return None, f"{type(error).__name__}: {error}"
 
 
 def _notebook_shell() -> Any:
-    """The shell of the notebook that this runs in; None in a terminal or a script."""
+    """Return IPython's shell in a notebook; None in a terminal or a script."""
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return shell if shell is not None and getattr(shell, "kernel", None) is not None else None

@@ -24,11 +24,11 @@ _KINDS = (ENCODINGS, DECODINGS, MODELS, IOS)
 """Kinds whose shipped objects are described by a name and the options that make an equal one."""
 
 NAMED = ("system", "task", "params", "model", "io", "encoding", "decoding", "conditions", "backend")
-"""Arguments that may be names, references and paths, and classes and functions for which these stand."""
+"""Arguments that may be a name, a reference or a path, or the class or function to which it refers."""
 
 
 def in_json(spec: EnvSpec | None) -> EnvSpec | None:
-    """The spec with arguments that mean the same and that JSON can hold, as far as there are any.
+    """Return the spec with equivalent arguments that JSON can hold, as far as possible.
 
     NumPy's numbers and arrays, ranges and tuples become numbers and lists; an encoding, decoding, model or interface of
     this package becomes the mapping that makes it, and a class or function the reference by which it is imported.
@@ -42,26 +42,26 @@ def in_json(spec: EnvSpec | None) -> EnvSpec | None:
 
 
 def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of an environment that mean the same; see ``in_json``."""
+    """Return equivalent arguments of an environment; see ``in_json``."""
     return {name: plain(value, named=name in NAMED) for name, value in options.items()}
 
 
 def located(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The same arguments with absolute paths, so that they mean the same in another folder."""
-    found = {name: references.located(value) if name in NAMED else value for name, value in options.items()}
+    """Return the arguments with absolute paths, so that they are valid in another folder."""
+    result = {name: references.located(value) if name in NAMED else value for name, value in options.items()}
     for name in ("system", "params"):
-        value = found.get(name)
+        value = result.get(name)
         if isinstance(value, str) and not references.names_code(value) and ("/" in value or value.endswith(".toml")):
-            found[name] = os.path.abspath(os.path.expanduser(value))
-    return found
+            result[name] = os.path.abspath(os.path.expanduser(value))
+    return result
 
 
 def plain(value: Any, *, named: bool = False) -> Any:
-    """A value that means the same as an argument and consists of what JSON has, or else the value itself.
+    """Return an equivalent value of an argument that JSON can hold, or the value itself if there is none.
 
     Args:
         value: The value.
-        named: Whether a reference may stand for a class or function.
+        named: Whether a reference may replace a class or function.
     """
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
@@ -84,11 +84,11 @@ def plain(value: Any, *, named: bool = False) -> Any:
 
 
 def _description(value: Any, kind: Kind) -> Any:
-    """The name with the options that make the object's equal; the object if there are none."""
+    """Return name and options from which an equal object can be made; the object itself if there are none."""
     name = snake_case(type(value).__name__)
     if kind.shipped().get(name) is not type(value):
         return value
-    # A decoding's duration is the step's.
+    # The environment sets a decoding's duration.
     parameters = [p for p in inspect.signature(type(value)).parameters if not (kind is DECODINGS and p == "duration")]
     cells = {name.lower(): cell for name, cell in value.cells.items()} if isinstance(value, Model) else {}
     if not all(p in cells or hasattr(value, p) for p in parameters):

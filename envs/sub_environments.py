@@ -15,10 +15,10 @@ from livn_gym.envs.tasks import Measurement
 
 
 class SubEnvironment:
-    """Read-only view of one environment of a batch, with those attributes of a ``CultureEnv`` that it has there.
+    """Read-only view of one environment of a batch, with the attributes of a ``CultureEnv`` that it has in a batch.
 
     Args:
-        batch: Environments that this process simulates.
+        batch: The environments, which this process simulates.
         index: Index of the environment.
         metadata: Metadata of the vector environment.
     """
@@ -46,12 +46,12 @@ class SubEnvironment:
 
     @property
     def np_random(self) -> np.random.Generator:
-        """The generator that the task draws from."""
+        """Random generator of the task."""
         return self._batch.generators()[self._index]
 
     @property
     def np_random_seed(self) -> int:
-        """Seed of that generator."""
+        """Seed of the task's generator."""
         return self._batch.seeds()[self._index]
 
     @property
@@ -78,7 +78,7 @@ class SubEnvironment:
 
     @property
     def num_features(self) -> int:
-        """F, the length of a decoded recording in the observation, which begins with two of them; or 0."""
+        """F, the length of each of the two decoded recordings at the start of the observation; 0 if it has none."""
         return self._locate()[0].num_features
 
     def _locate(self) -> tuple[EpisodeLoop, int]:

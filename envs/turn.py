@@ -1,4 +1,4 @@
-"""Steps and resets of a batch of cultures: one at a time, and which cultures were interrupted in one."""
+"""Turns of a batch of cultures: one step or reset at a time, and a record of incomplete ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from livn_gym.errors import InvalidInput, OverlappingCall
 
 
 class Turn:
-    """Lets one thread step or reset at a time, and remembers cultures whose latest step or reset is incomplete.
+    """Allows one step or reset at a time, and records the cultures whose latest step or reset is incomplete.
 
     ``with turn.of(cultures): ...`` encloses a step or reset. If an exception ends the block, Ctrl-C included, these
     cultures are incomplete until they complete another block (a reset). ``InvalidInput`` means that nothing changed,
@@ -69,7 +69,7 @@ class Turn:
         self._owner.clear()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copies and pickles have a lock of their own and the same incomplete cultures."""
+        """Copy or pickle only the incomplete cultures; the copy has a new lock."""
         return _restored, (self._incomplete.copy(),)
 
 

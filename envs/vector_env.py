@@ -96,7 +96,7 @@ class CultureVectorEnv(VectorEnv):
         self.num_envs = whole_number("num_envs", num_envs)
         if self.num_envs > MAX_ENVS:
             raise InvalidInput(f"num_envs must be at most {MAX_ENVS}, got {num_envs}.")
-        self._limit_is_the_ids = max_episode_steps is None
+        self._use_limit_of_id = max_episode_steps is None
         self.max_episode_steps = episode_limit(max_episode_steps)
         self.autoreset_mode = autoreset(autoreset_mode)
         self.render_mode = render_mode
@@ -106,8 +106,11 @@ class CultureVectorEnv(VectorEnv):
         spec = BatchSpec(LoopSpec.of(system, task, **options), graphs, on_worker_failure == "truncate")
         self._batch: EnvironmentBatch = make_batch(spec)
         self.step_ms = self._batch.step_ms
-        own = {"render_fps": 1000.0 / self.step_ms, "autoreset_mode": self.autoreset_mode}
-        self.metadata = {**type(self).metadata, **own}
+        self.metadata = {
+            **type(self).metadata,
+            "render_fps": 1000.0 / self.step_ms,
+            "autoreset_mode": self.autoreset_mode,
+        }
         self.single_action_space = self._batch.action_space
         self.single_observation_space = self._batch.observation_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
@@ -143,15 +146,15 @@ class CultureVectorEnv(VectorEnv):
 
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
-        # Gymnasium sets it after making the environment, which cannot know its id's limit before.
+        # Gymnasium sets the spec, with the id's limit, after making the environment.
         self._spec = in_json(spec)
-        if self._limit_is_the_ids and spec is not None:
+        if self._use_limit_of_id and spec is not None:
             self.max_episode_steps = spec.max_episode_steps
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Begin an episode in every environment, or in those of a mask.
+        """Begin an episode in every environment, or in the environments of a mask.
 
         Args:
             seed: Environment i gets ``seed + i``; or one seed per environment, None continuing with the next trial.
@@ -258,8 +261,8 @@ class CultureVectorEnv(VectorEnv):
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """Return an attribute, or the result of a method, of each environment, as ``SyncVectorEnv.call``.
 
-        The attributes are those of ``SubEnvironment``: environments that are simulated together have no ``step`` of
-        their own.
+        It has the attributes of ``SubEnvironment``. Environments that are simulated together have no ``step``, since
+        they step together.
 
         Raises:
             UnknownAttribute: An environment has no such attribute.
@@ -290,8 +293,8 @@ class CultureVectorEnv(VectorEnv):
             UnsupportedModel: The backend has no snapshots.
         """
         self._check_open()
-        own = {name: getattr(self, name) for name in _STATE}
-        return pickle.dumps({"num_envs": self.num_envs, "environments": self._batch.state(), "own": own})
+        counters = {name: getattr(self, name) for name in _STATE}
+        return pickle.dumps({"num_envs": self.num_envs, "environments": self._batch.state(), "own": counters})
 
     def set_state(self, state: bytes) -> None:
         """Continue bit for bit from the state of an environment made with the same arguments.
@@ -316,7 +319,7 @@ class CultureVectorEnv(VectorEnv):
         self._turn = Turn(self.num_envs)
 
     def __copy__(self) -> Self:
-        """A copy with cultures of its own, as ``copy.deepcopy`` makes it: two environments cannot share an episode."""
+        """Return a deep copy, with copies of the cultures: two environments cannot share an episode."""
         return copy.deepcopy(self)
 
     def close_extras(self, **kwargs: Any) -> None:
@@ -332,9 +335,9 @@ class CultureVectorEnv(VectorEnv):
     def _draw(self, infos: dict[int, Info]) -> None:
         for i, renderer in enumerate(self._renderers):
             if i in infos and self._steps[i] == 0:
-                renderer.began(infos[i])
+                renderer.begin(infos[i])
             elif i in infos:
-                renderer.stepped(infos[i])
+                renderer.add_step(infos[i])
 
     def _reset(self, mask: NDArray[np.bool_], seeds: Sequence[int | None]) -> dict[int, Info]:
         indices = np.flatnonzero(mask)

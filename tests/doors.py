@@ -40,7 +40,7 @@ INTERNAL = (
     "livn_gym.envs.episode_loop",
     "livn_gym.envs.local_batch",
     "livn_gym.envs.layout",
-    "livn_gym.envs.given_env",
+    "livn_gym.envs.user_env",
     "livn_gym.envs.loop",
     "livn_gym.envs.measurement",
     "livn_gym.envs.rendering",
