@@ -1,8 +1,8 @@
-"""A live view of a running culture in the browser: ``livn-gym serve``; needs the extra ``serve``.
+"""Live view of a running culture in the browser: ``livn-gym serve``; needs the extra ``serve``.
 
-The closed loop runs in a thread of its own (``LiveSession``) and publishes its latest state. The
-server (``LiveServer``, in another thread) makes frames of that state as fast as each browser takes them, so that the
-loop does not wait for browsers. Messages of a browser are checked (``messages``) before they reach the loop.
+The closed loop runs in a separate thread (``LiveSession``) and publishes its latest state. The server
+(``LiveServer``, in another thread) makes frames of that state as fast as each browser reads them, so that the loop
+does not wait for browsers. Messages of a browser are checked (``messages``) before they reach the loop.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from livn_gym.errors import BackendUnavailable
 
 
 def check_available() -> None:
-    """Raise if the live view's library is missing.
+    """Check that the library of the live view is installed.
 
     Raises:
-        BackendUnavailable: The message says how to install it.
+        BackendUnavailable: It is not; the message says how to install it.
     """
     if find_spec("websockets") is None:
         raise BackendUnavailable('The live view needs websockets, which is missing: pip install "livn_gym[serve]"')

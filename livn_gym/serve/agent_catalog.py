@@ -15,12 +15,12 @@ BASELINES = ("silent", "random", "constant", "on-off", "proportional-integral")
 
 
 class AgentCatalog:
-    """Agents by name: baselines, and trained agents from folders that the command line names.
+    """Agents by name: baselines, and trained agents from folders of the command line.
 
-    A browser selects a name and cannot name a folder.
+    A browser can select a name only, not a folder.
 
     Args:
-        folders: Folders of runs of ``livn-gym train``, by the name that is shown.
+        folders: Folders of runs of ``livn-gym train``, by the name on the page.
         seed: Seed of random actions.
     """
 
@@ -30,16 +30,16 @@ class AgentCatalog:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Every name that ``make`` takes."""
+        """Names of all agents."""
         return (*BASELINES, *self.folders)
 
     def make(self, name: str, strength: float, env: gym.Env) -> Agent:
-        """An agent for an environment.
+        """Make an agent for an environment.
 
         Args:
             name: One of ``names``.
             strength: Action of the constant agent, 0 ... 1.
-            env: Environment in which it will act.
+            env: Environment of the agent.
 
         Raises:
             UnknownName: There is no such agent.
@@ -53,15 +53,15 @@ class AgentCatalog:
             return Random(self.seed)
         if name not in BASELINES:
             raise unknown_name("agent", name, self.names)
-        made: dict[str, type[Any]] = {
+        classes: dict[str, type[Any]] = {
             "silent": Silent,
             "on-off": OnOff,
             "proportional-integral": ProportionalIntegral,
         }
-        return made[name]()
+        return classes[name]()
 
     def _trained(self, name: str, env: gym.Env) -> Agent:
-        from livn_gym.agents import learned  # PyTorch only where it is needed
+        from livn_gym.agents import learned  # needs PyTorch
 
         agent = learned.load(self.folders[name])
         agent.reset(env, {})
@@ -69,14 +69,14 @@ class AgentCatalog:
 
 
 def catalog_for(agent: str, seed: int = 0) -> tuple[AgentCatalog, str]:
-    """The catalog with an agent of the command line, and the agent's name in it.
+    """Return the catalog with an agent of the command line, and the agent's name in it.
 
     Args:
         agent: A baseline's name, or the folder of a run.
         seed: Seed of random actions.
 
     Raises:
-        InvalidInput: The agent is neither.
+        InvalidInput: ``agent`` is neither.
     """
     if agent in BASELINES:
         return AgentCatalog(seed=seed), agent

@@ -23,7 +23,7 @@ from livn_gym.serve.state import LiveStep, Scene, View
 
 
 def scene_message(scene: Scene, ids: Sequence[str], agents: Sequence[str]) -> str:
-    """The scene and the choices that the page offers, as JSON; positions in um."""
+    """Return the scene and the choices on the page as JSON; positions in um."""
     system = scene.system
     return json.dumps(
         {
@@ -48,37 +48,38 @@ def scene_message(scene: Scene, ids: Sequence[str], agents: Sequence[str]) -> st
 
 
 def status_message(view: View) -> str:
-    """The status while there is no culture yet, as JSON."""
+    """Return the status before the first culture is built, as JSON."""
     return json.dumps({"type": "status", "status": view.status, "id": view.env_id, "error": view.error})
 
 
 def answer_message(ref: int | None, *, note: str = "", error: str | None = None) -> str:
-    """The answer to a command, as JSON."""
+    """Return the answer to a command as JSON."""
     if error is not None:
         return json.dumps({"type": "error", "ref": ref, "message": error})
     return json.dumps({"type": "done", "ref": ref, "note": note})
 
 
 def frame_message(view: View, since: int = -1) -> bytes:
-    """A frame of all steps after a given one, or of all that are stored if that one is no longer among them.
+    """Return a frame of all stored steps after a step number.
 
     Args:
         view: A view with a scene.
-        since: Number of the last step that the reader has; -1 for none.
+        since: Number of the latest step that the reader has; -1 for none.
     """
     scene = view.scene
     assert scene is not None
     steps = view.steps
     new = [step for step in steps if step.number > since]
     oldest = steps[max(0, len(steps) - scene.raster_steps)].number if steps else 0
-    shown = [step.measurement for step in new if step.number >= oldest]
+    measurements = [step.measurement for step in new if step.number >= oldest]
     stride = raster_stride(scene.system.num_neurons)
-    gids, times_ms = raster_spikes(((each.recording, each.time_ms) for each in shown), stride)
+    gids, times_ms = raster_spikes(((m.recording, m.time_ms) for m in measurements), stride)
     gid, time_ms = gids.astype("<u4"), times_ms.astype("<f4")
     counts = _last_second(steps, scene)
     latest = steps[-1].measurement if steps else None
     share = None if latest is None else latest.charge_nC / scene.highest_charge_nC
     info = steps[-1].info if steps else {}
+    quantity = controlled_quantity(info)
     header = {
         "type": "frame",
         "scene": scene.number,
@@ -95,8 +96,8 @@ def frame_message(view: View, since: int = -1) -> bytes:
         "error": view.error,
         "held": {str(channel): amplitude for channel, amplitude in view.held.items()},
         "info": {name: _number(value) for name, value in info.items()},
-        "followed": followed(info),
-        "steps": _columns(new, scene, followed(info)),
+        "followed": quantity,
+        "steps": _columns(new, scene, quantity),
         "charge": [] if share is None else np.round(np.minimum(share, 1.0), 3).tolist(),
         "spikes": len(gid),
         "neurons": len(counts),
@@ -107,7 +108,7 @@ def frame_message(view: View, since: int = -1) -> bytes:
 
 
 def read_frame(message: bytes) -> tuple[dict[str, Any], NDArray, NDArray, NDArray]:
-    """Header, cells of spikes, their times (ms) and counts of the last second, read as the page reads them."""
+    """Read a frame as the page does: header, cells of spikes, their times (ms), and counts of the last second."""
     (length,) = struct.unpack_from("<I", message)
     header = json.loads(message[4 : 4 + length])
     start, count = 4 + length, header["spikes"]
@@ -116,36 +117,36 @@ def read_frame(message: bytes) -> tuple[dict[str, Any], NDArray, NDArray, NDArra
     return header, gid, time_ms, np.frombuffer(message, "u1", header["neurons"], start + 8 * count)
 
 
-def followed(info: Mapping[str, float]) -> str:
-    """Name of the entry of ``info`` that has a target ``target_...``, other than the mean rate; ``""`` if none has."""
+def controlled_quantity(info: Mapping[str, float]) -> str:
+    """Return the entry of ``info`` that has a target ``target_<name>``, except the mean rate; ``""`` if none has."""
     names = (name.removeprefix("target_") for name in info if name.startswith("target_") and name != "target_hz")
     return next((name for name in names if name in info), "")
 
 
-def _columns(steps: Sequence[LiveStep], scene: Scene, own: str) -> dict[str, list]:
-    """Numbers of every step by name, oldest first, those of the entry with a target included."""
+def _columns(steps: Sequence[LiveStep], scene: Scene, quantity: str) -> dict[str, list]:
+    """Return the numbers of all steps by name, oldest first, with the controlled quantity, its mean and its target."""
     names = ("number", "time_ms", "rate", "rate_1s", "target", "reward", "wall_ms", "populations")
-    found: dict[str, list] = {name: [] for name in (*names, "measured", "measured_1s", "goal")}
+    columns: dict[str, list] = {name: [] for name in (*names, "measured", "measured_1s", "goal")}
     channels = []
     for step in steps:
         measurement = step.measurement
-        found["number"].append(step.number)
-        found["time_ms"].append(measurement.time_ms)
-        found["rate"].append(round(measurement.rate_hz, 3))
-        found["rate_1s"].append(round(measurement.rate_1s_hz, 3))
-        found["target"].append(_number(step.info.get("target_hz")))
-        for name, key in (("measured", own), ("measured_1s", f"{own}_1s"), ("goal", f"target_{own}")):
-            found[name].append(_number(step.info.get(key)))
-        found["reward"].append(_number(step.reward))
-        found["wall_ms"].append(round(step.wall_ms, 3))
-        found["populations"].append(_population_rates(measurement, scene))
+        columns["number"].append(step.number)
+        columns["time_ms"].append(measurement.time_ms)
+        columns["rate"].append(round(measurement.rate_hz, 3))
+        columns["rate_1s"].append(round(measurement.rate_1s_hz, 3))
+        columns["target"].append(_number(step.info.get("target_hz")))
+        for name, key in (("measured", quantity), ("measured_1s", f"{quantity}_1s"), ("goal", f"target_{quantity}")):
+            columns[name].append(_number(step.info.get(key)))
+        columns["reward"].append(_number(step.reward))
+        columns["wall_ms"].append(round(step.wall_ms, 3))
+        columns["populations"].append(_population_rates(measurement, scene))
         if len(measurement.features) == scene.system.num_channels:
             channels.append(np.round(measurement.features, 1).tolist())
-    return found | {"channels": channels}
+    return columns | {"channels": channels}
 
 
 def _population_rates(measurement: Measurement, scene: Scene) -> list[float]:
-    """Mean rate of a cell, Hz, by population."""
+    """Return the mean rate of a cell in each population, Hz."""
     recording = measurement.recording
     if recording is None:
         return [0.0] * len(scene.system.populations)
@@ -167,5 +168,5 @@ def _last_second(steps: Sequence[LiveStep], scene: Scene) -> NDArray[np.uint8]:
 
 
 def _number(value: float | None) -> float | None:
-    """A number for JSON: None if it is not finite."""
+    """Return a number for JSON, which is None if it is not finite."""
     return None if value is None or not math.isfinite(value) else round(float(value), 4)

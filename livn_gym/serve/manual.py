@@ -1,4 +1,4 @@
-"""Manual stimulation: pulses that a person gives through the page, beside those of the agent."""
+"""Manual stimulation: pulses that a user of the page requests, in addition to the agent's."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from livn_gym.stimulus import Stimulus
 
 
 class ManualPulses:
-    """Pulses that a person requested for the next steps: amplitude (uA) and steps left, by channel."""
+    """Requested pulses for the next steps: amplitude (uA) and remaining number of steps, by channel."""
 
     def __init__(self) -> None:
-        self.left: dict[int, tuple[float, int]] = {}
+        self.pending: dict[int, tuple[float, int]] = {}
 
-    def press(self, channels: Sequence[int], amplitude_uA: float, steps: int) -> None:
-        """Request pulses on these channels during the next steps; 0 uA ends them."""
+    def request(self, channels: Sequence[int], amplitude_uA: float, steps: int) -> None:
+        """Request pulses on channels for a number of steps; 0 uA ends the present ones."""
         for channel in channels:
-            self.left.pop(channel, None)
+            self.pending.pop(channel, None)
             if amplitude_uA > 0.0:
-                self.left[channel] = (amplitude_uA, steps)
+                self.pending[channel] = (amplitude_uA, steps)
 
     def take_step(self) -> dict[int, float]:
-        """Amplitudes (uA) of the next step, by channel; counts that step."""
-        now = {channel: amplitude for channel, (amplitude, _) in self.left.items()}
-        self.left = {channel: (amplitude, n - 1) for channel, (amplitude, n) in self.left.items() if n > 1}
-        return now
+        """Return the amplitudes (uA) of the next step by channel, and count the step."""
+        amplitudes_uA = {channel: amplitude for channel, (amplitude, _) in self.pending.items()}
+        self.pending = {channel: (amplitude, n - 1) for channel, (amplitude, n) in self.pending.items() if n > 1}
+        return amplitudes_uA
 
 
 class ManualStimulation(Condition):
-    """Replaces the agent's pulses by the person's on the channels that the person selected.
+    """Replaces the agent's pulses by requested pulses on the channels of the requests.
 
-    The limits of charge hold, since no channel carries both. Without requests nothing changes.
+    The limits of charge hold, since no channel carries both. Without requests the stimulus is unchanged.
 
     Args:
         env: The cultures of the loop.
@@ -50,30 +50,30 @@ class ManualStimulation(Condition):
 
     def begin(self, np_random: np.random.Generator) -> None:
         """Clear the requests."""
-        self.requests.left.clear()
+        self.requests.pending.clear()
 
     @property
     def idle(self) -> bool:
-        """Whether there are no requests."""
-        return not self.requests.left
+        """Whether no pulses are requested."""
+        return not self.requests.pending
 
     def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:
-        """The agent's pulses, and on the requested channels the person's.
+        """Return the requested pulses on their channels and the agent's pulses on all others.
 
         Raises:
-            InvalidInput: The agent's stimulus is no list of pulses.
+            InvalidInput: The agent's stimulus does not consist of pulses.
         """
         amplitudes_uA = self.requests.take_step()
         if not amplitudes_uA:
             return stimulus
         amplitudes = np.zeros(self.env.electrodes.num_channels)
         amplitudes[list(amplitudes_uA)] = list(amplitudes_uA.values())
-        own = Stimulus.pulse_train(amplitudes, duration_ms=run.duration_ms, rate_hz=RATE_HZ, phase_ms=PHASE_MS)
+        manual = Stimulus.pulse_train(amplitudes, duration_ms=run.duration_ms, rate_hz=RATE_HZ, phase_ms=PHASE_MS)
         if stimulus is None:
-            return own
-        if stimulus.pulses is None or own.pulses is None:
-            raise InvalidInput("Stimulation by hand needs an encoding that makes pulses.")
+            return manual
+        if stimulus.pulses is None or manual.pulses is None:
+            raise InvalidInput("Manual stimulation needs an encoding that makes pulses.")
         others = stimulus.pulses.select(~np.isin(stimulus.pulses.column, list(amplitudes_uA)))
         return Stimulus.from_pulses(
-            Pulses.joined([others, own.pulses]), num_columns=own.num_columns, duration_ms=run.duration_ms
+            Pulses.joined([others, manual.pulses]), num_columns=manual.num_columns, duration_ms=run.duration_ms
         )

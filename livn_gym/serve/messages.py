@@ -12,7 +12,7 @@ from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.units import finite, whole_number
 
 MAX_BYTES = 4096
-"""Most bytes of a message; longer ones are answered with an error."""
+"""Largest size of a message, bytes; the answer to a longer one is an error."""
 
 PHASE_MS, RATE_HZ = 0.2, 20.0
 """Phase width and pulse rate of manual stimulation."""
@@ -32,12 +32,12 @@ class Pause:
 
 @dataclass(frozen=True)
 class Resume:
-    """Continue."""
+    """Continue running."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Pause, and do one step."""
+    """Pause, and run one step."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Reset:
-    """Begin an episode; without a seed with the next trial."""
+    """Begin an episode; if the seed is None, with the next trial."""
 
     seed: int | None
 
@@ -71,7 +71,7 @@ class ChangeAgent:
 
 @dataclass(frozen=True)
 class Stimulate:
-    """Stimulate channels during the next steps, in place of the agent; an amplitude of 0 ends it."""
+    """Stimulate channels for a number of steps, instead of the agent; an amplitude of 0 ends the stimulation."""
 
     channels: tuple[int, ...]
     amplitude_uA: float
@@ -82,7 +82,7 @@ Command = Pause | Resume | Step | Speed | Reset | ChangeTask | ChangeAgent | Sti
 
 
 def parse(message: str | bytes) -> tuple[Command, int | None]:
-    """The command of a message, and the number that its answer will carry.
+    """Return the command of a message, and the reference number for the answer.
 
     Raises:
         InvalidInput: The message is too long or no JSON object, or a field is missing, unknown, of another type or
@@ -93,32 +93,32 @@ def parse(message: str | bytes) -> tuple[Command, int | None]:
     size = len(message.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
         raise InvalidInput(f"A message has at most {MAX_BYTES} bytes, got {size}.")
-    given = _object(message)
-    ref = given.pop("ref", None)
+    content = _object(message)
+    ref = content.pop("ref", None)
     if ref is not None and whole_number("ref", ref, minimum=0) >= _REF_LIMIT:
         raise InvalidInput(f"ref must be below {_REF_LIMIT}.")
-    kind = given.pop("type", None)
+    kind = content.pop("type", None)
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise unknown_name("type of message", _shown(kind), _KINDS)
+        raise unknown_name("type of message", _shortened(kind), _KINDS)
     command, checks = _KINDS[kind]
     allowed = {field.name: field for field in fields(command)}
-    for name in given:
+    for name in content:
         if name not in allowed:
-            raise unknown_name(f"field of {kind!r}", _shown(name), allowed)
-    required = [name for name, check in checks.items() if name not in given and name not in _OPTIONAL]
+            raise unknown_name(f"field of {kind!r}", _shortened(name), allowed)
+    required = [name for name, check in checks.items() if name not in content and name not in _OPTIONAL]
     if required:
         raise InvalidInput(f"A message {kind!r} needs {', '.join(required)}.")
-    return command(**{name: checks[name](value) for name, value in given.items()}), ref
+    return command(**{name: checks[name](value) for name, value in content.items()}), ref
 
 
 def _object(message: str) -> dict[str, Any]:
     try:
-        given = json.loads(message, parse_constant=_refuse_constant, object_pairs_hook=_distinct)
+        content = json.loads(message, parse_constant=_refuse_constant, object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as error:  # InvalidInput is a ValueError too
-        raise InvalidInput(f"A message must be a JSON object: {_shown(str(error))}.") from error
-    if not isinstance(given, dict):
-        raise InvalidInput(f"A message must be a JSON object, got {type(given).__name__}.")
-    return given
+        raise InvalidInput(f"A message must be a JSON object: {_shortened(str(error))}.") from error
+    if not isinstance(content, dict):
+        raise InvalidInput(f"A message must be a JSON object, got {type(content).__name__}.")
+    return content
 
 
 def _refuse_constant(name: str) -> float:
@@ -126,14 +126,14 @@ def _refuse_constant(name: str) -> float:
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    given = dict(pairs)
-    if len(given) != len(pairs):
-        raise InvalidInput("a field stands twice")
-    return given
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise InvalidInput("a field occurs twice")
+    return content
 
 
-def _shown(value: object) -> str:
-    """Text of a value, shortened for a message."""
+def _shortened(value: object) -> str:
+    """Return the text of a value, shortened for an error message."""
     text = str(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
@@ -157,7 +157,7 @@ def _optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def _integer(name: str, low: int, high: int) -> Callable[[Any], int]:
     def check(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise InvalidInput(f"{name} must be an integer in {low} ... {high}, got {_shown(value)}.")
+            raise InvalidInput(f"{name} must be an integer in {low} ... {high}, got {_shortened(value)}.")
         return value
 
     return check
@@ -166,7 +166,7 @@ def _integer(name: str, low: int, high: int) -> Callable[[Any], int]:
 def _text(name: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, str) or not value:
-            raise InvalidInput(f"{name} must be text, got {_shown(value)}.")
+            raise InvalidInput(f"{name} must be text, got {_shortened(value)}.")
         return value
 
     return check
@@ -174,7 +174,7 @@ def _text(name: str) -> Callable[[Any], str]:
 
 def _channels(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or not value:
-        raise InvalidInput(f"channels must be a list of channels, got {_shown(value)}.")
+        raise InvalidInput(f"channels must be a list of channels, got {_shortened(value)}.")
     check = _integer("A channel", 0, 10**6)
     channels = tuple(check(channel) for channel in value)
     if len(set(channels)) != len(channels):

@@ -1,4 +1,4 @@
-"""Server of the page and its WebSocket, in a thread of its own."""
+"""Server of the page and its WebSocket, in a separate thread."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from livn_gym.serve import frames, messages
 from livn_gym.serve.session import MAX_WAITING, LiveSession
 
 FRAMES_PER_S = 10
-"""Most frames per second that a browser is sent."""
+"""Largest number of frames per second for a browser."""
 
 MAX_CLIENTS = 8
 MAX_TRANSPORT_BYTES = 65536
-"""A message above this ends the connection; between ``messages.MAX_BYTES`` and this it is answered with an error."""
+"""Size above which a message ends the connection; above ``messages.MAX_BYTES`` the answer is an error."""
 
 SOCKET_PATH = "/socket"
 _PAGE = {
@@ -39,36 +39,34 @@ _PAGE = {
     "/draw.js": ("draw.js", "text/javascript; charset=utf-8"),
 }
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:"
-_NO_TOKEN = (
-    "The address must hold the token: open the whole address that livn-gym serve has printed at its last start.\n"
-)
+_NO_TOKEN = "The address must contain the token: open the full address that livn-gym serve printed at its last start.\n"
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _log = logging.getLogger("livn_gym")
 
 
 class LiveServer:
-    """Shows a session to browsers; a context manager that serves in a thread until left.
+    """Serves a session to browsers; a context manager whose thread runs until the block is left.
 
-    A WebSocket is accepted from pages of this server alone (the browser's ``Origin``), and from programs that send
-    no ``Origin``, as no browser does. Requests that name another ``Host`` are refused, so that a foreign name
-    that points here (DNS rebinding) cannot pass for this server. The loopback address is open to every user of the
-    machine, so the page and the WebSocket ask for a token, ``?token=``, which ``url`` and ``socket_url`` hold.
+    A WebSocket is accepted only from pages of this server (by the browser's ``Origin``), and from programs that send
+    no ``Origin``, as no browser does. Requests with another ``Host`` are refused, which prevents DNS rebinding. Every
+    user of the machine can connect to the loopback address, so the page and the WebSocket require a token,
+    ``?token=``, which ``url`` and ``socket_url`` contain.
 
     Args:
-        session: The session to show, already entered.
-        host: Address to listen on; through any other than the loopback, everyone who reaches it can act on the culture.
-        port: 0 takes a free one.
-        origins: Further origins to accept, ``http://name:port``, as for a proxy.
-        token: At least 16 letters, digits, ``.``, ``_``, ``~`` and ``-``. Default a random one; with an empty one
-            everybody who reaches the address is admitted.
+        session: The session, already entered.
+        host: Address to listen on. If it is not the loopback, everyone who can connect to it can control the culture.
+        port: Port to listen on; 0 is any free port.
+        origins: Further accepted origins, ``http://name:port``, for example of a proxy.
+        token: At least 16 letters, digits, ``.``, ``_``, ``~`` and ``-``; default a random one. If it is empty, no
+            token is required.
 
     Raises:
-        BackendUnavailable: The address cannot be listened on.
+        BackendUnavailable: The server cannot listen on the address.
         InvalidInput: An origin or the token has another form.
 
     Attributes:
-        port: Port that it listens on.
-        token: The token that requests must hold; empty for none.
+        port: Port of the server.
+        token: Token that requests must contain; empty for none.
         url: Address of the page, with the token.
         socket_url: Address of the WebSocket, with the token.
         failure: The error that ended the thread; None if there was none.
@@ -96,16 +94,16 @@ class LiveServer:
         except OSError as error:
             raise BackendUnavailable(f"Cannot listen on {host} port {port}: {error.strerror or error}.") from error
         self.port: int = self._socket.getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
+        name = f"[{host}]" if ":" in host else host
         query = f"?token={self.token}" if self.token else ""
-        self.url = f"http://{shown}:{self.port}/{query}"
-        self.socket_url = f"ws://{shown}:{self.port}{SOCKET_PATH}{query}"
-        place = "" if self.port == 80 else f":{self.port}"  # browsers leave out the usual port
-        own = [f"http://{name}{place}" for name in dict.fromkeys((*_LOOPBACK, shown))]
-        self._origins = list(dict.fromkeys((*own, *origins)))
+        self.url = f"http://{name}:{self.port}/{query}"
+        self.socket_url = f"ws://{name}:{self.port}{SOCKET_PATH}{query}"
+        suffix = "" if self.port == 80 else f":{self.port}"  # browsers omit the default port
+        server_origins = [f"http://{alias}{suffix}" for alias in dict.fromkeys((*_LOOPBACK, name))]
+        self._origins = list(dict.fromkeys((*server_origins, *origins)))
         self._hosts = list(dict.fromkeys(origin.partition("://")[2].lower() for origin in self._origins))
         folder = resources.files(__package__) / "page"
-        self._files = {path: (folder.joinpath(name).read_bytes(), kind) for path, (name, kind) in _PAGE.items()}
+        self._files = {path: (folder.joinpath(file).read_bytes(), kind) for path, (file, kind) in _PAGE.items()}
         self._clients = 0
         self._ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -114,7 +112,7 @@ class LiveServer:
         self._thread = threading.Thread(target=self._run, name="livn_gym live server", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start, and wait until the page can be opened."""
+        """Start the server, and wait until the page can be opened."""
         self._thread.start()
         self._ready.wait()
         if self.failure is not None:
@@ -148,13 +146,13 @@ class LiveServer:
             self._ready.set()
             await self._stop.wait()
             if self.session.wait(0.0):
-                await asyncio.sleep(2.0 / FRAMES_PER_S)  # so that every page hears why the loop ended
+                await asyncio.sleep(2.0 / FRAMES_PER_S)  # so that every page gets the reason for the end of the loop
             server.close()
 
     def _page(self, connection: ServerConnection, request: Request) -> Response | None:
-        """A file of the page; None lets the WebSocket's handshake go on."""
+        """Return a file of the page, an error, or None to continue with the WebSocket's handshake."""
         if [host.lower() for host in request.headers.get_all("Host")] not in [[host] for host in self._hosts]:
-            text = f"This server goes by {', '.join(self._hosts)} alone; livn-gym serve --origin adds names.\n"
+            text = f"This server accepts {', '.join(self._hosts)} only; livn-gym serve --origin adds other hosts.\n"
             return _response(http.HTTPStatus.FORBIDDEN, text.encode())
         path, _, query = request.path.partition("?")
         if path in ("/", SOCKET_PATH) and not self._admits(query):
@@ -168,16 +166,16 @@ class LiveServer:
         return _response(http.HTTPStatus.NOT_FOUND, b"There is nothing here.\n")
 
     def _admits(self, query: str) -> bool:
-        """Whether an address holds the token, which style and scripts do not need."""
+        """Return whether the query of an address contains the token; style and scripts do not need it."""
         if not self.token:
             return True
-        given = parse_qs(query, errors="surrogateescape").get("token", [])
-        return len(given) == 1 and hmac.compare_digest(
-            given[0].encode("utf-8", "surrogateescape"), self.token.encode("ascii")
+        tokens = parse_qs(query, errors="surrogateescape").get("token", [])
+        return len(tokens) == 1 and hmac.compare_digest(
+            tokens[0].encode("utf-8", "surrogateescape"), self.token.encode("ascii")
         )
 
     async def _talk(self, connection: ServerConnection) -> None:
-        """Serve one browser until it leaves."""
+        """Serve one browser until it disconnects."""
         self._clients += 1
         show = asyncio.create_task(self._show(connection))
         show.add_done_callback(_report)
@@ -188,10 +186,10 @@ class LiveServer:
                 answers.add(answer)
                 answer.add_done_callback(answers.discard)
                 answer.add_done_callback(_report)
-                if len(answers) >= MAX_WAITING:  # whoever does not read its answers is not read either
+                if len(answers) >= MAX_WAITING:  # a client that does not read its answers must wait
                     await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
         except ConnectionClosed:
-            pass  # without a goodbye, as when a laptop is shut
+            pass  # without a closing handshake, as when a laptop is shut
         finally:
             self._clients -= 1
             for task in (show, *answers):
@@ -236,7 +234,7 @@ async def _send(connection: ServerConnection, message: str | bytes) -> None:
     try:
         await connection.send(message)
     except ConnectionClosed:
-        pass  # whoever reads from it notices, too
+        pass  # the task that reads the connection ends as well
 
 
 def _response(status: http.HTTPStatus, body: bytes, kind: str = "text/plain; charset=utf-8") -> Response:

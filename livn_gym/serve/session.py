@@ -1,4 +1,4 @@
-"""The loop behind a live view, in a thread of its own."""
+"""Closed loop of a live view, in a separate thread."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from livn_gym.serve.messages import Command
 from livn_gym.serve.state import LiveStep, Scene, View
 
 MAX_WAITING = 64
-"""Most commands that wait for the end of a step; more are refused."""
+"""Largest number of commands that wait for the end of a step; further ones are refused."""
 
 _LAG_S = 0.5
-"""Largest lag behind the pace that the loop makes up for."""
+"""Largest delay behind the set speed that the loop catches up with, s."""
 
 _BUILD_S = 1.0
-"""Longest wait on leaving for a culture that is being built."""
+"""Longest wait for a culture under construction when the session is left, s."""
 
 _log = logging.getLogger("livn_gym")
 
 
 class LiveSession:
-    """Plays episodes of an environment until closed; commands are carried out between steps.
+    """Runs episodes of an environment until it is closed; commands are executed between steps.
 
     Use it as a context manager: the thread starts on entering and ends on leaving. It does not wait for
     readers: ``view`` is replaced after every step.
 
     Args:
         env_id: Id of the first environment.
-        catalog: The agents to choose from.
+        catalog: The available agents.
         agent: Name of the first agent.
         strength: Action of the constant agent.
         seed: Seed of the first reset.
         speed: Simulated time in units of real time; None is as fast as possible.
-        paused: Wait for a command before the first step.
+        paused: Whether to wait for a command before the first step.
         options: Options of the first environment.
     """
 
@@ -64,7 +64,7 @@ class LiveSession:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.ids = tuple(dict.fromkeys((*register_all(), env_id)))
-        """Ids that can be chosen: those of this package, and the first one."""
+        """Available ids: all of this package, and the first environment's."""
         spec_of(env_id)
         self.catalog = catalog
         if agent not in catalog.names:
@@ -90,36 +90,36 @@ class LiveSession:
         self.failure: BaseException | None = None
         """The error that ended the thread; None if there was none."""
         self.view = self._new_view("building")
-        """The latest state; read it from any thread."""
+        """Latest state; it may be read from any thread."""
         self._thread = threading.Thread(target=self._run, name="livn_gym live loop", daemon=True)
 
     def __enter__(self) -> Self:
-        """Start."""
+        """Start the thread."""
         self._thread.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """End after the step under way and free the culture.
+        """End the thread after its present step, and free the culture.
 
         A build cannot be interrupted: its thread continues as a daemon and frees the culture at its end.
         """
         self._ending.set()
         try:
-            self._commands.put_nowait(None)  # wakes a loop that waits
+            self._commands.put_nowait(None)  # wakes a waiting loop
         except queue.Full:
-            pass  # then it does not wait
+            pass  # the loop is not waiting
         building = self.view.status == "building"
         self._thread.join(_BUILD_S if building else None)
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for the end of the thread; returns whether it has ended."""
+        """Wait for the end of the thread; return whether it has ended."""
         return self._ended.wait(timeout_s)
 
     def submit(self, command: Command) -> Future[str]:
-        """Queue a command, which is carried out between two steps.
+        """Queue a command, which is executed between two steps.
 
         Returns:
-            The future of a note for the person, mostly empty. A ``LivnError`` means that nothing has changed.
+            Future of a message for the user, mostly empty. A ``LivnError`` means that nothing has changed.
 
         Raises:
             InvalidInput: Too many commands are waiting.
@@ -134,15 +134,15 @@ class LiveSession:
             raise InvalidInput(f"{MAX_WAITING} commands are waiting already; this one was dropped.") from None
         return answer
 
-    # From here on in the loop's thread
+    # In the thread of the loop
 
     def _run(self) -> None:
         try:
             self._error = self._change_task(self._env_id)
             self._publish()
             while not self._ending.is_set():
-                if not self._obey():
-                    self._guarded_step()
+                if not self._execute_next():
+                    self._step_or_pause()
         except BaseException as error:
             self.failure = error
             self._error = f"{type(error).__name__}: {error}"
@@ -154,8 +154,8 @@ class LiveSession:
             if self._env is not None:
                 self._env.close()
 
-    def _obey(self) -> bool:
-        """Carry out the next command if there is one before the next step is due; returns whether there was."""
+    def _execute_next(self) -> bool:
+        """Execute a command if there is one before the next step is due; return whether there was one."""
         try:
             if self._paused:
                 item = self._commands.get()
@@ -170,7 +170,7 @@ class LiveSession:
         if not answer.set_running_or_notify_cancel():
             return True
         try:
-            note = self._carry_out(command)
+            note = self._execute(command)
         except LivnError as error:
             self._publish()
             answer.set_exception(error)
@@ -182,7 +182,7 @@ class LiveSession:
             answer.set_result(note)
         return True
 
-    def _carry_out(self, command: Command) -> str:
+    def _execute(self, command: Command) -> str:
         match command:
             case messages.Pause():
                 self._paused = True
@@ -190,7 +190,7 @@ class LiveSession:
                 self._paused, self._error, self._due = False, "", time.perf_counter()
             case messages.Step():
                 self._paused, self._error = True, ""
-                self._guarded_step()
+                self._step_or_pause()
             case messages.Speed(factor):
                 self._speed, self._due = factor, time.perf_counter()
             case messages.Reset(seed):
@@ -208,26 +208,27 @@ class LiveSession:
         count = self._scene.system.num_channels
         if max(channels) >= count:
             raise InvalidInput(f"Channels must lie in 0 ... {count - 1}, got {max(channels)}.")
-        self._manual_pulses.press(channels, amplitude_uA, steps)
+        self._manual_pulses.request(channels, amplitude_uA, steps)
 
     def _change_task(self, env_id: str) -> str:
         self._check_id(env_id)
         before, self._env_id = self._env_id, env_id
         self._publish("building")
         options = dict(self._options.get(env_id, {}))
-        given = options.pop("conditions", spec_of(env_id).kwargs.get("conditions"))
-        others = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
+        conditions = options.pop("conditions", spec_of(env_id).kwargs.get("conditions"))
+        if not isinstance(conditions, list | tuple):
+            conditions = [] if conditions is None else [conditions]
         requests = ManualPulses()
         manual = {"name": ManualStimulation, "requests": requests}
         try:
-            env: Any = gym.make(env_id, disable_env_checker=True, conditions=[*others, manual], **options)
+            env: Any = gym.make(env_id, disable_env_checker=True, conditions=[*conditions, manual], **options)
         except LivnError:
             self._env_id = before
             raise
         if self._env is not None:
             self._env.close()
         self._env, self._manual_pulses = env, requests
-        self._begin(self._seed, agent_stays=False)
+        self._begin(self._seed, reset_agent=False)
         try:
             self._change_agent(self._agent_name, self._strength)
         except InvalidInput as error:
@@ -240,8 +241,8 @@ class LiveSession:
         agent.reset(self._env, self._info)
         self._agent, self._agent_name, self._strength = agent, name, strength
 
-    def _begin(self, seed: int | None, agent_stays: bool = True) -> None:
-        """Begin an episode, without a seed with the next trial."""
+    def _begin(self, seed: int | None, reset_agent: bool = True) -> None:
+        """Begin an episode; if the seed is None, with the next trial."""
         self._publish("settling")
         self._observation, info = self._env.reset(seed=seed)
         self._info = dict(info)
@@ -249,18 +250,18 @@ class LiveSession:
         self._episode += 1
         self._step_count, self._total, self._error = 0, 0.0, ""
         self._set_scene()
-        self._remember_settling()
+        self._store_settling()
         self._due = time.perf_counter()
-        if agent_stays:
+        if reset_agent:
             self._agent.reset(self._env, self._info)
 
     def _set_scene(self) -> None:
         bare = self._env.unwrapped
-        culture, shown = bare.culture, self._scene
-        if shown is not None and shown.env_id == self._env_id and shown.system is culture.system:
+        culture, scene = bare.culture, self._scene
+        if scene is not None and scene.env_id == self._env_id and scene.system is culture.system:
             return
         self._scene = Scene(
-            0 if shown is None else shown.number + 1,
+            0 if scene is None else scene.number + 1,
             self._env_id,
             culture.system,
             bare.highest_charge_nC,
@@ -268,23 +269,23 @@ class LiveSession:
             self._env.spec.max_episode_steps,
         )
 
-    def _remember_settling(self) -> None:
+    def _store_settling(self) -> None:
         assert self._scene is not None
-        self._number += self._scene.kept_steps  # a reader sees that these do not follow the last ones
-        self._steps = deque(maxlen=self._scene.kept_steps)
+        self._number += self._scene.stored_steps  # the gap shows a reader that these do not follow the last ones
+        self._steps = deque(maxlen=self._scene.stored_steps)
         for measurement in self._env.unwrapped.last_second:
-            self._remember(LiveStep(self._number, measurement, {}, None, 0.0))
+            self._store(LiveStep(self._number, measurement, {}, None, 0.0))
 
-    def _remember(self, step: LiveStep) -> None:
+    def _store(self, step: LiveStep) -> None:
         self._steps.append(step)
         self._number += 1
 
-    def _guarded_step(self) -> None:
-        """Do a step; an error pauses the loop and is shown. After a failed step an episode begins."""
+    def _step_or_pause(self) -> None:
+        """Run a step; an error pauses the loop and is reported. After a failed step, begin an episode."""
         try:
             try:
                 self._step()
-            except gym.error.ResetNeeded:  # the step before failed half way
+            except gym.error.ResetNeeded:  # the previous step failed after it had begun
                 self._begin(None)
                 self._step()
         except LivnError as error:
@@ -297,13 +298,13 @@ class LiveSession:
         action = self._agent.act(self._observation, self._info)
         self._observation, reward, terminated, truncated, info = self._env.step(action)
         self._info = dict(info)
-        now = time.perf_counter()
+        ended = time.perf_counter()
         measurement = self._env.unwrapped.measurement
-        self._remember(LiveStep(self._number, measurement, self._info, float(reward), (now - started) * 1e3))
+        self._store(LiveStep(self._number, measurement, self._info, float(reward), (ended - started) * 1e3))
         self._step_count += 1
         self._total += float(reward)
         if self._speed is not None:
-            self._due = max(self._due + self._scene.step_ms * 1e-3 / self._speed, now - _LAG_S)
+            self._due = max(self._due + self._scene.step_ms * 1e-3 / self._speed, ended - _LAG_S)
         if terminated or truncated:
             self._last_return = self._total
             self._begin(None)
@@ -328,7 +329,7 @@ class LiveSession:
             self._total,
             self._last_return,
             tuple(self._steps),
-            {channel: amplitude for channel, (amplitude, _) in self._manual_pulses.left.items()},
+            {channel: amplitude for channel, (amplitude, _) in self._manual_pulses.pending.items()},
             self._error,
         )
 

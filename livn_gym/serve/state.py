@@ -1,4 +1,4 @@
-"""State of a session for readers in other threads: plain values that do not change."""
+"""State of a session for readers in other threads, as immutable values."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from livn_gym.envs.tasks import Measurement
 from livn_gym.system import System
 
 RASTER_MS = 5000.0
-"""Time for which a frame shows spikes, ms."""
+"""Length of the raster in a frame, ms."""
 
-KEEP_MS = 20000.0
-"""Time for which the loop stores steps, ms."""
+STORED_MS = 20000.0
+"""Length of the history of steps that the loop stores, ms."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class LiveStep:
     """A control step.
 
     Attributes:
-        number: Counts every step of a session, those of settling included.
+        number: Number of the step in the session, settling included.
         measurement: Measurement of the step.
         info: ``info`` of the environment.
         reward: Reward; None while settling.
@@ -39,12 +39,12 @@ class LiveStep:
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """The culture and the task that are shown.
+    """Culture and task of the live view.
 
     Attributes:
-        number: Counts scenes.
+        number: Number of the scene in the session.
         env_id: Id of the environment.
-        system: The culture's architecture.
+        system: The cells and electrodes of the culture.
         highest_charge_nC: Highest charge of a step by channel, nC ``[C]``.
         step_ms: Length of a control step.
         max_steps: Time limit of an episode; None for none.
@@ -63,9 +63,9 @@ class Scene:
         return math.ceil(RASTER_MS / self.step_ms)
 
     @property
-    def kept_steps(self) -> int:
+    def stored_steps(self) -> int:
         """Number of steps that the loop stores."""
-        return math.ceil(KEEP_MS / self.step_ms)
+        return math.ceil(STORED_MS / self.step_ms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,15 +73,15 @@ class View:
     """The latest state of a session.
 
     Attributes:
-        version: Rises with every change.
+        version: Number of changes since the start.
         status: ``"building"``, ``"settling"``, ``"running"``, ``"paused"`` or ``"stopped"``.
         scene: None before the first culture is built.
-        env_id: The environment that is shown, or being built.
+        env_id: Id of the environment, which may still be under construction.
         agent: Name of the agent.
         strength: Action of the constant agent.
         speed: Simulated time in units of real time; None is as fast as possible.
-        episode: Counts episodes from 1.
-        seed: Seed of the last reset that had one.
+        episode: Number of the episode, from 1.
+        seed: Seed of the latest reset with a seed.
         step: Number of steps of this episode.
         total_reward: Sum of rewards of this episode.
         last_return: Return of the last episode; None in the first.

@@ -133,12 +133,12 @@ def test_the_hand_takes_a_channel_from_the_agent_and_leaves_the_others():
         condition = ManualStimulation(env, requests=requests)
         run = ConditionedRun(np.array([0]), 200.0, np.array([200.0]))
         assert condition.idle and condition.stimulus(agent, run) is agent
-        requests.press([5], 15.0, 1)
+        requests.request([5], 15.0, 1)
         assert not condition.idle
         charge = condition.stimulus(agent, run).charge_nC()
         assert charge[5] == pytest.approx(4 * 2 * 3.0)
         assert np.allclose(np.delete(charge, 5), 4 * 2 * 1.5)
-        requests.press([5], 15.0, 1)
+        requests.request([5], 15.0, 1)
         with pytest.raises(InvalidInput, match="pulses"):
             condition.stimulus(Stimulus(np.zeros((4, 16)), 1.0, "electrode"), run)
 
@@ -153,7 +153,7 @@ def test_an_idle_hand_changes_nothing_and_what_comes_after_it_is_as_without(fake
         for _ in range(3):
             ours, theirs = held.step(action), plain.step(action)
             assert np.array_equal(ours[0], theirs[0]) and ours[1] == theirs[1]
-        requests.press([5], 15.0, 1)
+        requests.request([5], 15.0, 1)
         assert held.step(action)[4]["charge_nC"] > plain.step(action)[4]["charge_nC"]
         assert held.step(action)[4]["charge_nC"] == plain.step(action)[4]["charge_nC"]
 
@@ -311,9 +311,9 @@ def test_a_frame_holds_what_the_task_follows_beside_the_rate(fake):
 
 
 def test_the_mean_rate_has_a_trace_anyway():
-    assert frames.followed({"target_hz": 8.0, "rate_hz": 3.0}) == ""
-    assert frames.followed({"target_response": 0.5}) == ""  # nothing beside it
-    assert frames.followed({"target_response": 0.5, "response": 0.2}) == "response"
+    assert frames.controlled_quantity({"target_hz": 8.0, "rate_hz": 3.0}) == ""
+    assert frames.controlled_quantity({"target_response": 0.5}) == ""  # nothing beside it
+    assert frames.controlled_quantity({"target_response": 0.5, "response": 0.2}) == "response"
 
 
 def test_leaving_does_not_wait_for_a_culture_that_is_being_built(fake, monkeypatch):
