@@ -52,5 +52,5 @@ def make(encoding: Spec, **options: Any) -> Encoding:
 
 
 def names() -> list[str]:
-    """Names of all encodings that ``make`` accepts, including those of installed packages."""
+    """Return the names of all encodings, installed packages included."""
     return ENCODINGS.names()

@@ -14,7 +14,7 @@ from livn_gym.view import CultureView
 
 @checked
 class Encoding(ABC):
-    """Turns inputs into a stimulus; keeps no state between calls unless the subclass says so."""
+    """Base class of encodings, which turn inputs into a stimulus and, unless documented otherwise, have no state."""
 
     @abstractmethod
     def __call__(self, view: CultureView, duration_ms: float, inputs: Any) -> Stimulus:
@@ -35,4 +35,4 @@ class Encoding(ABC):
 
     @abstractmethod
     def action_space(self, view: CultureView) -> spaces.Space:
-        """Space of the inputs of one culture."""
+        """Return the space of the inputs of one culture."""

@@ -19,15 +19,15 @@ from livn_gym.view import CultureView
 @checked
 @final
 class ChannelCurrent(Encoding):
-    """Current waveform for every channel, uA ``[T, C]``, each row held for ``dt_ms``; negative is cathodic.
+    """Current waveform for every channel, uA ``[T, C]``, each row for ``dt_ms``; negative is cathodic.
 
-    The space bounds every value. The charge limit concerns many values jointly, which no box can express, so it is
-    checked at every call: neither the charge of a phase nor the net charge at any time may exceed ``max_charge_nC``.
+    The space bounds every value. The charge limit depends on many values jointly, which no box can express, so it
+    is checked at every call: neither the charge of a phase nor the net charge at any time may exceed ``max_charge_nC``.
     A random sample of the space is therefore often refused.
 
     Args:
         duration_ms: Length of the waveform; runs must be at least as long.
-        dt_ms: Time between rows.
+        dt_ms: Duration of a row.
         max_current_uA: Largest current in the space.
         max_charge_nC: Charge limit; None removes it, for simulations beyond the limits of living cultures.
 
@@ -56,7 +56,7 @@ class ChannelCurrent(Encoding):
             )
 
     def __call__(self, view: CultureView, duration_ms: float, inputs: Any) -> Stimulus:
-        """Waveforms of inputs in uA, ``[T, C]`` or ``[n, T, C]``.
+        """Return the waveforms of inputs in uA, ``[T, C]`` or ``[n, T, C]``.
 
         Raises:
             InvalidInput: The inputs have the wrong shape, are NaN, out of range or exceed the charge limit, the run is
@@ -72,6 +72,6 @@ class ChannelCurrent(Encoding):
         return stimulus
 
     def action_space(self, view: CultureView) -> spaces.Box:
-        """Currents up to ``max_current_uA``, uA ``[T, C]``."""
+        """Return the space of currents up to ``max_current_uA``, uA ``[T, C]``."""
         limit = self.max_current_uA
         return spaces.Box(-limit, limit, (self.num_steps, channels(view)), np.float32)

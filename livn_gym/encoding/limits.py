@@ -15,7 +15,7 @@ from livn_gym.units import finite, whole_steps
 from livn_gym.view import CultureView
 
 MAX_CHARGE_NC = 3.0
-"""Charge limit of a phase and of the net charge at any time, nC: that of 15 uA for 0.2 ms."""
+"""Limit of the charge of a phase and of the net charge at any time, nC; 15 uA for 0.2 ms."""
 
 MAX_PULSE_RATE_HZ = 200.0
 """Largest number of pulses per second on a channel."""
@@ -67,7 +67,7 @@ def safe_stimulus(stimulus: Stimulus, max_charge_nC: float) -> None:
 
 
 def _phase_charges(stimulus: Stimulus) -> NDArray[np.float64]:
-    """Charge of the r-th phase of every channel, nC ``[B, R, C]``; 0 for channels with fewer phases."""
+    """Return the charge of the r-th phase of every channel, nC ``[B, R, C]``; 0 for channels with fewer phases."""
     assert stimulus.pulses is not None
     p = stimulus.pulses
     order = np.lexsort((p.onset_ms + p.offset_ms, p.column, p.culture))
@@ -78,7 +78,7 @@ def _phase_charges(stimulus: Stimulus) -> NDArray[np.float64]:
     gap = gap[gap > 0]
     if len(gap) and gap.min() * MAX_PULSE_RATE_HZ < 1000.0 / _ROUNDING:
         raise InvalidInput(
-            f"Two pulses of a channel are {gap.min():g} ms apart; {1000.0 / MAX_PULSE_RATE_HZ:g} ms are the least."
+            f"Two pulses of a channel are {gap.min():g} ms apart; the minimum is {1000.0 / MAX_PULSE_RATE_HZ:g} ms."
         )
     charges = np.zeros((stimulus.num_cultures or 1, rank.max(initial=-1) + 1, stimulus.num_columns))
     charges[p.culture, rank, p.column] = p.value * p.width_ms
@@ -116,7 +116,7 @@ def channel_inputs(view: CultureView, inputs: Any, shape: tuple[int, ...], limit
 
 @checked
 def channels(view: CultureView) -> int:
-    """Number of channels C, at least 1.
+    """Return the number of channels C, at least 1.
 
     Raises:
         InvalidInput: The interface has no channels.
@@ -131,6 +131,6 @@ def whole_phase(view: CultureView, phase_ms: float) -> None:
     """Check that a phase is a whole number of time steps.
 
     Raises:
-        InvalidInput: It is not.
+        InvalidInput: The phase is no whole number of time steps.
     """
     whole_steps("phase_ms", phase_ms, view.dt)

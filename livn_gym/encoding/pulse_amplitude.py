@@ -40,7 +40,7 @@ class PulseAmplitude(Encoding):
         self.phase_ms = float(phase_ms)
 
     def __call__(self, view: CultureView, duration_ms: float, inputs: Any) -> Stimulus:
-        """Pulses of inputs in [-1, 1], ``[C]`` or ``[n, C]``.
+        """Return the pulses for inputs in [-1, 1], ``[C]`` or ``[n, C]``.
 
         Raises:
             InvalidInput: The inputs have the wrong shape, are NaN or out of range, the run does not hold a whole
@@ -62,5 +62,5 @@ class PulseAmplitude(Encoding):
         )
 
     def action_space(self, view: CultureView) -> spaces.Box:
-        """Box from -1 to 1, one number per channel, ``[C]``."""
+        """Return the space from -1 to 1 with one number per channel, ``[C]``."""
         return spaces.Box(-1.0, 1.0, (channels(view),), np.float32)

@@ -45,7 +45,7 @@ class PulseRate(Encoding):
         self.phase_ms = float(phase_ms)
 
     def __call__(self, view: CultureView, duration_ms: float, inputs: Any) -> Stimulus:
-        """Pulses of inputs in [-1, 1], ``[C]`` or ``[n, C]``.
+        """Return the pulses for inputs in [-1, 1], ``[C]`` or ``[n, C]``.
 
         Raises:
             InvalidInput: The inputs have the wrong shape, are NaN or out of range, the run is too short for a single
@@ -54,8 +54,8 @@ class PulseRate(Encoding):
         values = channel_inputs(view, inputs, (channels(view),), 1.0)
         whole_phase(view, self.phase_ms)
         seconds = finite("duration_ms", duration_ms, above=0.0) / 1000.0
-        most = np.floor(self.max_rate_hz * seconds + 1e-9)
-        if most < 1:
+        max_pulses = np.floor(self.max_rate_hz * seconds + 1e-9)
+        if max_pulses < 1:
             raise InvalidInput(
                 f"A run of {duration_ms:g} ms is too short for a pulse at up to {self.max_rate_hz:g} Hz."
             )
@@ -63,10 +63,10 @@ class PulseRate(Encoding):
         return Stimulus.pulse_train(
             np.full(values.shape, self.amplitude_uA),
             duration_ms=duration_ms,
-            rate_hz=np.minimum(counts, most) / seconds,
+            rate_hz=np.minimum(counts, max_pulses) / seconds,
             phase_ms=self.phase_ms,
         )
 
     def action_space(self, view: CultureView) -> spaces.Box:
-        """Box from -1 to 1, one number per channel, ``[C]``."""
+        """Return the space from -1 to 1 with one number per channel, ``[C]``."""
         return spaces.Box(-1.0, 1.0, (channels(view),), np.float32)

@@ -45,10 +45,10 @@ class Replay(Encoding):
             safe_stimulus(self.stimulus, finite("max_charge_nC", max_charge_nC, above=0.0))
 
     def __call__(self, view: CultureView, duration_ms: float, inputs: Any = None) -> Stimulus:
-        """The stimulus of the file. Inputs must be None or 0, the only action.
+        """Return the stimulus of the file; inputs must be None or 0, the only action.
 
         Raises:
-            InvalidInput: The inputs are neither, or the stimulus does not fit the cultures or the run.
+            InvalidInput: The inputs are other ones, or the stimulus does not fit the cultures or the run.
         """
         if inputs is not None and np.any(np.asarray(inputs) != 0):
             raise InvalidInput(f"Replay takes no inputs (None or 0), got {inputs!r}.")
@@ -66,7 +66,7 @@ class Replay(Encoding):
         return stimulus
 
     def action_space(self, view: CultureView) -> spaces.Discrete:
-        """Space of the single action 0."""
+        """Return the space of the single action 0."""
         return spaces.Discrete(1)
 
 
@@ -91,7 +91,7 @@ def save_stimulus(stimulus: Stimulus, path: str | Path) -> None:
         content |= {
             "num_columns": stimulus.num_columns,
             "duration_ms": stimulus.duration_ms,
-            "num_cultures": stimulus.num_cultures or 0,  # 0: every culture alike
+            "num_cultures": stimulus.num_cultures or 0,  # 0: one stimulus for all cultures
         }
     with replacing(path) as part, part.open("wb") as file:
         np.savez_compressed(file, **content)

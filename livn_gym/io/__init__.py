@@ -1,4 +1,4 @@
-"""Electrode interfaces between a culture's cells and the outside."""
+"""Electrode interfaces, which stimulate and record a culture's cells."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -33,7 +33,7 @@ def make(io: Spec, **options: Any) -> IO:
 
 
 def names() -> list[str]:
-    """Names of all electrode interfaces that ``make`` accepts, including those of installed packages."""
+    """Return the names of all electrode interfaces, installed packages included."""
     return IOS.names()
 
 

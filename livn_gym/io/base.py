@@ -24,7 +24,7 @@ class IO(ABC):
     channels have positions, and ``potential_recording`` if it records potentials.
 
     An interface describes a device, not a culture: every method that depends on the cells gets their positions as a
-    ``Geometry``. Everything above the interface uses ``Env.electrodes``, which holds both (``BoundElectrodes``).
+    ``Geometry``. Users of an interface call ``Env.electrodes``, which has both (``BoundElectrodes``).
     """
 
     @property
@@ -63,7 +63,7 @@ class IO(ABC):
 
     @abstractmethod
     def channel_cells(self, geometry: Geometry) -> NDArray[np.bool_]:
-        """Mask of the cells that each channel records, ``[C, N]``."""
+        """Return the mask of the cells that each channel records, ``[C, N]``."""
 
     def channel_recording(
         self, geometry: Geometry, gids: ArrayLike | None, times: ArrayLike | None
@@ -96,9 +96,9 @@ class IO(ABC):
         detections = np.diff(first)[cells]
         # The k-th detection of a spike is on the k-th channel of its cell.
         k = np.arange(detections.sum()) - np.repeat(np.cumsum(detections) - detections, detections)
-        channels, when = channel[np.repeat(first[cells], detections) + k], np.repeat(t, detections)
-        order = np.lexsort((channels, when))
-        return channels[order], when[order]
+        channels, t_detection = channel[np.repeat(first[cells], detections) + k], np.repeat(t, detections)
+        order = np.lexsort((channels, t_detection))
+        return channels[order], t_detection[order]
 
     def potential_recording(self, geometry: Geometry, recording: Recording) -> NDArray:
         """Compute the extracellular potential at the channels.

@@ -21,10 +21,10 @@ from livn_gym.stimulus import Stimulus
 @checked
 @dataclass(frozen=True, eq=False)
 class BoundElectrodes:
-    """The electrodes of a culture: what an ``IO`` computes, for the cells at the positions of a ``Geometry``.
+    """Electrodes of a culture: an ``IO`` together with the ``Geometry`` of the cells.
 
-    Encodings, decodings, tasks and conditions get the electrodes in this form and never pass a geometry. The cells
-    that each channel records are computed once.
+    Encodings, decodings, tasks and conditions get the electrodes in this form, so that they never pass a geometry. The
+    cells that each channel records are computed once.
 
     Attributes:
         io: The interface, bound to the system (``io.bind(system)``).
@@ -59,37 +59,37 @@ class BoundElectrodes:
         return channel, cell
 
     def channel_cells(self) -> NDArray[np.bool_]:
-        """Mask of the cells that each channel records, ``[C, N]``."""
+        """Return the mask of the cells that each channel records, ``[C, N]``."""
         return self._channel_cells
 
     def channel_cell_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Channel and cell of every pair in which the channel records the cell, ``[P]`` each, sorted by channel."""
+        """Return channel and cell of every pair in which the channel records the cell, ``[P]`` each, by channel."""
         return self._channel_cell_pairs
 
     def channels(self, names: Sequence[int | str]) -> NDArray[np.int64]:
-        """Return the numbers of channels that are given by number or by name.
+        """Return the numbers of channels, from their numbers or names.
 
         Args:
             names: Channel numbers (int) and channel names (str), in any mixture and order.
 
         Raises:
             UnknownName: There is no channel of that name.
-            InvalidInput: There is no channel of that number, or a channel is given twice.
+            InvalidInput: There is no channel of that number, or a channel occurs twice.
         """
         known = {name: k for k, name in enumerate(self.channel_names)}
-        found = []
+        numbers = []
         for name in names:
             if isinstance(name, str):
                 if name not in known:
                     raise unknown_name("channel", name, known)
-                found.append(known[name])
+                numbers.append(known[name])
             elif 0 <= name < len(known):
-                found.append(int(name))
+                numbers.append(int(name))
             else:
                 raise InvalidInput(f"A channel is 0 ... {len(known) - 1} or a name of channel_names, got {name}.")
-        if len(set(found)) != len(found):
+        if len(set(numbers)) != len(numbers):
             raise InvalidInput(f"channels must be distinct, got {list(names)}.")
-        return np.array(found, dtype=np.int64)
+        return np.array(numbers, dtype=np.int64)
 
     def gids(self, channels: Sequence[int | str]) -> NDArray[np.int64]:
         """Return the cells that channels record, ascending; ``recording.select(electrodes.gids(["A1"]))`` selects them.
@@ -99,7 +99,7 @@ class BoundElectrodes:
 
         Raises:
             UnknownName: There is no channel of that name.
-            InvalidInput: There is no channel of that number, or a channel is given twice.
+            InvalidInput: There is no channel of that number, or a channel occurs twice.
         """
         return np.flatnonzero(self.channel_cells()[self.channels(channels)].any(axis=0))
 
@@ -137,5 +137,5 @@ class BoundElectrodes:
         return self.io.potential_recording(self.geometry, recording)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle the interface and the geometry, without what is computed from them."""
+        """Pickle the interface and the geometry without cached results."""
         return {"io": self.io, "geometry": self.geometry}

@@ -29,7 +29,7 @@ which for a source at its centre is the potential at a / 2."""
 
 @checked
 def distances(points_um: NDArray, electrodes_um: NDArray) -> NDArray[np.float64]:
-    """Distance between every point ``[N, D]`` and every electrode ``[C, D]``, um ``[N, C]``."""
+    """Return the distance between every point ``[N, D]`` and every electrode ``[C, D]``, um ``[N, C]``."""
     if points_um.ndim != 2 or electrodes_um.ndim != 2 or electrodes_um.shape[1] < points_um.shape[1]:
         raise InvalidInput(f"Positions must be [N, D] and [C, D], got {points_um.shape} and {electrodes_um.shape}.")
     square = np.zeros((len(points_um), len(electrodes_um)))
@@ -41,7 +41,7 @@ def distances(points_um: NDArray, electrodes_um: NDArray) -> NDArray[np.float64]
 
 @checked
 def unit_potential(distance_um: NDArray, electrode: Electrode) -> NDArray[np.float64]:
-    """Potential around an electrode that carries 1 uA, mV.
+    """Return the potential around an electrode that carries 1 uA, mV.
 
     It is ``rho I / (4 pi (r + 5 um))`` for a point and ``rho I / (4 pi sqrt(r**2 + a**2 + h**2))`` for a disk.
     """
@@ -57,6 +57,6 @@ def unit_potential(distance_um: NDArray, electrode: Electrode) -> NDArray[np.flo
 
 @checked
 def source_potential(distance_um: NDArray) -> NDArray[np.float64]:
-    """Potential of a membrane current of 1 nA at a distance: ``I / (4 pi sigma r)``, mV."""
+    """Return the potential of a membrane current of 1 nA at a distance: ``I / (4 pi sigma r)``, mV."""
     # nA / (S/m * um) is a millivolt
     return 1.0 / (4.0 * math.pi * CONDUCTIVITY_S_PER_M) / np.maximum(distance_um, MIN_SOURCE_DISTANCE_UM)

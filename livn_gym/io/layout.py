@@ -56,7 +56,7 @@ def coordinates(given: ArrayLike) -> NDArray[np.float64]:
 
 @checked
 def pitch(electrodes_um: NDArray) -> float | None:
-    """Smallest distance between two electrodes, um; None if there are fewer than two."""
+    """Return the smallest distance between two electrodes, um; None if there are fewer than two."""
     if len(electrodes_um) < 2:
         return None
     smallest = np.inf
@@ -68,11 +68,11 @@ def pitch(electrodes_um: NDArray) -> float | None:
 
 
 def grid(area: ArrayLike, shape: Sequence[int], pitch: float | None = None) -> NDArray[np.float64]:
-    """Positions of a grid centred on an area, um ``[rows * columns, 3]``, row by row from the lower left.
+    """Return the positions of a grid centred on an area, um ``[rows * columns, 3]``, row by row from the lower left.
 
     Args:
-        area: ``(width, height)`` from the origin, or a bounding box ``[2, 2]`` or ``[2, 3]``, um. The z of the lower
-            corner is that of all electrodes.
+        area: ``(width, height)`` from the origin, or a bounding box ``[2, 2]`` or ``[2, 3]``, um. All electrodes
+            have the z of the lower corner.
         shape: ``(rows, columns)``.
         pitch: Distance between neighbours, um; by default, the grid fills the area, with half a spacing to the
             borders.
@@ -109,7 +109,7 @@ def grid(area: ArrayLike, shape: Sequence[int], pitch: float | None = None) -> N
 
 @checked
 def has_cell(electrodes_um: NDArray, somata_um: NDArray, radius_um: float) -> NDArray[np.bool_]:
-    """Mask of the electrodes that have a soma within a radius, in the plane, ``[C]``."""
+    """Return the mask of the electrodes that have a soma within a radius, in the plane, ``[C]``."""
     if somata_um.ndim != 2 or electrodes_um.ndim != 2 or min(somata_um.shape[1], electrodes_um.shape[1]) < 2:
         raise InvalidInput(f"Positions must be [C, 2] or more, got {electrodes_um.shape} and {somata_um.shape}.")
     somata = somata_um[np.argsort(somata_um[:, 0], kind="stable"), :2]
@@ -117,11 +117,11 @@ def has_cell(electrodes_um: NDArray, somata_um: NDArray, radius_um: float) -> ND
     first = np.searchsorted(somata[:, 0], x - radius_um, side="left")
     last = np.searchsorted(somata[:, 0], x + radius_um, side="right")
     square = radius_um * radius_um
-    found = np.zeros(len(electrodes_um), dtype=bool)
+    mask = np.zeros(len(electrodes_um), dtype=bool)
     for c, (position, a, b) in enumerate(zip(electrodes_um[:, :2], first, last, strict=True)):
         offset = somata[a:b] - position  # of somata within the radius along x
-        found[c] = (np.einsum("ij,ij->i", offset, offset) <= square).any()
-    return found
+        mask[c] = (np.einsum("ij,ij->i", offset, offset) <= square).any()
+    return mask
 
 
 @checked
@@ -129,7 +129,7 @@ def check_names(names: Sequence[str], count: int) -> tuple[str, ...]:
     """Return the names of channels as a tuple.
 
     Raises:
-        InvalidInput: They are not as many as the channels, or two are equal.
+        InvalidInput: There is not one name per channel, or two are equal.
     """
     if len(names) != count or len(set(names)) != count:
         raise InvalidInput(f"channel_names must be {count} distinct names, got {shown(list(names))}.")
@@ -181,7 +181,7 @@ def contact_names(probe: Probe) -> tuple[str, ...] | None:
     """Return the contact ids of a probe in the order of ``from_probe``; None if the probe has no distinct ids.
 
     Raises:
-        InvalidInput: It is no probe.
+        InvalidInput: The argument is no probe.
     """
     try:
         ids, wiring = probe.contact_ids, probe.device_channel_indices
@@ -193,7 +193,7 @@ def contact_names(probe: Probe) -> tuple[str, ...] | None:
 
 
 def _connected(wiring: ArrayLike) -> NDArray[np.int64]:
-    """Contacts that are connected, in the order of their device channels."""
+    """Return the contacts that are connected, in the order of their device channels."""
     channels = np.asarray(wiring)
     return np.argsort(channels, kind="stable")[np.count_nonzero(channels < 0) :]
 

@@ -33,7 +33,7 @@ LONE_OUTPUT_RADIUS_UM = 50.0
 
 
 def _extent(positions_um: NDArray) -> str:
-    """Range of x and y, for messages."""
+    """Return the range of x and y, for messages."""
     ranges = zip(positions_um[:, :2].min(axis=0), positions_um[:, :2].max(axis=0), strict=True)
     return " x ".join(f"{low:g} ... {high:g}" for low, high in ranges)
 
@@ -53,14 +53,14 @@ class MEA(IO):
             of the system, otherwise 100.
         output_radius: Recording radius of an electrode, in the plane, um; default that of the system, otherwise half
             the distance of the closest two electrodes, so that at most one electrode records a cell.
-        electrode: Shape of the field: ``"disk"`` for electrodes on a planar array, or ``"point"``.
+        electrode: Model of the field: ``"disk"`` for electrodes on a planar array, or ``"point"``.
         channel_names: Names of the channels, ``[C]``; default their numbers as text.
 
     Attributes:
         electrode_coordinates: Positions, um ``[C, 3]``; None if not specified, until the array is bound.
         input_radius: um; None if not specified, until the array is bound.
         output_radius: um; None if not specified, until the array is bound.
-        electrode: Shape of the field.
+        electrode: Model of the field.
 
     Raises:
         InvalidInput: The coordinates have another shape, a radius is not positive, or names are not one per channel.
@@ -115,7 +115,7 @@ class MEA(IO):
 
     def to_probe(self) -> Probe:
         """Return the layout as a probeinterface probe."""
-        return layout.to_probe(self._given("electrode_coordinates"), self._names)
+        return layout.to_probe(self._value_of("electrode_coordinates"), self._names)
 
     @classmethod
     def read(cls, path: str | Path, **options: Any) -> Self:
@@ -129,12 +129,12 @@ class MEA(IO):
 
     def write(self, path: str | Path) -> None:
         """Write the layout as a probeinterface JSON file."""
-        layout.write(self._given("electrode_coordinates"), path, self._names)
+        layout.write(self._value_of("electrode_coordinates"), path, self._names)
 
     def bind(self, system: System) -> Self:
         """Return a copy for a system, with the system's coordinates and radii for those that were not specified.
 
-        Warns with ``ElectrodeWarning`` of electrodes that have no cell within either radius, and if no electrode
+        Warns with ``ElectrodeWarning`` about electrodes that have no cell within either radius, and if no electrode
         records any cell.
         """
         bound = copy.copy(self)
@@ -151,11 +151,11 @@ class MEA(IO):
         return bound
 
     def _warn_of_idle_electrodes(self, system: System) -> None:
-        """Warn of electrodes without cells, which a layout in another unit has."""
-        electrodes, count = self._given("electrode_coordinates"), self.num_channels
+        """Warn about electrodes without cells, as in a layout in another unit."""
+        electrodes, count = self._value_of("electrode_coordinates"), self.num_channels
         if not count:
             return
-        radii = (self._given("output_radius"), self._given("input_radius"))
+        radii = (self._value_of("output_radius"), self._value_of("input_radius"))
         recording, near = (layout.has_cell(electrodes, system.positions, radius) for radius in (radii[0], max(radii)))
         if not recording.any():
             idle, within = f"None of {count} electrodes has a cell", radii[0]
@@ -173,7 +173,7 @@ class MEA(IO):
     @property
     def num_channels(self) -> int:
         """C, the number of electrodes."""
-        return len(self._given("electrode_coordinates"))
+        return len(self._value_of("electrode_coordinates"))
 
     @property
     def channel_names(self) -> tuple[str, ...]:
@@ -187,15 +187,15 @@ class MEA(IO):
     @property
     def coordinates_um(self) -> NDArray[np.float64]:
         """Positions of the electrodes, um ``[C, 3]``."""
-        return self._given("electrode_coordinates")
+        return self._value_of("electrode_coordinates")
 
     # Stimulation
 
     def transfer(self, geometry: Geometry) -> NDArray[np.float64]:
-        """Potential at the dendrite minus potential at the soma for 1 uA at each electrode, mV ``[N, C]``."""
+        """Return potential at the dendrite minus potential at the soma for 1 uA per electrode, mV ``[N, C]``."""
 
         def compute() -> NDArray:
-            electrodes = self._given("electrode_coordinates")
+            electrodes = self._value_of("electrode_coordinates")
             dendrite, soma = (
                 unit_potential(distances(position, electrodes), self.electrode)
                 for position in (geometry.dendrite_um, geometry.soma_um)
@@ -222,17 +222,17 @@ class MEA(IO):
         return stimulus.with_gain(self.transfer(geometry), "extracellular")
 
     def selected_cells(self, geometry: Geometry) -> NDArray[np.bool_]:
-        """Mask of the somata within ``input_radius`` of each electrode, in the plane, ``[C, N]``."""
-        return self._within(geometry, self._given("input_radius"))
+        """Return the mask of the somata within ``input_radius`` of each electrode, in the plane, ``[C, N]``."""
+        return self._within(geometry, self._value_of("input_radius"))
 
     # Recording
 
     def channel_cells(self, geometry: Geometry) -> NDArray[np.bool_]:
-        """Mask of the cells that each electrode records: somata within ``output_radius`` in the plane, ``[C, N]``."""
-        return self._cached(geometry, "recorded", lambda: self._within(geometry, self._given("output_radius")))
+        """Return the mask of the somata within ``output_radius`` in the plane, which are recorded, ``[C, N]``."""
+        return self._cached(geometry, "recorded", lambda: self._within(geometry, self._value_of("output_radius")))
 
     def potential_recording(self, geometry: Geometry, recording: Recording) -> NDArray[np.float64]:
-        """Extracellular potential at the electrodes, mV ``[C, T]``, or ``[B, C, T]`` of several cultures.
+        """Compute the extracellular potential at the electrodes, mV ``[C, T]``, or ``[B, C, T]`` of several cultures.
 
         The potential is the sum of ``I / (4 pi sigma r)`` over the somata and dendrites of all recorded cells, with
         sigma 0.3 S/m and r at least 7.5 um (see ``livn_gym.io.fields``). Cells that were not recorded contribute
@@ -244,7 +244,7 @@ class MEA(IO):
         soma, dendrite, gids = recording.current_soma, recording.current_dendrite, recording.current_gid
         if soma is None or dendrite is None or gids is None:
             raise NotRecorded("Membrane currents were not recorded: call record_membrane_current() before the run.")
-        electrodes = self._given("electrode_coordinates")
+        electrodes = self._value_of("electrode_coordinates")
         from_soma, from_dendrite = (
             source_potential(distances(position[gids], electrodes)).T
             for position in (geometry.soma_um, geometry.dendrite_um)
@@ -255,11 +255,11 @@ class MEA(IO):
     # Shared by several methods
 
     def _within(self, geometry: Geometry, radius_um: float) -> NDArray[np.bool_]:
-        electrodes = self._given("electrode_coordinates")
+        electrodes = self._value_of("electrode_coordinates")
         return (distances(geometry.soma_um[:, :2], electrodes[:, :2]) <= radius_um).T
 
     def _cached(self, geometry: Geometry, name: str, compute: Callable[[], NDArray]) -> NDArray:
-        """Result of ``compute``, cached until another geometry is used."""
+        """Return the result of ``compute``, cached until another geometry is used."""
         if self._cached_for is not geometry:
             self._cached_for, self._cache = geometry, {}
         if name not in self._cache:
@@ -268,11 +268,11 @@ class MEA(IO):
         return self._cache[name]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle the array without what was computed for a geometry."""
+        """Pickle the array without results that are cached for a geometry."""
         return {**self.__dict__, "_cached_for": None, "_cache": {}}
 
-    def _given(self, name: str) -> Any:
+    def _value_of(self, name: str) -> Any:
         value = getattr(self, name)
         if value is None:
-            raise ClosedError(f"This MEA has no {name} yet: give it, or bind(system), as Env does.")
+            raise ClosedError(f"This MEA has no {name} yet: pass it, or call bind(system) as Env does.")
         return value
