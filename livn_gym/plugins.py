@@ -1,4 +1,4 @@
-"""Entry points of installed packages, read when they are first asked for.
+"""Entry points of installed packages, read on first use.
 
 A package offers a task by its ``pyproject.toml``::
 
@@ -23,14 +23,14 @@ _PREFIX = "livn_gym."
 
 
 def names(group: str, shipped: Iterable[str] = ()) -> list[str]:
-    """Names that installed packages add to those that are shipped, sorted.
+    """Return the names that installed packages add to the shipped ones, sorted.
 
-    Warns with ``PluginWarning`` of packages that offer a name that is shipped: they are not used for it.
+    Warns with ``PluginWarning`` about packages that offer a shipped name: the shipped object is used.
     """
-    taken = set(shipped)
+    shipped_names = set(shipped)
     added = []
     for name, offers in sorted(_offers(group).items()):
-        if name not in taken:
+        if name not in shipped_names:
             added.append(name)
             continue
         for offer in offers:
@@ -44,7 +44,7 @@ def names(group: str, shipped: Iterable[str] = ()) -> list[str]:
 
 
 def offered() -> list[tuple[str, str, str]]:
-    """Everything that installed packages offer: kind in the plural, name, and the package; nothing is imported."""
+    """Return kind (in the plural), name and package of everything that packages offer, without importing them."""
     groups = sorted(group for group in metadata.entry_points().groups if group.startswith(_PREFIX))
     return [
         (group.removeprefix(_PREFIX), name, package(offer))
@@ -55,7 +55,7 @@ def offered() -> list[tuple[str, str, str]]:
 
 
 def find(group: str, name: str) -> metadata.EntryPoint | None:
-    """The entry point of a name; None where no package offers it.
+    """Return the entry point of a name; None if no package offers it.
 
     Raises:
         InvalidInput: Several packages offer the name.
@@ -68,14 +68,14 @@ def find(group: str, name: str) -> metadata.EntryPoint | None:
 
 
 def load(kind: str, offer: metadata.EntryPoint) -> Any:
-    """Import what an entry point stands for.
+    """Import the object of an entry point.
 
     Raises:
         ImportFailed: The package raised an error; other packages' names are not affected.
     """
     try:
         return offer.load()
-    except Exception as error:  # whatever the module of somebody else raises
+    except Exception as error:  # a package can raise anything
         raise ImportFailed(
             f"The {kind} {offer.name!r} of {package(offer)} ({offer.value}) cannot be imported: "
             f"{type(error).__name__}: {error}"
@@ -83,7 +83,7 @@ def load(kind: str, offer: metadata.EntryPoint) -> Any:
 
 
 def package(offer: metadata.EntryPoint) -> str:
-    """Name and version of the package that offers an entry point, for messages."""
+    """Return name and version of the package that offers an entry point, for messages."""
     if offer.dist is None:
         return "an unknown package"
     return f"{offer.dist.metadata['Name']} {offer.dist.version}"
@@ -95,8 +95,8 @@ def _offers(group: str) -> dict[str, list[metadata.EntryPoint]]:
 
 @lru_cache(maxsize=64)
 def _read(group: str, path: tuple[str, ...]) -> dict[str, list[metadata.EntryPoint]]:
-    """Entry points of a group by name, of the packages on an import path: one that changes is searched again."""
-    found: dict[str, list[metadata.EntryPoint]] = {}
+    """Read the entry points of a group by name, of all packages on an import path, which is the key of the cache."""
+    entry_points: dict[str, list[metadata.EntryPoint]] = {}
     for offer in metadata.entry_points(group=group):
-        found.setdefault(offer.name, []).append(offer)
-    return found
+        entry_points.setdefault(offer.name, []).append(offer)
+    return entry_points

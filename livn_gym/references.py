@@ -19,23 +19,23 @@ _DOTTED = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
 _REFERENCE = re.compile(rf"({_DOTTED}):({_DOTTED})")
 _FILE = re.compile(rf"(.+\.py)(?::({_DOTTED}))?", re.DOTALL)
 _PREFIX = "livn_gym_file_"
-"""Modules that were loaded from a path begin so in ``sys.modules``, under which pickles find their classes again."""
+"""Prefix in ``sys.modules`` of modules that were loaded from a path; pickles find classes by these names."""
 
 
 def is_reference(text: str) -> bool:
-    """Whether a string has the form ``"module:attribute"``."""
+    """Return whether a string has the form ``"module:attribute"``."""
     return _REFERENCE.fullmatch(text) is not None
 
 
 def is_file(text: str) -> bool:
-    """Whether a string has the form ``"file.py"`` or ``"file.py:attribute"``."""
+    """Return whether a string has the form ``"file.py"`` or ``"file.py:attribute"``."""
     return _FILE.fullmatch(text) is not None
 
 
 def names_code(value: object) -> bool:
-    """Whether resolving a value, or anything inside it, could import a module or file that the value itself names.
+    """Return whether resolving a value, or anything inside it, could import a module or file that the value names.
 
-    Every string with a colon counts, since libraries have forms of their own (Gymnasium's ``"module:Env-v0"``).
+    Every string with a colon counts, since other libraries have similar forms (Gymnasium's ``"module:Env-v0"``).
     """
     if isinstance(value, str):
         return ":" in value or is_file(value)
@@ -45,7 +45,7 @@ def names_code(value: object) -> bool:
 
 
 def located(value: Any) -> Any:
-    """The same value with the paths of Python files made absolute, so that it means the same in another folder."""
+    """Return the value with absolute paths of Python files, so that it is valid in another folder."""
     if isinstance(value, str):
         match = _FILE.fullmatch(value)
         if match is None:
@@ -58,7 +58,7 @@ def located(value: Any) -> Any:
 
 
 def load(text: str) -> Any:
-    """What ``"module:attribute"`` stands for.
+    """Import the object to which ``"module:attribute"`` refers.
 
     Raises:
         UnknownName: There is no such module or attribute.
@@ -72,7 +72,7 @@ def load(text: str) -> Any:
         module = import_module(name)
     except LivnError:
         raise
-    except Exception as error:  # whatever the module of somebody else raises
+    except Exception as error:  # a user's module can raise anything
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             raise InvalidInput(
                 f"There is no module {error.name!r}, named by {text!r}. Install its package, put its folder on "
@@ -83,7 +83,7 @@ def load(text: str) -> Any:
 
 
 def load_file(text: str, base: type) -> Any:
-    """What ``"file.py:attribute"``, or the one subclass of ``base`` in ``"file.py"``, stands for.
+    """Return the object to which ``"file.py:attribute"`` refers, or the one subclass of ``base`` in ``"file.py"``.
 
     Raises:
         UnknownName: The file has no such attribute.
@@ -95,33 +95,33 @@ def load_file(text: str, base: type) -> Any:
     module = _module(Path(match[1]))
     if match[2]:
         return _attribute(module, match[1], match[2])
-    found = subclasses(module, base) or [value for value in vars(module).values() if isinstance(value, base)]
-    if len(found) != 1:
-        names = ", ".join(getattr(thing, "__name__", "an object") for thing in found) or "none"
+    candidates = subclasses(module, base) or [value for value in vars(module).values() if isinstance(value, base)]
+    if len(candidates) != 1:
+        names = ", ".join(getattr(value, "__name__", "an object") for value in candidates) or "none"
         raise InvalidInput(
             f"{match[1]} must define one subclass of {base.__name__}, it defines {names}: name one as "
             f"'{match[1]}:attribute'."
         )
-    return found[0]
+    return candidates[0]
 
 
-def reference(thing: type | Callable[..., Any]) -> str | None:
-    """The string by which ``load`` or ``load_file`` gives a class or function again.
+def reference(value: type | Callable[..., Any]) -> str | None:
+    """Return the string with which ``load`` or ``load_file`` finds a class or function.
 
-    None for one that is defined in a function or in the script that runs, where no other process could find it.
+    It is None for one that is defined in a function or in ``__main__``, where no other process could find it.
     """
-    name, module_name = getattr(thing, "__qualname__", ""), getattr(thing, "__module__", None) or ""
+    name, module_name = getattr(value, "__qualname__", ""), getattr(value, "__module__", None) or ""
     module = sys.modules.get(module_name)
-    found: Any = module
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if module is None or found is not thing or module_name == "__main__":
+    resolved: Any = module
+    for attribute in name.split("."):
+        resolved = getattr(resolved, attribute, None)
+    if module is None or resolved is not value or module_name == "__main__":
         return None
     return f"{module.__file__ if module_name.startswith(_PREFIX) else module_name}:{name}"
 
 
 def subclasses(module: ModuleType, base: type) -> list[Any]:
-    """Public concrete subclasses of ``base`` that a module itself defines."""
+    """Return the public concrete subclasses of ``base`` that a module itself defines."""
     return [
         value
         for name, value in vars(module).items()
@@ -134,39 +134,39 @@ def subclasses(module: ModuleType, base: type) -> list[Any]:
     ]
 
 
-def _attribute(module: ModuleType, where: str, attribute: str) -> Any:
-    found: Any = module
-    for part in attribute.split("."):
-        if not hasattr(found, part):
-            public = [name for name in vars(found) if not name.startswith("_")]
-            raise unknown_name(f"attribute of {where}", part, public)
-        found = getattr(found, part)
-    return found
+def _attribute(module: ModuleType, where: str, path: str) -> Any:
+    value: Any = module
+    for attribute in path.split("."):
+        if not hasattr(value, attribute):
+            public = [name for name in vars(value) if not name.startswith("_")]
+            raise unknown_name(f"attribute of {where}", attribute, public)
+        value = getattr(value, attribute)
+    return value
 
 
 def _module(path: Path) -> ModuleType:
-    """The module of a file; executed again if the file has changed, as while somebody works on it."""
+    """Return the module of a file, which is executed again if the file has changed."""
     try:
         path = path.resolve()
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise InvalidInput(f"There is no file {str(path)!r} that can be read: {error.strerror}.") from error
     name = f"{_PREFIX}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
-    before = sys.modules.get(name)
-    if before is not None and vars(before).get("__digest__") == digest:
-        return before
+    previous = sys.modules.get(name)
+    if previous is not None and vars(previous).get("__digest__") == digest:
+        return previous
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise InvalidInput(f"{str(path)!r} is no Python file.")
     module = module_from_spec(spec)
     vars(module)["__digest__"] = digest
-    sys.modules[name] = module  # dataclasses and pickles look their module up by its name
+    sys.modules[name] = module  # dataclasses and pickles look up their module by name
     try:
         spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
-        if before is not None:
-            sys.modules[name] = before
+        if previous is not None:
+            sys.modules[name] = previous
         if isinstance(error, LivnError) or not isinstance(error, Exception):
             raise
         raise ImportFailed(f"The file {str(path)!r} cannot be executed: {type(error).__name__}: {error}") from error

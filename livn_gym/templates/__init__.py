@@ -1,1 +1,1 @@
-"""Starting points that ``livn-gym new`` copies: working examples whose class is renamed after the new file."""
+"""Templates that ``livn-gym new`` copies: working examples whose class is renamed after the new file."""

@@ -15,8 +15,8 @@ from livn_gym.view import CultureView
 class MyDecoding(Decoding):
     """Share of the cells that fire at least once, early and late in the step.
 
-    The environment gives the length of its step as ``duration``. Options that a constructor adds are given with the
-    name: ``decoding={"name": "my_decoding.py", "parts": 4}``.
+    The environment sets ``duration`` to the length of its step. Further options of the constructor go beside the name:
+    ``decoding={"name": "my_decoding.py", "parts": 4}``.
 
     Args:
         duration: Length of the run that is decoded, ms.
@@ -29,7 +29,7 @@ class MyDecoding(Decoding):
 
     def decode(self, view: CultureView, recording: Recording) -> NDArray[np.float64]:
         """Return one row of results for each of the B cultures of the recording, ``[B, parts]``."""
-        # Culture, cell and time (ms) of every spike; refuses a recording without spikes or of another length.
+        # Culture, cell and time (ms) of every spike; raises if spikes were not recorded or the length differs.
         culture, gid, t = self.spikes(view, recording)
         part = np.minimum((t / self.duration * self.parts).astype(int), self.parts - 1)
         fired = np.zeros((recording.num_cultures, self.parts, view.system.num_neurons), dtype=bool)

@@ -16,8 +16,8 @@ from livn_gym.view import CultureView
 class MyEncoding(Encoding):
     """One number sets the amplitude of the pulses at all electrodes: -1 is no pulse and 1 the highest amplitude.
 
-    An encoding has no state: the stimulus depends on the inputs alone. Options of the constructor are given with the
-    name: ``encoding={"name": "my_encoding.py", "rate_hz": 10.0}``.
+    An encoding has no state: the stimulus depends on the inputs alone. Options of the constructor go beside the name:
+    ``encoding={"name": "my_encoding.py", "rate_hz": 10.0}``.
 
     Args:
         max_amplitude_uA: Amplitude at input 1.
@@ -38,7 +38,7 @@ class MyEncoding(Encoding):
             duration_ms: Length of the step, ms; the stimulus must not be longer.
             inputs: ``[1]`` of one culture, or ``[n, 1]`` of n cultures.
         """
-        values = channel_inputs(view, inputs, (1,), 1.0)  # refuses wrong shapes, NaN and values outside -1 ... 1
+        values = channel_inputs(view, inputs, (1,), 1.0)  # raises on wrong shapes, NaN and values outside -1 ... 1
         whole_phase(view, self.phase_ms)
         amplitude_uA = (values + 1.0) / 2.0 * self.max_amplitude_uA
         electrodes = np.ones(view.electrodes.num_channels)

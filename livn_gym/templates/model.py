@@ -1,4 +1,4 @@
-"""A model: the dynamics of the cells of a culture, as equations from which every backend makes its own code."""
+"""A model: the dynamics of a culture's cells, as equations from which every backend generates its code."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from livn_gym.models import Cell, CellStep, ExcitatoryInhibitory
 
-# The functions of a time step take and return floats, and use + - * /, comparisons and functions of `math`. Their
-# arguments are named: v_s and v_d are the voltages of soma and dendrite (mV); other names are those that `_parameters`
-# returns. See `livn_gym.models.CellStep` for the whole list.
+# The functions of a time step take and return floats, and use + - * /, comparisons and functions of `math`. They get
+# arguments by name: v_s and v_d are the voltages of soma and dendrite (mV); `_parameters` returns the constants.
+# `livn_gym.models.CellStep` lists all names.
 
 
 def _parameters(cell: MyModelCell, dt_ms: float) -> dict[str, float]:
@@ -77,8 +77,8 @@ class MyModelCell(Cell):
 class MyModel(ExcitatoryInhibitory):
     """Excitatory and inhibitory cells with the same equations; inhibitory cells are smaller.
 
-    Synapses, background noise and depression are those of the system's parameters. They were tuned for the default
-    model, so that a culture of other cells needs parameters of its own (``params=``, ``livn-gym tune``).
+    The system's parameters define synapses, background noise and depression. The shipped ones are tuned for the default
+    model, so a culture of other cells needs other parameters (``params=``, ``livn-gym tune``).
 
     Args:
         v_threshold: Threshold of all cells, mV.

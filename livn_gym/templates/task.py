@@ -1,4 +1,4 @@
-"""A task: what the agent should make a culture do, what it observes besides the recording, and its reward."""
+"""A task: the aim of an agent, its observation besides the recording, and its reward."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ MAX_RATE_HZ = 1000.0
 class MyTask(Task):
     """The mean firing rate of a cell should reach a level, drawn for every episode, and stay there.
 
-    One object is the task of one culture. Only `reset` and `after_step` change its state; everything else reads it, so
-    that asking twice gives the same. Random numbers come from the generator that `reset` gets, and from nowhere else:
-    the seed of the environment then decides everything.
+    One object is the task of one culture. Only `reset` and `after_step` change its state; all other methods and
+    properties only read it. Random numbers come only from the generator that `reset` gets, so that an episode depends
+    on the seed of the environment alone.
     """
 
     @dataclass(frozen=True)
     class Options:
-        """Options of the task, which `gym.make` takes by the same names.
+        """Options of the task, which are arguments of `gym.make`.
 
         Attributes:
             lowest_hz: Lowest level, Hz.
@@ -44,7 +44,7 @@ class MyTask(Task):
 
     @property
     def observation_space(self) -> spaces.Box:
-        """Bounds of `observe`. Before them, the observation holds the decoded recording."""
+        """Bounds of `observe`, whose entries follow the decoded recording in the observation."""
         return spaces.Box(0.0, MAX_RATE_HZ, (1,), np.float64)
 
     def reset(self, rng: np.random.Generator) -> None:
@@ -54,13 +54,13 @@ class MyTask(Task):
         self.charge_fraction = 0.0
 
     def after_step(self, measurement: Measurement) -> None:
-        """Take in a step of the culture: rates, charge, and the recording itself in `measurement.recording`."""
+        """Update the state by a step of the culture: rates, charge, and the recording in `measurement.recording`."""
         self.error = abs(measurement.rate_1s_hz - self.level_hz) / self.level_hz
         self.charge_fraction = measurement.charge_fraction
 
     @property
     def reward(self) -> float:
-        """Relative error of the rate over the last second, and the cost of charge; at most 0."""
+        """Negative relative error of the rate over the last second, less the cost of charge; at most 0."""
         return -self.error - self.options.charge_cost * self.charge_fraction
 
     # `terminated` is False and `truncated` is False unless a task defines these properties. The limit of steps is
@@ -71,7 +71,7 @@ class MyTask(Task):
         return np.array([self.level_hz])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Return what `info` holds besides the loop's own entries: always the same names, one number each."""
+        """Return the task's entries of `info`: always the same names, one number each."""
         return {"level_hz": self.level_hz, "relative_error": self.error}
 
 
