@@ -20,7 +20,7 @@ from livn_gym.plot.style import COLOURS, coloured
 from livn_gym.system import System
 
 RASTER_MS, TRACE_MS = 2000.0, 20000.0
-CHARGE_LABEL = "electrode: charge (% of max.)"
+CHARGE_LABEL = "electrode: charge (% of most)"
 
 
 class Renderer:
@@ -139,7 +139,7 @@ class _Picture:
         (self._rate_1s,) = axes.plot([], [], color=COLOURS[0], linewidth=2.0, label="1 s mean")
         style = {"color": COLOURS[1], "linewidth": 1.5, "linestyle": "--", "drawstyle": "steps-post"}
         (self._target,) = axes.plot([], [], label="target", **style)
-        _label(axes, "", "rate (Hz per cell)")
+        _label(axes, "", "rate (Hz a cell)")
         self._rate_axes = axes
 
     def _build_charge(self, axes: Any) -> None:

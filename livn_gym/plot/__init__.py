@@ -1,7 +1,7 @@
-"""Figures: one call each from a recording, a system or a training's results.
+"""Figures of recordings, systems and results of training, with one function per figure.
 
 Every function returns a matplotlib figure without window or global state; ``figure.savefig(path)`` writes it. With
-``ax=`` it draws into the given axes and returns their figure. matplotlib is imported when something is drawn.
+``ax=`` it draws into these axes and returns their figure. matplotlib is imported on first use.
 """
 
 from livn_gym.plot.activity import raster, voltage

@@ -25,13 +25,13 @@ TRACES = 8
 @checked_types
 @styled
 def raster(recording: Recording, system: System, *, bin_ms: float = 20.0, ax: Any = None) -> Figure:
-    """Every spike of one culture over time, and below them the mean rate of each population's cells.
+    """Draw every spike of one culture over time, and below them the mean rate of each population's cells.
 
     Args:
         recording: Spikes of one culture.
         system: The culture; cells are drawn at their gids, coloured by population.
-        bin_ms: Width of the rates' bins, ms; the last bin may be cut short by the run's end.
-        ax: Two axes for spikes and rates, or one for the spikes alone; default those of a new figure.
+        bin_ms: Width of the bins of the rates, ms; the last bin ends at the end of the run.
+        ax: Two axes for spikes and rates, or one axes for the spikes alone; default a new figure.
 
     Returns:
         The figure.
@@ -53,12 +53,13 @@ def raster(recording: Recording, system: System, *, bin_ms: float = 20.0, ax: An
     edges_ms = np.append(np.arange(bins) * width_ms, recording.duration_ms)
     edges_s = (recording.t0_ms + edges_ms) / 1000.0
     for population, colour in coloured(system):
-        own = (gid >= population.start) & (gid < population.stop)
-        rate_hz = own.sum() / population.count / recording.duration_ms * 1000.0
+        in_population = (gid >= population.start) & (gid < population.stop)
+        rate_hz = in_population.sum() / population.count / recording.duration_ms * 1000.0
         style = {"linestyle": "none", "marker": "|", "markersize": mark, "color": colour}
-        spikes.plot(seconds[own], gid[own], label=f"{population.name}, {rate_hz:.1f} Hz", **style)
+        spikes.plot(seconds[in_population], gid[in_population], label=f"{population.name}, {rate_hz:.1f} Hz", **style)
         if rate is not None:
-            counts = np.bincount(measures.bin_index(t_ms[own], width_ms, bins), minlength=bins)
+            index = measures.bin_index(t_ms[in_population], width_ms, bins)
+            counts = np.bincount(index, minlength=bins)
             rate.stairs(1000.0 * counts / np.diff(edges_ms) / population.count, edges_s, color=colour, linewidth=1.2)
     spikes.set(ylim=(-1, system.num_neurons), xlim=edges_s[[0, -1]], ylabel="cell")
     spikes.set_title(f"{system.name}: {len(gid):,} spikes")
@@ -82,14 +83,14 @@ def voltage(
     distance_mV: float = 100.0,
     ax: Any = None,
 ) -> Figure:
-    """Voltages of some cells of one culture, one above the other, of the compartment that ``recording.voltage`` shows.
+    """Draw voltages of some cells of one culture, one above the other, in the compartment that was recorded.
 
     Args:
         recording: Recording of one culture, with voltages.
         system: The culture, for colours and names of populations; if omitted, traces are black.
-        cells: gids, from top to bottom; default the first few that were recorded.
+        cells: gids, from top to bottom; default the first eight that were recorded.
         distance_mV: Distance between the zero lines of neighbours.
-        ax: Axes to draw into.
+        ax: Axes to draw into; default a new figure.
 
     Returns:
         The figure.
@@ -104,17 +105,17 @@ def voltage(
         raise NotRecorded("Voltages were not recorded: call record_voltage() before the run.")
     distance = finite("distance_mV", distance_mV, above=0.0)
     recorded = recording.voltage_gid.tolist()
-    chosen = recorded[:TRACES] if cells is None else [int(cell) for cell in cells]
-    if not chosen:
+    gids = recorded[:TRACES] if cells is None else [int(cell) for cell in cells]
+    if not gids:
         raise InvalidInput("cells must name at least one cell.")
-    missing = sorted(set(chosen) - set(recorded))
+    missing = sorted(set(gids) - set(recorded))
     if missing:
         raise NotRecorded(f"Voltages of the cells {missing} were not recorded, only those of {recorded}.")
-    figure, axes = panel(ax, 8.0, 1.2 + 0.55 * len(chosen))
+    figure, axes = panel(ax, 8.0, 1.2 + 0.55 * len(gids))
     samples = recording.voltage.shape[-1]
     seconds = (recording.t0_ms + np.arange(samples) * recording.sample_dt_ms) / 1000.0
     names = []
-    for row, cell in enumerate(chosen):
+    for row, cell in enumerate(gids):
         colour, name = "black", str(cell)
         if system is not None:
             population, colour = next((p, c) for p, c in coloured(system) if p.start <= cell < p.stop)
@@ -122,10 +123,10 @@ def voltage(
         names.append(name)
         trace = recording.voltage[0, recorded.index(cell)] - row * distance
         axes.plot(seconds, trace, color=colour, linewidth=0.8)
-    axes.set_yticks([-row * distance for row in range(len(chosen))], [f"{name}: 0 mV" for name in names])
+    axes.set_yticks([-row * distance for row in range(len(gids))], [f"{name}: 0 mV" for name in names])
     low_mV, high_mV = -0.9 * distance, 0.6 * distance
     axes.set(xlabel="time (s)", ylabel=f"voltage, {distance:g} mV a cell", xlim=seconds[[0, -1]])
-    axes.set_ylim(low_mV - (len(chosen) - 1) * distance, high_mV)
+    axes.set_ylim(low_mV - (len(gids) - 1) * distance, high_mV)
     axes.grid(axis="y", color="#d8d8d8", linewidth=0.6)
     title = "Somatic voltage" if recording.voltage_compartment == "soma" else "Dendritic voltage"
     axes.set_title(title if system is None else f"{system.name}: {title.lower()}")
@@ -134,10 +135,10 @@ def voltage(
 
 @checked_types
 def one_culture(what: str, recording: Recording) -> None:
-    """Raise if a recording has several cultures.
+    """Check that a recording has a single culture.
 
     Raises:
-        InvalidInput: There are; the message says how to take one.
+        InvalidInput: It has several; the message says how to select one.
     """
     if recording.num_cultures != 1:
-        raise InvalidInput(f"{what} is one culture's, got {recording.num_cultures}: give recording.culture(b).")
+        raise InvalidInput(f"{what} shows one culture, got {recording.num_cultures}: pass recording.culture(b).")

@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 def mea_map(
     system: System, recording: Recording | None = None, stimulus: Stimulus | None = None, *, ax: Any = None
 ) -> Figure:
-    """Map of cells and numbered electrodes, with their rates and charges if a run is given.
+    """Draw a map of cells and numbered electrodes, coloured by rates and charges.
 
     Args:
-        system: The culture; electrodes are its own.
-        recording: Spikes of one culture: cells are coloured by their mean rate.
-        stimulus: In the electrode mode, of one culture: electrodes are coloured by their absolute charge.
-        ax: Axes to draw into.
+        system: The culture, with its electrodes.
+        recording: Spikes of one culture, by which cells are coloured; if omitted, they are grey.
+        stimulus: Stimulus of one culture in the electrode mode, by whose absolute charge electrodes are coloured; if
+            omitted, they are white.
+        ax: Axes to draw into; default a new figure.
 
     Returns:
         The figure.
@@ -88,18 +89,18 @@ def evoked(
     bin_ms: float = 2.0,
     ax: Any = None,
 ) -> Figure:
-    """The peri-stimulus histogram of every channel, and above it their mean.
+    """Draw the peri-stimulus histogram of every channel, and above it their mean.
 
     Args:
         recording: Spikes of one or several cultures, which are pooled.
         system: The culture.
         stimulus: Pulses that began with the recording, or their onsets since the recording's start, ms ``[P]``.
-        io: The array that records; default the system's own.
+        io: The recording array; default the electrodes of the system.
         model: Model that places the cells' compartments; default ``ReducedCalciumSomaDendrite()``.
-        before_ms: Time shown before an onset.
-        after_ms: Time shown after an onset.
+        before_ms: Length of the histogram before an onset.
+        after_ms: Length of the histogram after an onset.
         bin_ms: Width of the histogram's bins.
-        ax: Two axes for the mean and the channels, or one for the channels alone; default those of a new figure.
+        ax: Two axes for the mean and the channels, or one axes for the channels alone; default a new figure.
 
     Returns:
         The figure.
@@ -107,7 +108,7 @@ def evoked(
     Raises:
         BackendUnavailable: matplotlib is not installed.
         NotRecorded: Spikes were not recorded.
-        InvalidInput: No onset has its whole window within the recording, or a time is out of range.
+        InvalidInput: No onset has its full window within the recording, or a time is out of range.
     """
     geometry = (ReducedCalciumSomaDendrite() if model is None else model).geometry(system)
     electrodes = BoundElectrodes((MEA() if io is None else io).bind(system), geometry)
@@ -116,10 +117,10 @@ def evoked(
     if ax is None:
         ax = new_figure(6.8, 5.4).subplots(2, 1, sharex=True, height_ratios=(1, 2.6))
     mean, channels = ax if isinstance(ax, list | tuple | np.ndarray) else (None, ax)
-    # the direct response within the first bins must not hide what follows
+    # the direct response in the first bins must not determine the colour scale of later ones
     limit = max(float(np.quantile(rates, 0.98)), 1.0)
-    shown = channels.pcolormesh(edges, np.arange(len(rates) + 1) - 0.5, rates, cmap="viridis", vmin=0, vmax=limit)
-    channels.figure.colorbar(shown, ax=channels, pad=0.02, extend="max", label="recorded spikes (Hz)")
+    mesh = channels.pcolormesh(edges, np.arange(len(rates) + 1) - 0.5, rates, cmap="viridis", vmin=0, vmax=limit)
+    channels.figure.colorbar(mesh, ax=channels, pad=0.02, extend="max", label="recorded spikes (Hz)")
     channels.axvline(0.0, color="white", linestyle=":", linewidth=1.2)
     channels.set(xlabel="time since the pulse (ms)", ylabel="channel", ylim=(-0.5, len(rates) - 0.5))
     channels.yaxis.get_major_locator().set_params(integer=True)
@@ -141,7 +142,7 @@ def _charge_nC(system: System, stimulus: Stimulus) -> NDArray[np.float64]:
             f"got the mode {stimulus.mode!r} with {stimulus.num_columns} columns."
         )
     if stimulus.num_cultures is not None:
-        raise InvalidInput("A map is one culture's: give stimulus[b].")
+        raise InvalidInput("A map shows one culture: pass stimulus[b].")
     return stimulus.charge_nC()
 
 
@@ -149,16 +150,16 @@ def _onsets_ms(stimulus: Stimulus | ArrayLike) -> NDArray[np.float64]:
     if not isinstance(stimulus, Stimulus):
         return np.unique(numbers("Onsets", stimulus))
     if stimulus.pulses is None:
-        raise InvalidInput("Only pulses have onsets; of another stimulus give the onsets, ms.")
+        raise InvalidInput("Only pulses have onsets; for another stimulus pass the onsets, ms.")
     return np.unique(stimulus.pulses.onset_ms)
 
 
 MAX_BINS = 100_000
-"""Most bins of a picture."""
+"""Largest number of bins of a histogram."""
 
 
 def _edges(before_ms: float, after_ms: float, bin_ms: float) -> NDArray[np.float64]:
-    """Bin edges with one at 0, covering at least the window."""
+    """Return bin edges, one of them at 0, that cover at least the window."""
     width = finite("bin_ms", bin_ms, above=0.0)
     before, after = finite("before_ms", before_ms, minimum=0.0), finite("after_ms", after_ms, above=0.0)
     if (before + after) / width > MAX_BINS:
@@ -169,21 +170,21 @@ def _edges(before_ms: float, after_ms: float, bin_ms: float) -> NDArray[np.float
 def _histogram_hz(
     recording: Recording, electrodes: BoundElectrodes, onsets: NDArray, edges: NDArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rate of every channel in every bin, ``[C, bins]``, over onsets whose window was recorded."""
+    """Return the rate of every channel in every bin, Hz ``[C, bins]``, over onsets whose window was recorded."""
     onsets = onsets[(onsets + edges[0] >= -1e-9) & (onsets + edges[-1] <= recording.duration_ms + 1e-9)]
     if not len(onsets):
         raise InvalidInput(
             f"No onset has {-edges[0]:g} ms before and {edges[-1]:g} ms after it in {recording.duration_ms:g} ms."
         )
     _, gid, t = recording.spikes
-    channel, when = electrodes.channel_recording(gid, t)
+    channel, t_recorded = electrodes.channel_recording(gid, t)
     counts = np.zeros((electrodes.num_channels, len(edges) - 1))
     for onset in onsets:
         window = onset + edges[[0, -1]]
-        first, last = np.searchsorted(when, window - rounding(window))
-        # room for rounding: a spike at the pulse's own time belongs after it
-        room = rounding(window[1]) / (edges[1] - edges[0])
-        bins = np.floor((when[first:last] - window[0]) / (edges[1] - edges[0]) + room).astype(np.int64)
+        first, last = np.searchsorted(t_recorded, window - rounding(window))
+        # despite rounding, a spike at the time of the pulse must count after it
+        tolerance = rounding(window[1]) / (edges[1] - edges[0])
+        bins = np.floor((t_recorded[first:last] - window[0]) / (edges[1] - edges[0]) + tolerance).astype(np.int64)
         np.add.at(counts, (channel[first:last], np.clip(bins, 0, counts.shape[1] - 1)), 1)
     seconds = np.diff(edges) / 1000.0
     return counts / seconds / len(onsets) / recording.num_cultures, edges

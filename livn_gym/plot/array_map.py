@@ -1,4 +1,4 @@
-"""Map of a culture's cells and electrodes, which rendered frames and figures share."""
+"""Map of a culture's cells and electrodes, for rendered frames and figures."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from livn_gym.checks import checked_types
 from livn_gym.system import Population, System
 
 CELL_RATE_HZ = 30.0
-"""Upper end of the cells' colour scale; faster cells share its colour."""
+"""Upper end of the cells' colour scale, Hz; cells with higher rates have its colour."""
 
 MARKERS = ("o", "^", "s", "D", "v")
 CELL_MAP, CHARGE_MAP = "viridis", "Oranges"
 LABELLED_CHANNELS = 100
-"""Most channels that are numbered; of more, the numbers would be too small to read."""
+"""Largest number of channels with labels; more labels would be too small to read."""
 
 
 @checked_types
 def draw_array(axes: Any, system: System) -> tuple[Any, list[tuple[Population, Any]]]:
-    """Draw electrodes with their channels, and the cells over them.
+    """Draw electrodes with the numbers of their channels, and the cells over them.
 
     Returns:
         The electrodes, coloured by ``set_array`` with percentages, and each population's cells, coloured by rates (Hz).
@@ -47,9 +47,9 @@ def _draw_electrodes(axes: Any, system: System, pitch: float) -> Any:
     size = np.clip(0.36 * pitch, 2.0, 24.0)
     if system.num_channels <= LABELLED_CHANNELS:
         halo = import_module("matplotlib.patheffects").withStroke(linewidth=2.0, foreground="white")
-        place = {"textcoords": "offset points", "ha": "center", "va": "bottom", "path_effects": [halo]}
+        style = {"textcoords": "offset points", "ha": "center", "va": "bottom", "path_effects": [halo]}
         for channel, (x, y, _) in enumerate(system.electrodes):
-            axes.annotate(str(channel), (x, y), (0, 0.55 * size), fontsize=7, color="#444444", zorder=3, **place)
+            axes.annotate(str(channel), (x, y), (0, 0.55 * size), fontsize=7, color="#444444", zorder=3, **style)
     return axes.scatter(
         *system.electrodes[:, :2].T,
         c=np.zeros(system.num_channels),

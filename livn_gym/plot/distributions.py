@@ -22,12 +22,12 @@ INTERVAL_BINS_MS = np.logspace(0, 4, 60)
 @checked_types
 @styled
 def intervals(recording: Recording, system: System | None = None, *, ax: Any = None) -> Figure:
-    """Lengths of the intervals between each cell's spikes, on a logarithmic axis.
+    """Draw the distribution of interspike intervals of all cells, on a logarithmic axis.
 
     Args:
         recording: Spikes of one or several cultures, which are pooled.
         system: The culture; if given, intervals are split by population.
-        ax: Axes to draw into.
+        ax: Axes to draw into; default a new figure.
 
     Returns:
         The figure.
@@ -45,10 +45,10 @@ def intervals(recording: Recording, system: System | None = None, *, ax: Any = N
         axes.hist(length, INTERVAL_BINS_MS, color=GREY)
     else:
         for population, colour in coloured(system):
-            own = (cell % number >= population.start) & (cell % number < population.stop)
-            median = f", median {np.median(length[own]):.0f} ms" if own.any() else ""
+            selected = length[(cell % number >= population.start) & (cell % number < population.stop)]
+            median = f", median {np.median(selected):.0f} ms" if len(selected) else ""
             axes.hist(
-                length[own], INTERVAL_BINS_MS, color=colour, histtype="step", linewidth=1.5,
+                selected, INTERVAL_BINS_MS, color=colour, histtype="step", linewidth=1.5,
                 label=f"{population.name}{median}",
             )  # fmt: skip
         axes.legend()
@@ -61,14 +61,14 @@ def intervals(recording: Recording, system: System | None = None, *, ax: Any = N
 @checked_types
 @styled
 def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: Any = None) -> Figure:
-    """Share and number of avalanches of at least each size, beside those of random spike times.
+    """Draw the share of avalanches of at least each size, and the same for random spike times.
 
     Args:
-        recording: Spikes of one or several cultures; avalanches are each culture's own.
-        bin_ms: Bins with spikes between empty ones are an avalanche, ms; what is left at the run's end, less than a
-            bin, is not counted.
+        recording: Spikes of one or several cultures; avalanches are found in each culture separately.
+        bin_ms: Width of the bins, ms; an avalanche is a sequence of bins with spikes between empty ones. An incomplete
+            bin at the end of the run is not counted.
         seed: Seed of the random times.
-        ax: Axes to draw into.
+        ax: Axes to draw into; default a new figure.
 
     Returns:
         The figure.
@@ -79,8 +79,8 @@ def avalanches(recording: Recording, *, bin_ms: float = 4.0, seed: int = 0, ax: 
         InvalidInput: The bin is not positive or longer than the run.
     """
     width = finite("bin_ms", bin_ms, above=0.0)
-    whole = recording.duration_ms / width
-    counted_ms = float(np.floor(whole + rounding(whole))) * width
+    bins = recording.duration_ms / width
+    counted_ms = float(np.floor(bins + rounding(bins))) * width
     generator = np.random.default_rng(whole_number("seed", seed, minimum=0))
     real: list[np.ndarray] = []
     chance: list[np.ndarray] = []

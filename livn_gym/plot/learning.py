@@ -1,4 +1,4 @@
-"""Learning curves: returns over a training."""
+"""Learning curves: returns over the steps of a training."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def learning_curves(
     levels: Mapping[str, float] | None = None,
     ax: Any = None,
 ) -> Figure:
-    """Returns of evaluation episodes over one or several trainings, and levels to compare with.
+    """Draw the returns of evaluation episodes over one or several trainings, and levels for comparison.
 
     Args:
-        runs: A training's folder, its ``curve.csv`` or its rows; several of them by name.
-        title: What was trained on what.
+        runs: Folder of a training, its ``curve.csv`` or its rows; or a mapping of several by name.
+        title: Title of the figure.
         levels: Mean returns of other agents, by name.
-        ax: Axes to draw into.
+        ax: Axes to draw into; default a new figure.
 
     Returns:
         The figure.
 
     Raises:
         BackendUnavailable: matplotlib is not installed.
-        InvalidInput: There is no such file, or nothing to draw.
+        InvalidInput: There is no such file, no training or no row.
         CorruptData: The file is no learning curve.
     """
     named = runs if isinstance(runs, Mapping) else {"trained": runs}
@@ -66,11 +66,11 @@ def learning_curves(
 
 
 def _rows(run: str | Path | Rows) -> Rows:
-    """A training's evaluations, checked.
+    """Read and check the evaluations of a training.
 
     Raises:
         InvalidInput: There is no such file or no row.
-        CorruptData: A column is missing or holds something else than numbers.
+        CorruptData: A column is missing or does not hold numbers.
     """
     where: str | Path = "A learning curve"
     rows: Rows

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLOCKS = 200
-"""Most rows and columns; larger cultures are shown in blocks of cells."""
+"""Largest number of rows and columns; in larger cultures, a row is a block of cells."""
 
 
 @checked_types
 @styled
 def connectivity(system: System, *, ax: Any = None) -> Figure:
-    """Strengths of synapses by presynaptic (row) and postsynaptic cell (column); inhibition is negative.
+    """Draw the strengths of synapses by presynaptic (row) and postsynaptic cell (column); inhibition is negative.
 
     In cultures of more than 200 cells a point is a block of cells and shows the mean over its pairs.
 
     Args:
         system: The culture.
-        ax: Axes to draw into.
+        ax: Axes to draw into; default a new figure.
 
     Returns:
         The figure.
@@ -44,10 +44,10 @@ def connectivity(system: System, *, ax: Any = None) -> Figure:
     cells = np.minimum(block, number - block * np.arange(side))
     strength /= np.outer(cells, cells)
     figure, axes = panel(ax, 6.4, 5.4)
-    # Single synapses of a log-normal tail shall not fade all others.
+    # Single synapses in a log-normal tail must not determine the colour scale.
     limit = float(np.quantile(np.abs(strength[strength != 0]), 0.98)) if strength.any() else 1.0
     edges = np.minimum(block * np.arange(side + 1), number) - 0.5
-    shown = axes.pcolormesh(edges, edges, strength, cmap="RdBu_r", vmin=-limit, vmax=limit, rasterized=True)
+    mesh = axes.pcolormesh(edges, edges, strength, cmap="RdBu_r", vmin=-limit, vmax=limit, rasterized=True)
     for population in system.populations[1:]:
         axes.axhline(population.start - 0.5, color="black", linewidth=0.6)
         axes.axvline(population.start - 0.5, color="black", linewidth=0.6)
@@ -59,7 +59,7 @@ def connectivity(system: System, *, ax: Any = None) -> Figure:
         side.tick_params(length=0)
     axes.set(xlabel="postsynaptic cell", ylabel="presynaptic cell", aspect="equal")
     axes.set_ylim(number - 0.5, -0.5)
-    what = "strength" if block == 1 else f"mean strength over {block} x {block} pairs"
-    figure.colorbar(shown, ax=axes, pad=0.03, extend="both").set_label(f"{what} (of the weight; inhibition negative)")
+    label = "strength" if block == 1 else f"mean strength over {block} x {block} pairs"
+    figure.colorbar(mesh, ax=axes, pad=0.03, extend="both").set_label(f"{label} (of the weight; inhibition negative)")
     axes.set_title(f"{system.name}: {system.num_synapses:,} synapses", pad=18)
     return figure

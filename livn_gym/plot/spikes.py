@@ -1,4 +1,4 @@
-"""Spikes for rasters: those of consecutive runs, and the cells that fit in a picture."""
+"""Spikes for rasters: spikes of consecutive runs, for as many cells as a picture can show."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from livn_gym.recording import Recording
 from livn_gym.units import whole_number
 
 RASTER_CELLS = 300
-"""Most cells in a raster; of larger cultures it has every k-th cell, since the marks of all would be a solid block."""
+"""Largest number of cells in a raster; in larger cultures it shows every k-th cell, since more marks would merge."""
 
 
 @checked_types
 def raster_stride(num_neurons: int) -> int:
-    """Stride k of a raster, which has every k-th cell.
+    """Return the stride k of a raster, which shows every k-th cell.
 
     Raises:
         InvalidInput: There are no cells.
@@ -29,14 +29,14 @@ def raster_stride(num_neurons: int) -> int:
 def raster_spikes(
     runs: Iterable[tuple[Recording | None, float]], stride: int = 1
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Cells and times of the spikes of consecutive runs.
+    """Return cells and times of the spikes of consecutive runs.
 
     Args:
-        runs: Recordings with the times at which they ended, ms; None where a run was not recorded.
-        stride: k, for the spikes of every k-th cell.
+        runs: Recordings with the times at which they ended, ms; None for a run without recording.
+        stride: k; only the spikes of every k-th cell are returned.
 
     Returns:
-        Cell and time (ms, on the axis of the given times) of every spike, ``[S]`` each.
+        Cell and time (ms, on the same axis as the ends of the runs) of every spike, ``[S]`` each.
 
     Raises:
         InvalidInput: The stride is not positive.
@@ -47,7 +47,7 @@ def raster_spikes(
     for recording, end_ms in runs:
         if recording is not None:
             _, gid, t = recording.spikes
-            shown = slice(None) if k == 1 else gid % k == 0
-            gids.append(gid[shown])
-            times.append(t[shown] + (end_ms - recording.duration_ms))
+            rows = slice(None) if k == 1 else gid % k == 0
+            gids.append(gid[rows])
+            times.append(t[rows] + (end_ms - recording.duration_ms))
     return np.concatenate(gids), np.concatenate(times)

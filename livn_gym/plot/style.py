@@ -1,4 +1,4 @@
-"""Style of all figures: fonts, colours and sizes; whether matplotlib is installed."""
+"""Style of all figures: fonts, colours and sizes; check for matplotlib."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ STYLE = {
 
 
 def check_available() -> None:
-    """Raise if matplotlib is missing.
+    """Check that matplotlib is installed.
 
     Raises:
-        BackendUnavailable: It is not installed; the message says how to install it.
+        BackendUnavailable: It is not; the message says how to install it.
     """
     if find_spec("matplotlib") is None:
         raise BackendUnavailable('Rendering needs matplotlib, which is missing: pip install "livn_gym[viz]"')
@@ -52,10 +52,9 @@ def check_available() -> None:
 
 @checked_types
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Draw in the project's style, and leave the user's own style as it was.
+    """Make a function draw in the project's style, without a change of the user's style.
 
-    Raises:
-        BackendUnavailable: matplotlib is not installed.
+    The function raises ``BackendUnavailable`` if matplotlib is not installed.
     """
 
     @wraps(draw)
@@ -69,13 +68,13 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 @checked_types
 def new_figure(width: float, height: float) -> Figure:
-    """A figure of the given size in inches, without window or global state."""
+    """Make a figure of a size in inches, without window or global state."""
     return import_module("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
 
 
 @checked_types
 def panel(ax: Any, width: float = 6.4, height: float = 4.0) -> tuple[Figure, Any]:
-    """The figure of ``ax``, and ``ax``; if it is None, those of a new figure."""
+    """Return figure and axes: of ``ax``, or new ones if it is None."""
     if ax is not None:
         return ax.figure, ax
     figure = new_figure(width, height)
@@ -83,7 +82,7 @@ def panel(ax: Any, width: float = 6.4, height: float = 4.0) -> tuple[Figure, Any
 
 
 def plain_numbers(*axes: Any) -> None:
-    """Write the powers of ten on logarithmic axes as numbers, 0.01 or 1000."""
+    """Label logarithmic axes with plain numbers, 0.01 or 1000, instead of powers of ten."""
     for axis in axes:
         axis.set_major_formatter("{x:g}")
         axis.set_minor_formatter(import_module("matplotlib.ticker").NullFormatter())
@@ -91,5 +90,5 @@ def plain_numbers(*axes: Any) -> None:
 
 @checked_types
 def coloured(system: System) -> Iterator[tuple[Population, str]]:
-    """Every population with its colour."""
+    """Return every population with its colour."""
     return zip(system.populations, COLOURS * len(system.populations), strict=False)
