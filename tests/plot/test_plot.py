@@ -166,9 +166,9 @@ def test_a_damaged_learning_curve_is_found(tmp_path, content):
 @pytest.mark.parametrize(
     ("draw", "error", "words"),
     [
-        (lambda: plot.raster(recording([0], [1.0], cultures=2), system(1)), InvalidInput, "one culture's, got 2"),
+        (lambda: plot.raster(recording([0], [1.0], cultures=2), system(1)), InvalidInput, "shows one culture, got 2"),
         (lambda: plot.raster(SILENT, system(1), bin_ms=0), InvalidInput, "bin_ms"),
-        (lambda: plot.mea_map(system(1), recording([0], [1.0], cultures=2)), InvalidInput, "one culture's"),
+        (lambda: plot.mea_map(system(1), recording([0], [1.0], cultures=2)), InvalidInput, "shows one culture"),
         (
             lambda: plot.mea_map(system(1), stimulus=Stimulus(np.zeros((5, 1)), 1.0)),
             InvalidInput,
