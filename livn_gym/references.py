@@ -105,17 +105,17 @@ def load_file(text: str, base: type) -> Any:
     return candidates[0]
 
 
-def reference(value: type | Callable[..., Any]) -> str | None:
+def reference(definition: type | Callable[..., Any]) -> str | None:
     """Return the string with which ``load`` or ``load_file`` finds a class or function.
 
     It is None for one that is defined in a function or in ``__main__``, where no other process could find it.
     """
-    name, module_name = getattr(value, "__qualname__", ""), getattr(value, "__module__", None) or ""
+    name, module_name = getattr(definition, "__qualname__", ""), getattr(definition, "__module__", None) or ""
     module = sys.modules.get(module_name)
     resolved: Any = module
     for attribute in name.split("."):
         resolved = getattr(resolved, attribute, None)
-    if module is None or resolved is not value or module_name == "__main__":
+    if module is None or resolved is not definition or module_name == "__main__":
         return None
     return f"{module.__file__ if module_name.startswith(_PREFIX) else module_name}:{name}"
 

@@ -78,7 +78,7 @@ def closely():
             Stimulus.pulse_train([[0, 1], [0, 4]], duration_ms=200, shape="monophasic"),
             "Channel 1 of culture 1 reaches 3.2 nC as a phase",
         ),
-        (closely(), "Two pulses of a channel are 4 ms apart; 5 ms are the least"),
+        (closely(), "Two pulses of a channel are 4 ms apart; the minimum is 5 ms"),
         (Stimulus([[10.0], [10.0]], 0.2, "electrode"), "reaches 4 nC as a phase"),
     ],
 )

@@ -269,7 +269,7 @@ def test_binding_leaves_the_original_open_and_unshared():
 
 
 def test_an_array_that_is_not_bound_says_so():
-    with pytest.raises(ClosedError, match="no electrode_coordinates yet: give it, or bind"):
+    with pytest.raises(ClosedError, match="no electrode_coordinates yet: pass it, or call bind"):
         _ = MEA().num_channels
     with pytest.raises(ClosedError, match="no output_radius yet"):
         MEA([[0.0, 0, 0]]).channel_cells(geometry([[0.0, 0, 0]]))
