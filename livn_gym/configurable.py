@@ -1,4 +1,4 @@
-"""The parameters of an ``Env``, which can be set between runs."""
+"""Parameters of an ``Env``, which can be set between runs."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from livn_gym.plasticity import Plasticity, Rule, rescaled
 from livn_gym.system import System
 
 Values = float | Sequence[float] | NDArray[np.float64]
-"""A parameter's value for all cultures, or one for each of them."""
+"""Value of a parameter for all cultures, or a sequence with one value per culture."""
 
 
 @checked
 class Configurable(Exclusive):
-    """The part of an ``Env`` that holds its parameters; every method returns the environment itself."""
+    """Mixin of ``Env`` with its parameters. Methods that change them return the Env itself."""
 
     system: System
     model: Model
     num_cultures: int
     dt: float
     _parameters: list[ParameterSet]
-    """Of every culture; cultures with equal parameters share one object."""
+    """Parameters of each culture; cultures with equal parameters share one object."""
 
     # Parameters
 
@@ -40,29 +40,29 @@ class Configurable(Exclusive):
         """Current weights (nS), noise and depression, which all cultures share.
 
         Raises:
-            InvalidInput: The cultures have different parameters; ``parameters_of(b)`` gives one culture's.
+            InvalidInput: The cultures have different parameters; ``parameters_of(b)`` returns those of one culture.
         """
         first = self._parameters[0]
         if any(other is not first for other in self._parameters):
-            raise InvalidInput("The cultures have different parameters: take env.parameters_of(b) of culture b.")
+            raise InvalidInput("The cultures have different parameters: use env.parameters_of(b) for culture b.")
         return first.frozen()
 
     def parameters_of(self, culture: int) -> Parameters:
-        """Current weights (nS), noise and depression of one culture.
+        """Return the current weights (nS), noise and depression of one culture.
 
         Raises:
             InvalidInput: There is no such culture.
         """
         if not 0 <= culture < self.num_cultures:
-            raise InvalidInput(f"culture must lie in 0 ... {self.num_cultures - 1}, got {culture}.")
+            raise InvalidInput(f"culture must be from 0 to {self.num_cultures - 1}, got {culture}.")
         return self._parameters[culture].frozen()
 
     def apply_model_defaults(self, variant: str | None = None, *, cultures: Sequence[int] | None = None) -> Self:
-        """Set the parameters that are shipped for this system, or the generic ones for a system unknown by name.
+        """Set the parameters shipped for the name of the system, or the generic ones for other names.
 
         Args:
-            variant: A named variant, where the system has one.
-            cultures: The cultures to set; default all.
+            variant: Variant of the shipped parameters.
+            cultures: Indices of the cultures to set. Default: all.
 
         Raises:
             UnknownName: There is no such variant.
@@ -73,48 +73,48 @@ class Configurable(Exclusive):
         """Set peak synaptic conductances, nS, by ``PRE_POST-section-RECEPTOR-weight``.
 
         Args:
-            weights: Values by key, as of ``set_params``.
-            cultures: The cultures to set; default all.
+            weights: Values by key, as for ``set_params``.
+            cultures: Indices of the cultures to set. Default: all.
 
         Raises:
-            UnknownName: The system has no such weight; nothing is changed.
-            InvalidInput: A value is out of range; nothing is changed.
+            UnknownName: The system has no such weight. Nothing is changed.
+            InvalidInput: A value is out of range. Nothing is changed.
         """
         return self.set_params({f"weight-{key}": value for key, value in weights.items()}, cultures=cultures)
 
     def set_noise(self, noise: Mapping[str, Values], *, cultures: Sequence[int] | None = None) -> Self:
         """Set background noise: ``g_e0``, ``g_i0``, ``std_e``, ``std_i`` in nS, ``tau_e``, ``tau_i`` in ms.
 
-        ``std_e`` sets every population, ``EXC-std_e`` one; the latter wins whatever their order.
+        ``std_e`` sets all populations, ``EXC-std_e`` a single one; the latter always takes precedence.
 
         Args:
-            noise: Values by key, as of ``set_params``.
-            cultures: The cultures to set; default all.
+            noise: Values by key, as for ``set_params``.
+            cultures: Indices of the cultures to set. Default: all.
 
         Raises:
-            UnknownName: There is no such key; nothing is changed.
-            InvalidInput: A value is out of range; nothing is changed.
+            UnknownName: There is no such key. Nothing is changed.
+            InvalidInput: A value is out of range. Nothing is changed.
         """
         return self.set_params({f"noise-{key}": value for key, value in noise.items()}, cultures=cultures)
 
     def set_params(self, params: Mapping[str, Values], *, cultures: Sequence[int] | None = None) -> Self:
         """Set any parameters by key, with the prefixes ``weight-``, ``noise-`` and ``depression-``.
 
-        Cultures keep their states. A culture's trajectory depends on its own parameters alone.
+        The states of cultures do not change. The trajectory of a culture depends only on its own parameters.
 
         Args:
-            params: For each key a number, or a sequence with one number for each of the cultures that are set, ``[n]``.
-            cultures: The cultures to set; default all. The others keep their parameters.
+            params: For each key a number, or a sequence with one number per culture that is set, ``[n]``.
+            cultures: Indices of the cultures to set. Default: all. The parameters of the others do not change.
 
         Raises:
-            UnknownName: A key does not exist; nothing is changed.
-            InvalidInput: A value is not finite or out of range, or a sequence has the wrong length; nothing is changed.
-            UnsupportedModel: The backend has no parameters per culture; nothing is changed.
+            UnknownName: A key does not exist. Nothing is changed.
+            InvalidInput: A value is not finite or out of range, or a sequence has a wrong length. Nothing is changed.
+            UnsupportedModel: The backend does not support parameters per culture. Nothing is changed.
         """
         return self._configure(lambda: self._updated(params, cultures))
 
     def _updated(self, params: Mapping[str, Values], cultures: Sequence[int] | None) -> list[ParameterSet]:
-        """The parameters of all cultures with changes to some of them."""
+        """Return the parameters of all cultures, updated for some of them."""
         selected = self._culture_indices(cultures)
         per_culture = {key: value for key, value in params.items() if np.ndim(value)}
         for key, value in per_culture.items():
@@ -131,20 +131,20 @@ class Configurable(Exclusive):
         return changed
 
     def set_cells(self, values: Mapping[str, ArrayLike], *, cultures: Sequence[int] | None = None) -> Self:
-        """Give single cells constants of their own, by ``<population>-<constant>``, such as ``"EXC-g_leak_soma"``.
+        """Set constants of single cells, by ``<population>-<constant>``, for example ``"EXC-g_leak_soma"``.
 
-        Constants are those of the model's cells and the capacitance ``C``, in the model's units; geometry, coupling and
-        initial voltage are the same in all cells. Cells keep their states.
+        Constants are those of the cells of the model and the capacitance ``C``, in the units of the model; geometry,
+        coupling and initial voltage are the same in all cells. The states of cells do not change.
 
         Args:
             values: For each key a number, one number per cell of the population ``[n_cells]``, or one per culture and
                 cell ``[n, n_cells]``.
-            cultures: The cultures to set, n of them; default all.
+            cultures: Indices of the n cultures to set. Default: all.
 
         Raises:
-            UnknownName: There is no such population or constant; nothing is changed.
-            InvalidInput: Values have the wrong shape or are none that a cell can have; nothing is changed.
-            UnsupportedModel: The backend has no constants per cell; nothing is changed.
+            UnknownName: There is no such population or constant. Nothing is changed.
+            InvalidInput: Values have a wrong shape or are out of range for a cell. Nothing is changed.
+            UnsupportedModel: The backend does not support constants per cell. Nothing is changed.
         """
 
         def changed() -> list[ParameterSet]:
@@ -165,16 +165,16 @@ class Configurable(Exclusive):
     def enable_plasticity(
         self, config: Rule | Mapping[str, Rule] | None = None, *, dendritic_delay_ms: float = 0.5
     ) -> Self:
-        """Let synapses change with the timing of spikes from now on.
+        """Enable spike-timing-dependent plasticity of synapses.
 
-        What they learn stays through runs and after ``disable_plasticity``. It is forgotten by ``clear``, and where a
-        weight is set to another value.
+        Learnt weights persist between runs and after ``disable_plasticity``. They are reset by ``clear``, and when a
+        weight parameter is set to another value.
 
         Args:
-            config: A rule, for the projection that it is meant for; or rules by projection (``"EXC_EXC"``: its first
-                receptor's synapses, AMPA or GABA_A) or weight key. Default ``STDP()`` on EXC_EXC and
-                ``InhibitorySTDP()`` on INH_EXC, where they exist.
-            dendritic_delay_ms: Time after which a postsynaptic spike reaches the cell's synapses.
+            config: A rule, which applies to its default projection; or a mapping of projections (``"EXC_EXC"``: the
+                synapses of its first receptor, AMPA or GABA_A) or weight keys to rules. Default: ``STDP()`` on EXC_EXC
+                and ``InhibitorySTDP()`` on INH_EXC, if these projections exist.
+            dendritic_delay_ms: Delay after which a postsynaptic spike takes effect at the cell's synapses.
 
         Raises:
             UnknownName: There is no such projection or weight key.
@@ -185,7 +185,7 @@ class Configurable(Exclusive):
         return self._configure(lambda: self._with_plasticity(plasticity))
 
     def disable_plasticity(self) -> Self:
-        """Freeze all synapses as they are."""
+        """Disable plasticity; all synapses keep their current weights."""
         return self._configure(lambda: self._with_plasticity(None))
 
     def _with_plasticity(self, plasticity: Plasticity | None) -> list[ParameterSet]:
@@ -193,10 +193,10 @@ class Configurable(Exclusive):
         return [made[id(own)] for own in self._parameters]
 
     def get_weights(self, projection: str | None = None) -> dict[str, NDArray[np.float64]]:
-        """Peak conductance of every synapse, nS.
+        """Return the peak conductance of every synapse, nS.
 
         Args:
-            projection: Only the synapses of one projection, e.g. ``"EXC_EXC"``, or of one weight key; default all.
+            projection: Projection, for example ``"EXC_EXC"``, or weight key. Default: all.
 
         Returns:
             By weight key, in the order of the projection's edges: ``[E]``, or ``[B, E]`` with several cultures.
@@ -213,45 +213,45 @@ class Configurable(Exclusive):
         return stacked if self.num_cultures > 1 else {key: values[0] for key, values in stacked.items()}
 
     def normalize_weights(self, projection: str | None = None) -> Self:
-        """Rescale every cell's plastic synapses so that their sum is what the weight parameter alone would give.
+        """Rescale the plastic synapses of each cell so that their sum equals that before plasticity.
 
-        Synaptic scaling (Turrigiano, Cell 135:422, 2008). Every weight ends within the rule's bounds, 0 and ``w_max``
-        times the parameter: synapses that would leave them stay at the bound and the cell's others are raised
-        instead. So the sum is reached wherever the bounds allow it, else all synapses of the cell that are not 0 end
-        at the bound. Synapses at 0, and cells whose sum is 0, stay as they are. While plasticity is disabled, what was
-        learnt before is rescaled without bounds; where nothing was learnt, nothing changes.
+        This is synaptic scaling (Turrigiano, Cell 135:422, 2008). Weights stay within the bounds of the rule, 0 and
+        ``w_max`` times the parameter: synapses that would exceed the bound are set to it, and the other synapses of the
+        cell are scaled further. If the bounds do not allow the sum, all non-zero synapses of the cell end at the bound.
+        Synapses at 0, and cells whose sum is 0, do not change. While plasticity is disabled, learnt weights are
+        rescaled without bounds; synapses without learnt weights do not change.
 
         Args:
-            projection: Only one projection's or weight key's; default all with a rule, or all while disabled.
+            projection: Projection or weight key. Default: all with a rule, or all while plasticity is disabled.
 
         Raises:
-            UnknownName: There is no such projection or weight key, or nothing of it follows a rule.
+            UnknownName: There is no such projection or weight key, or it has no rule.
         """
         self._exclusively(lambda: self._normalize(projection))
         return self
 
     def _normalize(self, projection: str | None) -> None:
         plasticity = self._parameters[0].plasticity
-        able = list(self.system.weight_names if plasticity is None else plasticity.rules)
-        chosen = [key for key in able if projection in (None, key, _projection(key))]
-        if projection is not None and not chosen:
+        available = list(self.system.weight_names if plasticity is None else plasticity.rules)
+        selected = [key for key in available if projection in (None, key, _projection(key))]
+        if projection is not None and not selected:
             kind = "projection or weight" if plasticity is None else "projection or weight with a rule"
-            raise unknown_name(kind, projection, [*dict.fromkeys(map(_projection, able)), *able])
+            raise unknown_name(kind, projection, [*dict.fromkeys(map(_projection, available)), *available])
         backend = self._learning()
         cells = self.system.num_neurons
         changed: dict[int, dict[str, NDArray[np.float64]]] = {}
         for b, weights in enumerate(backend.weights(range(self.num_cultures))):
             for p in self.system.projections:
                 for receptor, key in zip(p.receptors, p.weight_names, strict=True):
-                    if key not in chosen:
+                    if key not in selected:
                         continue
                     unit = self.model.synapse(self.system, p, receptor)[1] * self._parameters[b].weights[key]
-                    first = p.scale * unit
-                    if np.allclose(weights[key], first, rtol=1e-12, atol=0.0):
-                        continue  # as it was; its synapses need not be told apart
+                    initial = p.scale * unit
+                    if np.allclose(weights[key], initial, rtol=1e-12, atol=0.0):
+                        continue  # unchanged, so that the cultures can share these synapses
                     rule = None if plasticity is None else plasticity.rules[key]
                     bound = np.inf if rule is None else rule.parameters().w_max * unit
-                    changed.setdefault(b, {})[key] = rescaled(weights[key], first, p.post_gid, cells, bound)
+                    changed.setdefault(b, {})[key] = rescaled(weights[key], initial, p.post_gid, cells, bound)
         if changed:
             backend.set_weights(changed)
 
@@ -270,24 +270,26 @@ class Configurable(Exclusive):
 
     @staticmethod
     def _hand_over(backend: Backend, parameters: Sequence[ParameterSet], changed: Sequence[int]) -> None:
-        """Give a backend the parameters of all cultures, of which some have changed."""
+        """Pass the parameters of all cultures to a backend, of which those of some have changed."""
         if any(own.cells for own in parameters) and not isinstance(backend, CellParameters):
-            raise UnsupportedModel(f"The {backend.capabilities.name} backend has the same constants in all cells.")
+            raise UnsupportedModel(
+                f"The {backend.capabilities.name} backend supports only equal constants in all cells."
+            )
         if all(own is parameters[0] for own in parameters):
             backend.set_parameters(parameters[0].frozen())
             return
         if not isinstance(backend, CultureParameters):
             raise UnsupportedModel(
-                f"The {backend.capabilities.name} backend has the same parameters in all cultures: set them in all of "
-                "them, or make an Env for each culture."
+                f"The {backend.capabilities.name} backend supports only equal parameters in all cultures: set them for "
+                "all cultures, or make an Env for each culture."
             )
         frozen = {id(own): own.frozen() for own in parameters}
         backend.set_culture_parameters({b: frozen[id(parameters[b])] for b in changed})
 
-    def _check_whole(self, wanted: str) -> None:
-        """Refuse what a culture cannot have while ranks share it."""
+    def _check_whole(self, feature: str) -> None:
+        """Check that no ranks share the cultures, for features that do not support this."""
         if self._ranks is not None:
-            raise UnsupportedModel(f"A culture that ranks share has no {wanted} yet: run it in one process.")
+            raise UnsupportedModel(f"Cultures that ranks share do not support {feature} yet: run them in one process.")
 
     def _learning(self) -> Learning:
         self._check_open()
@@ -295,10 +297,12 @@ class Configurable(Exclusive):
         if self._backend is None:
             raise ClosedError("Call init() first: env = Env(...).init().")
         if not isinstance(self._backend, Learning):
-            raise UnsupportedModel(f"The {self._backend.capabilities.name} backend has no weights of single synapses.")
+            raise UnsupportedModel(
+                f"The {self._backend.capabilities.name} backend does not support weights of single synapses."
+            )
         return self._backend
 
 
 def _projection(key: str) -> str:
-    """The projection of a weight key."""
+    """Return the projection of a weight key."""
     return key.partition("-")[0]

@@ -1,4 +1,4 @@
-"""The simulated culture: a system, its dynamics and its interface, run by a backend."""
+"""Simulated cultures: a system, its model and its electrode interface, run by a backend."""
 
 from __future__ import annotations
 
@@ -40,38 +40,38 @@ _log = logging.getLogger(__name__)
 
 @checked
 class Env(SavedStates, Recorder, Configurable):
-    """One or several cultures of the same system.
+    """One or more simulated cultures of the same system.
 
-    Until parameters are set (``apply_model_defaults`` or ``set_...``) cells are unconnected and noiseless.
-    A culture's trajectory depends on its seed and on dt, scheme and precision alone.
+    Until parameters are set (``apply_model_defaults`` or ``set_...``), cells are unconnected and without noise.
+    The trajectory of a culture depends only on its parameters, its seed, its inputs, dt, scheme and precision.
 
-    Calls of several threads follow one another. A call that is interrupted (Ctrl-C) or fails has not happened or,
-    except for ``run``, may have happened completely; with the native engine, ``run`` then continues exactly where the
-    run before ended. See ``docs/architecture.md`` for forks, and for cultures that NEURON loses.
+    Calls from several threads are executed one after another. A call that fails or is interrupted (Ctrl-C) has no
+    effect or, except for ``run``, may be complete; with the native backend, the next ``run`` continues exactly where
+    the previous one ended. See ``docs/architecture.md`` for forks, and for cultures that NEURON loses.
 
     Args:
         system: A ``System``, a name, or the path of a folder or TOML file; see ``livn_gym.system.make``.
-        model: The cells' dynamics, as ``livn_gym.models.make`` takes it; default ``ReducedCalciumSomaDendrite()``.
-        io: The interface, as ``livn_gym.io.make`` takes it; default ``MEA()``, which takes the system's own electrodes.
-        seed: Seed of the background noise; culture b gets ``seed + b``. Or a sequence of B seeds.
-        comm: mpi4py communicator whose ranks share the cultures, each with cells of its own. They all make the same
-            calls; recordings are of the rank's own cells. See ``docs/scaling.md``.
-        subworld_size: Consecutive ranks of ``comm`` that share cultures, where there are several such subworlds;
-            default all. ``env.comm`` is the subworld's communicator.
-        backend: ``"native"`` (compiled kernels), ``"neuron"`` (the reference), or whatever else
-            ``livn_gym.backends.make`` takes; default from LIVN_BACKEND, else the native one.
-        num_cultures: B, independent copies with their own seeds and stimuli.
-        profile: The setting from which ``dt``, ``scheme`` and ``precision`` are taken where they are not given:
-            ``"exact"`` (0.025 ms, backward Euler, float64), or ``"fast"`` (0.05 ms, second order, and float32 on a
-            backend that has it).
+        model: Model of the cells, see ``livn_gym.models.make``. Default: ``ReducedCalciumSomaDendrite()``.
+        io: Electrode interface, see ``livn_gym.io.make``. Default: ``MEA()`` with the electrodes of the system.
+        seed: Seed of the background noise, ``seed + b`` for culture b; or a sequence of B seeds.
+        comm: mpi4py communicator whose ranks share the cultures, each with a part of the cells. All ranks must make the
+            same calls; recordings are of the cells of the rank. See ``docs/scaling.md``.
+        subworld_size: Number of consecutive ranks of ``comm`` that share cultures, for several such subworlds.
+            Default: all. ``env.comm`` is the communicator of the subworld.
+        backend: ``"native"`` (compiled kernels), ``"neuron"`` (reference), or another argument of
+            ``livn_gym.backends.make``. Default: the environment variable LIVN_BACKEND, otherwise ``"native"``.
+        num_cultures: Number B of independent cultures, each with its own seed and stimuli.
+        profile: Profile from which ``dt``, ``scheme`` and ``precision`` are taken if they are omitted: ``"exact"``
+            (0.025 ms, backward Euler, float64), or ``"fast"`` (0.05 ms, second order, and float32 if the backend
+            supports it).
         dt: Simulation time step, ms.
-        scheme: ``"backward_euler"``, or ``"second_order"`` for the staggered Crank-Nicolson solve.
+        scheme: ``"backward_euler"``, or ``"second_order"`` for the staggered Crank-Nicolson scheme.
         precision: ``"float64"`` or ``"float32"``.
 
     Raises:
         InvalidInput: An argument is out of range.
         UnknownName: There is no profile of that name.
-        UnsupportedModel: The backend cannot run the model, or not in that precision.
+        UnsupportedModel: The backend does not support the model or the precision.
     """
 
     def __init__(
@@ -95,12 +95,12 @@ class Env(SavedStates, Recorder, Configurable):
             self.system = systems.make(system)
             self.model = ReducedCalciumSomaDendrite() if model is None else models.make(model)
             self.num_cultures = whole_number("num_cultures", num_cultures)
-            # A cell has some 25 variables of 8 bytes, in the simulator and once more in a snapshot.
+            # A cell has about 25 variables of 8 bytes, in the simulator and again in a snapshot.
             memory.require(f"{num_cultures} cultures", self.num_cultures * self.system.num_neurons * 400)
-            chosen = backends.make_profile(profile, dt, scheme, precision)
-            self.dt = chosen.dt_ms
-            self.scheme: Scheme = chosen.scheme
-            self.precision: Precision = chosen.precision
+            resolved = backends.make_profile(profile, dt, scheme, precision)
+            self.dt = resolved.dt_ms
+            self.scheme: Scheme = resolved.scheme
+            self.precision: Precision = resolved.precision
             self._precision_given = precision is not None
             self.seeds = checked_seeds(seed, self.num_cultures)
             self.trials = [0] * self.num_cultures
@@ -119,7 +119,7 @@ class Env(SavedStates, Recorder, Configurable):
                 raise InvalidInput(f"{self._ranks.size} ranks cannot share {self.system.num_neurons} cells.")
 
     def init(self) -> Self:
-        """Build the cultures in the simulator; returns the environment itself."""
+        """Build the cultures in the simulator; return the Env itself."""
         self._check_open()
         with self._together("init"):
             if self._backend is None:
@@ -127,7 +127,7 @@ class Env(SavedStates, Recorder, Configurable):
         return self
 
     def _built(self) -> tuple[Backend, CultureSpec]:
-        """The cultures in a new simulator; an interrupt leaves nothing behind."""
+        """Build the cultures in a new simulator, which is closed if an exception is raised."""
         backend = backends.make(self._backend_spec)
         can = backend.capabilities
         precision = self.precision
@@ -156,7 +156,7 @@ class Env(SavedStates, Recorder, Configurable):
         return backend, spec
 
     def _install(self, backend: Backend, spec: CultureSpec) -> None:
-        """Use a simulator from now on, unless another thread was faster."""
+        """Use a simulator, unless another thread was faster."""
 
         def install() -> None:
             if self._closed or self._backend is not None:
@@ -170,19 +170,19 @@ class Env(SavedStates, Recorder, Configurable):
 
     @property
     def io(self) -> IO:
-        """The interface, bound to the system."""
+        """Electrode interface, bound to the system."""
         return self.electrodes.io
 
     @property
     def geometry(self) -> Geometry:
-        """Positions of the cells' compartments."""
+        """Positions of the compartments of the cells."""
         return self.electrodes.geometry
 
     # Running
 
     @property
     def comm(self) -> Any:
-        """Communicator of the ranks that share the cultures; None where this process has them alone."""
+        """Communicator of the ranks that share the cultures; None without MPI."""
         return None if self._ranks is None else self._ranks.comm
 
     @property
@@ -193,14 +193,14 @@ class Env(SavedStates, Recorder, Configurable):
         return self._steps[0] * self.dt
 
     def gather(self, value: Any, root: int | None = 0) -> list[Any] | None:
-        """A value of each of the ranks that share the cultures, in their order, on one or (root None) all of them.
+        """Gather a value from all ranks that share the cultures, in rank order, on one or (root None) all of them.
 
         Raises:
             InvalidInput: There is no such rank.
         """
         size = 1 if self._ranks is None else self._ranks.size
         if root is not None and not 0 <= root < size:
-            raise InvalidInput(f"root must be a rank of 0 ... {size - 1} or None, got {root}.")
+            raise InvalidInput(f"root must be a rank from 0 to {size - 1} or None, got {root}.")
         return [value] if self._ranks is None else self._ranks.gather(value, root)
 
     def run(
@@ -214,23 +214,23 @@ class Env(SavedStates, Recorder, Configurable):
         """Advance cultures.
 
         Args:
-            duration: How long, ms; a whole number of time steps.
-            stimulus: A ``Stimulus`` (or what ``Stimulus.from_arg`` takes) not longer than the run; in the
-                ``"electrode"`` mode it passes through ``io``.
-            cultures: Which cultures run, ascending; the others stay as they are. Default all. The stimulus and the
-                recording are of those that run.
-            root_only: Where ranks share the cultures: the first of them gets the recording of all cells, the others
-                one that holds nothing. Otherwise every rank gets the recording of its own cells.
+            duration: Simulated time, ms; a whole number of time steps.
+            stimulus: A ``Stimulus`` or another argument of ``Stimulus.from_arg``, not longer than the run; in the
+                ``"electrode"`` mode, ``io`` converts it to stimuli of the cells.
+            cultures: Indices of the cultures that run, ascending; the others do not change. Default: all. Stimulus and
+                recording are of the cultures that run.
+            root_only: With MPI, return the recording of all cells on the first rank that shares the cultures, and an
+                empty one on the others. Otherwise every rank returns the recording of its own cells.
 
         Returns:
-            The recording; with one culture it unpacks into ``it, t, iv, v, im, mp``. Its ``t0_ms`` is the first
-            culture's.
+            The recording, which for one culture unpacks to ``it, t, iv, v, im, mp``. Its ``t0_ms`` is that of the first
+            culture.
 
         Raises:
-            InvalidInput: A duration that is no positive whole number of steps, a stimulus of the wrong shape,
-                longer than the run, or of the wrong number of cultures.
-            ClosedError: The environment is closed or ``init`` was not called.
-            WorkerError: It failed on another of the ranks that share the cultures.
+            InvalidInput: The duration is not a positive whole number of steps, or the stimulus has a wrong shape or
+                number of cultures or is longer than the run.
+            ClosedError: The Env is closed, or ``init`` was not called.
+            WorkerError: The run failed on another rank that shares the cultures.
         """
         if self._ranks is not None:
             return self._run_shared(duration, stimulus, cultures, root_only)
@@ -264,17 +264,17 @@ class Env(SavedStates, Recorder, Configurable):
     def _prepared(
         self, duration: float, stimulus: Any, cultures: Sequence[int] | None, run: Run
     ) -> Callable[[], Recording]:
-        """Check a run's arguments; what is returned runs."""
+        """Check the arguments of a run, and return a function that executes it."""
         self._check_ready()
-        chosen = self._culture_indices(cultures)
-        if chosen != sorted(chosen):
+        indices = self._culture_indices(cultures)
+        if indices != sorted(indices):
             raise InvalidInput(f"cultures must ascend, got {cultures}.")
         steps = whole_steps("duration (ms)", duration, self.dt)
         if steps % self._request.sample_steps:
             raise InvalidInput(
                 f"duration must be a multiple of the sampling interval {self._request.sample_steps * self.dt:g} ms."
             )
-        applied = self._applied(Stimulus.from_arg(stimulus), float(duration), len(chosen))
+        applied = self._applied(Stimulus.from_arg(stimulus), float(duration), len(indices))
         plasticity = self._parameters[0].plasticity
         request = self._request if self._ranks is None else self._request.restricted_to(self.own_gids)
         if request.weight_steps and plasticity is not None:
@@ -282,22 +282,22 @@ class Env(SavedStates, Recorder, Configurable):
                 every_ms = request.weight_steps * self.dt
                 raise InvalidInput(f"duration must be a multiple of {every_ms:g} ms, at which weights are recorded.")
             request = replace(request, weight_keys=tuple(plasticity.rules))
-        self._check_memory(steps, len(chosen), request)
+        self._check_memory(steps, len(indices), request)
 
         def advance() -> Recording:
             backend = self._check_ready()
-            recording = backend.run(steps, applied, request, None if len(chosen) == self.num_cultures else chosen)
+            recording = backend.run(steps, applied, request, None if len(indices) == self.num_cultures else indices)
             if isinstance(backend, Undoable):
                 run.steps, self._last = self._steps, run
-            t0_ms, populations = self._steps[chosen[0]] * self.dt, self.system.populations
+            t0_ms, populations = self._steps[indices[0]] * self.dt, self.system.populations
             recording = replace(recording, t0_ms=t0_ms, populations=populations)
-            self._steps = [now + steps if b in chosen else now for b, now in enumerate(self._steps)]
+            self._steps = [step + steps if b in indices else step for b, step in enumerate(self._steps)]
             return recording
 
         return advance
 
     def _check_memory(self, steps: int, cultures: int, request: RecordingRequest) -> None:
-        """Refuse a run whose traces the machine cannot hold, before any culture has changed."""
+        """Check that the traces of a run fit into memory, before any culture changes."""
         rows = sum(map(len, request.traced_gids.values()))
         values = rows * (steps // request.sample_steps)
         if request.weight_keys:
@@ -305,8 +305,8 @@ class Env(SavedStates, Recorder, Configurable):
                 len(p) * len(set(p.weight_names) & set(request.weight_keys)) for p in self.system.projections
             )
             values += synapses * (steps // request.weight_steps)
-        copies = 1 if cultures == 1 else 2  # some backends record single cultures and join them
-        memory.require(f"What a run of {steps * self.dt:g} ms records", 8 * copies * cultures * values)
+        copies = 1 if cultures == 1 else 2  # some backends record single cultures and join the recordings
+        memory.require(f"The traces of a run of {steps * self.dt:g} ms", 8 * copies * cultures * values)
 
     def __call__(
         self, decoding: Callable[..., Any], inputs: Any = None, encoding: Callable[..., Any] | None = None
@@ -343,12 +343,12 @@ class Env(SavedStates, Recorder, Configurable):
             return culture_result(results, 0, 1) if self.num_cultures == 1 else results
 
     def clear(self, seed: int | Sequence[int | None] | None = None, cultures: Sequence[int] | None = None) -> Self:
-        """Put cultures back to time 0 with the same configuration and recordings.
+        """Reset cultures to time 0, with the same configuration and recording requests.
 
         Args:
-            seed: Start the noise anew from this seed (culture b: ``seed + b``; or a sequence, one for each
-                cleared culture). Without one, the noise goes on with the next trial's stream.
-            cultures: Which cultures; default all.
+            seed: New seed of the noise (``seed + b`` for culture b), or a sequence with one seed per cleared culture.
+                If omitted, the next trial starts: the same seed with another noise stream.
+            cultures: Indices of the cultures. Default: all.
         """
 
         def clear() -> None:
@@ -360,27 +360,27 @@ class Env(SavedStates, Recorder, Configurable):
 
     def _clear(self, seed: int | Sequence[int | None] | None, cultures: Sequence[int] | None) -> None:
         backend = self._check_ready()
-        chosen = self._culture_indices(cultures)
+        indices = self._culture_indices(cultures)
         seeds: list[int | None]
         if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
             seeds = list(seed)
-            if len(seeds) != len(chosen):
-                raise InvalidInput(f"clear needs one seed for each of {len(chosen)} cultures, got {len(seeds)}.")
+            if len(seeds) != len(indices):
+                raise InvalidInput(f"clear needs one seed for each of {len(indices)} cultures, got {len(seeds)}.")
         else:
-            seeds = [None if seed is None else checked_seed(seed) + b for b in chosen]
+            seeds = [None if seed is None else checked_seed(seed) + b for b in indices]
         checked = [None if new is None else checked_seed(new) for new in seeds]
         after, trials, steps = list(self.seeds), list(self.trials), list(self._steps)
-        for b, new in zip(chosen, checked, strict=True):
+        for b, new in zip(indices, checked, strict=True):
             if new is None:
                 trials[b] += 1
             else:
                 after[b], trials[b] = new, 0
             steps[b] = 0
-        backend.reset({b: NoiseStream(after[b], trials[b]) for b in chosen})
+        backend.reset({b: NoiseStream(after[b], trials[b]) for b in indices})
         self.seeds, self.trials, self._steps = after, trials, steps
 
     def _applied(self, stimulus: Stimulus | None, duration_ms: float, count: int) -> Stimulus | None:
-        """What the cells get from a stimulus, which is checked before any culture runs."""
+        """Check a stimulus, and return it as a stimulus of the cells."""
         if stimulus is None:
             return None
         if stimulus.duration_ms > duration_ms * (1 + 1e-9):
@@ -396,5 +396,5 @@ class Env(SavedStates, Recorder, Configurable):
             raise InvalidInput(
                 f"A stimulus per neuron needs {self.system.num_neurons} columns for {self.system.name}, got {width}."
             )
-        stimulus.schedule(self.dt)  # refuses overlapping pulses and times that are no whole steps
+        stimulus.schedule(self.dt)  # raises for overlapping pulses and times that are not whole steps
         return stimulus

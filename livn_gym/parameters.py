@@ -1,4 +1,4 @@
-"""Weights, noise and depression by key: what exists, what is allowed, what is shipped."""
+"""Parameters by key: weights, noise and depression, their allowed values, and the shipped sets."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from livn_gym.units import finite
 
 @checked
 class ParameterSet:
-    """The parameters of one system, addressed by ``weight-``, ``noise-`` and ``depression-`` keys.
+    """Parameters of a system, addressed by keys with the prefixes ``weight-``, ``noise-`` and ``depression-``.
 
-    A weight of zero is no synapse; noise of zero mean and deviation is none.
+    Initially, all weights, means and standard deviations are 0: there are no effective synapses and no noise.
     """
 
     def __init__(self, system: System) -> None:
@@ -36,16 +36,16 @@ class ParameterSet:
         self.cells: dict[str, CellValues] = {}
 
     def frozen(self) -> Parameters:
-        """An immutable copy for a backend."""
+        """Return an immutable copy for a backend."""
         return Parameters(dict(self.weights), dict(self.noise), dict(self.depression), self.plasticity, self.cells)
 
     def identity(self) -> Hashable:
-        """What sets of the same system with equal values have in common."""
+        """Return a value that is equal for sets of the same system with equal parameters."""
         tables = (tuple(table.items()) for table in (self.weights, self.noise, self.depression, self.cells))
         return (*tables, id(self.plasticity))
 
     def keys(self) -> list[str]:
-        """Every key that ``updated`` takes."""
+        """Return all keys that ``updated`` accepts."""
         keys = [f"weight-{name}" for name in self.weights]
         for prefix, allowed in (("noise", Noise.KEYS), ("depression", Depression.KEYS)):
             keys += [f"{prefix}-{key}" for key in allowed]
@@ -53,7 +53,7 @@ class ParameterSet:
         return keys
 
     def updated(self, params: Mapping[str, Any]) -> ParameterSet:
-        """A copy with some values changed; a population's own key wins over the one for all.
+        """Return a copy with some values changed; the key of a population takes precedence over that for all.
 
         Raises:
             UnknownName: A key does not exist.
@@ -80,13 +80,13 @@ class ParameterSet:
         return other
 
     def with_cells(self, cells: Mapping[str, CellValues]) -> ParameterSet:
-        """A copy with constants of single cells beside those that it has."""
+        """Return a copy with further constants of single cells."""
         other = copy(self)
         other.cells = self.cells | dict(cells)
         return other
 
     def with_plasticity(self, plasticity: Plasticity | None) -> ParameterSet:
-        """A copy whose synapses follow other rules."""
+        """Return a copy with other plasticity rules."""
         other = copy(self)
         other.plasticity = plasticity
         return other
@@ -94,20 +94,20 @@ class ParameterSet:
 
 @checked
 def shared(sets: Sequence[ParameterSet]) -> list[ParameterSet]:
-    """The sets, with one object in place of equal ones."""
-    objects = {id(own): own for own in sets}
+    """Return the sets, with equal ones replaced by the same object."""
+    objects = {id(each): each for each in sets}
     if len(objects) == 1:
         return list(sets)
     first: dict[Hashable, ParameterSet] = {}
-    made = {key: first.setdefault(own.identity(), own) for key, own in objects.items()}
-    return [made[id(own)] for own in sets]
+    representatives = {key: first.setdefault(each.identity(), each) for key, each in objects.items()}
+    return [representatives[id(each)] for each in sets]
 
 
 @checked
 def tuned(system: System, variant: str | None = None) -> dict[str, float]:
-    """The shipped parameters of a system by its name; the generic ones for any other.
+    """Return the parameters shipped for the name of a system, or the generic ones for other names.
 
-    They stand in ``configs/params/<system>[-<variant>].toml``: a table ``[weights]`` and, per population,
+    They are in ``configs/params/<system>[-<variant>].toml``: a table ``[weights]`` and, per population,
     ``[noise.<population>]`` and ``[depression.<population>]``.
 
     Raises:
@@ -129,7 +129,7 @@ def tuned(system: System, variant: str | None = None) -> dict[str, float]:
 
 @checked_methods
 def by_key(parameters: Parameters) -> dict[str, float]:
-    """Weights, noise and depression by the keys that ``ParameterSet.updated`` takes."""
+    """Return weights, noise and depression by the keys of ``ParameterSet.updated``."""
     flat = {f"weight-{name}": float(value) for name, value in parameters.weights.items()}
     tables: tuple[tuple[str, Mapping[str, Any], tuple[str, ...]], ...] = (
         ("noise", parameters.noise, Noise.KEYS),
@@ -143,7 +143,7 @@ def by_key(parameters: Parameters) -> dict[str, float]:
 
 @checked_methods
 def set_name(system: System, parameters: Parameters) -> str:
-    """Name of the shipped set, ``<system>[-<variant>]`` or ``generic``, that a system's parameters equal; or empty."""
+    """Return the name of the shipped set (``<system>[-<variant>]``, ``generic``) equal to the parameters, or ``""``."""
     if parameters.cells:
         return ""
     flat = by_key(parameters)
@@ -151,7 +151,7 @@ def set_name(system: System, parameters: Parameters) -> str:
         shipped = ParameterSet(system)
         try:
             shipped = shipped.updated(tuned(system, variant))
-        except InvalidInput:  # a system of a shipped set's name that lacks some of its projections
+        except InvalidInput:  # the system has the name of a shipped set but lacks some of its projections
             continue
         if by_key(shipped.frozen()) == flat:
             if variant is not None:
@@ -162,13 +162,13 @@ def set_name(system: System, parameters: Parameters) -> str:
 
 @checked
 def variants(name: str) -> list[str]:
-    """Names of the variants that are shipped for a system."""
+    """Return the names of the variants shipped for a system."""
     return [known.partition("-")[2] for known in config.names("params") if known.startswith(f"{name}-")]
 
 
 @checked_methods
 def from_table(table: Mapping[str, Any]) -> dict[str, float]:
-    """Parameters by key from the layout of the files in ``configs/params``; other tables are left aside."""
+    """Convert a table in the layout of ``configs/params`` to parameters by key; other tables are ignored."""
     params = {f"weight-{key}": value for key, value in table.get("weights", {}).items()}
     for kind in ("noise", "depression"):
         for population, values in table.get(kind, {}).items():
@@ -178,10 +178,10 @@ def from_table(table: Mapping[str, Any]) -> dict[str, float]:
 
 @checked
 def read_params(path: str | Path) -> dict[str, float]:
-    """Parameters by key from a TOML file in the layout of ``configs/params``.
+    """Read parameters by key from a TOML file in the layout of ``configs/params``.
 
     Raises:
-        InvalidInput: There is no such file, it is no TOML, or it holds no parameters.
+        InvalidInput: There is no such file, it is not TOML, or it holds no parameters.
     """
     try:
         params = from_table(read_toml(path))

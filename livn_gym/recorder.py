@@ -1,4 +1,4 @@
-"""What an ``Env`` records, which can be set between runs."""
+"""Recording requests of an ``Env``, which can be set between runs."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Cells = Sequence[int] | NDArray[np.int64] | None
 
 @checked
 class Recorder(Exclusive):
-    """The part of an ``Env`` that chooses what is recorded; every method returns the environment itself.
+    """Mixin of ``Env`` that selects what is recorded. Methods return the Env itself.
 
-    Nothing is recorded until a method asks for it. A further call for the same quantity replaces the earlier one.
-    Cells are selected by population or by gid; default all. What is recorded is no part of a saved state.
+    Nothing is recorded until it is requested. A further call for the same quantity replaces the previous one. Cells are
+    selected by population or by gid, by default all. Recording requests are not part of saved states.
     """
 
     system: System
@@ -36,10 +36,10 @@ class Recorder(Exclusive):
 
     @property
     def recordable(self) -> tuple[str, ...]:
-        """Names of what can be recorded: each is an attribute of a ``Recording``.
+        """Names of the quantities that can be recorded, which are attributes of a ``Recording``.
 
-        ``"weights"`` are those of synapses that follow a rule (``enable_plasticity``); ranks that share a culture
-        cannot record them.
+        ``"weights"`` are those of plastic synapses (``enable_plasticity``), which cannot be recorded if ranks share the
+        cultures.
         """
         return tuple(name for name in RECORDABLE if name != "weights" or self._ranks is None)
 
@@ -136,7 +136,7 @@ class Recorder(Exclusive):
         return self
 
     def _selected(self, population: Populations, gids: Cells) -> NDArray[np.int64]:
-        """The cells of populations, or the cells that are given, ascending."""
+        """Return the gids of populations, or the given gids, ascending."""
         if gids is None:
             return self.system.gids(
                 population if population is None or isinstance(population, str) else list(population)

@@ -167,7 +167,7 @@ def test_values_that_cells_cannot_have_are_refused_and_change_nothing(values, er
 
 def test_a_backend_without_constants_per_cell_says_so():
     with make("EI1", backend=PoissonBackend) as env:
-        with pytest.raises(UnsupportedModel, match="same constants"):
+        with pytest.raises(UnsupportedModel, match="equal constants"):
             env.set_cells({"EXC-g_Na": 100.0})
         assert not env.parameters.cells
 
