@@ -1,7 +1,7 @@
-"""What the site shows beyond docs/: the changelog, how to contribute, figures and scores; and links that work there.
+"""Hooks of the documentation site: pages from outside docs/, tables of scores, and links.
 
-Pages in docs/ link to files of the repository, which are not part of the site: such a link becomes the name alone.
-``<!-- scores: ID -->`` becomes the scores of an id's agents, as the benchmark last wrote them.
+A link to a file of the repository that is not on the site becomes plain text. ``<!-- scores: ID -->`` becomes a table
+with the scores of an id's agents, from the latest results of the benchmark.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ OUTSIDE = {
     "README.md": "index.md",
     "benchmarks/tasks/results/plot.png": "images/benchmark.png",
 }
-"""Files of the repository and their places on the site."""
+"""Path on the site of each file from outside docs/."""
 
 _SCORES = re.compile(r"^<!-- scores: (\S+) -->$", re.MULTILINE)
 _LINK = re.compile(r"(!?)\[([^]]*)\]\(([^)\s]+)\)")
@@ -28,25 +28,26 @@ _FENCE = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
 
 
 def on_files(files: Any, config: Any) -> Any:
-    """Add the files from outside docs/; the README stands for the page that is written for the site."""
-    for source, place in OUTSIDE.items():
+    """Add the files from outside docs/, except the README, in place of which the site has its own page."""
+    for source, uri in OUTSIDE.items():
         if source != "README.md":
-            files.append(File.generated(config, place, content=(ROOT / source).read_bytes()))
+            files.append(File.generated(config, uri, content=(ROOT / source).read_bytes()))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Turn links of the repository into links of the site, outside code blocks."""
-    place = page.file.src_uri
-    source = next((source for source, to in OUTSIDE.items() if to == place and to != "index.md"), f"docs/{place}")
+    """Convert links of the repository to links of the site, except in code blocks."""
+    page_uri = page.file.src_uri
+    sources = [source for source, uri in OUTSIDE.items() if uri == page_uri and uri != "index.md"]
+    source = sources[0] if sources else f"docs/{page_uri}"
     markdown = _SCORES.sub(lambda mark: scores(mark.group(1)), markdown)
-    parts = _FENCE.split(markdown)
-    parts[::2] = [_LINK.sub(lambda link: _link(link, source, place), part) for part in parts[::2]]
-    return "".join(parts)
+    sections = _FENCE.split(markdown)  # text and code blocks in turn
+    sections[::2] = [_LINK.sub(lambda link: _link(link, source, page_uri), text) for text in sections[::2]]
+    return "".join(sections)
 
 
 def scores(env_id: str) -> str:
-    """Returns of every agent on an id, with their intervals, as a table."""
+    """Return a table with the returns of every agent on an id, with their intervals."""
     lines = (ROOT / "benchmarks" / "tasks" / "results" / "table.md").read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith(f"| {env_id} |")]
     if not rows:
@@ -58,14 +59,14 @@ def scores(env_id: str) -> str:
     return "\n".join([caption, "", *("| " + " | ".join(row) + " |" for row in table)])
 
 
-def _link(link: re.Match[str], source: str, place: str) -> str:
-    """One link of ``source`` (a path in the repository) as it stands on the page ``place`` of the site."""
+def _link(link: re.Match[str], source: str, page_uri: str) -> str:
+    """Convert a link of ``source`` (a path in the repository) for the page ``page_uri`` of the site."""
     picture, text, target = link.groups()
     name, mark, heading = target.partition("#")
     if "://" in target or not name:
         return link.group()
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source), name))
-    to = OUTSIDE.get(path, path.removeprefix("docs/") if path.startswith("docs/") else None)
-    if to is None or to.endswith(".py"):
+    uri = OUTSIDE.get(path, path.removeprefix("docs/") if path.startswith("docs/") else None)
+    if uri is None or uri.endswith(".py"):
         return text if path in text or text.startswith("`") else f"{text} (`{path}`)"
-    return f"{picture}[{text}]({posixpath.relpath(to, posixpath.dirname(place) or '.')}{mark}{heading})"
+    return f"{picture}[{text}]({posixpath.relpath(uri, posixpath.dirname(page_uri) or '.')}{mark}{heading})"

@@ -1,6 +1,6 @@
-"""Make the pictures of docs/tasks.md and docs/tasks-inner.md: a frame of every task, some seconds into an episode.
+"""Make the pictures of docs/tasks.md and docs/tasks-inner.md: one frame of every task, some seconds into an episode.
 
-Run: ``python docs/task_pictures.py [FOLDER]``; the folder takes the place of docs.
+Run: ``python docs/task_pictures.py [FOLDER]``; the default folder is docs.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ import livn_gym  # noqa: F401  (registers the ids)
 from livn_gym.agents.baselines import ProportionalIntegral
 from livn_gym.atomic import replacing
 
-HERE = Path(__file__).resolve().parent
+DOCS = Path(__file__).resolve().parent
 WIDTH, COLOURS = 720, 256
-"""Of the pictures: pixels, and the size of the palette, which keeps them below 60 kB."""
+"""Width of the pictures in pixels, and size of their palette, with which they are below 60 kB."""
 
 Policy = Callable[[Any, dict[str, float]], np.ndarray]
 
 
 def controller(env: gym.Env, info: dict[str, float]) -> Policy:
-    """The proportional-integral controller of what the task has a target of."""
+    """Return the proportional-integral controller of the quantity that has a target."""
     agent = ProportionalIntegral()
     agent.reset(env, info)
     return agent.act
 
 
-def some_channels(env: gym.Env, info: dict[str, float]) -> Policy:
-    """A quarter of the channels at two thirds of the range."""
+def four_channels(env: gym.Env, info: dict[str, float]) -> Policy:
+    """Stimulate four channels at two thirds of the range."""
     action = np.full(env.action_space.shape, -1.0, np.float32)
     action[[0, 3, 12, 15]] = 0.3
     return lambda observation, info: action
 
 
-def weak_everywhere(env: gym.Env, info: dict[str, float]) -> Policy:
-    """Weak pulses on all channels."""
+def weak_pulses(env: gym.Env, info: dict[str, float]) -> Policy:
+    """Stimulate all channels weakly."""
     return lambda observation, info: np.full(env.action_space.shape, -0.5, np.float32)
 
 
-def now_and_then(env: gym.Env, info: dict[str, float]) -> Policy:
-    """A pulse in every sixth step, which is every second and a half."""
+def every_sixth_step(env: gym.Env, info: dict[str, float]) -> Policy:
+    """Give a pulse in every sixth step, every 1.5 s."""
     state = {"steps": 0}
 
     def act(observation: Any, info: dict[str, float]) -> np.ndarray:
@@ -55,37 +55,37 @@ def now_and_then(env: gym.Env, info: dict[str, float]) -> Policy:
     return act
 
 
-def angle_and_speed(env: gym.Env, info: dict[str, float]) -> Policy:
-    """The direct gains of the pole's angle and of its speed at their highest, all else at none."""
+def angle_gains(env: gym.Env, info: dict[str, float]) -> Policy:
+    """Set the direct gains of the pole's angle and angular velocity to the highest, all others to none."""
     action = np.full(env.action_space.shape, -1.0, np.float32)
     action[[2, 3]] = 1.0
     return lambda observation, info: action
 
 
-def direct(env: gym.Env, info: dict[str, float]) -> Policy:
-    """Every direct gain at its highest, the crossed ones at none."""
+def direct_gains(env: gym.Env, info: dict[str, float]) -> Policy:
+    """Set all direct gains to the highest and the crossed ones to none."""
     action = np.full(env.action_space.shape, -1.0, np.float32)
     action[: len(action) // 2] = 1.0
     return lambda observation, info: action
 
 
 def random(env: gym.Env, info: dict[str, float]) -> Policy:
-    """Chance."""
+    """Draw random actions."""
     env.action_space.seed(0)
     return lambda observation, info: env.action_space.sample()
 
 
 TASKS: dict[str, tuple[str, Callable[[gym.Env, dict[str, float]], Policy], int]] = {
     "rate-tracking": ("livn/EI2-v0", controller, 90),
-    "pattern-tracking": ("livn/EI2-PatternTracking-v0", some_channels, 60),
-    "burst-suppression": ("livn/EI2-BurstSuppression-v0", weak_everywhere, 60),
-    "stimulus-timing": ("livn/EI2-StimulusTiming-v0", now_and_then, 60),
+    "pattern-tracking": ("livn/EI2-PatternTracking-v0", four_channels, 60),
+    "burst-suppression": ("livn/EI2-BurstSuppression-v0", weak_pulses, 60),
+    "stimulus-timing": ("livn/EI2-StimulusTiming-v0", every_sixth_step, 60),
     "response-clamp": ("livn/EI2-ResponseClamp-v0", controller, 60),
     "discrimination": ("livn/EI2-Discrimination-v0", random, 60),
-    "cart-pole": ("livn/EI2-CartPole-v0", angle_and_speed, 200),
-    "pong": ("livn/EI2-Pong-v0", direct, 60),
+    "cart-pole": ("livn/EI2-CartPole-v0", angle_gains, 200),
+    "pong": ("livn/EI2-Pong-v0", direct_gains, 60),
 }
-"""By the picture's name: the id, who acts, and after how many steps the frame is taken (or at the episode's end)."""
+"""Id, policy, and number of steps before the frame (or until the end of the episode), by name of the picture."""
 
 
 def draw(folder: Path, name: str) -> Path:
@@ -104,13 +104,13 @@ def draw(folder: Path, name: str) -> Path:
     picture = picture.resize((WIDTH, round(WIDTH * picture.height / picture.width)), Image.Resampling.LANCZOS)
     path = folder / "images" / f"task-{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    few = picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    with replacing(path) as part:
-        few.save(part, format="png", optimize=True)
+    image = picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    with replacing(path) as temporary:
+        image.save(temporary, format="png", optimize=True)
     return path
 
 
 if __name__ == "__main__":
     for task in TASKS:
-        written = draw(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE, task)
+        written = draw(Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS, task)
         print(f"{written.name} {written.stat().st_size / 1000:.0f} kB")

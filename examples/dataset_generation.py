@@ -1,6 +1,6 @@
-"""Write a small dataset: cultures under random pulses, a Parquet file each, with all that is needed to read it.
+"""Write a small dataset: one self-describing Parquet file per culture, under random pulses.
 
-For many samples over many ranks, in shards, see ``livn-gym sample``. Needs the extra ``formats``.
+For large datasets in shards, over many ranks, see ``livn-gym sample``. Needs the extra ``formats``.
 
 Run: ``python examples/dataset_generation.py [FOLDER] [--short]``.
 """
@@ -16,11 +16,11 @@ from livn_gym import formats, make
 from livn_gym.stimulus import Stimulus
 
 CULTURES = 4
-"""Run at once, in one call of the engine."""
+"""Number of cultures that run in one call of the engine."""
 
 
 def write(folder: Path, samples: int, duration_ms: float) -> list[Path]:
-    """Samples 0 ... n-1, each a culture with noise and amplitudes of its own; the paths of the files."""
+    """Write samples 0 ... n-1, which differ in noise and amplitudes, and return the paths of the files."""
     folder.mkdir(parents=True, exist_ok=True)
     rng, paths = np.random.default_rng(0), []
     with make("EI2", num_cultures=CULTURES, profile="fast") as env:
@@ -39,10 +39,10 @@ def write(folder: Path, samples: int, duration_ms: float) -> list[Path]:
 
 
 def main() -> None:
-    """Write samples, and read one again."""
+    """Write samples, and read the last one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path("dataset"))
-    parser.add_argument("--short", action="store_true", help="a few samples only")
+    parser.add_argument("--short", action="store_true", help="quick check: 6 short samples instead of 100")
     arguments = parser.parse_args()
     samples, duration_ms = (6, 400.0) if arguments.short else (100, 2000.0)
     paths = write(arguments.folder, samples, duration_ms)
@@ -50,7 +50,7 @@ def main() -> None:
     print(f"{len(paths)} files, {size_kB:.0f} kB")
     session = formats.read(paths[-1], "parquet")
     rate_hz = len(session.recording.spike_t) / session.num_neurons / session.recording.duration_ms * 1000
-    print(f"the last one again: {rate_hz:.1f} Hz over {session.recording.duration_ms:g} ms, seed {session.seed}")
+    print(f"last sample: {rate_hz:.1f} Hz over {session.recording.duration_ms:g} ms, seed {session.seed}")
 
 
 if __name__ == "__main__":

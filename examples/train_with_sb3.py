@@ -1,6 +1,6 @@
-"""Train an agent with Stable-Baselines3 in a script of your own, and compare it with no stimulation.
+"""Train an agent with Stable-Baselines3, and compare it with no stimulation.
 
-Run: ``python examples/train_with_sb3.py [--short]``. It needs the extra ``rl``.
+Needs the extra ``rl``. Run: ``python examples/train_with_sb3.py [--short]``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ENV_ID = "livn/EI1-v0"
 
 
 def mean_return(envs: VectorEnvAdapter, model: SAC | None, steps: int) -> float:
-    """Mean reward of a step times the length of an episode; without a model, without stimulation."""
+    """Return the mean reward times the length of an episode; if the model is None, without stimulation."""
     observations = envs.reset()
     rewards = []
     for _ in range(steps):
@@ -34,11 +34,11 @@ def mean_return(envs: VectorEnvAdapter, model: SAC | None, steps: int) -> float:
 def main() -> None:
     """Train, then print both returns on new episodes."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--short", action="store_true", help="train for a few seconds only")
+    parser.add_argument("--short", action="store_true", help="quick check: 1,500 steps instead of 8,000")
     steps = 1500 if parser.parse_args().short else 8000
     print(f"livn_gym {livn_gym.__version__}, {ENV_ID}")
     envs = VectorEnvAdapter(make_envs(ENV_ID, 4, AutoresetMode.SAME_STEP))
-    # The reward is a mean over one second, five steps: what an action does is over by then, so the discount is low.
+    # The reward is a mean over one second, five steps; later effects of an action are small, so the discount is low.
     options = {"gamma": 0.8, "learning_starts": 400, "learning_rate": 3e-3, "gradient_steps": 4}
     model = SAC("MlpPolicy", envs, policy_kwargs={"net_arch": [64, 64]}, seed=1, device="cpu", **options)
     model.learn(steps)

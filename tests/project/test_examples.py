@@ -18,14 +18,14 @@ def numbers(pattern, text):
 
 
 def closed_loop_control(out):
-    (alone,) = numbers(r"left alone: .* error of a second (\S+) Hz", out)
-    (controlled,) = numbers(r"controlled: .* error of a second (\S+) Hz", out)
+    (alone,) = numbers(r"no stimulation: .* error over a second (\S+) Hz", out)
+    (controlled,) = numbers(r"controlled: .* error over a second (\S+) Hz", out)
     assert controlled < 0.25 * alone  # 5 Hz at rest below the target, against the noise of a second
 
 
 def custom_encoding(out):
     for axis in "xy":
-        (correlation,) = numbers(rf"{axis}: correlation of place and answer (\S+) over", out)
+        (correlation,) = numbers(rf"{axis}: correlation of position and response (\S+) over", out)
         assert correlation > 0.56  # p < 0.01 for 20 places without relation
 
 
@@ -43,7 +43,7 @@ def plasticity_experiment(out):
 
 def dataset_generation(out):
     (files,) = numbers(r"(\d+) files", out)
-    rate_hz, seed = numbers(r"the last one again: (\S+) Hz over 400 ms, seed (\d+)", out)
+    rate_hz, seed = numbers(r"last sample: (\S+) Hz over 400 ms, seed (\d+)", out)
     assert (files, seed) == (6, 5) and rate_hz > 0.0
 
 
