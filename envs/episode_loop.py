@@ -29,9 +29,9 @@ class EpisodeLoop:
     """The closed loop of B cultures of one graph, which is the same in all episodes or drawn at every reset.
 
     If the graph is resampled, every reset makes a new closed loop, equal to that of a new environment with the drawn
-    ``graph_seed``. Spaces must not change, so they are always those of the predefined culture, which is also used until
-    the first reset. The bounds of rates come from its number of cells per electrode, and are more than ten times the
-    rates that occur.
+    ``graph_seed``. Spaces must not change, so the predefined culture always defines them; it is also used until the
+    first reset. The bounds of rates come from its number of cells per electrode, and are more than ten times the rates
+    that occur.
 
     Args:
         spec: The loop, without a graph.

@@ -36,7 +36,7 @@ class ObservationLayout:
         return replace(self, recorded=np.append(self.recorded, False), channel=np.append(self.channel, -1))
 
     def reshaped(self, change: Callable[[NDArray], NDArray]) -> ObservationLayout:
-        """Return the layout after ``change`` has moved the entries, as it moves those of an array."""
+        """Return the layout after ``change`` has moved the entries, as it moves the entries of an array."""
         return replace(self, recorded=change(self.recorded), channel=change(self.channel))
 
     def past(self) -> ObservationLayout:

@@ -64,8 +64,8 @@ class Randomization(Condition):
 
     def factors(self, run: ConditionedRun) -> Mapping[str, NDArray[np.float64]]:
         """Return the factors of the cultures that run."""
-        drawn = np.stack([self.states[b] for b in run.cultures])
-        return {key: drawn[:, k] for k, key in enumerate(self.keys)}
+        factors = np.stack([self.states[b] for b in run.cultures])
+        return {key: factors[:, k] for k, key in enumerate(self.keys)}
 
     def info(self, culture: int) -> dict[str, float]:
         """Return the factors of a culture's episode."""

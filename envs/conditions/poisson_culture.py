@@ -29,7 +29,7 @@ class _Rates:
 
 @checked
 class PoissonCulture(Condition):
-    """Replaces the culture's spikes by those of independent Poisson cells.
+    """Replaces the culture's spikes by spikes of independent Poisson cells.
 
     With ``match="settled"`` every cell fires at the rate that it had while the culture settled, so that nothing
     responds to stimuli. With ``match="step"`` every step has as many spikes as the culture had in it, at cells and

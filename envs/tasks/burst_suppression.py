@@ -65,7 +65,7 @@ class BurstSuppression(Task):
     The task never terminates. An episode is truncated after 150 steps (30 s).
 
     ## Arguments
-    Besides those of every environment (see `CultureEnv`):
+    In addition to the arguments of every environment (see `CultureEnv`):
 
     | name          | default      | meaning                                           | unit |
     | ------------- | ------------ | ------------------------------------------------- | ---- |

@@ -71,7 +71,7 @@ class CartPole(InnerTask):
     episode is also truncated after 500 steps (25 s).
 
     ## Arguments
-    Besides those of every environment (see `CultureEnv`):
+    In addition to the arguments of every environment (see `CultureEnv`):
 
     | name        | default                                      | meaning                                      | unit |
     | ----------- | -------------------------------------------- | -------------------------------------------- | ---- |

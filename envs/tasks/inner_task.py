@@ -17,7 +17,7 @@ from livn_gym.errors import InvalidInput
 
 
 class InnerTask(Task):
-    """A task whose reward and ends are those of an inner environment, on which the most active motor region acts.
+    """A task with the reward and ends of an inner environment, on which the most active motor region acts.
 
     The agent observes the inner state ``[D]`` in shares of its scales and the rates of the motor regions ``[A]``, Hz.
 

@@ -71,7 +71,7 @@ class PatternTracking(Task):
     The task never terminates. An episode is truncated after 100 steps (20 s).
 
     ## Arguments
-    Besides those of every environment (see `CultureEnv`):
+    In addition to the arguments of every environment (see `CultureEnv`):
 
     | name               | default | meaning                                                          | unit |
     | ------------------ | ------- | ---------------------------------------------------------------- | ---- |

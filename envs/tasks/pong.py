@@ -73,7 +73,7 @@ class Pong(InnerTask):
     A miss terminates. An episode is truncated after 400 steps (40 s).
 
     ## Arguments
-    Besides those of every environment (see `CultureEnv`):
+    In addition to the arguments of every environment (see `CultureEnv`):
 
     | name        | default                  | meaning                                             | unit |
     | ----------- | ------------------------ | --------------------------------------------------- | ---- |

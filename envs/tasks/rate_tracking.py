@@ -70,7 +70,7 @@ class RateTracking(Task):
     after 100 steps (20 s).
 
     ## Arguments
-    Besides those of every environment (see `CultureEnv`):
+    In addition to the arguments of every environment (see `CultureEnv`):
 
     | name          | default   | meaning                                                             | unit |
     | ------------- | --------- | ------------------------------------------------------------------- | ---- |

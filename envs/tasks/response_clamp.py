@@ -67,7 +67,7 @@ class ResponseClamp(Task):
     The task never terminates. An episode is truncated after 150 steps (30 s).
 
     ## Arguments
-    Besides those of every environment (see `CultureEnv`):
+    In addition to the arguments of every environment (see `CultureEnv`):
 
     | name        | default                                     | meaning                                      | unit |
     | ----------- | ------------------------------------------- | -------------------------------------------- | ---- |

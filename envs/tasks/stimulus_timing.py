@@ -70,7 +70,7 @@ class StimulusTiming(Task):
     episode is truncated after 600 steps (150 s).
 
     ## Arguments
-    Besides those of every environment (see `CultureEnv`):
+    In addition to the arguments of every environment (see `CultureEnv`):
 
     | name            | default                                     | meaning                              | unit |
     | --------------- | ------------------------------------------- | ------------------------------------ | ---- |

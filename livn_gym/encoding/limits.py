@@ -57,11 +57,11 @@ def safe_stimulus(stimulus: Stimulus, max_charge_nC: float) -> None:
     phase = net = np.zeros_like(charges[:, 0])
     for charge in charges.swapaxes(0, 1):
         phase, net = np.where(phase * charge < 0, 0.0, phase) + charge, net + charge
-        for what, values in (("a phase", np.abs(phase)), ("net charge", np.abs(net))):
+        for quantity, values in (("a phase", np.abs(phase)), ("net charge", np.abs(net))):
             if values.max(initial=0.0) > max_charge_nC * _ROUNDING:
                 culture, channel = np.unravel_index(values.argmax(), values.shape)
                 raise InvalidInput(
-                    f"Channel {channel} of culture {culture} reaches {values.max():g} nC as {what}; "
+                    f"Channel {channel} of culture {culture} reaches {values.max():g} nC as {quantity}; "
                     f"at most {max_charge_nC:g} nC are allowed."
                 )
 

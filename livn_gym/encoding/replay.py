@@ -93,7 +93,7 @@ def save_stimulus(stimulus: Stimulus, path: str | Path) -> None:
             "duration_ms": stimulus.duration_ms,
             "num_cultures": stimulus.num_cultures or 0,  # 0: one stimulus for all cultures
         }
-    with replacing(path) as part, part.open("wb") as file:
+    with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **content)
 
 

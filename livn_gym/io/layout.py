@@ -26,7 +26,7 @@ MAX_ELECTRODES = 1_000_000
 _UM = {"um": 1.0, "mm": 1e3, "m": 1e6}
 
 
-def coordinates(given: ArrayLike) -> NDArray[np.float64]:
+def coordinates(positions: ArrayLike) -> NDArray[np.float64]:
     """Convert electrode positions to um ``[C, 3]``, from ``[C, 3]``, ``[C, 2]`` (z = 0) or rows ``(id, x, y, z)``.
 
     Rows with ids may come in any order; channel c is the row with id c.
@@ -34,7 +34,7 @@ def coordinates(given: ArrayLike) -> NDArray[np.float64]:
     Raises:
         InvalidInput: The positions have another shape or are NaN, ids are not 0 ... C-1, or two electrodes coincide.
     """
-    rows = np.array(number_array("electrode_coordinates", given, only_finite=False), dtype=np.float64)
+    rows = np.array(number_array("electrode_coordinates", positions, only_finite=False), dtype=np.float64)
     if rows.ndim != 2 or rows.shape[1] not in (2, 3, 4) or not len(rows):
         raise InvalidInput(
             "electrode_coordinates must be [C, 3] in um, [C, 2], or rows (id, x, y, z), "
@@ -203,8 +203,8 @@ def write(electrodes_um: NDArray, path: str | Path, names: Sequence[str] | None 
     """Write electrode positions, and names if there are any, as a probeinterface JSON file."""
     from probeinterface import write_probeinterface
 
-    with replacing(path) as part:
-        write_probeinterface(part, to_probe(electrodes_um, names))
+    with replacing(path) as temporary:
+        write_probeinterface(temporary, to_probe(electrodes_um, names))
 
 
 @checked
@@ -217,9 +217,9 @@ def read_probe(path: str | Path) -> Probe:
     """
     from probeinterface import ProbeGroup
 
-    what = "is no probeinterface JSON"
-    content = read_json(path, what)
-    with damage(path, what):
+    message = "is no probeinterface JSON"
+    content = read_json(path, message)
+    with damage(path, message):
         if content["specification"] != "probeinterface":
             raise ValueError(f"its specification is {content['specification']!r}")
         probes: list[Any] = ProbeGroup.from_dict(content).probes

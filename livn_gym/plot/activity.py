@@ -134,11 +134,11 @@ def voltage(
 
 
 @checked_types
-def one_culture(what: str, recording: Recording) -> None:
+def one_culture(figure: str, recording: Recording) -> None:
     """Check that a recording has a single culture.
 
     Raises:
         InvalidInput: It has several; the message says how to select one.
     """
     if recording.num_cultures != 1:
-        raise InvalidInput(f"{what} shows one culture, got {recording.num_cultures}: pass recording.culture(b).")
+        raise InvalidInput(f"{figure} shows one culture, got {recording.num_cultures}: pass recording.culture(b).")

@@ -58,12 +58,12 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     """
 
     @wraps(draw)
-    def drawn(*arguments: P.args, **options: P.kwargs) -> R:
+    def styled_draw(*arguments: P.args, **options: P.kwargs) -> R:
         check_available()
         with import_module("matplotlib").rc_context(STYLE):
             return draw(*arguments, **options)
 
-    return drawn
+    return styled_draw
 
 
 @checked_types
