@@ -27,7 +27,7 @@ def as_numbers(actions: Any) -> NDArray:
         raise InvalidInput("An action must be finite numbers; some of these are masked.")
     try:
         return np.asarray(actions)
-    except Exception as error:  # whatever __array__ of a foreign type raises, as a tensor on another device does
+    except Exception as error:  # __array__ of a foreign type can raise anything, as for a tensor on another device
         raise InvalidInput(f"An action must be an array of numbers, got {type(actions).__name__}: {error}") from error
 
 

@@ -54,7 +54,7 @@ class LocalBatch:
         except BaseException:
             self.close()
             raise
-        # Many graphs are many engines of few cultures, one thread each; one graph's engine has threads of its own.
+        # Loops of many graphs run in one thread each; the engine of a single graph uses several threads itself.
         self._pool.close()
         self._pool = Pool(min(len(self.loops), len(processors.usable())))
 

@@ -29,7 +29,7 @@ from livn_gym.plot.style import check_available
 from livn_gym.units import whole_number
 
 _STATE = ("_observations", "_steps", "_ended", "_started")
-"""Attributes that a vector environment keeps from step to step, besides its batch."""
+"""Attributes that are part of the saved state, besides the batch."""
 
 MAX_ENVS = 2**20
 """Upper bound of ``num_envs``: more environments than the memory of any machine holds."""

@@ -30,7 +30,7 @@ def find(task: str | type[Task]) -> type[Task]:
 
     Raises:
         UnknownName: There is no such task.
-        InvalidInput: The argument, or the object that its name stands for, is no class of a task.
+        InvalidInput: The argument, or the object to which it refers, is no class of a task.
     """
     task_class = TASKS.find(task) if isinstance(task, str) else task
     if not inspect.isclass(task_class) or not issubclass(task_class, Task) or inspect.isabstract(task_class):

@@ -37,8 +37,8 @@ class Task(ABC):
     """The aim of a closed loop around one culture.
 
     The loop calls ``reset`` at the beginning of an episode and ``after_step`` after every step of it. Only these two
-    (and ``after_demonstration``, which completes a reset) change the state of a task. Everything else reads the state,
-    so that asking twice gives the same. One step is::
+    (and ``after_demonstration``, which completes a reset) change the state of a task. All other methods and properties
+    only read it, so that repeated calls return the same. One step is::
 
         command = task.to_command(action)        # the encoding turns it into a stimulus
         task.after_step(measurement)             # the culture has run

@@ -18,8 +18,8 @@ MAX_WAIT_S = 10.0
 """Upper bound of the time since a burst in the observation, s."""
 
 PULSE_ABOVE = 0.5
-"""An action above it gives the pulse. A uniformly random agent then waits a second, four steps, in one trial of three
-and sees what waiting is worth; above 0 it would do so in one trial of sixteen."""
+"""Threshold of the action for a pulse. A uniformly random agent then waits for a second, four steps, in one trial of
+three, and so experiences late responses; with a threshold of 0 it would in one trial of sixteen."""
 
 
 class StimulusTiming(Task):

@@ -43,7 +43,7 @@ MODELS: Kind[Model] = Kind("model", Model, "livn_gym.models")  # type: ignore[ty
 
 @checked
 def make(model: Spec, **options: Any) -> Model:
-    """Make a model: ``make("izhikevich_model", exc="published_2003_regular_spiking")``; an object is returned as it is.
+    """Make a model: ``make("izhikevich_model", exc="culture_exc")``. An object is returned unchanged.
 
     Args:
         model: One of ``names()``, a reference ``"module:attribute"`` or ``"file.py:attribute"``, a class, a function
@@ -53,11 +53,11 @@ def make(model: Spec, **options: Any) -> Model:
     Raises:
         UnknownName: There is no model of that name.
         ImportFailed: Importing it raised an error.
-        InvalidInput: The options do not fit.
+        InvalidInput: The constructor does not accept the options.
     """
     return MODELS.make(model, **options)
 
 
 def names() -> list[str]:
-    """Return the names of all models that ``make`` knows, including those of installed packages."""
+    """Return the names of all models, installed packages included."""
     return MODELS.names()
