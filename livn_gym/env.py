@@ -305,7 +305,7 @@ class Env(SavedStates, Recorder, Configurable):
                 len(p) * len(set(p.weight_names) & set(request.weight_keys)) for p in self.system.projections
             )
             values += synapses * (steps // request.weight_steps)
-        copies = 1 if cultures == 1 else 2  # some backends record single cultures and join the recordings
+        copies = self._check_ready().capabilities.recording_copies if self._ranks is None else 1
         memory.require(f"The traces of a run of {steps * self.dt:g} ms", 8 * copies * cultures * values)
 
     def __call__(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import InitVar, dataclass, field, fields
 from typing import Literal
 
 import numpy as np
@@ -45,6 +45,10 @@ class Pulses:
     A phase starts at ``onset_ms + offset_ms``. The onset is rounded to a step; offset and width must be whole steps, so
     that the phases keep their widths, and thereby the charge balance, at every dt.
 
+    Args:
+        verified: Whether the arrays are parts of checked ones, which are not checked again, for speed in the closed
+            loop.
+
     Raises:
         InvalidInput: The arrays differ in length, hold NaN or infinity, or an index or time is out of range.
     """
@@ -55,10 +59,17 @@ class Pulses:
     offset_ms: NDArray[np.float64]
     width_ms: NDArray[np.float64]
     value: NDArray[np.float64]
+    verified: InitVar[bool] = field(default=False, kw_only=True)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, verified: bool) -> None:
         """Check the arrays and make them read-only."""
-        for name in self.__dataclass_fields__:
+        if verified is not True:
+            self._verify()
+        for name in PULSE_ARRAYS:
+            getattr(self, name).flags.writeable = False
+
+    def _verify(self) -> None:
+        for name in PULSE_ARRAYS:
             array = numbers(f"The pulses' {name}", getattr(self, name))
             if array.ndim != 1 or len(array) != len(self.culture):
                 raise InvalidInput(f"Pulses need six arrays of the same length; {name} is {list(array.shape)}.")
@@ -70,7 +81,6 @@ class Pulses:
                 if (array != np.rint(array)).any():
                     raise InvalidInput(f"The pulses' {name} must hold whole numbers.")
                 array = array.astype(np.int64)
-            array.flags.writeable = False
             object.__setattr__(self, name, array)
         if self.width_ms.min(initial=1.0) == 0:
             raise InvalidInput("The pulses' width_ms must be greater than 0.")
@@ -79,28 +89,19 @@ class Pulses:
     def joined(cls, parts: Sequence[Pulses]) -> Pulses:
         """Return the phases of all parts together; an empty list gives no phases."""
         empty = [np.zeros(0)]
-        return cls(*(np.concatenate([getattr(p, name) for p in parts] or empty) for name in cls.__dataclass_fields__))
+        return cls(*(np.concatenate([getattr(p, name) for p in parts] or empty) for name in PULSE_ARRAYS))
 
     def select(self, mask: NDArray) -> Pulses:
         """Return the phases selected by a boolean mask or by indices."""
         if not len(mask):
             mask = np.zeros(0, dtype=np.int64)
-        return self._checked({name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
+        return Pulses(*(getattr(self, name)[mask] for name in PULSE_ARRAYS), verified=True)
 
     def of_culture(self, culture: int) -> Pulses:
         """Return the phases of one culture, as culture 0."""
         indices = np.flatnonzero(self.culture == culture)
-        arrays = {name: getattr(self, name)[indices] for name in self.__dataclass_fields__}
-        return self._checked(arrays | {"culture": np.zeros_like(indices)})
-
-    @classmethod
-    def _checked(cls, arrays: Mapping[str, NDArray]) -> Pulses:
-        """Make pulses from parts of checked arrays without checking them again, for speed in the closed loop."""
-        pulses = cls.__new__(cls)
-        for name, array in arrays.items():
-            array.flags.writeable = False
-            object.__setattr__(pulses, name, array)
-        return pulses
+        arrays = (getattr(self, name)[indices] for name in PULSE_ARRAYS[1:])
+        return Pulses(np.zeros_like(indices), *arrays, verified=True)
 
     def schedule(self, dt_ms: float) -> Schedule:
         """Convert the phases to changes at whole steps.
@@ -125,6 +126,10 @@ class Pulses:
         values = np.concatenate([value, np.zeros(ends.sum())])
         order = np.lexsort((columns, step, cultures))
         return Schedule(cultures[order], step[order], columns[order], values[order])
+
+
+PULSE_ARRAYS = tuple(each.name for each in fields(Pulses))
+"""Names of the arrays of ``Pulses``, in the order of its arguments."""
 
 
 @checked

@@ -79,6 +79,33 @@ def test_a_culture_of_a_batch_runs_as_it_would_alone(model, profile):
     assert len({len(together[0].culture(b).spike_t) for b in range(3)}) > 1
 
 
+@pytest.mark.parametrize(
+    ("backend", "profile"),
+    [("native", "fast"), *(pytest.param(b, "exact", marks=pytest.mark.slow) for b in ("native", "neuron"))],
+)
+def test_cells_noise_and_weights_that_all_differ_are_those_of_single_cultures(backend, profile):
+    """Culture 0 has only cells, 1 only noise, 2 both and a weight; a run of some takes them along."""
+    options = {"backend": backend, "profile": profile}
+    noise = {"noise-EXC-std_e": [0.8, 0.5], "noise-INH-tau_i": [4.0, 10.5], "noise-EXC-g_e0": [0.02, 0.03]}
+    weight = {"weight-EXC_EXC-hillock-AMPA-weight": 2.0}
+    with batch(3, **options) as env:
+        cells = own_cells(env.model, (2,))
+        env.run(50.0)
+        env.set_cells(cells, cultures=[0, 2]).set_params(noise, cultures=[1, 2]).set_params(weight, cultures=[2])
+        together, some = env.run(100.0), env.run(100.0, cultures=[1, 2])
+    for b in range(3):
+        with batch(1, 7 + b, **options) as env:
+            env.run(50.0)
+            if b > 0:
+                env.set_params({key: values[b - 1] for key, values in noise.items()} | (weight if b == 2 else {}))
+            if b != 1:
+                env.set_cells({key: values[b // 2] for key, values in cells.items()})
+            assert equal(together.culture(b), env.run(100.0))
+            if b > 0:
+                assert equal(some.culture(b - 1), env.run(100.0))
+    assert len(set(together.spike_culture)) == 3
+
+
 @pytest.mark.parametrize("model", [MODELS[0], *(pytest.param(model, marks=pytest.mark.slow) for model in MODELS[1:])])
 def test_native_and_neuron_have_the_same_spikes(model):
     spikes = []

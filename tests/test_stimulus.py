@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -412,6 +413,16 @@ def test_pulses_of_other_lengths_and_cultures_are_refused():
         )
     with pytest.raises(InvalidInput, match="Pulse cultures must lie in 0 ... 0, got 1"):
         Stimulus.from_pulses(Pulses(one + 1, one, one, one, one + 1, one), num_columns=1, duration_ms=10)
+
+
+def test_selected_pulses_are_read_only_and_checked_when_they_change():
+    whole = pulses((0, 0.0, 0.0, 0.2, 1.0), (1, 1.0, 0.0, 0.2, -1.0))
+    for part in (whole.select(np.array([1])), whole.select(whole.column == 1), whole.of_culture(0).select([1])):
+        assert (part.column, part.onset_ms, part.value) == (1, 1.0, -1.0)
+        with pytest.raises(ValueError, match="read-only"):
+            part.value[0] = 2.0
+        with pytest.raises(InvalidInput, match="must be finite"):
+            replace(part, onset_ms=np.full(1, np.nan))
 
 
 def test_overlapping_pulses_are_refused_at_the_schedule():

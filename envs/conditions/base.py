@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.env import Env
-from livn_gym.pulses import Pulses
+from livn_gym.pulses import PULSE_ARRAYS, Pulses
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
@@ -113,7 +113,7 @@ def culture_pulses(pulses: Pulses, shared: bool, count: int) -> list[Pulses]:
     order = np.argsort(pulses.culture, kind="stable")
     bounds = np.searchsorted(pulses.culture[order], np.arange(count + 1))
     none = np.zeros(len(order), dtype=np.int64)
-    first = Pulses(none, *(getattr(pulses, name)[order] for name in _FIELDS))
+    first = Pulses(none, *(getattr(pulses, name)[order] for name in PULSE_ARRAYS[1:]))
     return [first.select(np.arange(start, stop)) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)]
 
 
@@ -122,10 +122,7 @@ def joined_pulses(by_culture: Sequence[Pulses]) -> Pulses:
     """Join the pulses of several cultures, ``[n]``; each gets its position as culture index."""
     culture = np.repeat(np.arange(len(by_culture)), [len(pulses.onset_ms) for pulses in by_culture])
     joined = Pulses.joined(by_culture)
-    return Pulses(culture, *(getattr(joined, name) for name in _FIELDS))
-
-
-_FIELDS = ("column", "onset_ms", "offset_ms", "width_ms", "value")
+    return Pulses(culture, *(getattr(joined, name) for name in PULSE_ARRAYS[1:]))
 
 
 @checked

@@ -161,12 +161,22 @@ class CultureSpec:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Capabilities of a backend; one with snapshots is also a subclass of ``Snapshots``."""
+    """Capabilities of a backend; one with snapshots is also a subclass of ``Snapshots``.
+
+    Attributes:
+        name: Name of the backend in messages and files.
+        snapshots: Whether states can be saved and restored.
+        mpi: Whether MPI ranks can share a culture.
+        precisions: Precisions of the states of the cells; the first is the default.
+        recording_copies: Largest number of copies of what a run records that are in memory at a time, in all processes
+            of the machine, if no ranks share the cultures.
+    """
 
     name: str
     snapshots: bool
     mpi: bool
     precisions: tuple[Precision, ...] = ("float64",)
+    recording_copies: int = 1
 
 
 class Backend(ABC):

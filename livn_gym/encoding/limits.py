@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
-from livn_gym.pulses import Pulses, numbers
+from livn_gym.pulses import numbers
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite, whole_steps
 from livn_gym.view import CultureView
@@ -70,8 +70,7 @@ def _phase_charges(stimulus: Stimulus) -> NDArray[np.float64]:
     """Return the charge of the r-th phase of every channel, nC ``[B, R, C]``; 0 for channels with fewer phases."""
     assert stimulus.pulses is not None
     p = stimulus.pulses
-    order = np.lexsort((p.onset_ms + p.offset_ms, p.column, p.culture))
-    p = Pulses(*(getattr(p, name)[order] for name in p.__dataclass_fields__))
+    p = p.select(np.lexsort((p.onset_ms + p.offset_ms, p.column, p.culture)))
     group = p.culture * stimulus.num_columns + p.column
     rank = np.arange(len(group)) - np.searchsorted(group, group)
     gap = np.diff(p.onset_ms)[np.diff(group) == 0]

@@ -13,14 +13,13 @@ from livn_gym.checks import checked
 from livn_gym.encoding.base import Encoding
 from livn_gym.encoding.limits import MAX_CHARGE_NC, safe_stimulus
 from livn_gym.errors import InvalidInput
-from livn_gym.pulses import Pulses
+from livn_gym.pulses import PULSE_ARRAYS, Pulses
 from livn_gym.reading import damage, read_npz
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite
 from livn_gym.view import CultureView
 
 FORMAT = 1
-_PULSES = tuple(Pulses.__dataclass_fields__)
 
 
 @checked
@@ -87,7 +86,7 @@ def save_stimulus(stimulus: Stimulus, path: str | Path) -> None:
     if stimulus.array is not None:
         content |= {"array": stimulus.array, "dt": stimulus.dt}
     else:
-        content |= {f"pulse_{name}": getattr(stimulus.pulses, name) for name in _PULSES}
+        content |= {f"pulse_{name}": getattr(stimulus.pulses, name) for name in PULSE_ARRAYS}
         content |= {
             "num_columns": stimulus.num_columns,
             "duration_ms": stimulus.duration_ms,
@@ -113,7 +112,7 @@ def load_stimulus(path: str | Path) -> Stimulus:
         if "array" in content:
             return Stimulus(content["array"], float(content["dt"]), mode, reversal_mV=reversal_mV)  # type: ignore[arg-type]
         return Stimulus.from_pulses(
-            Pulses(*(content[f"pulse_{name}"] for name in _PULSES)),
+            Pulses(*(content[f"pulse_{name}"] for name in PULSE_ARRAYS)),
             num_columns=int(content["num_columns"]),
             duration_ms=float(content["duration_ms"]),
             num_cultures=int(content["num_cultures"]) or None,

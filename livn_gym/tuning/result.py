@@ -57,7 +57,8 @@ def record(path: str | Path, report: Report) -> None:
     """Add the results of a validation to a parameter file, with the cultures and the simulation.
 
     ``reached`` is that of the last set, in ``validation_sets`` the held-out graphs. What the file says of how the
-    parameters were found stays; of comments, only one on the first line does.
+    parameters were found stays; of comments, only one on the first line does. ``validated_commit`` is the commit of
+    the validation, if this is a checkout.
 
     Args:
         path: Of the parameters that were validated.
@@ -74,11 +75,14 @@ def record(path: str | Path, report: Report) -> None:
         name = cultures.name.replace(" ", "_").replace("-", "_")
         about[f"{name}_graphs"] = ["own" if graph is None else graph for graph in cultures.graphs]
         about[f"{name}_noise_seeds"] = list(cultures.seeds)
+    about.pop("validated_commit", None)
+    commit = _commit()
     last = len(report.sets) - 1
     reached = {name: report.spread(name, last).value for name in report.targets.targets}
     about |= {
         "stimulated_of_a_graph": report.sets[last].full,
         "validated": date.today().isoformat(),
+        **({"validated_commit": commit} if commit else {}),
         "reached_on": report.sets[last].name,
         "missed": report.missed,
         "reached": {name: rounded(value) for name, value in reached.items() if math.isfinite(value)},

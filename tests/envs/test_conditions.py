@@ -10,7 +10,7 @@ from livn_gym.envs import conditions
 from livn_gym.envs.conditions import Condition, Conditioned, ConditionedRun
 from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.errors import InvalidInput, UnknownName
-from livn_gym.pulses import Pulses
+from livn_gym.pulses import PULSE_ARRAYS
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
@@ -356,7 +356,7 @@ def test_a_batch_of_stimuli_is_its_parts():
     batch = Stimulus.batch(parts)
     assert batch.num_cultures == 3 and not batch.charge_nC()[1].any()
     for b in (0, 2):
-        for name in Pulses.__dataclass_fields__:
+        for name in PULSE_ARRAYS:
             np.testing.assert_array_equal(getattr(batch[b].pulses, name), getattr(parts[b].pulses, name))
     dense = Stimulus(np.ones((4, 2)), 0.2)
     np.testing.assert_array_equal(Stimulus.batch([None, dense]).array, [np.zeros((4, 2)), np.ones((4, 2))])

@@ -78,6 +78,17 @@ def test_a_file_of_parameters_tells_what_they_reached(tmp_path):
         record(tmp_path / "absent.toml", found)
 
 
+@pytest.mark.parametrize("commit", ["0123456789ab", "0123456789ab-dirty", None])
+def test_a_file_of_parameters_names_the_commit_of_its_last_validation(tmp_path, monkeypatch, commit):
+    path = tmp_path / "EI2.toml"
+    write_params(path, tuned(make("EI2")), {"commit": "fedcba987654", "validated_commit": "abc"}, "EI2: a test.")
+    monkeypatch.setattr("livn_gym.tuning.result._commit", lambda: commit)
+    record(path, report(*RATES, rate_hz=Target("g", low=2.0, high=4.0)))
+    about = tomllib.loads(path.read_text())["provenance"]
+    assert about.get("validated_commit") == commit
+    assert about["commit"] == "fedcba987654" and "validated" in about
+
+
 def test_sets_share_no_seed_and_no_graph_with_the_search():
     training, seeds, graphs = validation_sets(make("EI2"))
     assert not set(training.seeds) & set(seeds.seeds)

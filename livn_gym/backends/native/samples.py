@@ -89,7 +89,8 @@ class Samples:
         if request.current_gids is not None:
             fields |= {name: getattr(probe, name) for name in CURRENTS}
         if request.weight_keys:
-            weights = np.split(probe.weight / NS_TO_US, self._weight_ends, axis=1)
+            nS = np.divide(probe.weight, NS_TO_US, out=probe.weight)  # in place: recordings are large
+            weights = np.split(nS, self._weight_ends, axis=1)
             fields["weights"] = dict(zip(request.weight_keys, weights, strict=True))
             fields["weight_dt_ms"] = request.weight_steps * dt
         times = (0.0, self._num_steps * dt, dt, request.sample_steps * dt)

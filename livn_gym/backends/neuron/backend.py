@@ -45,7 +45,8 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
     state raise ``BackendError``. Forked children have no cultures.
     """
 
-    capabilities = Capabilities(name="neuron", snapshots=False, mpi=True)
+    # Copies of a recording: in the workers, received from each, and joined.
+    capabilities = Capabilities(name="neuron", snapshots=False, mpi=True, recording_copies=3)
 
     def __init__(self) -> None:
         self._workers: list[Worker | RankCulture | None] = []

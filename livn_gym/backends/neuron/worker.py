@@ -19,14 +19,19 @@ from typing import IO, Any
 from livn_gym.errors import LivnError
 
 _LENGTH = struct.Struct("<Q")
+_JOINED_BYTES = 2**16
+"""Size from which a message is not copied to write it together with its length."""
 
 
 def send(stream: IO[bytes], message: Any) -> None:
     """Write one message."""
     data = pickle.dumps(message, protocol=5)
-    remaining = memoryview(_LENGTH.pack(len(data)) + data)
-    while remaining:  # an unbuffered stream may write only a part
-        remaining = remaining[stream.write(remaining) :]
+    length = _LENGTH.pack(len(data))
+    # A joint copy saves a call; recordings are too large for it.
+    for part in (length + data,) if len(data) < _JOINED_BYTES else (length, data):
+        remaining = memoryview(part)
+        while remaining:  # an unbuffered stream may write only a part
+            remaining = remaining[stream.write(remaining) :]
     stream.flush()
 
 
