@@ -22,7 +22,7 @@ class Conditioned:
     """``Env.run`` of some cultures of a batch under conditions; ``Env.run`` itself while all conditions are idle.
 
     Args:
-        env: The cultures; the factors of conditions multiply the parameters that they have now.
+        env: The cultures; the factors of conditions multiply their parameters.
         conditions: The conditions, in the order in which they are applied.
     """
 
