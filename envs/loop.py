@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from livn_gym.decoding import Decoding
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
+from livn_gym.envs import returned
 from livn_gym.envs.actions import checked_actions
 from livn_gym.envs.conditions import Condition, Conditioned
 from livn_gym.envs.layout import loop_layout, observation_box
@@ -57,6 +58,9 @@ class ClosedLoop:
     ) -> None:
         if len(tasks) != env.num_cultures:
             raise InvalidInput(f"{env.num_cultures} cultures need as many tasks, got {len(tasks)}.")
+        for task in tasks:
+            if not hasattr(task, "setup"):
+                raise InvalidInput(f"{type(task).__name__}.__init__ must call super().__init__(setup).")
         whole_steps("settle_ms", settle_ms, env.dt, minimum=0)
         setup = TaskSetup.of(env, encoding, decoding, tasks[0].setup.step_ms, None)
         for task in tasks:
@@ -73,9 +77,9 @@ class ClosedLoop:
         self.num_cultures = env.num_cultures
         self.action_space = bounded_box("Task", tasks[0], tasks[0].action_space)
         sees_culture = tasks[0].sees_culture
-        self.observation_space = observation_box(
-            setup.features if sees_culture else None, bounded_box("Task", tasks[0], tasks[0].observation_space)
-        )
+        observed = bounded_box("Task", tasks[0], tasks[0].observation_space)
+        self._num_observed = observed.shape[0]
+        self.observation_space = observation_box(setup.features if sees_culture else None, observed)
         commands = np.broadcast_to(setup.commands.high, (self.num_cultures, *setup.commands.shape))
         self.highest_charge_nC = self._charge(self._encode(commands), 1)[0]
         """Charge of each channel in a step under the highest command, both phases counted, nC ``[C]``."""
@@ -176,15 +180,15 @@ class ClosedLoop:
 
     def _stepped(self, actions: NDArray, cultures: list[int]) -> StepResult:
         tasks = [self.tasks[b] for b in cultures]
-        commands = np.stack([task.to_command(action) for task, action in zip(tasks, actions, strict=True)])
+        commands = returned.commands(tasks, actions, self._setups[0].commands)
         self._advance(self._encode(commands), cultures, actions)
         for b, task in zip(cultures, tasks, strict=True):
             task.after_step(self.history[b][-1])
         return StepResult(
             self._observations(cultures),
-            np.array([task.reward for task in tasks], dtype=np.float64),
-            np.array([task.terminated for task in tasks], dtype=np.bool_),
-            np.array([task.truncated for task in tasks], dtype=np.bool_),
+            returned.rewards(tasks),
+            returned.ends(tasks, "terminated"),
+            returned.ends(tasks, "truncated"),
             self._infos(cultures),
             np.array(cultures, dtype=np.int64),
         )
@@ -257,27 +261,32 @@ class ClosedLoop:
         times = [self.history[b][-1].time_ms + self.step_ms if time_ms is None else time_ms for b in cultures]
         recording, stimulus = self.conditioned.run(self.step_ms, stimulus, cultures, times)
         self._turn.commit()
-        features = np.asarray(self.decoding.decode(self.env, recording), dtype=np.float64)
+        results = self.decoding.decode(self.env, recording)
+        features = returned.features(self.decoding, results, len(cultures), self._setups[0].features.shape[0])
         charge_nC = self._charge(stimulus, len(cultures))
         for k, b in enumerate(cultures):
             action = None if actions is None else actions[k]
             self._meter.add(self.history[b], recording.culture(k), features[k], charge_nC[k], times[k], action)
 
-    def _encode(self, commands: NDArray) -> Stimulus:
-        return self.encoding(self.env, self.step_ms, commands if self.num_cultures > 1 else commands[0])
+    def _encode(self, commands: NDArray) -> Stimulus | None:
+        inputs = commands if self.num_cultures > 1 else commands[0]
+        stimulus = self.encoding(self.env, self.step_ms, inputs)
+        return returned.stimulus(self.encoding, stimulus, len(commands), self.env.electrodes.num_channels)
 
     def _charge(self, stimulus: Stimulus | None, count: int) -> NDArray[np.float64]:
         """Return the absolute charge of each channel, nC ``[n, C]``."""
         if stimulus is None:
             return np.zeros((count, self.env.electrodes.num_channels))
-        return np.atleast_2d(stimulus.charge_nC())
+        charge_nC = np.atleast_2d(stimulus.charge_nC())
+        return charge_nC if stimulus.num_cultures is not None else np.repeat(charge_nC, count, axis=0)
 
     def _observations(self, cultures: list[int]) -> NDArray[np.float32]:
         rows = []
         for b in cultures:
             latest, task = self.history[b][-1], self.tasks[b]
             recorded = (latest.features, latest.features_1s) if task.sees_culture else ()
-            rows.append(np.concatenate([*recorded, task.observe(latest)]))
+            observed = returned.observation(task, task.observe(latest), self._num_observed)
+            rows.append(np.concatenate([*recorded, observed]))
         return np.stack(rows).astype(np.float32)
 
     def _infos(self, cultures: list[int]) -> list[Info]:
@@ -291,5 +300,6 @@ class ClosedLoop:
                 "charge_fraction": latest.charge_fraction,
                 "time_ms": latest.time_ms,
             }
-            infos.append(common | self.tasks[b].info(latest) | self.conditioned.info(b))
+            own = common | returned.info(self.tasks[b], self.tasks[b].info(latest), common)
+            infos.append(own | returned.info(self.conditioned, self.conditioned.info(b), own))
         return infos

@@ -19,7 +19,8 @@ from livn_gym.envs import tasks
 from livn_gym.envs.loop import ClosedLoop
 from livn_gym.envs.randomization import Randomization
 from livn_gym.envs.tasks import Task, TaskSetup
-from livn_gym.errors import InvalidInput, unknown_option
+from livn_gym.errors import InvalidInput, shown, unknown_option
+from livn_gym.registry import check_options
 
 _OF_ENVIRONMENTS = ("env", "graph_seed", "render_mode")
 """Arguments of every environment that do not belong to the loop."""
@@ -91,6 +92,7 @@ class LoopSpec:
             )
         task_class = tasks.find(name)
         of_task = tasks.option_names(task_class)
+        _check_task(task_class)
         known = [*of_task, *loop_options()]
         for option in options:
             if option not in known:
@@ -171,9 +173,28 @@ class LoopSpec:
         cls = tasks.find(self.task)
         options = tasks.make_options(cls, copy.deepcopy(dict(self.task_options)))
         encoding, decoding = encoding or self.make_encoding(), decoding or self.make_decoding()
-        return cls(TaskSetup.of(env, encoding, decoding, self.step_ms, options))
+        setup = TaskSetup.of(env, encoding, decoding, self.step_ms, options)
+        check_options(cls.__name__, cls, {}, (setup,))
+        return cls(setup)
 
 
 def loop_options() -> list[str]:
     """Return the names of those arguments of every environment that belong to the loop."""
     return [option.name for option in fields(LoopSpec) if option.name not in ("system", "task", "task_options")]
+
+
+def _check_task(task_class: type[Task]) -> None:
+    """Refuse a task whose options or defaults cannot be told from the loop's, or do not exist."""
+    taken = {"system", "task", *loop_options(), *_OF_ENVIRONMENTS}
+    clashing = sorted(taken.intersection(tasks.option_names(task_class)))
+    if clashing:
+        raise InvalidInput(
+            f"The options {clashing} of {task_class.__name__} are arguments of every environment: rename them, or set "
+            "their defaults in loop_defaults."
+        )
+    defaults = task_class.loop_defaults
+    if not isinstance(defaults, Mapping):
+        raise InvalidInput(f"{task_class.__name__}.loop_defaults must be a mapping, got {shown(defaults)}.")
+    for option in defaults:
+        if option not in loop_options():
+            raise unknown_option(f"{task_class.__name__}.loop_defaults", option, loop_options())

@@ -1,11 +1,11 @@
-"""Arguments of environments in a form that JSON can hold, for ``spec.to_json()``."""
+"""Specs and arguments of environments in a form that JSON can hold."""
 
 from __future__ import annotations
 
-import copy
 import inspect
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
@@ -16,6 +16,7 @@ from gymnasium.envs.registration import EnvSpec
 from livn_gym import references
 from livn_gym.decoding import DECODINGS
 from livn_gym.encoding import ENCODINGS
+from livn_gym.errors import InvalidInput, shown
 from livn_gym.io import IOS
 from livn_gym.models import MODELS, Cell, Model
 from livn_gym.registry import Kind, snake_case
@@ -32,13 +33,41 @@ def in_json(spec: EnvSpec | None) -> EnvSpec | None:
 
     NumPy's numbers and arrays, ranges and tuples become numbers and lists; an encoding, decoding, model or interface of
     this package becomes the mapping that makes it, and a class or function the reference by which it is imported.
-    Other objects stay, and ``to_json`` refuses them by their type.
+    Other objects stay, and ``to_json`` refuses them by name.
     """
     if spec is None:
         return None
-    spec = copy.copy(spec)
-    spec.kwargs = plain_options(spec.kwargs)
-    return spec
+    values = {own.name: getattr(spec, own.name) for own in fields(spec) if own.init}
+    return LoopEnvSpec(**values | {"kwargs": plain_options(spec.kwargs)})
+
+
+class LoopEnvSpec(EnvSpec):
+    """The spec of an environment of this package; equal to an ``EnvSpec`` of the same values.
+
+    Gymnasium writes every dataclass among the arguments as a mapping of its fields, from which nothing can be made.
+    """
+
+    def to_json(self) -> str:
+        """The spec as JSON.
+
+        Raises:
+            InvalidInput: An argument is an object that JSON cannot hold.
+        """
+        for name, value in self.kwargs.items():
+            if not _is_json(value):
+                raise InvalidInput(
+                    f"JSON cannot hold {name}={shown(value)}: give a name, a reference 'module:attribute', a path, or "
+                    "a class or function that can be imported, with options as a mapping that has a 'name'."
+                )
+        return super().to_json()
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all values are equal, whichever of the two classes they are in."""
+        if not isinstance(other, EnvSpec):
+            return NotImplemented
+        return all(getattr(self, own.name) == getattr(other, own.name) for own in fields(self))
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,6 +110,14 @@ def plain(value: Any, *, named: bool = False) -> Any:
         if isinstance(value, kind.base):
             return _description(value, kind)
     return value
+
+
+def _is_json(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_json(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(_is_json(item) for item in value)
+    return value is None or isinstance(value, str | int | float)
 
 
 def _description(value: Any, kind: Kind) -> Any:

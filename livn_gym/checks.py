@@ -62,6 +62,26 @@ def checked_methods(target: T) -> T:
     return _applied(target, True, closed=("__init__",))
 
 
+def check_members(cls: type, base: type) -> None:
+    """Check that what a subclass overrides is a property where it is one in the base class, otherwise a method.
+
+    A method in place of a property would count as True or as an object wherever the property is read.
+
+    Args:
+        cls: The subclass; only its own members are checked.
+        base: The base class.
+
+    Raises:
+        InvalidInput: A member is of the other kind.
+    """
+    for name, member in vars(cls).items():
+        inherited = inspect.getattr_static(base, name, None)
+        if isinstance(inherited, property) and inspect.isfunction(member):
+            raise InvalidInput(f"{cls.__name__}.{name} must be a property: write @property above it.")
+        if inspect.isfunction(inherited) and isinstance(member, property):
+            raise InvalidInput(f"{cls.__name__}.{name} must be a method, not a property.")
+
+
 def _applied(target: Any, only_finite: bool, *, doors: Sequence[str] = (), closed: Sequence[str] = ()) -> Any:
     if not isinstance(target, type):
         return _guarded(target, only_finite)

@@ -287,10 +287,11 @@ class Env(SavedStates, Recorder, Configurable):
         def advance() -> Recording:
             backend = self._check_ready()
             recording = backend.run(steps, applied, request, None if len(indices) == self.num_cultures else indices)
+            backends.check_recording(backend, recording, steps * self.dt, len(indices))
             if isinstance(backend, Undoable):
                 run.steps, self._last = self._steps, run
-            t0_ms, populations = self._steps[indices[0]] * self.dt, self.system.populations
-            recording = replace(recording, t0_ms=t0_ms, populations=populations)
+            t0_ms = self._steps[indices[0]] * self.dt
+            recording = replace(recording, t0_ms=t0_ms, populations=self.system.populations)
             self._steps = [step + steps if b in indices else step for b, step in enumerate(self._steps)]
             return recording
 

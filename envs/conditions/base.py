@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked
+from livn_gym.checks import check_members, checked
 from livn_gym.env import Env
 from livn_gym.pulses import PULSE_ARRAYS, Pulses
 from livn_gym.recording import Recording
@@ -48,6 +48,15 @@ class Condition:
     Args:
         env: The cultures of the loop.
     """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Check that properties are written as such, and methods as methods.
+
+        Raises:
+            InvalidInput: One is written as the other.
+        """
+        super().__init_subclass__(**keywords)
+        check_members(cls, Condition)
 
     def __init__(self, env: Env) -> None:
         self.env = env

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked
+from livn_gym.checks import checked, number_array
 from livn_gym.env import Env
+from livn_gym.envs import returned
 from livn_gym.envs.conditions.base import Condition, ConditionedRun
-from livn_gym.errors import unknown_name
+from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.parameters import by_key
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
@@ -27,6 +28,9 @@ class Conditioned:
     """
 
     def __init__(self, env: Env, conditions: Sequence[Condition]) -> None:
+        for condition in conditions:
+            if not hasattr(condition, "states"):
+                raise InvalidInput(f"{type(condition).__name__}.__init__ must call super().__init__(env).")
         self.env = env
         self.conditions = list(conditions)
         self._base: dict[str, NDArray[np.float64]] = {}
@@ -52,7 +56,10 @@ class Conditioned:
 
     def info(self, culture: int) -> dict[str, float]:
         """Return the entries of all conditions for a culture's ``info``."""
-        return {name: value for condition in self.conditions for name, value in condition.info(culture).items()}
+        entries: dict[str, float] = {}
+        for condition in self.conditions:
+            entries |= returned.info(condition, condition.info(culture), entries)
+        return entries
 
     def run(
         self, duration_ms: float, stimulus: Stimulus | None, cultures: Sequence[int], time_ms: Sequence[float]
@@ -83,7 +90,7 @@ class Conditioned:
         """Set the parameters, times their factors, that differ from the present ones of the cultures that run."""
         products: dict[str, Any] = dict.fromkeys(self._set, 1.0)
         for condition in self.conditions:
-            for key, factor in condition.factors(run).items():
+            for key, factor in _factors(condition, run).items():
                 products[key] = products.get(key, 1.0) * factor
         changed = {}
         for key, factor in products.items():
@@ -103,3 +110,16 @@ class Conditioned:
         if key not in self._base:
             raise unknown_name("parameter", key, self._base)
         return self._base[key]
+
+
+def _factors(condition: Condition, run: ConditionedRun) -> dict[str, NDArray[np.float64]]:
+    """The factors of a condition, which may be a user's own."""
+    given = condition.factors(run)
+    what = f"{type(condition).__name__}.factors"
+    if not isinstance(given, Mapping):
+        raise InvalidInput(f"{what} must return a mapping of keys to factors, got {shown(given)}.")
+    factors = {key: number_array(f"{what}[{key!r}]", factor) for key, factor in given.items()}
+    for key, factor in factors.items():
+        if factor.shape not in ((), (1,), (len(run),)):
+            raise InvalidInput(f"{what}[{key!r}] must be one number or {len(run)}, got the shape {factor.shape}.")
+    return factors

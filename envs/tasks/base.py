@@ -11,7 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked_options
+from livn_gym.checks import check_members, checked_options
 from livn_gym.envs.measurement import Measurement
 from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput, shown
@@ -71,9 +71,11 @@ class Task(ABC):
         """Check the class ``Options``, and make its objects check their values by the annotations.
 
         Raises:
-            InvalidInput: ``Options`` is no frozen dataclass, or an option has no default.
+            InvalidInput: ``Options`` is no frozen dataclass, an option has no default, or a property is written as a
+                method or the other way round.
         """
         super().__init_subclass__(**keywords)
+        check_members(cls, Task)
         options = vars(cls).get("Options")
         if options is None:
             return

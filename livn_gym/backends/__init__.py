@@ -22,9 +22,10 @@ from livn_gym.backends.base import (
     Snapshots,
     Stoppable,
     Undoable,
+    check_recording,
     make_profile,
 )
-from livn_gym.errors import BackendUnavailable, ImportFailed, unknown_name
+from livn_gym.errors import BackendUnavailable, ImportFailed, InvalidInput, unknown_name
 from livn_gym.registry import Kind
 
 _SHIPPED = {
@@ -58,7 +59,7 @@ def make(backend: Spec | None = None) -> Backend:
     """
     spec = selected(backend)
     try:
-        return BACKENDS.make(spec)
+        made = BACKENDS.make(spec)
     except ImportFailed as error:
         if not isinstance(spec, str) or spec not in _SHIPPED:
             raise
@@ -68,6 +69,9 @@ def make(backend: Spec | None = None) -> Backend:
             f"The backend {spec!r} cannot be loaded: {type(cause).__name__}: {cause} Look at the versions that are "
             "installed (pip check) and at variables such as NUMBA_NUM_THREADS in the environment."
         ) from cause
+    if not isinstance(getattr(made, "capabilities", None), Capabilities):
+        raise InvalidInput(f"{type(made).__name__} needs an attribute capabilities of type Capabilities.")
+    return made
 
 
 def selected(backend: Spec | None = None) -> Spec:
@@ -118,6 +122,7 @@ __all__ = [
     "Snapshots",
     "Stoppable",
     "Undoable",
+    "check_recording",
     "make",
     "make_profile",
     "names",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from livn_gym.backends.ranks import Ranks
 from livn_gym.cell_values import CellValues
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import BackendError, InvalidInput, shown, unknown_name
 from livn_gym.models import Depression, Model, Noise
 from livn_gym.numerics import NoiseStream
 from livn_gym.plasticity import Plasticity
@@ -233,6 +233,28 @@ class Backend(ABC):
     @abstractmethod
     def close(self) -> None:
         """Release all resources; further calls have no effect."""
+
+
+def check_recording(backend: Backend, recording: object, duration_ms: float, num_cultures: int) -> None:
+    """Check what a backend, which may be a user's own, returned from ``run``.
+
+    Args:
+        backend: The backend.
+        recording: Its recording.
+        duration_ms: Length of the run.
+        num_cultures: Number of cultures that ran.
+
+    Raises:
+        BackendError: It is no recording, or one of another run.
+    """
+    name = type(backend).__name__
+    if not isinstance(recording, Recording):
+        raise BackendError(f"{name}.run must return a Recording, got {shown(recording)}.")
+    if recording.num_cultures != num_cultures or abs(recording.duration_ms - duration_ms) > 1e-6:
+        raise BackendError(
+            f"{name}.run must return a Recording of {num_cultures} cultures and {duration_ms:g} ms, got one of "
+            f"{recording.num_cultures} cultures and {recording.duration_ms:g} ms."
+        )
 
 
 class CultureParameters(ABC):

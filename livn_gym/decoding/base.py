@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked
+from livn_gym.checks import check_members, checked
 from livn_gym.decoding.results import culture_result
 from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.recording import Recording
@@ -38,6 +38,15 @@ class Decoding(ABC):
 
     per_channel: ClassVar[bool] = False
     """Whether the result of a culture is one number per channel, in the order of the channels."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Check that properties are written as such, and methods as methods.
+
+        Raises:
+            InvalidInput: One is written as the other.
+        """
+        super().__init_subclass__(**keywords)
+        check_members(cls, Decoding)
 
     def __init__(self, duration: float) -> None:
         self.duration = finite("Decoding duration (ms)", duration, above=0.0)

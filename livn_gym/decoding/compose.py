@@ -120,6 +120,8 @@ class Combine(Decoding):
 @checked
 def same_duration(what: str, duration_ms: float, decoding: Decoding) -> None:
     """Raise ``InvalidInput`` unless a decoding is for runs of that length."""
+    if not hasattr(decoding, "duration"):
+        raise InvalidInput(f"{type(decoding).__name__}.__init__ must call super().__init__(duration).")
     if abs(decoding.duration - duration_ms) > 1e-6:
         raise InvalidInput(
             f"{what} lasts {duration_ms:g} ms, {type(decoding).__name__} decodes {decoding.duration:g} ms."

@@ -7,7 +7,7 @@ from typing import Any
 
 from gymnasium import spaces
 
-from livn_gym.checks import checked
+from livn_gym.checks import check_members, checked
 from livn_gym.stimulus import Stimulus
 from livn_gym.view import CultureView
 
@@ -15,6 +15,15 @@ from livn_gym.view import CultureView
 @checked
 class Encoding(ABC):
     """Base class of encodings, which turn inputs into a stimulus and, unless documented otherwise, have no state."""
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Check that properties are written as such, and methods as methods.
+
+        Raises:
+            InvalidInput: One is written as the other.
+        """
+        super().__init_subclass__(**keywords)
+        check_members(cls, Encoding)
 
     @abstractmethod
     def __call__(self, view: CultureView, duration_ms: float, inputs: Any) -> Stimulus:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livn_gym.checks import checked, number_array
+from livn_gym.checks import check_members, checked, number_array
 from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.models import Geometry
 from livn_gym.recording import Recording
@@ -26,6 +26,15 @@ class IO(ABC):
     An interface describes a device, not a culture: every method that depends on the cells gets their positions as a
     ``Geometry``. Users of an interface call ``Env.electrodes``, which has both (``BoundElectrodes``).
     """
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Check that properties are written as such, and methods as methods.
+
+        Raises:
+            InvalidInput: One is written as the other.
+        """
+        super().__init_subclass__(**keywords)
+        check_members(cls, IO)
 
     @property
     @abstractmethod

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livn_gym.checks import checked
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.checks import checked, number_array
+from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.io.base import IO
 from livn_gym.models import Geometry
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
+from livn_gym.units import whole_number
 
 
 @checked
@@ -34,6 +35,17 @@ class BoundElectrodes:
     io: IO
     geometry: Geometry
 
+    def __post_init__(self) -> None:
+        """Check the number of the channels, their names and their positions."""
+        what, channels = type(self.io).__name__, self.io.num_channels
+        whole_number(f"{what}.num_channels", channels, minimum=0)
+        if len(set(self.io.channel_names)) != channels:
+            raise InvalidInput(f"{what} needs {channels} distinct channel_names, got {shown(self.io.channel_names)}.")
+        if self.io.coordinates_um is not None:
+            shape = number_array(f"{what}.coordinates_um", self.io.coordinates_um).shape
+            if shape != (channels, 3):
+                raise InvalidInput(f"{what}.coordinates_um must be {(channels, 3)}, got the shape {shape}.")
+
     @property
     def num_channels(self) -> int:
         """C, the number of channels."""
@@ -51,7 +63,14 @@ class BoundElectrodes:
 
     @cached_property
     def _channel_cells(self) -> NDArray[np.bool_]:
-        return self.io.channel_cells(self.geometry)
+        cells = np.asarray(self.io.channel_cells(self.geometry))
+        expected = (self.num_channels, len(self.geometry.soma_um))
+        if cells.dtype != np.bool_ or cells.shape != expected:
+            raise InvalidInput(
+                f"{type(self.io).__name__}.channel_cells must be a mask of the shape {expected}, got {cells.dtype} of "
+                f"the shape {cells.shape}."
+            )
+        return cells
 
     @cached_property
     def _channel_cell_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -109,7 +128,10 @@ class BoundElectrodes:
         Raises:
             InvalidInput: The stimulus has another mode or another number of columns.
         """
-        return self.io.cell_stimulus(self.geometry, stimulus)
+        at_cells = self.io.cell_stimulus(self.geometry, stimulus)
+        if not isinstance(at_cells, Stimulus):
+            raise InvalidInput(f"{type(self.io).__name__}.cell_stimulus must be a Stimulus, got {shown(at_cells)}.")
+        return at_cells
 
     def channel_recording(
         self, gids: ArrayLike | None, times: ArrayLike | None

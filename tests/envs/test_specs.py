@@ -1,6 +1,7 @@
 """A spec makes an equal environment, directly, through JSON and through pickle, for every documented call."""
 
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 
 import gymnasium as gym
@@ -15,6 +16,7 @@ from livn_gym.envs.conditions.latency import Latency
 from livn_gym.envs.specs import located, plain, plain_options
 from livn_gym.envs.tasks.rate_tracking import RateTracking
 from livn_gym.envs.wrappers import ChargeBudget, ElectrodeMask, SpikeCounts
+from livn_gym.errors import InvalidInput
 from livn_gym.models import Izhikevich, IzhikevichModel
 from livn_gym.system import make as make_system
 
@@ -131,9 +133,37 @@ def test_an_object_of_ones_own_stays_and_json_names_it():
 
     env = gym.make("livn/EI1-v0", settle_ms=200.0, encoding=Louder())
     assert gym.make(env.spec).action_space == env.action_space
-    with pytest.raises(TypeError, match="Louder"):
+    with pytest.raises(InvalidInput, match="encoding=.*Louder"):
         env.spec.to_json()
     env.close()
+
+
+def test_json_does_not_take_a_dataclass_for_a_mapping():
+    @dataclass
+    class Plain(type(PulseAmplitude()).__mro__[1]):
+        name: str = "pulse_amplitude"  # by which its fields would make another encoding
+
+        def __call__(self, env, duration, inputs):
+            return PulseAmplitude()(env, duration, inputs)
+
+        def action_space(self, env):
+            return PulseAmplitude().action_space(env)
+
+    with gym.make("livn/EI1-v0", settle_ms=200.0, encoding=Plain()) as env:
+        assert type(gym.make(env.spec).spec.kwargs["encoding"]) is Plain
+        with pytest.raises(InvalidInput, match="encoding=.*Plain"):
+            env.spec.to_json()
+    with gym.make("livn/Culture-v0", settle_ms=200.0, system=make_system("EI1")) as env:
+        with pytest.raises(InvalidInput, match="system=System"):
+            env.spec.to_json()
+
+
+def test_a_spec_equals_the_one_that_json_gives():
+    with gym.make("livn/EI1-v0", settle_ms=200.0) as env:
+        again = gym.envs.registration.EnvSpec.from_json(env.spec.to_json())
+        assert again == env.spec and env.spec == again
+        again.kwargs["settle_ms"] = 400.0
+        assert again != env.spec and env.spec != again
 
 
 def test_the_arguments_that_were_given_are_not_changed():

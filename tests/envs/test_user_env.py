@@ -98,7 +98,7 @@ def test_a_copy_has_a_culture_of_its_own():
 def test_a_spec_says_that_it_does_not_hold_the_culture():
     with gym.make("livn/Culture-v0", env=configured(), **SHORT) as env:
         assert "an Env of EI1" in repr(env.spec.kwargs)
-        with pytest.raises(TypeError, match="EnvPlaceholder"):
+        with pytest.raises(InvalidInput, match="env=<an Env of EI1"):
             env.spec.to_json()
         with pytest.raises(InvalidInput, match="around a new Env"):
             gym.make(env.spec)

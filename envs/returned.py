@@ -1,0 +1,126 @@
+"""Checks of what tasks, decodings and conditions return to the closed loop, which may be a user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from livn_gym.envs.tasks import Task
+from livn_gym.errors import InvalidInput, shown
+from livn_gym.stimulus import Stimulus
+
+
+def features(owner: object, results: Any, count: int, num_features: int) -> NDArray[np.float64]:
+    """The decoded recordings of n cultures, ``[n, F]``.
+
+    Raises:
+        InvalidInput: They have another shape or are not finite numbers.
+    """
+    numbers = _numbers(f"{type(owner).__name__}.decode", results, (count, num_features))
+    return numbers.astype(np.float64, copy=False)
+
+
+def stimulus(owner: object, made: Any, count: int, num_channels: int) -> Stimulus | None:
+    """What an encoding made for n cultures, as a stimulus.
+
+    Raises:
+        InvalidInput: It is no stimulus of the electrodes, or one of another number of cultures.
+    """
+    applied = Stimulus.from_arg(made)
+    if applied is None:
+        return None
+    what = f"{type(owner).__name__} must make a stimulus"
+    if applied.mode != "electrode" or applied.num_columns != num_channels:
+        raise InvalidInput(
+            f"{what} in the mode 'electrode' with {num_channels} columns, one per channel, got the mode "
+            f"{applied.mode!r} with {applied.num_columns}."
+        )
+    if applied.num_cultures not in (None, count):
+        raise InvalidInput(f"{what} of {count} cultures for as many inputs, got one of {applied.num_cultures}.")
+    return applied
+
+
+def commands(tasks: Sequence[Task], actions: NDArray, space: spaces.Box) -> NDArray:
+    """The encoding's inputs for the actions of n cultures, ``[n, *space.shape]``.
+
+    Raises:
+        InvalidInput: They have another shape or are not finite numbers.
+    """
+    what = f"{type(tasks[0]).__name__}.to_command"
+    made = [task.to_command(action) for task, action in zip(tasks, actions, strict=True)]
+    return np.stack([_numbers(what, command, space.shape) for command in made])
+
+
+def rewards(tasks: Sequence[Task]) -> NDArray[np.float64]:
+    """The rewards of n cultures, ``[n]``.
+
+    Raises:
+        InvalidInput: One is not a finite number.
+    """
+    what = f"{type(tasks[0]).__name__}.reward"
+    return np.array([_numbers(what, task.reward, ()) for task in tasks], dtype=np.float64)
+
+
+def ends(tasks: Sequence[Task], name: str) -> NDArray[np.bool_]:
+    """The ``terminated`` or ``truncated`` of n cultures, ``[n]``.
+
+    Raises:
+        InvalidInput: One is not True or False.
+    """
+    given = [getattr(task, name) for task in tasks]
+    for value in given:
+        if not isinstance(value, bool | np.bool_):
+            raise InvalidInput(f"{type(tasks[0]).__name__}.{name} must be True or False, got {shown(value)}.")
+    return np.array(given, dtype=np.bool_)
+
+
+def observation(task: Task, observed: Any, size: int) -> NDArray[np.float64]:
+    """What a task observes of one culture, ``[K]``.
+
+    Raises:
+        InvalidInput: It has another shape or is not finite numbers.
+    """
+    return _numbers(f"{type(task).__name__}.observe", observed, (size,))
+
+
+def info(owner: object, entries: Any, common: Mapping[str, float]) -> dict[str, float]:
+    """Entries that a task or a condition adds to ``info``: one number per name.
+
+    Args:
+        owner: Who adds them, for the message.
+        entries: The entries.
+        common: The entries that are there already.
+
+    Raises:
+        InvalidInput: They are not a mapping of names to numbers, or a name is there already.
+    """
+    what = f"{type(owner).__name__}.info"
+    if not isinstance(entries, Mapping):
+        raise InvalidInput(f"{what} must return a mapping of names to numbers, got {shown(entries)}.")
+    for name, value in entries.items():
+        number = isinstance(value, Real | np.bool_) or (isinstance(value, np.ndarray) and value.shape == ())
+        if not isinstance(name, str) or not number:
+            raise InvalidInput(f"{what} must have one number per name, got {shown(name)}: {shown(value)}.")
+        if name in common:
+            raise InvalidInput(f"{what} has {name!r}, which {', '.join(common)} have already: use another name.")
+    return dict(entries)
+
+
+def _numbers(what: str, value: Any, shape: tuple[int, ...]) -> NDArray:
+    form = f"numbers of the shape {shape}" if shape else "a number"
+    try:
+        numbers = np.asarray(value)
+    except Exception as error:  # rows of unequal length, or whatever __array__ of a foreign type raises
+        raise InvalidInput(f"{what} must be {form}, got {shown(value)}.") from error
+    numeric = numbers.dtype.kind in "fiub"
+    if not numeric or numbers.shape != shape:
+        got = f"the shape {numbers.shape}" if numeric else shown(value)
+        raise InvalidInput(f"{what} must be {form}, got {got}.")
+    if not np.isfinite(numbers).all():
+        raise InvalidInput(f"{what} must be finite, got {shown(value)}.")
+    return numbers
