@@ -141,7 +141,7 @@ class LoopSpec:
             env: The cultures; the spec's own system, parameters, model, ... are not used.
         """
         encoding, decoding = self.make_encoding(), self.make_decoding()
-        randomized = [Randomization(env, self.randomize)] if self.randomize else []
+        randomized = [Randomization(env, self.randomize)] if self.randomize not in (None, {}) else []
         return ClosedLoop(
             env,
             [self.make_task(env, encoding, decoding) for _ in range(env.num_cultures)],

@@ -290,8 +290,7 @@ class Env(SavedStates, Recorder, Configurable):
             backends.check_recording(backend, recording, steps * self.dt, len(indices))
             if isinstance(backend, Undoable):
                 run.steps, self._last = self._steps, run
-            t0_ms = self._steps[indices[0]] * self.dt
-            recording = replace(recording, t0_ms=t0_ms, populations=self.system.populations)
+            recording = replace(recording, t0_ms=self._steps[indices[0]] * self.dt, populations=self.system.populations)
             self._steps = [step + steps if b in indices else step for b, step in enumerate(self._steps)]
             return recording
 
