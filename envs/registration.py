@@ -13,6 +13,7 @@ from gymnasium.envs.registration import EnvSpec, parse_env_id
 
 from livn_gym import config
 from livn_gym.errors import ImportFailed, InvalidInput, unknown_name
+from livn_gym.units import whole_number
 
 ENTRY_POINT = "livn_gym.envs.culture_env:CultureEnv"
 VECTOR_ENTRY_POINT = "livn_gym.envs.vector_env:CultureVectorEnv"
@@ -59,7 +60,8 @@ def register(env_id: str, *, max_episode_steps: int | None = MAX_EPISODE_STEPS, 
             JSON; an object can be if it can be made again from a reference and its options.
 
     Raises:
-        InvalidInput: The id has another form, is in the namespace ``livn``, or is registered with other arguments.
+        InvalidInput: The limit of steps is not a positive integer, or the id has another form, is in the namespace
+            ``livn``, or is registered with other arguments.
     """
     try:
         namespace, _, version = parse_env_id(env_id)
@@ -67,6 +69,8 @@ def register(env_id: str, *, max_episode_steps: int | None = MAX_EPISODE_STEPS, 
         raise InvalidInput(f"An id has the form '<namespace>/<name>-v<version>', got {env_id!r}: {error}") from error
     if namespace in (None, _NAMESPACE) or version is None:
         raise InvalidInput(f"An id needs a namespace other than {_NAMESPACE!r} and a version '-v0', got {env_id!r}.")
+    if max_episode_steps is not None:
+        whole_number("max_episode_steps", max_episode_steps)
     known = gym.registry.get(env_id)
     if known is not None and (known.kwargs, known.max_episode_steps) != (options, max_episode_steps):
         raise InvalidInput(f"{env_id!r} is registered with other arguments already: {known.kwargs}.")
@@ -89,7 +93,7 @@ def spec_of(env_id: str) -> EnvSpec:
     if colon:
         try:
             import_module(module)
-        except Exception as error:  # a user's module can raise anything
+        except (Exception, SystemExit) as error:  # a user's module can raise anything
             raise ImportFailed(
                 f"The module {module!r} of {env_id!r} cannot be imported: {type(error).__name__}: {error}"
             ) from error

@@ -75,7 +75,7 @@ def load(kind: str, offer: metadata.EntryPoint) -> Any:
     """
     try:
         return offer.load()
-    except Exception as error:  # a package can raise anything
+    except (Exception, SystemExit) as error:  # a package can raise anything
         raise ImportFailed(
             f"The {kind} {offer.name!r} of {package(offer)} ({offer.value}) cannot be imported: "
             f"{type(error).__name__}: {error}"

@@ -72,7 +72,7 @@ def load(text: str) -> Any:
         module = import_module(name)
     except LivnError:
         raise
-    except Exception as error:  # a user's module can raise anything
+    except (Exception, SystemExit) as error:  # a user's module can raise anything
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
             raise InvalidInput(
                 f"There is no module {error.name!r}, named by {text!r}. Install its package, put its folder on "
@@ -167,7 +167,7 @@ def _module(path: Path) -> ModuleType:
         del sys.modules[name]
         if previous is not None:
             sys.modules[name] = previous
-        if isinstance(error, LivnError) or not isinstance(error, Exception):
+        if isinstance(error, LivnError) or not isinstance(error, Exception | SystemExit):
             raise
         raise ImportFailed(f"The file {str(path)!r} cannot be executed: {type(error).__name__}: {error}") from error
     return module

@@ -215,6 +215,9 @@ def test_a_file_says_what_it_lacks(tmp_path):
     bad.write_text("1 / 0")
     with pytest.raises(ImportFailed, match="bad.py' cannot be executed: ZeroDivisionError"):
         encoding.make(str(bad))
+    bad.write_text("import sys; sys.exit(3)")  # a script, which would end this process
+    with pytest.raises(ImportFailed, match="bad.py' cannot be executed: SystemExit: 3"):
+        encoding.make(str(bad))
     assert not [name for name in sys.modules if name.startswith("livn_gym_file_bad")]
 
 

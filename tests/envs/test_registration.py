@@ -9,7 +9,7 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 
 import livn_gym
-from livn_gym.envs.registration import ENTRY_POINT, is_ours, register_all, spec_of
+from livn_gym.envs.registration import ENTRY_POINT, is_ours, register, register_all, spec_of
 from livn_gym.errors import ImportFailed, InvalidInput, UnknownName
 
 IDS = ["livn/EI1-v0", "livn/EI2-v0", "livn/EI3-v0", "livn/EI4-v0"]
@@ -88,9 +88,19 @@ def test_an_id_has_a_namespace_of_its_own_and_a_version(env_id):
         livn_gym.register(env_id, system="EI1")
 
 
+@pytest.mark.parametrize("steps", ["10", 0, -1, 1.5, True])
+def test_a_time_limit_that_is_no_positive_integer_is_refused(steps):
+    with pytest.raises(InvalidInput, match="max_episode_steps"):
+        register("limits/Own-v0", system="EI1", max_episode_steps=steps)
+    assert "limits/Own-v0" not in gym.registry
+
+
 def test_the_module_of_an_id_is_imported_and_its_errors_are_named(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "broken_ids.py").write_text("1 / 0")
+    (tmp_path / "script_ids.py").write_text("raise SystemExit(3)")
+    with pytest.raises(ImportFailed, match="'script_ids'.*SystemExit: 3"):
+        spec_of("script_ids:mine/Low-v0")
     with pytest.raises(ImportFailed, match="'broken_ids'.*ZeroDivisionError"):
         spec_of("broken_ids:mine/Low-v0")
     with pytest.raises(ImportFailed, match="no_such_module"):
