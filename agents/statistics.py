@@ -9,14 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livn_gym.errors import InvalidInput
+from livn_gym.errors import BackendUnavailable, InvalidInput
 
 RESAMPLES = 2000
 """Number of bootstrap resamples."""
+
+
+def check_available() -> None:
+    """Check that SciPy is installed.
+
+    Raises:
+        BackendUnavailable: It is not; the message says how to install it.
+    """
+    if find_spec("scipy") is None:
+        raise BackendUnavailable('The statistics of a benchmark need SciPy: pip install "livn_gym[analysis]"')
 
 
 def interquartile_mean(scores: ArrayLike) -> float:

@@ -214,6 +214,14 @@ def test_benchmark_runs_only_what_is_missing(run, monkeypatch):
 
 
 @RL
+def test_benchmark_says_what_is_missing_before_it_runs_anything(run, monkeypatch):
+    monkeypatch.setattr("livn_gym.agents.statistics.find_spec", lambda name: None)
+    code, out, err = run("benchmark", "--tasks", "livn/EI1-v0", "--agents", "silent", "--out", "results")
+    assert code == 1 and 'pip install "livn_gym[analysis]"' in err
+    assert not os.path.exists("results")
+
+
+@RL
 def test_a_run_that_fails_leaves_no_pictures(run, monkeypatch):
     def fail(self, *arguments):
         raise BackendError("NEURON failed:\nTraceback\n  a line of it\nIt broke.\n")

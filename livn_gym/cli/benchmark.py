@@ -69,7 +69,11 @@ def benchmark(
     """
     check_learning()
     from livn_gym.agents import benchmark as bench
-    from livn_gym.agents import report
+    from livn_gym.agents import report, statistics
+    from livn_gym.plot.style import check_available
+
+    statistics.check_available()
+    check_available()
 
     jobs = bench.jobs(
         tasks or bench.standard_tasks(),
