@@ -1,4 +1,4 @@
-"""Many runs over MPI workers: ``mpiexec -n 5 python script.py``, in which every rank makes a ``DistributedEnv``."""
+"""Runs of ``Env`` over MPI workers: ``mpiexec -n 5 python script.py``, where every rank makes a ``DistributedEnv``."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from livn_gym.system import System
 from livn_gym.units import whole_number
 
 _POLL_S = 0.0005
-"""Time between two polls for a message, s. A rank that waits inside MPI would take a whole core from a worker."""
+"""Time between two polls for a message, s. A rank that waits inside MPI would keep a core busy."""
 
 
-def _everywhere(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a method that calls the same method of ``Env`` on every worker, after all calls submitted before."""
+def _on_every_worker(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a method that calls the same method of ``Env`` on every worker, after all calls that were submitted."""
 
     @wraps(method)
     def forward(self: DistributedEnv, *args: Any, **kwargs: Any) -> DistributedEnv:
@@ -41,26 +41,26 @@ def _everywhere(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class DistributedEnv:
-    """An ``Env`` on every MPI worker; the last rank is the controller, whose script asks the workers for runs.
+    """Runs calls of ``Env`` on MPI workers; the last rank is the controller, whose script submits the calls.
 
     All ranks run the same script. On a worker ``init`` serves the controller and returns after its ``shutdown``; later
     calls have no effect there. Only code that workers must not run needs an ``if env.is_root():``. An exception that
     the script does not handle ends every rank.
 
     Every call is a separate run: the culture starts at time 0, its noise from ``seed`` + the number of the call, and
-    encoding and decoding are those of the controller. The results therefore do not depend on the number of workers
-    or of their ranks. If a worker has several ranks, the decoding sees the whole culture on the first of them.
+    encoding and decoding come from the controller. The results therefore do not depend on the number of workers or of
+    their ranks. If a worker has several ranks, the decoding gets the recording of all cells on the first of them.
 
     Args:
         system: Folder of a system, or a ``System``.
         seed: Seed of the first call's noise; call k has ``seed + k``.
         subworld_size: Number of ranks per worker, default 1: start ``workers * subworld_size + 1`` ranks.
-        comm: Communicator of the ranks, all of which make the environment; default: all ranks of the job.
+        comm: Communicator of the ranks, all of which must make the environment; default: all ranks of the job.
         **options: Options of ``Env``: ``model``, ``io``, ``backend``, ``profile``, ``dt``, ``scheme``, ``precision``.
 
     Raises:
         BackendUnavailable: mpi4py or an MPI library is missing.
-        InvalidInput: There is only one rank, the ranks do not make whole workers, or an argument is out of range.
+        InvalidInput: There is only one rank, the number of ranks does not fit, or an argument is out of range.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class DistributedEnv:
         mpi_job.watch()
 
     def is_root(self) -> bool:
-        """Whether this rank is the controller."""
+        """Return whether this rank is the controller."""
         return bool(self._comm.rank == self._root)
 
     def init(self) -> Self:
@@ -115,7 +115,7 @@ class DistributedEnv:
             return self
         self._started = True
         if self.is_root():
-            mpi_job.watch(self.shutdown)  # a script that ends without it would leave the workers waiting
+            mpi_job.watch(self.shutdown)  # without it, the end of the script would leave the workers waiting
         backends.prepare_ranks(self._backend, self.subworld_size)
         workers = self._comm.Split(int(self.is_root()), self._comm.rank)
         if not self.is_root():
@@ -133,14 +133,14 @@ class DistributedEnv:
             self._closed = True
         return self
 
-    record_spikes = _everywhere(Recorder.record_spikes)
-    record_voltage = _everywhere(Recorder.record_voltage)
-    record_membrane_current = _everywhere(Recorder.record_membrane_current)
-    apply_model_defaults = _everywhere(Configurable.apply_model_defaults)
-    set_weights = _everywhere(Configurable.set_weights)
-    set_noise = _everywhere(Configurable.set_noise)
-    set_params = _everywhere(Configurable.set_params)
-    set_cells = _everywhere(Configurable.set_cells)
+    record_spikes = _on_every_worker(Recorder.record_spikes)
+    record_voltage = _on_every_worker(Recorder.record_voltage)
+    record_membrane_current = _on_every_worker(Recorder.record_membrane_current)
+    apply_model_defaults = _on_every_worker(Configurable.apply_model_defaults)
+    set_weights = _on_every_worker(Configurable.set_weights)
+    set_noise = _on_every_worker(Configurable.set_noise)
+    set_params = _on_every_worker(Configurable.set_params)
+    set_cells = _on_every_worker(Configurable.set_cells)
 
     def __call__(
         self, decoding: Decoding, inputs: Iterable[Any], encoding: Callable[..., Any] | None = None
@@ -150,7 +150,7 @@ class DistributedEnv:
         Raises:
             WorkerError: A run failed.
         """
-        tasks = [self.submit_call(decoding, each, encoding) for each in inputs]
+        tasks = [self.submit_call(decoding, values, encoding) for values in inputs]
         return [self.receive_response(task) for task in tasks]
 
     def submit_call(self, decoding: Decoding, inputs: Any = None, encoding: Callable[..., Any] | None = None) -> int:
@@ -160,7 +160,7 @@ class DistributedEnv:
             The number of the call, from 0.
 
         Raises:
-            ClosedError: This is not the controller, ``init`` was not called or ``shutdown`` was.
+            ClosedError: This is not the controller, ``init`` was not called, or ``shutdown`` was called.
         """
         self._check_open()
         task = self._submitted
@@ -175,7 +175,7 @@ class DistributedEnv:
         """Wait for the decoded result of a call, by default the earliest one that was not received yet.
 
         Raises:
-            InvalidInput: There is no such call, or its response was received before.
+            InvalidInput: There is no such call, or its response has already been received.
             WorkerError: The run failed; the message has the worker's traceback.
         """
         self._check_open()
@@ -211,7 +211,7 @@ class DistributedEnv:
         if os.getpid() != self._process:
             raise BackendError("MPI does not survive a fork: this process cannot use the DistributedEnv of its parent.")
         if not self.is_root():
-            raise ClosedError("Only the controller runs cultures: ask env.is_root() first.")
+            raise ClosedError("Only the controller runs cultures: check env.is_root() first.")
         if self._closed or not self._started:
             raise ClosedError("This DistributedEnv is shut down, or init() was not called.")
 
@@ -220,18 +220,18 @@ class DistributedEnv:
             raise InvalidInput("No call is waiting for its response: submit_call(...) first.")
         task = self._pending[0] if task_id is None else task_id
         if task not in self._pending:
-            raise InvalidInput(f"There is no call {task!r} whose response is still to be received.")
+            raise InvalidInput(f"There is no call {task!r} without a received response.")
         return task
 
     def _take_response(self, task: int) -> Any:
         self._pending.remove(task)
-        answer, error = self._responses.pop(task)
+        result, error = self._responses.pop(task)
         if error:
             raise WorkerError(error)
-        return pickle.loads(answer)
+        return pickle.loads(result)
 
     def _progress(self) -> bool:
-        """Receive responses and send waiting calls to free workers; returns whether a response arrived."""
+        """Receive responses and send waiting calls to free workers; return whether a response has arrived."""
         arrived = [worker for worker in self._running if self._comm.iprobe(self._leader(worker))]
         if arrived or (self._idle and self._waiting):
             mpi_job.in_full(lambda: self._exchange(arrived))
@@ -245,10 +245,10 @@ class DistributedEnv:
             worker = self._idle.pop()
             task, pipeline, inputs = self._waiting.popleft()
             name = hashlib.sha256(pipeline).digest()
-            new = name not in self._pipelines[worker]
+            is_new = name not in self._pipelines[worker]
             self._pipelines[worker].add(name)
             self._running[worker] = task
-            self._send(("call", self.seed + task, name, pipeline if new else None, inputs), worker)
+            self._send(("call", self.seed + task, name, pipeline if is_new else None, inputs), worker)
 
     def _configure(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         while self._running or self._waiting:
@@ -263,18 +263,18 @@ class DistributedEnv:
         mpi_job.in_full(configure)
 
     def _leader(self, worker: int) -> int:
-        """First rank of a worker, which talks to the controller."""
+        """Return the first rank of a worker, which exchanges messages with the controller."""
         return worker * self.subworld_size
 
     def _send(self, request: tuple, worker: int) -> None:
         self._comm.send(request, self._leader(worker))
 
     def _collect(self, workers: Iterable[int]) -> None:
-        errors = [error for _, error in [self._received(self._leader(worker)) for worker in workers] if error]
+        errors = [error for _, error in [self._receive(self._leader(worker)) for worker in workers] if error]
         if errors:
             raise WorkerError(errors[0])
 
-    def _received(self, source: int) -> Any:
+    def _receive(self, source: int) -> Any:
         while not self._comm.iprobe(source):
             time.sleep(_POLL_S)
         return self._comm.recv(source=source)
@@ -288,7 +288,7 @@ class DistributedEnv:
         def call(seed: int, name: bytes, pipeline: bytes | None, inputs: bytes) -> Any:
             if pipeline is not None:
                 pipelines[name] = pipeline
-            # Unpickled for every call, so that no state of a call remains for the next one.
+            # Unpickled for every call, so that no state is shared between calls.
             decoding, encoding = pickle.loads(pipelines[name])
             env.clear(seed=seed)
             if self.subworld_size > 1 and not _gathers(decoding):
@@ -308,16 +308,16 @@ class DistributedEnv:
                 env.close()
 
     def _request(self) -> Any:
-        """Receive the controller's next request; the first rank of a worker sends it on to the others."""
+        """Receive the controller's next request; the first rank of a worker forwards it to the others."""
         if self._team.rank:
-            return self._received(self._comm.rank - self._team.rank)
-        request = self._received(self._root)
-        for mate in range(1, self._team.size):
-            self._comm.send(request, self._comm.rank + mate)
+            return self._receive(self._comm.rank - self._team.rank)
+        request = self._receive(self._root)
+        for k in range(1, self._team.size):
+            self._comm.send(request, self._comm.rank + k)
         return request
 
     def _answer(self, work: Callable[[], Any], send_result: bool = True) -> Any:
-        """Do some work and send its result or error to the controller."""
+        """Call ``work`` and send its result or error to the controller."""
         result, error = None, ""
         try:
             result = work()
@@ -331,5 +331,5 @@ class DistributedEnv:
 
 
 def _gathers(decoding: Decoding) -> bool:
-    """Whether a decoding merges the recordings of a worker's ranks itself."""
+    """Return whether a decoding merges the recordings of a worker's ranks itself."""
     return isinstance(decoding, GatherAndMerge) or (isinstance(decoding, Pipe) and _gathers(decoding.first))

@@ -1,9 +1,9 @@
-"""The MPI job that this process belongs to: its ranks, their cores, and how the end of one rank ends all.
+"""MPI job of this process: its ranks, their cores, and the rule by which a failed rank ends all ranks.
 
 The ranks of a job wait for one another, so a rank that ends alone would leave the others waiting for ever. One rule
 holds for every way of starting ranks: an exception that a rank's code does not handle, including Ctrl-C, is printed on
 stderr with its traceback and ends the job with exit code 1. ``ending_all`` applies the rule to a block of code,
-``watch`` to a script that every rank runs by itself. The launcher notices a rank that is killed and ends the job.
+``watch`` to a script that the launcher runs on every rank. If a rank is killed, the launcher ends the job.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 
 _RANK_VARIABLES = (*_SIZE_VARIABLES, "PMIX_RANK")
 
-_farewells: list[Callable[[], object]] = []
+_exit_callbacks: list[Callable[[], object]] = []
 _watching_process: int | None = None
 
 
 def launched() -> bool:
-    """Whether an MPI launcher started this process; otherwise mpi4py, which may not be installed, is left alone."""
+    """Return whether an MPI launcher started this process; only then is mpi4py, which may be missing, imported."""
     return any(name in os.environ for name in _RANK_VARIABLES)
 
 
@@ -49,7 +49,7 @@ def communicator() -> Any:
         raise BackendUnavailable('Running on several ranks needs the extra mpi: pip install "livn_gym[mpi]"')
     if os.environ.get("OMPI_MCA_mpi_ft_enable") == "1":
         # MPI_Finalize waits for all processes of the start. On a busy machine it could miss that one was dead, and
-        # never ended. `Op.END` has a barrier of the ranks that are left instead.
+        # never ended. `Op.END` has a barrier of the remaining ranks instead.
         os.environ.setdefault("OMPI_MCA_async_mpi_finalize", "1")
     try:
         from mpi4py import MPI
@@ -61,54 +61,54 @@ def communicator() -> Any:
     if int(started) > 1 and MPI.COMM_WORLD.size == 1:
         library = MPI.Get_library_version().split(",")[0]
         raise BackendError(
-            f"mpiexec started {started} ranks, of which mpi4py's {library} knows nothing: take that MPI's own mpiexec."
+            f"mpiexec started {started} ranks, but mpi4py's {library} sees one: use the mpiexec of that MPI."
         )
     return MPI.COMM_WORLD
 
 
 def take_cores(comm: Any) -> None:
-    """Divide the cores of this machine among its ranks unless the launcher has; warn if there are more ranks."""
+    """Divide the cores of a machine among its ranks unless the launcher has; warn if the cores are fewer."""
     from mpi4py import MPI
 
-    here = comm.Split_type(MPI.COMM_TYPE_SHARED)
-    allowed = here.allgather(processors.usable())
+    machine = comm.Split_type(MPI.COMM_TYPE_SHARED)
+    allowed = machine.allgather(processors.usable())
     cores = sorted(set().union(*allowed))
-    if here.rank == 0 and here.size > len(cores):
+    if machine.rank == 0 and machine.size > len(cores):
         warnings.warn(
-            f"{here.size} ranks share {len(cores)} cores of this machine: they will wait for one another.",
+            f"{machine.size} ranks share {len(cores)} cores of this machine: they will wait for one another.",
             RuntimeWarning,
             stacklevel=3,
         )
-    if hasattr(os, "sched_setaffinity") and sum(len(own) for own in allowed) > len(cores):
-        first, last = (k * len(cores) // here.size for k in (here.rank, here.rank + 1))
-        os.sched_setaffinity(0, set(cores[first:last]) or {cores[here.rank % len(cores)]})
-    here.Free()
+    if hasattr(os, "sched_setaffinity") and sum(map(len, allowed)) > len(cores):
+        first, last = (k * len(cores) // machine.size for k in (machine.rank, machine.rank + 1))
+        os.sched_setaffinity(0, set(cores[first:last]) or {cores[machine.rank % len(cores)]})
+    machine.Free()
 
 
 @contextmanager
 def ending_all(messages: tuple[type[Exception], ...] = ()) -> Iterator[None]:
-    """Run a block whose failure on one rank ends every rank; nothing that is raised in it leaves it.
+    """End every rank if the block raises on one rank; no exception leaves the block.
 
-    ``sys.exit(code)`` ends the job with that code, or with 1 if the code is 0: the block was not finished.
+    ``sys.exit(code)`` ends the job with that code, or with 1 if the code is 0, since the block is unfinished.
 
     Args:
-        messages: Exceptions of which the message is printed without a traceback.
+        messages: Classes of exceptions whose message is printed without a traceback.
     """
     process = os.getpid()
     try:
         yield
     except BaseException as error:
         if os.getpid() != process:
-            raise  # a forked child has no part in its parent's job
+            raise  # a forked child does not belong to its parent's job
         end_all(error, isinstance(error, messages))
 
 
 def end_all(error: BaseException, message_only: bool = False) -> None:
-    """Print what ended this rank and end every rank of the job; does not return."""
+    """Print the error of this rank and end every rank of the job; does not return."""
     from mpi4py import MPI
 
     if MPI.Is_finalized():
-        raise error  # nobody waits for this rank
+        raise error  # no rank waits for this one
     world, code = MPI.COMM_WORLD, 1
     rank = f"livn_gym: rank {world.rank} of {world.size}"
     if isinstance(error, SystemExit):
@@ -124,13 +124,13 @@ def end_all(error: BaseException, message_only: bool = False) -> None:
 
 
 def in_full(work: Callable[[], _T], stop: Callable[[], object] = lambda: None) -> _T:
-    """Exchange messages with other ranks in full before Ctrl-C is raised.
+    """Complete an exchange with other ranks before Ctrl-C is raised.
 
-    Where MPI may be called from the main thread only, Ctrl-C during the exchange ends the job.
+    If MPI may be called from the main thread only, Ctrl-C during the exchange ends the job.
 
     Args:
         work: The exchange.
-        stop: Asks what this rank does in the exchange to end soon.
+        stop: Function that asks this rank's simulation in the exchange to end soon.
     """
     from mpi4py import MPI
 
@@ -145,34 +145,35 @@ def in_full(work: Callable[[], _T], stop: Callable[[], object] = lambda: None) -
         raise
 
 
-def watch(farewell: Callable[[], object] | None = None) -> None:
-    """From now on, end every rank when this process ends by an exception.
+def watch(on_exit: Callable[[], object] | None = None) -> None:
+    """End every rank if this process ends by an exception at any later time.
 
-    For scripts that every rank runs by itself, as ``mpiexec -n 4 python script.py`` does. The interpreter prints the
-    traceback as usual, by whatever ``sys.excepthook`` the script has.
+    This is for scripts that run on every rank, as in ``mpiexec -n 4 python script.py``. The interpreter prints the
+    traceback as usual, by the ``sys.excepthook`` of the script.
 
     Args:
-        farewell: Called when this process ends otherwise, before MPI is finalised; the latest one first.
+        on_exit: Function that is called if this process ends without an exception, before MPI is finalised; the latest
+            one is called first.
     """
     global _watching_process
-    if farewell is not None:
-        _farewells.append(farewell)
+    if on_exit is not None:
+        _exit_callbacks.append(on_exit)
     if _watching_process is None:
         _watching_process = os.getpid()
         atexit.register(_at_exit)
 
 
-def forget(farewell: Callable[[], object]) -> None:
-    """Do not call a farewell of ``watch`` any more."""
-    if farewell in _farewells:
-        _farewells.remove(farewell)
+def forget(on_exit: Callable[[], object]) -> None:
+    """Remove a function that was passed to ``watch``."""
+    if on_exit in _exit_callbacks:
+        _exit_callbacks.remove(on_exit)
 
 
 def _at_exit() -> None:
     from mpi4py import MPI
 
     if os.getpid() != _watching_process or MPI.Is_finalized():
-        return  # this is a forked child, or the script has ended its part itself
+        return  # this is a forked child, or the script has finalised MPI
     # The interpreter keeps an exception that nothing handled (Python 3.11 under the second name only).
     error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
     if error is not None:
@@ -181,9 +182,9 @@ def _at_exit() -> None:
         _abort(1)
     sys.stdout.flush()  # another rank may still fail and end this one
     sys.stderr.flush()
-    while _farewells:
+    while _exit_callbacks:
         try:
-            _farewells.pop()()
+            _exit_callbacks.pop()()
         except BaseException as failure:
             end_all(failure)
 

@@ -11,7 +11,7 @@ from livn_gym.mpi.launch import run_on_rank_0
 
 
 def main() -> None:
-    """Run the script named on the command line."""
+    """Run the script of the command line."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit("usage: mpiexec -n RANKS python -m livn_gym.mpi script.py [arguments]")
     script = sys.argv[1]

@@ -1,4 +1,4 @@
-"""A batch of environments that are spread over the ranks of a team."""
+"""Batch of environments that the ranks of a team simulate."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class MPIBatch:
         self._closed = False
 
     def mark_lost(self, environment_indices: NDArray[np.int64]) -> None:
-        """Note that the ranks of environments are lost: they start again, with seeds of their own, at their reset."""
+        """Mark environments of lost ranks, which their next reset starts again with new seeds."""
         self._lost[environment_indices] = True
         self._num_losses[environment_indices] += 1
 
@@ -93,7 +93,7 @@ class MPIBatch:
 
     def _states(self) -> list[Any]:
         while True:
-            if self._lost.any():  # a culture that was lost has no state before a reset; it stays marked as lost
+            if self._lost.any():  # a lost culture has no state before a reset; it stays marked
                 lost = self._lost.copy()
                 self.reset(np.flatnonzero(lost), [None] * int(lost.sum()))
                 self._lost |= lost
@@ -109,13 +109,13 @@ class MPIBatch:
         """Continue from the states of an equal batch, over any number of ranks.
 
         Raises:
-            WorkerError: A rank was lost meanwhile.
+            WorkerError: A rank was lost during the request.
         """
         self._check_usable()
         self._lost[:] = False
-        parts = [[states[i] for i in self._rank_batch.owned(rank)] for rank in self._team.member.ranks]
+        by_rank = [[states[i] for i in self._rank_batch.owned(rank)] for rank in self._team.member.ranks]
         try:
-            self._in_full(lambda: self._team.ask(Op.SET_STATE, self._number, parts))
+            self._in_full(lambda: self._team.ask(Op.SET_STATE, self._number, by_rank))
         except MPI.Exception as error:
             raise WorkerError("A rank died while a state was set.") from error
 
@@ -128,7 +128,7 @@ class MPIBatch:
         raise UnsupportedModel("The generators are on the ranks that simulate the environments.")
 
     def seeds(self) -> tuple[int, ...]:
-        """Return the seed of every environment's generator; -1 if none was given yet."""
+        """Return the seed of every environment's generator; -1 if no reset has set one."""
         return tuple(-1 if seed is None else seed for seed in self._seeds)
 
     def __reduce__(self) -> Any:
@@ -165,7 +165,7 @@ class MPIBatch:
         call = self._team.call_number()
         while True:
             sent = rows()
-            new_info = int(not self._rank_batch.info_names)  # the names in info travel once
+            new_info = int(not self._rank_batch.info_names)  # the names in info are sent once
             head = self._team.head(op, self._number, CALL=call, WIDTH=sent.shape[1], NEW_INFO=new_info, **fields)
             try:
                 table = self._team.member.perform(head, sent)
@@ -190,7 +190,7 @@ class MPIBatch:
         )
 
     def _seed_after_loss(self, i: int) -> int | None:
-        """Seed of an environment that starts again elsewhere, drawn from its own seed and the number of its losses."""
+        """Return a seed for an environment that starts again on another rank, from its seed and number of losses."""
         base = self._seeds[i]
         if base is None:
             return None

@@ -1,4 +1,4 @@
-"""Entry points of MPI jobs: code for rank 0 that the other ranks serve, or the same code on every rank."""
+"""Entry points of MPI jobs: code on rank 0 that the other ranks serve, or the same code on every rank."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run_on_rank_0(body: Callable[[], None], comm: Any = None, messages: tuple[ty
     Args:
         body: Ordinary code of one process.
         comm: Communicator of the ranks; default: all ranks of the job.
-        messages: Exceptions of which only the message is printed, without a traceback.
+        messages: Classes of exceptions whose message is printed without a traceback.
 
     Raises:
         BackendUnavailable: mpi4py or an MPI library is missing.
@@ -32,7 +32,7 @@ def run_on_rank_0(body: Callable[[], None], comm: Any = None, messages: tuple[ty
     with mpi_job.ending_all(messages):
         mpi_job.take_cores(comm)
         member = Member(comm)
-        if not member.leads:
+        if not member.is_leader:
             return _serve(member)
         team = Team(member)
         batches.set_launcher(team)
@@ -51,8 +51,8 @@ def run_on_all_ranks(body: Callable[[Any], None], messages: tuple[type[Exception
     Without an MPI launcher, or with a single rank, this is ``body(None)`` and needs no mpi4py.
 
     Args:
-        body: Code of a rank.
-        messages: Exceptions of which only the message is printed, without a traceback.
+        body: Code for every rank.
+        messages: Classes of exceptions whose message is printed without a traceback.
 
     Raises:
         BackendUnavailable: mpi4py or an MPI library is missing.

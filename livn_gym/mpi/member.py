@@ -1,4 +1,4 @@
-"""A rank of a team: the collective calls of a request, in which each rank simulates its environments.
+"""Member of a team of ranks: the collective calls of a request, in which each rank simulates its environments.
 
 Rank 0 calls ``Member.perform`` with a request; the other ranks call it without one and receive that of rank 0. A step
 has three collectives on NumPy buffers: a header to all ranks, the rows of actions to the ranks that own the
@@ -32,22 +32,22 @@ class Head(IntEnum):
 
 
 LOSSES = (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING, MPI.ERR_REVOKED)
-"""Classes of MPI's errors that mean that a rank is lost."""
+"""MPI error classes for the loss of a rank."""
 
 NEXT_TRIAL, SEEDED = 1, 2
-"""First column of a row of ``RESET``; 0 leaves the environment alone."""
+"""First column of a row of ``RESET``; with 0 the environment is not reset."""
 
 
 class Member:
-    """A rank of a team.
+    """Member of a team of ranks.
 
     Args:
-        comm: The ranks; rank 0 leads.
+        comm: Communicator of the team; rank 0 is the leader.
 
     Attributes:
-        rank: Number of this rank at the start of the job, however many ranks have been lost since.
-        ranks: The ranks that are left, numbered as at the start.
-        batches: The batches that are open, by number.
+        rank: Number of this rank at the start of the job; the loss of other ranks does not change it.
+        ranks: The remaining ranks, numbered as at the start.
+        batches: The open batches by number.
     """
 
     def __init__(self, comm: MPI.Comm) -> None:
@@ -58,12 +58,12 @@ class Member:
         self.batches: dict[int, RankBatch] = {}
 
     @property
-    def leads(self) -> bool:
+    def is_leader(self) -> bool:
         """Whether this is rank 0."""
         return self.rank == 0
 
     def perform(self, head: NDArray[np.int64] | None = None, rows: NDArray | None = None, payload: Any = None) -> Any:
-        """Take part in one request, which rank 0 gives.
+        """Take part in one request of rank 0.
 
         Args:
             head: The header; None on the other ranks.
@@ -74,7 +74,7 @@ class Member:
             The answer on rank 0; on the other ranks whether to continue.
 
         Raises:
-            MPI.Exception: A rank is lost; call ``regroup`` before anything else.
+            MPI.Exception: A rank is lost; call ``regroup`` next.
         """
         head = np.zeros(len(Head), dtype=np.int64) if head is None else head
         self._comm.Bcast(head)
@@ -94,16 +94,16 @@ class Member:
             self.batches[number] = RankBatch(*payload)
         answer = self._answer(op, self.batches[number], payload)
         answers = self._comm.gather((self.rank, answer, self.batches[number].error))
-        return answers if self.leads else True
+        return answers if self.is_leader else True
 
     def regroup(self) -> list[int]:
-        """Continue with the ranks that are left, all of which call this; returns the ranks that were lost."""
+        """Continue with the remaining ranks, all of which must call this; return the lost ranks."""
         self._comm.Revoke()
         self._comm = self._comm.Shrink()
         group = self._comm.Get_group()
-        left = MPI.Group.Translate_ranks(group, list(range(group.size)), self._group_at_start)
-        lost = sorted(set(self.ranks) - set(left))
-        self.ranks = list(left)
+        remaining = MPI.Group.Translate_ranks(group, list(range(group.size)), self._group_at_start)
+        lost = sorted(set(self.ranks) - set(remaining))
+        self.ranks = list(remaining)
         return lost
 
     def _answer(self, op: Op, batch: RankBatch, payload: Any) -> Any:
@@ -139,10 +139,10 @@ class Member:
         batch.run(owned, received[:, 0] != 0, work)
         if head[Head.NEW_INFO]:
             names = self._comm.allgather(batch.first_info_names())
-            batch.info_names = next((own for own in names if own), ())
+            batch.info_names = next(filter(None, names), ())
         reply = batch.reply(owned)
         width = reply.shape[1]  # rank 0 always owns an environment, so its width is that of every rank with rows
-        gathered = np.empty((len(order), width)) if self.leads else None
+        gathered = np.empty((len(order), width)) if self.is_leader else None
         self._comm.Gatherv(reply, None if gathered is None else [gathered, counts * width])
         if gathered is None:
             return True
@@ -151,7 +151,7 @@ class Member:
         return table
 
     def _layout(self, batch: RankBatch) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Environments in the order of the ranks that own them, and the number of environments per rank."""
+        """Return the environments in the order of the ranks that own them, and the number of environments per rank."""
         position = {rank: k for k, rank in enumerate(self.ranks)}
         owners = np.array([position[owner] for owner in batch.owners.tolist()])
         return np.argsort(owners, kind="stable"), np.bincount(owners, minlength=len(self.ranks))

@@ -1,4 +1,4 @@
-"""The environments of a batch that one rank simulates."""
+"""Batch of environments on one rank: the environments that it simulates, and their latest results."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FIXED_COLUMNS = 4
 
 
 class RankBatch:
-    """What a rank knows of a batch: the rank of every environment, its own environments, and their latest results.
+    """State of a batch on one rank: the rank of every environment, the rank's environments, and their latest results.
 
-    The latest results are kept because a call that the loss of a rank interrupted is repeated, and must not run twice.
+    A call that the loss of a rank interrupts is repeated; with the stored results, no environment runs twice.
 
     Args:
-        spec: The whole batch.
+        spec: The batch over all ranks.
         owners: Rank that simulates each environment, ``[num_envs]``.
 
     Attributes:
@@ -47,7 +47,7 @@ class RankBatch:
         self._results: dict[int, tuple[StepResult, int]] = {}  # by environment: the result and the row in it
 
     def owned(self, rank: int) -> NDArray[np.int64]:
-        """Indices of the environments of a rank (numbered as at the start of the job), ascending."""
+        """Return the indices of the environments of a rank (numbered as at the start of the job), ascending."""
         return np.flatnonzero(self.owners == rank)
 
     def make_missing(self, rank: int) -> None:
@@ -60,7 +60,7 @@ class RankBatch:
             self.local.add(missing)
 
     def guarded(self, work: Callable[[], Any]) -> Any:
-        """Do some work; an exception is kept for rank 0, which asks for it, and None is returned."""
+        """Return the result of ``work``; after an exception, store it for a request of rank 0 and return None."""
         try:
             return work()
         except (Exception, SystemExit) as exception:  # if one rank exited, the others would wait for it
@@ -68,24 +68,26 @@ class RankBatch:
             return None
 
     def forget_failure(self) -> None:
-        """Begin a request without the failure of an earlier one."""
+        """Remove the failure of an earlier request."""
         self.error, self.exception = "", None
 
     def begin(self, call: int) -> None:
-        """Forget results and failures unless this call is repeated."""
+        """Begin a call: remove results and failures of an earlier call, unless this one is repeated."""
         if self._call != call:
             self._call, self._results = call, {}
             self.forget_failure()
 
-    def run(self, environment_indices: NDArray[np.int64], asked: NDArray[np.bool_], work: Callable[..., Any]) -> None:
-        """Reset or step those environments that were asked for and have no result of this call yet.
+    def run(
+        self, environment_indices: NDArray[np.int64], requested: NDArray[np.bool_], work: Callable[..., Any]
+    ) -> None:
+        """Reset or step the requested environments that have no result of this call yet.
 
         Args:
             environment_indices: The environments of this rank, ``[n]``.
-            asked: Whether the call is for them, ``[n]``.
-            work: Called as ``work(local, rows)`` with the rows ``[m]`` of the environments that are due.
+            requested: Whether the call is for each of them, ``[n]``.
+            work: Function, called as ``work(local, rows)`` with the rows ``[m]`` of the environments to run.
         """
-        rows = [k for k, i in enumerate(environment_indices.tolist()) if asked[k] and i not in self._results]
+        rows = [k for k, i in enumerate(environment_indices.tolist()) if requested[k] and i not in self._results]
         local = self.local
         if not rows or local is None:
             return
@@ -94,11 +96,11 @@ class RankBatch:
             self._results |= {i: (result, k) for k, i in enumerate(result.cultures.tolist())}
 
     def first_info_names(self) -> tuple[str, ...]:
-        """Names in the first info of the latest results; empty without results."""
+        """Return the names in the first info of the latest results; empty without results."""
         return next((tuple(result.infos[k]) for result, k in self._results.values()), ())
 
     def reply(self, environment_indices: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Latest results of this rank's environments as rows: status, reward, ends, observation, info."""
+        """Return the latest results of this rank's environments as rows: status, reward, ends, observation, info."""
         num_entries = 0 if self.local is None else (self.local.observation_space.shape or (0,))[0]
         reply = np.zeros((len(environment_indices), FIXED_COLUMNS + num_entries + len(self.info_names)))
         for row, i in zip(reply, environment_indices.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""Batches of environments that a team of ranks simulates, as rank 0 sees them; rank 0 is one of the team."""
+"""Team of ranks, which simulate batches of environments; this is rank 0's view, and rank 0 is a member."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from livn_gym.mpi.member import LOSSES, Head, Member, Op
 
 
 class Team:
-    """The ``Launcher`` of rank 0: makes batches on all ranks, and repairs them after the loss of a rank.
+    """Launcher of rank 0, which makes batches on all ranks and repairs them after the loss of a rank.
 
     Args:
-        member: Rank 0.
+        member: Rank 0 as a member of the team.
     """
 
     def __init__(self, member: Member) -> None:
@@ -34,15 +34,15 @@ class Team:
 
     @property
     def forked(self) -> bool:
-        """Whether this process is a forked child of rank 0, which has no part in its parent's job."""
+        """Whether this process is a forked child of rank 0, which does not belong to its parent's job."""
         return os.getpid() != self._process
 
     def make_batch(self, spec: BatchSpec) -> EnvironmentBatch:
         """Make a batch on all ranks; in a forked child of rank 0, in that process alone.
 
         Raises:
-            InvalidInput: The batch is to continue after failures, which this launch of MPI does not support.
-            WorkerError: A rank could not make its cultures; an error of rank 0 is raised as it is.
+            InvalidInput: The batch should continue after failures, but MPI was launched without fault tolerance.
+            WorkerError: Another rank could not make its cultures; an error of rank 0 is raised unchanged.
         """
         if self.forked:
             return LocalBatch(spec.loop, spec.graphs)
@@ -57,7 +57,7 @@ class Team:
         # Rank 0 is in the first block, so it always owns an environment.
         blocks = np.array_split(np.arange(len(spec.graphs)), len(self.member.ranks))
         owners = np.repeat(self.member.ranks, [len(block) for block in blocks])
-        # The batch is listed only once every rank has it: what is half made cannot be repaired.
+        # The batch is listed only when every rank has it: an incomplete one cannot be repaired.
         self.ask(Op.MAKE, number, (spec, owners))
         self.batches[number] = MPIBatch(self, number)
         return self.batches[number]
@@ -71,12 +71,12 @@ class Team:
         return head
 
     def call_number(self) -> int:
-        """Return a new number, by which a rank recognises a call that is repeated."""
+        """Return a new number, from which ranks recognise repeated calls."""
         self._num_calls += 1
         return self._num_calls
 
     def ask(self, op: Op, number: int, payload: Any = None) -> list[Any]:
-        """Make a request other than a reset or step; returns the answers in the order of the ranks.
+        """Make a request other than a reset or step, and return the answers in the order of the ranks.
 
         Raises:
             WorkerError: A rank failed.
@@ -90,19 +90,19 @@ class Team:
         return [answer for _, answer, _ in answers]
 
     def raise_reported(self, number: int) -> None:
-        """Ask the ranks what failed in the latest reset or step, and raise it.
+        """Request the error of the latest reset or step from the ranks, and raise it.
 
         Raises:
-            WorkerError: Another rank failed; an error of rank 0 is raised as it is.
+            WorkerError: Another rank failed; an error of rank 0 is raised unchanged.
         """
         answers = self.member.perform(self.head(Op.REPORT, number))
         self._raise(self.member.batches[number].exception, [(rank, text) for rank, _, text in answers if text])
 
     def repair(self, error: MPI.Exception) -> None:
-        """Give the environments of lost ranks to other ranks after a failed call; repeat that if more are lost.
+        """Reassign the environments of lost ranks to other ranks after a failed call, again if more ranks are lost.
 
         Raises:
-            WorkerError: A batch does not continue after failures, or its cultures cannot be made elsewhere.
+            WorkerError: A batch does not continue after failures, or its cultures cannot be made on another rank.
             MPI.Exception: The error was not the loss of a rank.
         """
         while True:
@@ -129,7 +129,7 @@ class Team:
         self.member.perform(self.head(Op.END))
 
     def _reassigned(self, owners: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Owners after the loss of ranks, each orphan going to the rank with the fewest environments; the orphans."""
+        """Return new owners, with each orphan on the rank with the fewest environments, and the orphans."""
         owners, ranks = owners.copy(), self.member.ranks
         orphans = np.flatnonzero(~np.isin(owners, ranks))
         for i in orphans:
@@ -138,7 +138,7 @@ class Team:
 
     @staticmethod
     def _raise(exception: BaseException | None, errors: Sequence[tuple[int, str]]) -> None:
-        """Raise the exception of rank 0, or else what another rank reported."""
+        """Raise the exception of rank 0 if there is one, otherwise an error that another rank reported."""
         if exception is not None:
             raise exception
         if errors:
