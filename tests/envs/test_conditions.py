@@ -1,4 +1,4 @@
-"""Conditions inside the closed loop: what reaches a culture, what it is, what is heard of it."""
+"""Conditions inside the closed loop: stimulus and parameters of a culture, the spikes that the electrodes record."""
 
 import gymnasium as gym
 import numpy as np
