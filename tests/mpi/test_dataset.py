@@ -32,7 +32,7 @@ def test_files_do_not_depend_on_the_number_of_ranks(tmp_path):
 def test_an_error_of_the_user_ends_all_ranks_with_one_line_each(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     failed = run(2, tmp_path)
-    assert failed.code != 0 and "holds no dataset: take another folder" in failed.err
+    assert failed.code != 0 and "holds no dataset: use another folder" in failed.err
     assert "Traceback" not in failed.err
 
 
