@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from importlib.util import find_spec
 from typing import Any
 
 import gymnasium as gym
@@ -11,21 +12,28 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 
+from livn_gym.errors import LivnWarning
 from livn_gym.testing.compare import require, require_inside, require_same
 
 
-def check_gymnasium(env_id: str, *, skip_render: bool = False, **options: Any) -> None:
+def check_gymnasium(env_id: str, *, skip_render: bool | None = None, **options: Any) -> None:
     """Gymnasium's own checker, every warning an error.
 
     Args:
         env_id: The id.
-        skip_render: Leave the render modes out, which need the extra ``viz``.
+        skip_render: Whether to leave the render modes out, which need the extra ``viz``. If omitted, they are checked
+            if matplotlib is installed; otherwise a ``LivnWarning`` says that they are not.
         **options: For ``gym.make``.
 
     Raises:
         Warning: The checker warned.
         AssertionError: The checker refused.
     """
+    if skip_render is None:
+        skip_render = find_spec("matplotlib") is None
+        if skip_render:
+            message = 'The render modes are not checked, which need matplotlib: pip install "livn_gym[viz]"'
+            warnings.warn(message, LivnWarning, stacklevel=2)
     with gym.make(env_id, **options) as env, warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(env.unwrapped, skip_render_check=skip_render)

@@ -7,7 +7,7 @@ from fakes import use_poisson_backend
 from gymnasium import spaces
 
 from livn_gym import testing
-from livn_gym.errors import InvalidInput
+from livn_gym.errors import BackendUnavailable, InvalidInput, LivnWarning
 from livn_gym.testing import NonConforming
 
 
@@ -130,3 +130,12 @@ def test_any_id_may_be_checked():
     testing.check_memory("CartPole-v1")
     with pytest.raises(Warning):
         testing.check_gymnasium("CartPole-v1", skip_render=True, sutton_barto_reward=True, max_episode_steps=3)
+
+
+def test_without_matplotlib_all_but_rendering_is_checked(monkeypatch):
+    for module in ("livn_gym.testing.single", "livn_gym.plot.style"):
+        monkeypatch.setattr(f"{module}.find_spec", lambda name: None)
+    with pytest.warns(LivnWarning, match=r"render modes are not checked.*livn_gym\[viz\]"):
+        testing.check_gymnasium("livn/EI1-v0", settle_ms=200.0)
+    with pytest.raises(BackendUnavailable, match="matplotlib"):
+        testing.check_gymnasium("livn/EI1-v0", settle_ms=200.0, skip_render=False)
