@@ -1,4 +1,4 @@
-"""Constants of single cells: their keys, and a cell with values of its own."""
+"""Constants of single cells: keys, checks, and cells with these constants."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from livn_gym.values import number_array
 
 
 class CellValues:
-    """A constant's values in all cells of a population; equal and hashed by them.
+    """Values of a constant in all cells of a population; objects with equal values are equal and have equal hashes.
 
     Args:
-        values: In the order of gids, float64 ``[n]``.
+        values: Values in the order of gids, float64 ``[n]``.
     """
 
     def __init__(self, values: NDArray[np.float64]) -> None:
@@ -37,40 +37,40 @@ class CellValues:
 
 
 def constants(cell: Cell) -> list[str]:
-    """Names of the constants that cells of a population can have values of their own of.
+    """Return the names of the constants that can differ between the cells of a population.
 
-    They are the model's own and the capacitance. Geometry, coupling and initial voltage are the same in all cells.
+    They are the constants of the model and the capacitance. Geometry, coupling and initial voltage cannot differ.
     """
     shared = {field.name for field in fields(Cell)} - {"C"}
     return [field.name for field in fields(cell) if field.name not in shared]
 
 
 def checked_cells(
-    system: System, model: Model, given: Mapping[str, ArrayLike], count: int
+    system: System, model: Model, values: Mapping[str, ArrayLike], count: int
 ) -> dict[str, list[CellValues]]:
-    """Values of cells for n cultures, after checks.
+    """Check the constants of single cells in n cultures and return them per culture.
 
     Args:
-        system: The cells.
-        model: Their dynamics.
-        given: By key ``<population>-<constant>``: a number, one number per cell ``[n_cells]``, or one per culture and
-            cell ``[n, n_cells]``.
-        count: n.
+        system: System of the cells.
+        model: Model of the cells.
+        values: Values by key ``<population>-<constant>``: a number, one number per cell ``[n_cells]``, or one per
+            culture and cell ``[n, n_cells]``.
+        count: Number of cultures n.
 
     Returns:
-        By key, the values of every culture.
+        Values of each culture by key.
 
     Raises:
         UnknownName: There is no such population or constant.
-        InvalidInput: Values have the wrong shape, are not finite, or are none that the cell can have.
+        InvalidInput: Values have the wrong shape, are not finite, or are not possible for the cell.
     """
-    if not given:
+    if not values:
         return {}
-    known = [f"{name}-{constant}" for name in system.population_names for constant in constants(model.cell(name))]
+    allowed = [f"{name}-{constant}" for name in system.population_names for constant in constants(model.cell(name))]
     result: dict[str, list[CellValues]] = {}
-    for key, value in given.items():
-        if key not in known:
-            raise unknown_name("constant of cells", key, known)
+    for key, value in values.items():
+        if key not in allowed:
+            raise unknown_name("constant of cells", key, allowed)
         population, _, constant = key.partition("-")
         size = next(p.count for p in system.populations if p.name == population)
         array = number_array(key, value)
@@ -81,12 +81,12 @@ def checked_cells(
             )
         if constant.startswith("g_") and array.min() < 0.0:
             raise InvalidInput(f"{key} is a conductance and must be at least 0, got {array.min():g}.")
-        result[key] = [CellValues(own) for own in np.broadcast_to(array, (count, size))]
+        result[key] = [CellValues(row) for row in np.broadcast_to(array, (count, size))]
     return result
 
 
 def heterogeneous_cells(system: System, model: Model) -> dict[str, CellValues]:
-    """Constants of cells by the heterogeneity of a system: its factors times those of the model.
+    """Return the constants of cells from the heterogeneity of a system: its factors times the constants of the model.
 
     Raises:
         UnknownName: The model's cells have no such constant.
@@ -97,31 +97,31 @@ def heterogeneous_cells(system: System, model: Model) -> dict[str, CellValues]:
         population, _, constant = key.partition("-")
         cell = model.cell(population)
         values[key] = getattr(cell, constant) * factors if constant in constants(cell) else factors
-    cells = {key: own for key, (own,) in checked_cells(system, model, values, 1).items()}
-    for each in system.populations if cells else ():
-        cells_of(model.cell(each.name), each.name, cells, range(each.count))
+    cells = {key: per_cell for key, (per_cell,) in checked_cells(system, model, values, 1).items()}
+    for item in system.populations if cells else ():
+        cells_of(model.cell(item.name), item.name, cells, range(item.count))
     return cells
 
 
 def cells_of(
     cell: Cell, population: str, values: Mapping[str, CellValues], indices: Iterable[int]
 ) -> list[Cell] | None:
-    """Some cells of a population with their own constants; None if all have the population's.
+    """Return cells of a population with their constants; None if no constant of the population differs between cells.
 
     Args:
-        cell: The population's cell.
-        population: Its name.
-        values: By key, as in ``checked_cells``.
-        indices: The cells, counted from the population's first.
+        cell: Cell of the population.
+        population: Name of the population.
+        values: Values by key, as from ``checked_cells``.
+        indices: Indices of the cells, counted from the first cell of the population.
 
     Raises:
         InvalidInput: A cell cannot have such constants.
     """
-    own = {key.partition("-")[2]: given.values for key, given in values.items() if key.partition("-")[0] == population}
-    if not own:
+    arrays = {key.partition("-")[2]: item.values for key, item in values.items() if key.partition("-")[0] == population}
+    if not arrays:
         return None
     cells = []
     for i in indices:
-        changed: dict[str, Any] = {name: float(each[i]) for name, each in own.items()}
+        changed: dict[str, Any] = {name: float(array[i]) for name, array in arrays.items()}
         cells.append(replace(cell, **changed))
     return cells

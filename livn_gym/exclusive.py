@@ -1,4 +1,4 @@
-"""Calls of an ``Env``: one at a time, each completed or undone, also with threads and signals."""
+"""Serialisation of the calls of an ``Env``: each is completed or undone, also with threads and signals."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ class Exclusive:
         self.close()
 
     def _exclusively(self, work: Callable[[], _T]) -> _T:
-        """Do ``work`` while no other call uses the cultures, and where Ctrl-C cannot tear it."""
-        asked, running = [False], [False]
+        """Execute ``work`` while no other call uses the cultures, so that Ctrl-C cannot interrupt it halfway."""
+        stop_requested, running = [False], [False]
 
-        def alone() -> _T:
+        def locked() -> _T:
             with self._lock:
-                if asked[0]:
+                if stop_requested[0]:
                     raise RunStopped("The call was interrupted before it began.")
                 running[0] = True
                 try:
@@ -85,31 +85,31 @@ class Exclusive:
                     running[0] = False
 
         def stop() -> None:
-            asked[0] = True
+            stop_requested[0] = True
             if running[0]:
                 self.stop()
 
         if self._ranks is None:
-            return uninterrupted(alone, stop)
+            return uninterrupted(locked, stop)
         if self._lock.forked:
             raise BackendError("MPI does not survive a fork: this process cannot use the Env of its parent.")
         # NEURON stays in the thread that built its culture.
         native = isinstance(self._backend, Undoable)
-        return uninterrupted(alone, stop) if native and self._ranks.any_thread else alone()
+        return uninterrupted(locked, stop) if native and self._ranks.any_thread else locked()
 
     def _settle(self) -> None:
-        """Undo the last run if its caller was interrupted before it had the recording; otherwise it stands."""
+        """Undo the last run if its caller was interrupted before it received the recording."""
         last, self._last = self._last, None
         if last is not None and last.interrupted and isinstance(self._backend, Undoable):
             self._backend.undo()
             self._steps = last.steps
 
     def _together(self, purpose: str) -> AbstractContextManager[None]:
-        """What all ranks that share the cultures do, and what fails on all when it fails on one."""
+        """Return a context whose block fails on all ranks that share the cultures if it fails on one."""
         return nullcontext() if self._ranks is None else self._ranks.collective(purpose)
 
     def _tell_refused(self, method: str, error: LivnError) -> None:
-        """Raise, on all ranks that share the cultures, what this one's arguments were refused for."""
+        """Raise the error of refused arguments on all ranks that share the cultures."""
         purpose = {"run": "run", "clear": "clear", "__call__": "encoding"}.get(method)
         if purpose is not None and getattr(self, "_ranks", None) is not None:
             with self._together(purpose):

@@ -1,4 +1,4 @@
-"""Which parameters an environment gets: a shipped set by name, a file, a reference, or single keys."""
+"""Look up parameter sets: a shipped set by name, a file, a reference, or single keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from livn_gym.registry import Kind
 from livn_gym.system import System
 
 Spec = str | Path | Mapping[str, Any]
-"""What ``find`` takes."""
+"""Arguments that ``find`` accepts."""
 
 
 def _shipped() -> dict[str, Any]:
@@ -33,25 +33,25 @@ PARAMETER_SETS: Kind[Mapping] = Kind("parameter set", Mapping, _shipped, group="
 
 
 def names() -> list[str]:
-    """Names of the parameter sets that are shipped and of those that installed packages offer."""
+    """Return the names of the shipped parameter sets and of those of installed packages."""
     return PARAMETER_SETS.names()
 
 
 @checked
 def find(system: System, params: Spec | None = None, variant: str | None = None) -> dict[str, float]:
-    """The parameters of a system by key.
+    """Return the parameters of a system by key.
 
     Args:
         system: The system.
-        params: A whole set: the name of one that is shipped (``"EI2-bursting"``) or that an installed package offers,
-            a TOML file in the layout of ``configs/params``, or a reference to a mapping of keys. Or a mapping of
-            keys that change single values of the shipped set. None is the shipped set of the system's name, or the
-            generic one.
-        variant: Named variant of the shipped set.
+        params: A whole set: the name of a shipped one (``"EI2-bursting"``) or of one of an installed package, a TOML
+            file in the layout of ``configs/params``, or a reference to a mapping of keys. Alternatively a mapping of
+            keys that change single values of the shipped set. Default: the shipped set with the name of the system,
+            or the generic one.
+        variant: Name of a variant of the shipped set.
 
     Raises:
         UnknownName: There is no such set or variant.
-        InvalidInput: The file holds no parameters, or a variant is given with a whole set.
+        InvalidInput: The file has no parameters, or a variant is combined with a whole set.
     """
     if params is None:
         return tuned(system, variant)
@@ -68,11 +68,11 @@ def find(system: System, params: Spec | None = None, variant: str | None = None)
 
 @checked_methods
 def identity(system: System, parameters: Parameters) -> dict[str, str]:
-    """Name and hash of parameters, as results carry them.
+    """Return the name and hash of parameters for the provenance of results.
 
     Returns:
-        ``params``: the shipped set that they equal, else ``""``; ``params_hash``: 12 hexadecimal digits that depend on
-        every value.
+        ``params``: name of the shipped set that they equal, otherwise ``""``; ``params_hash``: 12 hexadecimal digits
+        that depend on every value.
     """
     content = json.dumps(by_key(parameters), sort_keys=True)
     return {

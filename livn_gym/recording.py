@@ -1,4 +1,4 @@
-"""Spikes and traces that a run recorded."""
+"""Recording of a run: spikes, traces and weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CURRENTS = "current_soma", "current_dendrite"
 TRACES = *VOLTAGES, *CURRENTS
 """Fields of a recording that hold a sample of every recorded cell, ``[B, n, T]``."""
 RECORDABLE = "spikes", *TRACES, "weights"
-"""Names of what can be recorded: attributes of a recording."""
+"""Names of the quantities that can be recorded: attributes of a recording."""
 
 _Slice = slice  # inside the class, the name is a method's
 
@@ -33,31 +33,31 @@ class Recording(SixArrays):
 
     The recording of a single culture is a sequence of six arrays: ``it, t, iv, v, im, mp = recording``,
     ``recording[1]``, ``recording[:2]``, ``len(recording) == 6``. Of several cultures, ``recording.culture(b)`` is one.
-    What was not recorded is None. Spikes are sorted by (culture, time, gid). Two recordings are equal only if they are
-    the same object.
+    Quantities that were not recorded are None. Spikes are sorted by (culture, time, gid). Two recordings are equal only
+    if they are the same object.
 
     Attributes:
         t0_ms: Start of the run since the last ``clear``.
         duration_ms: Length of the run.
         dt_ms: Simulation time step.
         sample_dt_ms: Time between columns of traces; column k is the state at ``k * sample_dt_ms``.
-        num_cultures: B.
+        num_cultures: Number of cultures B.
         spike_culture: Culture of every spike, int64 ``[S]``.
         spike_gid: Cell of every spike, int64 ``[S]``.
         spike_t: Time of every spike since the run's start, ms in ``[0, duration_ms)``, float64 ``[S]``.
         voltage_gid: Cells with voltage, ascending, int64 ``[n]``.
         voltage_soma: Voltage of the soma, mV, float64 ``[B, n, T]``.
         voltage_dendrite: Voltage of the dendrite, mV, float64 ``[B, n, T]``.
-        voltage_compartment: The compartment that the array ``v`` and ``voltage`` show.
+        voltage_compartment: Compartment of ``voltage`` and the array ``v``.
         current_gid: Cells with membrane current, ascending, int64 ``[m]``.
         current_soma: Membrane current of the soma, nA, outward positive, capacitive included, applied current
             excluded, float64 ``[B, m, T]``.
         current_dendrite: Membrane current of the dendrite, likewise.
-        current_compartment: The compartment that the array ``mp`` and ``current`` show.
+        current_compartment: Compartment of ``current`` and the array ``mp``.
         weights: Weights of plastic synapses, nS, by weight key, float64 ``[B, E, K]`` with E in the projection's order;
             column k is at ``k * weight_dt_ms``.
         weight_dt_ms: Time between columns of weights; 0 if none were recorded.
-        populations: The populations of the recorded system; empty if unknown, as in a recording made by hand.
+        populations: Populations of the recorded system; empty if unknown.
     """
 
     t0_ms: float
@@ -92,14 +92,14 @@ class Recording(SixArrays):
         if not 0 <= b < self.num_cultures:
             raise InvalidInput(f"Culture index must lie in 0 ... {self.num_cultures - 1}, got {b}.")
         weights = {key: weight[b : b + 1] for key, weight in self.weights.items()}
-        part = replace(self._traces(lambda trace: trace[b : b + 1]), num_cultures=1, weights=weights)
+        recording = replace(self._traces(lambda trace: trace[b : b + 1]), num_cultures=1, weights=weights)
         if self.spike_culture is None:
-            return part
-        return part._where(slice(*np.searchsorted(self.spike_culture, (b, b + 1))), culture=0)
+            return recording
+        return recording._where(slice(*np.searchsorted(self.spike_culture, (b, b + 1))), culture=0)
 
     @property
     def cultures(self) -> tuple[Recording, ...]:
-        """The recordings of the single cultures, ``[B]``."""
+        """Recordings of the single cultures, ``[B]``."""
         return tuple(self.culture(b) for b in range(self.num_cultures))
 
     @property
@@ -125,10 +125,10 @@ class Recording(SixArrays):
 
     @property
     def recorded(self) -> tuple[str, ...]:
-        """Names of what the recording holds, of ``"spikes"``, ``"voltage_soma"``, ... ``"weights"``."""
-        held = {name: getattr(self, name) for name in TRACES}
-        held |= {"spikes": self.spike_gid, "weights": self.weights or None}
-        return tuple(name for name in RECORDABLE if held[name] is not None)
+        """Names of the recorded quantities, of ``"spikes"``, ``"voltage_soma"``, ... ``"weights"``."""
+        arrays = {name: getattr(self, name) for name in TRACES}
+        arrays |= {"spikes": self.spike_gid, "weights": self.weights or None}
+        return tuple(name for name in RECORDABLE if arrays[name] is not None)
 
     def spike_trains(
         self, gids: Sequence[int] | NDArray[np.int64] | None = None, *, populations: str | Sequence[str] | None = None
@@ -163,7 +163,7 @@ class Recording(SixArrays):
         populations: str | Sequence[str] | None = None,
         cultures: Sequence[int] | None = None,
     ) -> Recording:
-        """Return a recording of some cells and cultures; what is selected by several arguments meets all of them.
+        """Return a recording of some cells and cultures, those that meet all arguments.
 
         Cells are selected in spikes, voltages and membrane currents. Weights are selected by culture only.
 
@@ -181,7 +181,7 @@ class Recording(SixArrays):
         return selected if cells is None else selected._select_cells(cells)
 
     def where(self, keep: NDArray[np.bool_]) -> Recording:
-        """Return a recording of the spikes that a mask ``[S]`` keeps; traces stay."""
+        """Return a recording with the spikes that a mask ``[S]`` selects; traces do not change."""
         return self._where(keep)
 
     def with_spikes(
@@ -320,28 +320,28 @@ class Recording(SixArrays):
             None if current is None else current[0],
         )
 
-    def _require_single(self, what: str) -> None:
+    def _require_single(self, quantity: str) -> None:
         if self.num_cultures != 1:
             raise InvalidInput(
-                f"This recording has {self.num_cultures} cultures, {what} are of one: "
+                f"This recording has {self.num_cultures} cultures, {quantity} are of one: "
                 "take recording.culture(b), or recording.cultures."
             )
 
     def _selected_gids(
         self, gids: Sequence[int] | NDArray[np.int64] | None, populations: str | Sequence[str] | None
     ) -> NDArray[np.int64] | None:
-        """The cells that meet both arguments; None if neither is given."""
+        """Return the cells that meet both arguments; None if both are None."""
         cells = None if gids is None else np.asarray(gids, dtype=np.int64)
         if populations is None:
             return cells
-        known = {population.name: population.gids for population in self.populations}
-        if not known:
+        by_name = {population.name: population.gids for population in self.populations}
+        if not by_name:
             raise InvalidInput("This recording does not know its populations: select cells by system.gids(population).")
         names = (populations,) if isinstance(populations, str) else tuple(populations)
         for name in names:
-            if name not in known:
-                raise unknown_name("population", name, known)
-        named = np.concatenate([np.zeros(0, dtype=np.int64), *(known[name] for name in names)])
+            if name not in by_name:
+                raise unknown_name("population", name, by_name)
+        named = np.concatenate([np.zeros(0, dtype=np.int64), *(by_name[name] for name in names)])
         return named if cells is None else np.intersect1d(named, cells)
 
     def _select_cells(self, cells: NDArray[np.int64]) -> Recording:
@@ -372,29 +372,29 @@ class Recording(SixArrays):
 
     def _kind(self) -> tuple:
         cells = (None if gids is None else tuple(gids) for gids in (self.voltage_gid, self.current_gid))
-        shown = (self.voltage_compartment, self.current_compartment)
+        compartments = (self.voltage_compartment, self.current_compartment)
         numbers = (self.num_cultures, self.dt_ms, self.sample_dt_ms, self.weight_dt_ms)
-        return (*numbers, *shown, self.recorded, *self.weights, *cells)
+        return (*numbers, *compartments, self.recorded, *self.weights, *cells)
 
     def _shifted(self, t: NDArray[np.float64], by_ms: float) -> NDArray[np.float64]:
-        """Times moved by a duration; times at whole steps stay at whole steps, without the rounding of a sum."""
+        """Return times shifted by a duration; times at whole steps remain exactly at whole steps."""
         dt_ms = self.dt_ms
         step, by = np.rint(t / dt_ms), round(by_ms / dt_ms)
         whole = (np.abs(step * dt_ms - t) <= rounding(t)) & (abs(by * dt_ms - by_ms) <= rounding(by_ms))
         return np.where(whole, (step + by) * dt_ms, np.maximum(t + by_ms, 0.0))
 
     def _traces(self, cut: Callable[[NDArray], NDArray]) -> Recording:
-        """The recording with ``cut`` applied to every trace."""
+        """Return the recording with ``cut`` applied to every trace."""
         traces = ((name, getattr(self, name)) for name in TRACES)
         changed: dict[str, Any] = {name: cut(trace) for name, trace in traces if trace is not None}
         return replace(self, **changed)
 
     def _where(self, keep: NDArray | _Slice, culture: int | None = None) -> Recording:
         cultures, gids, times = self.spikes
-        kept = cultures[keep]
+        selected = cultures[keep]
         return replace(
             self,
-            spike_culture=kept if culture is None else np.full_like(kept, culture),
+            spike_culture=selected if culture is None else np.full_like(selected, culture),
             spike_gid=gids[keep],
             spike_t=times[keep],
         )

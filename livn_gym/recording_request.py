@@ -1,4 +1,4 @@
-"""Request of what a run records."""
+"""Request for the quantities that a run records."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from livn_gym.models.base import Compartment
 @checked_methods
 @dataclass(frozen=True)
 class RecordingRequest:
-    """What a run records; a quantity whose gids are None is not recorded.
+    """Quantities that a run records; a quantity whose gids are None is not recorded.
 
     Attributes:
         spike_gids: Cells whose spikes are recorded, ascending.

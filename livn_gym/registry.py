@@ -1,15 +1,15 @@
-"""The one place that turns a name, a reference, a path, a class or an object into the thing that it stands for.
+"""Registry of extension points: make an object from a name, a reference, a path, a class or an object.
 
-A thing of any kind (encoding, task, system, ...) can be given as
+An object of any kind (encoding, task, system, ...) can be specified as
 
-- a name: of a thing that is shipped, or of one that an installed package offers as an entry point;
+- a name, either shipped or an entry point of an installed package;
 - a reference, ``"module:attribute"``;
-- the path of a Python file, ``"folder/my_task.py:MyTask"``, or without the attribute where the file defines one thing
-  of that kind;
-- a class, a function that makes the thing, or the finished object;
+- the path of a Python file, ``"folder/my_task.py:MyTask"``, without the attribute if the file defines only one class of
+  that kind;
+- a class, a function that makes the object, or the object itself;
 - a mapping with a ``name`` (any of the above) and the constructor's options.
 
-Each package states once, as a ``Kind``, what it ships and what its things must be.
+Each package defines a ``Kind`` with its shipped names and the base class of its objects.
 """
 
 from __future__ import annotations
@@ -28,51 +28,50 @@ from livn_gym.errors import InvalidInput, shown, unknown_name, unknown_option
 T = TypeVar("T")
 
 _NOT_OPTIONS = ("env", "system", "setup")
-"""Arguments that the caller adds, which a message must not offer."""
+"""Arguments that the caller adds, and which messages therefore do not list as options."""
 
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @checked
 def snake_case(name: str) -> str:
-    """``"PulseAmplitude"`` as ``"pulse_amplitude"``, ``"LFPBandPowers"`` as ``"lfp_band_powers"``."""
+    """Convert to snake case: ``"PulseAmplitude"`` to ``"pulse_amplitude"``, ``"LFPBand"`` to ``"lfp_band"``."""
     return _WORD_START.sub("_", name).lower()
 
 
 @checked
 def find(package: str, base: type[T]) -> dict[str, type[T]]:
-    """Every public concrete subclass of ``base`` that a module of ``package`` defines, by snake-case name.
+    """Find all public concrete subclasses of ``base`` that the modules of ``package`` define, by snake-case name.
 
     Args:
         package: Import path of the package, e.g. ``"livn_gym.encoding"``; subpackages are not searched.
-        base: The class whose implementations are wanted.
+        base: Base class of the implementations.
 
     Returns:
         Classes by name, sorted by name.
     """
-    found: dict[str, type[T]] = {}
+    classes: dict[str, type[T]] = {}
     for info in iter_modules(import_module(package).__path__):
         module = import_module(f"{package}.{info.name}")
-        found |= {snake_case(cls.__name__): cls for cls in references.subclasses(module, base)}
-        found = {name: cls for name, cls in found.items() if cls is not base}
-    return dict(sorted(found.items()))
+        classes |= {snake_case(cls.__name__): cls for cls in references.subclasses(module, base)}
+        classes = {name: cls for name, cls in classes.items() if cls is not base}
+    return dict(sorted(classes.items()))
 
 
 class Kind(Generic[T]):
-    """One kind of thing: what is shipped, what installed packages add, and how an argument becomes the thing.
+    """One extension point: its shipped names, those of installed packages, and the conversion of arguments to objects.
 
-    Names that are shipped win, so that an installed package cannot change what a name means; a package that offers
-    a shipped name causes a ``PluginWarning`` where names are listed. Two packages that offer one name are an error
-    for that name alone. A package is imported when one of its own names is asked for, and not before.
+    Shipped names take precedence, so that an installed package cannot change the meaning of a name; a package that
+    offers a shipped name causes a ``PluginWarning`` when names are listed. If two packages offer the same name, only
+    that name raises an error. A package is imported when one of its names is requested, not earlier.
 
     Args:
-        name: Singular, as messages say it.
-        base: What the thing must be an instance of.
-        shipped: The package whose modules define subclasses of ``base``; or a function that gives things that are
-            shipped by name, each a class, a function, an object or a reference.
-        objects: Whether a finished object can be given. Otherwise each use needs an object of its own, which only a
-            class can give.
-        group: The group of entry points; default ``livn_gym.<name>s``.
+        name: Name of the kind in messages, in the singular.
+        base: Base class of the objects.
+        shipped: Package whose modules define subclasses of ``base``; or a function that returns the shipped classes,
+            functions, objects or references by name.
+        objects: Whether an object can be passed instead of a class. False if each use needs a new object.
+        group: Group of entry points. Default: ``livn_gym.<name>s``.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class Kind(Generic[T]):
         self._classes: dict[str, type[T]] | None = None
 
     def shipped(self) -> Mapping[str, Any]:
-        """What is shipped, by name."""
+        """Return the shipped classes, functions, objects or references by name."""
         if not isinstance(self._shipped, str):
             return self._shipped()
         if self._classes is None:
@@ -100,17 +99,17 @@ class Kind(Generic[T]):
         return self._classes
 
     def names(self) -> list[str]:
-        """Every name: those that are shipped, then those that installed packages add; nothing is imported."""
+        """Return all names: the shipped ones, then those of installed packages, which are not imported."""
         shipped = list(self.shipped())
         return [*shipped, *plugins.names(self.group, shipped)]
 
     def find(self, name: str) -> Any:
-        """The class, function or object that a name, a reference or the path of a Python file stands for.
+        """Find the class, function or object of a name, a reference or the path of a Python file.
 
         Raises:
             UnknownName: There is no such name, module, attribute or file.
             ImportFailed: Importing it raised an error.
-            InvalidInput: Several packages offer the name, or a file defines none or several things of this kind.
+            InvalidInput: Several packages offer the name, or a file does not define exactly one class of this kind.
         """
         shipped = self.shipped()
         if name in shipped:
@@ -126,7 +125,7 @@ class Kind(Generic[T]):
         return plugins.load(self.name, offered)
 
     def check(self, name: str) -> None:
-        """Refuse a name that does not exist; references and files are not imported for it.
+        """Check that a name exists; references and files are accepted without an import.
 
         Raises:
             UnknownName: There is no such name.
@@ -137,57 +136,58 @@ class Kind(Generic[T]):
             raise unknown_name(self.name, name, self.names())
 
     def make(self, spec: object, *arguments: Any, **options: Any) -> T:
-        """Make the thing that ``spec`` stands for.
+        """Make an object.
 
         Args:
             spec: A name, a reference, a path, a class, a function, an object, or a mapping with a ``name`` and options.
-            *arguments: Given to the constructor before the options.
-            **options: Of the constructor; none for an object.
+            *arguments: Arguments of the constructor before the options.
+            **options: Options of the constructor; not allowed if ``spec`` is an object.
 
         Raises:
             UnknownName: There is no such name, module, attribute, file or option.
             ImportFailed: Importing it raised an error.
-            InvalidInput: It is something else, or the options do not fit the constructor.
+            InvalidInput: ``spec`` has another type, or the options do not fit the constructor.
         """
         if isinstance(spec, self.base):
             return self._finished(spec, options)
         if isinstance(spec, Mapping):
             spec, options = self._unpacked(spec, options)
-        thing = self.find(spec) if isinstance(spec, str) else spec
-        if isinstance(thing, self.base):
-            return self._finished(thing, options)
-        is_class = inspect.isclass(thing)
-        if not callable(thing) or (is_class and (not issubclass(thing, self.base) or inspect.isabstract(thing))):
-            given = shown(spec) if thing is spec else f"{spec!r}, which is {shown(thing)}"
+        target = self.find(spec) if isinstance(spec, str) else spec
+        if isinstance(target, self.base):
+            return self._finished(target, options)
+        is_class = inspect.isclass(target)
+        if not callable(target) or (is_class and (not issubclass(target, self.base) or inspect.isabstract(target))):
+            description = shown(spec) if target is spec else f"{spec!r}, which is {shown(target)}"
             raise InvalidInput(
                 f"{_article(self.name)} must be given as a name, a reference 'module:attribute', the path of a Python "
-                f"file, a class{', an object' if self.objects else ''} or a mapping with a 'name', got {given}."
+                f"file, a class{', an object' if self.objects else ''} or a mapping with a 'name', got {description}."
             )
-        check_options(getattr(thing, "__name__", str(spec)), thing, options, arguments)
-        made = thing(*arguments, **options)
+        check_options(getattr(target, "__name__", str(spec)), target, options, arguments)
+        made = target(*arguments, **options)
         if not isinstance(made, self.base):
             raise InvalidInput(f"{shown(spec)} must make {_article(self.name).lower()}, it made {shown(made)}.")
         return made
 
-    def _finished(self, thing: T, options: Mapping[str, Any]) -> T:
-        what = type(thing).__name__
+    def _finished(self, instance: T, options: Mapping[str, Any]) -> T:
         if not self.objects:
-            raise InvalidInput(f"{_article(self.name)} is made anew for every use: give its class, not {shown(thing)}.")
+            raise InvalidInput(
+                f"{_article(self.name)} is made anew for every use: give its class, not {shown(instance)}."
+            )
         if options:
-            raise InvalidInput(f"Options {sorted(options)} cannot be given with a finished {what}.")
-        return thing
+            raise InvalidInput(f"Options {sorted(options)} cannot be given with a finished {type(instance).__name__}.")
+        return instance
 
     def _unpacked(self, spec: Mapping[str, Any], options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        own = dict(spec)
-        if "name" not in own:
+        entries = dict(spec)
+        if "name" not in entries:
             raise InvalidInput(f"{_article(self.name)} given as a mapping needs a 'name', got {shown(spec)}.")
-        name = own.pop("name")
-        for option in own:
+        name = entries.pop("name")
+        for option in entries:
             if not isinstance(option, str) or option in options:
                 raise InvalidInput(
                     f"{option!r} is no option of {shown(name)} here; the environment sets {[*options]} itself."
                 )
-        return name, own | dict(options)
+        return name, entries | dict(options)
 
 
 def _article(name: str) -> str:
@@ -197,31 +197,33 @@ def _article(name: str) -> str:
 def check_options(
     owner: str, function: Callable[..., Any], options: Mapping[str, Any], arguments: Iterable[Any] = ()
 ) -> None:
-    """Check that a function takes these arguments.
+    """Check that a function accepts arguments.
 
     Args:
-        owner: Name of the function for the message.
-        function: What will be called.
-        options: Its arguments by keyword.
-        arguments: Those before them, by position.
+        owner: Name of the function in messages.
+        function: Function to check.
+        options: Arguments by keyword.
+        arguments: Arguments by position.
 
     Raises:
-        UnknownOption: One of them does not exist.
-        InvalidInput: One is missing.
+        UnknownOption: The function has no argument of that name.
+        InvalidInput: An argument is missing.
     """
-    given = tuple(arguments)
+    values = tuple(arguments)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # functions written in C may have none
         return
     parameters = list(signature.parameters.values())
-    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][: len(given)]
-    known = [p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p not in positional]
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)][: len(values)]
+    allowed = [
+        p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p not in positional
+    ]
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         for name in options:
-            if name not in known:
-                raise unknown_option(owner, name, [option for option in known if option not in _NOT_OPTIONS])
+            if name not in allowed:
+                raise unknown_option(owner, name, [option for option in allowed if option not in _NOT_OPTIONS])
     try:
-        signature.bind(*given, **options)
+        signature.bind(*values, **options)
     except TypeError as error:
         raise InvalidInput(f"{owner}{signature}: {error}.") from error

@@ -1,4 +1,4 @@
-"""What is applied to cultures: a time course for every column, and what its values mean."""
+"""Stimuli of cultures: a time course per column, and the mode that gives its values a meaning."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from livn_gym.units import finite
 from livn_gym.waveforms import DenseWaveform, PulseWaveform, Waveform
 
 Mode = Literal["current", "current_density", "conductance", "extracellular", "electrode"]
-"""What a value means.
+"""Meaning and unit of a stimulus's values.
 
 ``current``: nA into the soma. ``current_density``: uA/cm2 of the soma. ``conductance``: uS at the soma with
 ``reversal_mV``, never negative. ``extracellular``: mV, the potential at the dendrite minus that at the
-soma, so that positive depolarises the soma. ``electrode``: uA, one column a channel, negative is cathodic.
+soma, so that positive depolarises the soma. ``electrode``: uA, one column per channel, negative is cathodic.
 """
 
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -31,21 +31,22 @@ class Stimulus:
     """A stimulus of one or several cultures; immutable.
 
     Args:
-        array: Values held for ``dt`` each, ``[T, K]`` for every culture alike or ``[B, T, K]``. K is the
-            number of neurons, or of channels in the ``"electrode"`` mode. Or a ``Waveform``.
+        array: Values, each held for ``dt``, ``[T, K]`` for all cultures or ``[B, T, K]``. K is the number of neurons,
+            or of channels in the ``"electrode"`` mode. Or a ``Waveform``.
         dt: Time between rows of an array, ms.
-        mode: What a value means, see ``Mode``.
+        mode: Meaning of the values, see ``Mode``.
         reversal_mV: Reversal potential of the ``"conductance"`` mode.
 
     Attributes:
-        waveform: The time course: a ``DenseWaveform`` or a ``PulseWaveform``.
-        gain: ``[N, K]``: what a unit of each column makes at each neuron; None where columns are neurons.
+        waveform: Time course, a ``DenseWaveform`` or a ``PulseWaveform``.
+        gain: Effect of a unit of each column on each neuron, ``[N, K]``; None if columns are neurons.
 
     Raises:
-        InvalidInput: NaN, wrong number of dimensions, a time step not above 0, or a negative conductance.
+        InvalidInput: A value is not finite, the number of dimensions is wrong, the time step is not positive, or a
+            conductance is negative.
     """
 
-    __iter__ = None  # stimulus[b] would else make it a sequence without an end
+    __iter__ = None  # otherwise stimulus[b] would make it an endless sequence
 
     def __init__(
         self, array: ArrayLike | Waveform, dt: float | None = None, mode: Mode = "current", *, reversal_mV: float = 0.0
@@ -53,40 +54,40 @@ class Stimulus:
         self.waveform: Waveform = array if isinstance(array, Waveform) else _dense(array, dt)
         if mode not in MODES:
             raise unknown_name("stimulus mode", mode, MODES)
-        if mode == "conductance" and (least := self.waveform.values.min(initial=0.0)) < 0.0:
-            raise InvalidInput(f"A conductance must be at least 0 uS, got {least:g}.")
+        if mode == "conductance" and (lowest := self.waveform.values.min(initial=0.0)) < 0.0:
+            raise InvalidInput(f"A conductance must be at least 0 uS, got {lowest:g}.")
         self.mode: Mode = mode
         self.reversal_mV = finite("reversal_mV", reversal_mV)
         self.gain: NDArray[np.float64] | None = None
 
     @property
     def num_columns(self) -> int:
-        """K."""
+        """Number of columns K."""
         return self.waveform.num_columns
 
     @property
     def num_cultures(self) -> int | None:
-        """B, or None if all cultures get the same."""
+        """Number of cultures B, or None if all cultures get the same stimulus."""
         return self.waveform.num_cultures
 
     @property
     def duration_ms(self) -> float:
-        """Length."""
+        """Length, ms."""
         return self.waveform.duration_ms
 
     @property
     def array(self) -> NDArray[np.float64] | None:
-        """The rows of a dense stimulus, ``[T, K]`` or ``[B, T, K]``; None of pulses."""
+        """Rows of a dense stimulus, ``[T, K]`` or ``[B, T, K]``; None for pulses."""
         return self.waveform.array if isinstance(self.waveform, DenseWaveform) else None
 
     @property
     def dt(self) -> float:
-        """Time between the rows of a dense stimulus, ms; 0 of pulses."""
+        """Time between the rows of a dense stimulus, ms; 0 for pulses."""
         return self.waveform.dt if isinstance(self.waveform, DenseWaveform) else 0.0
 
     @property
     def pulses(self) -> Pulses | None:
-        """The phases of a stimulus of pulses; None of a dense one."""
+        """Phases of a stimulus of pulses; None for a dense one."""
         return self.waveform.pulses if isinstance(self.waveform, PulseWaveform) else None
 
     @classmethod
@@ -100,7 +101,15 @@ class Stimulus:
         mode: Mode = "electrode",
         reversal_mV: float = 0.0,
     ) -> Stimulus:
-        """A stimulus from rectangular phases; ``num_cultures=None`` applies them to every culture alike.
+        """Make a stimulus from rectangular phases.
+
+        Args:
+            pulses: The phases.
+            num_columns: Number of columns K.
+            duration_ms: Length of the stimulus.
+            num_cultures: Number of cultures B; None applies the phases to all cultures.
+            mode: Meaning of the values.
+            reversal_mV: Reversal potential of the ``"conductance"`` mode.
 
         Raises:
             InvalidInput: A column or culture does not exist, a phase ends after the stimulus, or a
@@ -135,23 +144,23 @@ class Stimulus:
         mode: Mode = "electrode",
         reversal_mV: float = 0.0,
     ) -> Stimulus:
-        """Regular pulses, charge balanced when biphasic; as many as end within the stimulus.
+        """Make regular pulses, all that end within the stimulus; biphasic pulses are charge balanced.
 
         Args:
             amplitude: Size of the first phase, ``[K]`` or ``[B, K]``. Positive excites: it is cathodic (a
                 current of ``-amplitude`` uA) in the electrode mode and ``+amplitude`` in the others.
             duration_ms: Length of the stimulus.
-            rate_hz: Pulses a second, a scalar, ``[K]`` or ``[B, K]``; 0 gives none.
+            rate_hz: Pulses per second, a scalar, ``[K]`` or ``[B, K]``; 0 for no pulses.
             phase_ms: Width of the first phase.
             shape: ``"biphasic"`` (a recovery phase of opposite sign and equal charge) or ``"monophasic"``.
             recovery_ratio: Width of the recovery phase in units of the first; its amplitude is divided by it.
             interphase_ms: Gap between the phases.
             start_ms: Onset of the first pulse.
-            mode: What a value means.
+            mode: Meaning of the values.
             reversal_mV: Reversal potential of the ``"conductance"`` mode.
 
         Raises:
-            InvalidInput: Shapes that do not fit, numbers out of range, or pulses that overlap.
+            InvalidInput: Shapes do not match, a number is out of range, or pulses overlap.
         """
         form = PulseShape(phase_ms, shape, recovery_ratio, interphase_ms)
         sizes, rates = numbers("Pulse amplitudes", amplitude), numbers("rate_hz", rate_hz)
@@ -191,25 +200,25 @@ class Stimulus:
         start_ms: float = 0.0,
         mode: Mode = "electrode",
     ) -> Stimulus:
-        """One pulse per amplitude, ``interval_ms`` apart, on all the given channels: for input-output curves.
+        """Make one pulse per amplitude, ``interval_ms`` apart, on all selected channels: for input-output curves.
 
         The stimulus lasts ``start_ms + len(amplitudes) * interval_ms``.
 
         Args:
-            amplitudes: Size of the first phase of every pulse in turn, ``[P]``; positive excites.
-            channels: One channel or several.
-            num_channels: C.
+            amplitudes: Size of the first phase of each pulse in order, ``[P]``; positive excites.
+            channels: One or more channels.
+            num_channels: Number of channels C.
             interval_ms: Time between the onsets of pulses.
             phase_ms: Width of the first phase.
             shape: ``"biphasic"`` or ``"monophasic"``.
             recovery_ratio: Width of the recovery phase in units of the first.
             interphase_ms: Gap between the phases.
             start_ms: Onset of the first pulse.
-            mode: What a value means.
+            mode: Meaning of the values.
 
         Raises:
-            InvalidInput: No amplitudes or not finite, channels that do not exist or repeat, or pulses that
-                overlap.
+            InvalidInput: There are no amplitudes or they are not finite, channels do not exist or are repeated, or
+                pulses overlap.
         """
         form = PulseShape(phase_ms, shape, recovery_ratio, interphase_ms)
         sizes = np.atleast_1d(numbers("Sweep amplitudes", amplitudes))
@@ -236,11 +245,11 @@ class Stimulus:
         """Make a stimulus from None, a Stimulus, an array, an ``(array, dt)`` pair or a mapping.
 
         Args:
-            arg: What was given; a mapping holds arguments of ``Stimulus``.
+            arg: The argument; a mapping has the arguments of ``Stimulus`` as keys.
             dt: Time between rows of a bare array, ms.
 
         Raises:
-            InvalidInput: The argument is none of these, or an array comes without its time step.
+            InvalidInput: The argument is none of these, or an array has no time step.
         """
         if arg is None or isinstance(arg, Stimulus):
             return arg
@@ -260,16 +269,22 @@ class Stimulus:
 
     @classmethod
     def batch(cls, parts: Sequence[Stimulus | None]) -> Stimulus | None:
-        """One stimulus of B cultures from one of each; None is nothing, and the result if all are.
+        """Join the stimuli of single cultures into one of B cultures.
+
+        Args:
+            parts: Stimulus of each culture; None for no stimulus.
+
+        Returns:
+            The stimulus of B cultures, or None if all are None.
 
         Raises:
-            InvalidInput: A part has a culture axis, or they differ in mode, columns, or in being dense or pulses.
+            InvalidInput: A stimulus has a culture axis, or they differ in mode, columns or type of waveform.
         """
-        given = [part for part in parts if part is not None]
-        if not given:
+        stimuli = [part for part in parts if part is not None]
+        if not stimuli:
             return None
-        first = given[0]
-        for part in given:
+        first = stimuli[0]
+        for part in stimuli:
             same = (part.mode, part.reversal_mV) == (first.mode, first.reversal_mV) and part.gain is first.gain
             if not same or type(part.waveform) is not type(first.waveform):
                 raise InvalidInput(
@@ -280,16 +295,17 @@ class Stimulus:
         return first._with(waveform=type(first.waveform).batch(waveforms))
 
     def __getitem__(self, culture: int) -> Stimulus:
-        """The stimulus of one culture, without a culture axis."""
+        """Return the stimulus of one culture, without a culture axis."""
         if self.num_cultures is None:
             return self
         return self._with(waveform=self.waveform.culture(culture))
 
     def with_gain(self, gain: NDArray[np.float64], mode: Mode) -> Stimulus:
-        """The same time course seen by neurons: ``gain [N, K]`` maps columns to values of ``mode``.
+        """Return a stimulus of neurons with the same time course: ``gain [N, K]`` maps columns to values of ``mode``.
 
         Raises:
-            InvalidInput: The gain does not have a column for each of the stimulus.
+            InvalidInput: The gain does not have K columns.
+            UnknownName: There is no such mode.
         """
         if gain.ndim != 2 or gain.shape[1] != self.num_columns:
             raise InvalidInput(f"A gain must be [N, {self.num_columns}], got {gain.shape}.")
@@ -298,19 +314,19 @@ class Stimulus:
         return self._with(gain=gain, mode=mode)
 
     def charge_nC(self) -> NDArray[np.float64]:
-        """Absolute charge per column, nC for values in uA, ``[K]`` or ``[B, K]``."""
+        """Return the absolute charge per column, nC for values in uA, ``[K]`` or ``[B, K]``."""
         return self.waveform.charge()
 
     def schedule(self, dt_ms: float) -> Schedule:
-        """The stimulus as changes at whole simulation steps, of all its cultures.
+        """Return the changes of all cultures' values at whole simulation steps.
 
         Raises:
-            InvalidInput: Its time step is no multiple of ``dt_ms``, or pulses overlap.
+            InvalidInput: The time step of the stimulus is not a multiple of ``dt_ms``, or pulses overlap.
         """
         return self.waveform.schedule(finite("dt_ms", dt_ms, above=0.0))
 
     def _with(self, **changes: Any) -> Stimulus:
-        """A copy with other attributes, which have been checked."""
+        """Return a copy with other attributes, which are not checked again."""
         other = copy.copy(self)
         vars(other).update(changes)
         return other

@@ -1,4 +1,4 @@
-"""Time courses of a stimulus: rows of a dense array, or pulses that never become dense."""
+"""Time courses of a stimulus: rows of a dense array, or pulses, which are never converted to a dense array."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from livn_gym.units import whole_steps
 
 
 class Waveform(ABC):
-    """Values of K columns over time; immutable. ``Stimulus`` checks what it makes one of.
+    """Values of K columns over time; immutable. ``Stimulus`` checks the values.
 
     Attributes:
-        num_columns: K.
-        num_cultures: B, or None if all cultures get the same.
+        num_columns: Number of columns K.
+        num_cultures: Number of cultures B, or None if all cultures get the same values.
         duration_ms: Length.
     """
 
@@ -28,21 +28,21 @@ class Waveform(ABC):
         self.num_columns = num_columns
         self.num_cultures = num_cultures
         self.duration_ms = duration_ms
-        self._known: tuple[float, Schedule] | None = None
+        self._cached_schedule: tuple[float, Schedule] | None = None
 
     @property
     @abstractmethod
     def kind(self) -> tuple[Any, ...]:
-        """What the parts of a batch have in common."""
+        """Properties that the waveforms of a batch must have in common."""
 
     @property
     @abstractmethod
     def values(self) -> NDArray[np.float64]:
-        """All values that are applied at some time, in no particular order."""
+        """All values that occur, in no particular order."""
 
     @abstractmethod
     def culture(self, b: int) -> Self:
-        """The waveform of one of B cultures, without a culture axis.
+        """Return the waveform of one culture, without a culture axis.
 
         Raises:
             InvalidInput: There is no such culture.
@@ -51,26 +51,26 @@ class Waveform(ABC):
     @classmethod
     @abstractmethod
     def batch(cls, parts: Sequence[Self | None]) -> Self:
-        """One waveform of B cultures from one of each; None applies nothing.
+        """Join the waveforms of single cultures into one of B cultures; None applies nothing to a culture.
 
         Raises:
-            InvalidInput: The parts are not of one kind, have a culture axis, or are all None.
+            InvalidInput: The waveforms differ in kind, have a culture axis, or are all None.
         """
 
     @abstractmethod
     def charge(self) -> NDArray[np.float64]:
-        """Absolute value times ms, summed over time, ``[K]`` or ``[B, K]``."""
+        """Return the absolute value times ms, summed over time, ``[K]`` or ``[B, K]``."""
 
     def schedule(self, dt_ms: float) -> Schedule:
-        """The waveform as changes at whole simulation steps; the last schedule is kept, since a run asks twice.
+        """Return the changes at whole simulation steps; the last result is cached, since a run needs it twice.
 
         Raises:
-            InvalidInput: Its times are no multiples of ``dt_ms``, or pulses overlap.
+            InvalidInput: Times are not multiples of ``dt_ms``, or pulses overlap.
         """
-        known = self._known
-        if known is None or known[0] != dt_ms:
-            known = self._known = dt_ms, self._schedule(dt_ms)
-        return known[1]
+        cached = self._cached_schedule
+        if cached is None or cached[0] != dt_ms:
+            cached = self._cached_schedule = dt_ms, self._schedule(dt_ms)
+        return cached[1]
 
     def _check_culture(self, b: int) -> None:
         if self.num_cultures is None or not 0 <= b < self.num_cultures:
@@ -78,27 +78,27 @@ class Waveform(ABC):
 
     @abstractmethod
     def _schedule(self, dt_ms: float) -> Schedule:
-        """Make the schedule."""
+        """Compute the schedule."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the schedule, which is made again where it is needed."""
-        return vars(self) | {"_known": None}
+        """Return the state without the cached schedule."""
+        return vars(self) | {"_cached_schedule": None}
 
 
 _W = TypeVar("_W", bound=Waveform)
 
 
-def _given(parts: Sequence[_W | None]) -> list[_W]:
-    """The parts of a batch that are not None, after checks."""
-    given = [part for part in parts if part is not None]
-    if not given:
+def _checked_parts(parts: Sequence[_W | None]) -> list[_W]:
+    """Return the waveforms of a batch that are not None, after checks."""
+    waveforms = [part for part in parts if part is not None]
+    if not waveforms:
         raise InvalidInput("A batch of waveforms needs at least one.")
-    for part in given:
+    for part in waveforms:
         if part.num_cultures is not None:
             raise InvalidInput("A batch is made of stimuli of one culture each: take stimulus[b] first.")
-        if part.kind != given[0].kind:
-            raise InvalidInput(f"Stimuli of a batch must be of one kind, got {given[0].kind} and {part.kind}.")
-    return given
+        if part.kind != waveforms[0].kind:
+            raise InvalidInput(f"Stimuli of a batch must be of one kind, got {waveforms[0].kind} and {part.kind}.")
+    return waveforms
 
 
 class DenseWaveform(Waveform):
@@ -116,7 +116,7 @@ class DenseWaveform(Waveform):
 
     @property
     def kind(self) -> tuple[Any, ...]:
-        """Time between rows and shape."""
+        """Time between rows and shape of the array."""
         return "dense", self.dt, self.array.shape
 
     @property
@@ -125,27 +125,27 @@ class DenseWaveform(Waveform):
         return self.array
 
     def culture(self, b: int) -> DenseWaveform:
-        """The rows of one culture, a view."""
+        """Return the rows of one culture, as a view."""
         self._check_culture(b)
         return DenseWaveform(self.array[b], self.dt)
 
     @classmethod
     def batch(cls, parts: Sequence[DenseWaveform | None]) -> DenseWaveform:
-        """The arrays as one; zeros for None."""
-        first = _given(parts)[0]
+        """Stack the arrays, with zeros for None."""
+        first = _checked_parts(parts)[0]
         array = np.stack([np.zeros_like(first.array) if part is None else part.array for part in parts])
         array.flags.writeable = False
         return cls(array, first.dt)
 
     def charge(self) -> NDArray[np.float64]:
-        """Absolute value times ms, summed over rows."""
+        """Return the absolute value times ms, summed over rows."""
         return np.abs(self.array).sum(axis=-2) * self.dt
 
     def _schedule(self, dt_ms: float) -> Schedule:
         stride = whole_steps("Stimulus dt", self.dt, dt_ms)
         array = self.array if self.array.ndim == 3 else self.array[None]
-        nothing = np.zeros((len(array), 1, self.num_columns))
-        before, after = np.concatenate([nothing, array], axis=1), np.concatenate([array, nothing], axis=1)
+        zeros = np.zeros((len(array), 1, self.num_columns))
+        before, after = np.concatenate([zeros, array], axis=1), np.concatenate([array, zeros], axis=1)
         culture, row, column = (index.astype(np.int64) for index in np.nonzero(before != after))
         return Schedule(culture, row * stride, column, after[culture, row, column])
 
@@ -154,10 +154,10 @@ class PulseWaveform(Waveform):
     """Rectangular phases.
 
     Args:
-        pulses: The phases, within the bounds that follow.
-        num_columns: K.
+        pulses: Phases, whose columns, cultures and times must be within the following bounds.
+        num_columns: Number of columns K.
         duration_ms: Length.
-        num_cultures: B, or None if all cultures get the same.
+        num_cultures: Number of cultures B, or None if all cultures get the same values.
     """
 
     def __init__(self, pulses: Pulses, num_columns: int, duration_ms: float, num_cultures: int | None) -> None:
@@ -171,28 +171,28 @@ class PulseWaveform(Waveform):
 
     @property
     def values(self) -> NDArray[np.float64]:
-        """The phases' values."""
+        """Values of the phases."""
         return self.pulses.value
 
     def culture(self, b: int) -> PulseWaveform:
-        """The phases of one culture."""
+        """Return the phases of one culture."""
         self._check_culture(b)
         return PulseWaveform(self.pulses.of_culture(b), self.num_columns, self.duration_ms, None)
 
     @classmethod
     def batch(cls, parts: Sequence[PulseWaveform | None]) -> PulseWaveform:
-        """The phases of all cultures; as long as the longest part."""
-        given = _given(parts)
-        moved = [
+        """Join the phases of all cultures; the duration is that of the longest waveform."""
+        waveforms = _checked_parts(parts)
+        pulses = [
             replace(part.pulses, culture=np.full_like(part.pulses.culture, b))
             for b, part in enumerate(parts)
             if part is not None
         ]
-        longest = max(part.duration_ms for part in given)
-        return cls(Pulses.joined(moved), given[0].num_columns, longest, len(parts))
+        longest = max(part.duration_ms for part in waveforms)
+        return cls(Pulses.joined(pulses), waveforms[0].num_columns, longest, len(parts))
 
     def charge(self) -> NDArray[np.float64]:
-        """Absolute value times width, summed over phases."""
+        """Return the absolute value times width, summed over phases."""
         p, charge = self.pulses, np.zeros((self.num_cultures or 1, self.num_columns))
         np.add.at(charge, (p.culture, p.column), np.abs(p.value) * p.width_ms)
         return charge if self.num_cultures is not None else charge[0]

@@ -28,13 +28,13 @@ SEEDS = [5000, 5001]
 @contextmanager
 def kernels(subnormal: bool, narrow: bool) -> Iterator[None]:
     """Kernels generated meanwhile lack the lines."""
-    least, kernel = generate._LEAST_US, generate._KERNEL
-    generate._LEAST_US = 0.0 if subnormal else least
-    generate._KERNEL = kernel.replace("    whole_registers()\n", "") if narrow else kernel
+    least, kernel = generate._MIN_CONDUCTANCE_US, generate.KERNEL
+    generate._MIN_CONDUCTANCE_US = 0.0 if subnormal else least
+    generate.KERNEL = kernel.replace("    whole_registers()\n", "") if narrow else kernel
     try:
         yield
     finally:
-        generate._LEAST_US, generate._KERNEL = least, kernel
+        generate._MIN_CONDUCTANCE_US, generate.KERNEL = least, kernel
 
 
 def main() -> None:

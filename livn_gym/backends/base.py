@@ -1,4 +1,4 @@
-"""What a simulator must offer: six members; and what it may offer beyond, in classes of their own."""
+"""Interface of a simulator: six members that all backends have, and a class for each optional ability."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The MPI ranks that share one culture: the cells of each rank, the exchange of spikes, failures that reach all."""
+"""MPI ranks that share one culture: the cells of each rank, exchange of spikes, failures that all ranks notice."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from livn_gym.system import Population
 _FAILED, _LEFT = -1, -2
 _SPIKES = zlib.crc32(b"spikes")
 _INLINE_SPIKES = 16
-"""Number of spikes of a rank that travel in the announcement of a collective call; more take a second exchange."""
+"""Number of spikes of a rank that fit into the announcement of a collective call; more need a second exchange."""
 
 
 class Ranks:
     """The ranks of a communicator, all of which make the same calls in the same order.
 
-    Every collective call begins with the same ``Allgather``, in which each rank announces what it is about to do. The
-    others therefore notice a rank that failed, or whose script ended, at their next collective call, whatever that is.
-    An exception that nothing handles ends every rank of the job (``livn_gym.mpi_job``).
+    Every collective call begins with the same ``Allgather``, in which each rank announces the call. The other ranks
+    therefore notice at their next collective call if a rank has failed or its script has ended. An unhandled exception
+    ends every rank of the job (``livn_gym.mpi_job``).
 
     Args:
         comm: mpi4py's communicator, of two ranks or more.
     """
 
     _open: list[Any] = []
-    """Communicators whose ranks meet once more when their scripts end."""
+    """Communicators whose ranks synchronise when their scripts end."""
 
     def __init__(self, comm: Any) -> None:
         from mpi4py import MPI
@@ -42,7 +42,7 @@ class Ranks:
         self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
         self._world = MPI.COMM_WORLD
         self.any_thread = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
-        """Whether MPI may be called from any thread, by one at a time."""
+        """Whether any thread may call MPI, one thread at a time."""
         self._announcement = np.zeros(2 + 2 * _INLINE_SPIKES, dtype=np.int64)
         self._announcements = np.empty((self.size, len(self._announcement)), dtype=np.int64)
         if comm not in Ranks._open:
@@ -51,14 +51,14 @@ class Ranks:
 
     @classmethod
     def of(cls, comm: Any, subworld_size: int | None = None) -> Ranks | None:
-        """Return the ranks that share a culture with this one; None if this rank has a culture alone.
+        """Return the ranks that share a culture with this one; None if this rank simulates whole cultures.
 
         Args:
             comm: Communicator, or None.
-            subworld_size: Consecutive ranks that share a culture; default all.
+            subworld_size: Number of consecutive ranks that share a culture; default: all.
 
         Raises:
-            InvalidInput: The ranks are no multiple of the subworld's size.
+            InvalidInput: ``comm`` is not a communicator, or ``subworld_size`` does not divide its number of ranks.
         """
         if comm is not None and not hasattr(comm, "Get_size"):
             raise InvalidInput(f"comm must be a communicator of mpi4py, got {shown(comm)}.")
@@ -73,14 +73,14 @@ class Ranks:
     # Cells
 
     def ranges(self, populations: Sequence[Population]) -> dict[str, tuple[int, int]]:
-        """Cells ``[start, stop)`` of every population on this rank; ranks differ by one cell at most."""
-        ranges, first = {}, 0  # the rank that gets the next cell that is left over
+        """Return the gids ``(start, stop)`` of this rank's cells by population; ranks differ by at most one cell."""
+        ranges, next_rank = {}, 0  # the rank that gets the next cell of a remainder
         for population in populations:
-            each, left = divmod(population.count, self.size)
-            counts = [each + ((rank - first) % self.size < left) for rank in range(self.size)]
+            quotient, remainder = divmod(population.count, self.size)
+            counts = [quotient + ((rank - next_rank) % self.size < remainder) for rank in range(self.size)]
             start = population.start + sum(counts[: self.rank])
             ranges[population.name] = (start, start + counts[self.rank])
-            first = (first + left) % self.size
+            next_rank = (next_rank + remainder) % self.size
         return ranges
 
     # Collective calls
@@ -97,8 +97,8 @@ class Ranks:
     def collective(self, purpose: str) -> Iterator[None]:
         """Run a block on all ranks; if it fails on one rank it fails on all.
 
-        Ctrl-C inside the block may have interrupted an exchange, so it ends the job. Calls that Ctrl-C may end alone
-        run their block in another thread (``livn_gym.interrupts``).
+        Ctrl-C inside the block ends the job, since it may have interrupted an exchange. Calls that Ctrl-C may interrupt
+        without ending the job run their block in another thread (``livn_gym.interrupts``).
 
         Raises:
             WorkerError: The block failed on another rank; the message has that rank's traceback.
@@ -111,7 +111,7 @@ class Ranks:
             try:
                 self._announce(_FAILED, purpose, f"Rank {self._world.rank} failed:\n{traceback.format_exc().rstrip()}")
             except WorkerError:
-                pass  # the exception of this rank says more
+                pass  # the exception of this rank has the cause
             raise
         except BaseException as error:
             mpi_job.end_all(error)
@@ -119,7 +119,7 @@ class Ranks:
             self.meet(purpose)
 
     def all_spikes(self, cell: NDArray[np.int64], step: NDArray[np.int64]) -> tuple[NDArray, NDArray]:
-        """Exchange spikes: those of this rank for those of all ranks, sorted by step and cell."""
+        """Exchange spikes; returns cells and steps of the spikes of all ranks, sorted by step and cell."""
         n = min(len(cell), _INLINE_SPIKES)
         self._announcement[2 : 2 + n] = cell[:n]
         self._announcement[2 + _INLINE_SPIKES : 2 + _INLINE_SPIKES + n] = step[:n]
@@ -141,7 +141,11 @@ class Ranks:
         return self.comm.allgather(value) if root is None else self.comm.gather(value, root=root)
 
     def _announce(self, kind: int, purpose: str, failure: str = "", count: int = 0) -> NDArray[np.int64]:
-        """Exchange announcements; returns the ``count`` of every rank, which all came for the same purpose."""
+        """Exchange announcements; returns the ``count`` of every rank.
+
+        Raises:
+            WorkerError: A rank has failed, has ended its script, or has announced something else.
+        """
         self._announcement[0], self._announcement[1] = kind, count
         self.comm.Allgather(self._announcement, self._announcements)
         kinds = self._announcements[:, 0]
@@ -158,7 +162,7 @@ class Ranks:
         )
 
     def _leave(self) -> None:
-        """Tell the other ranks that this rank's script has ended, until the scripts of all have."""
+        """Announce that this rank's script has ended, until the scripts of all ranks have."""
         while self.comm:  # false once the script has freed it
             try:
                 self._announce(_LEFT, "end of the script")

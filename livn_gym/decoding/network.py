@@ -164,15 +164,15 @@ class AvalancheAnalysis(Decoding):
 
     def _avalanches(self, t: NDArray[np.float64]) -> dict[str, Any]:
         counts = measures.population_counts(t, self.duration, self.bin_ms)
-        found = measures.branching(counts, self.bin_ms, max_lag_ms=self.max_lag_ms)
+        branching = measures.branching(counts, self.bin_ms, max_lag_ms=self.max_lag_ms)
         sizes, bins = measures.avalanches(counts)
         return {
-            "branching_ratio": found.ratio,
-            "verdict": found.verdict,
-            "timescale_ms": found.timescale_ms,
-            "amplitude": found.amplitude,
-            "r_1": found.r_1,
-            "r_1_chance": found.r_1_chance,
+            "branching_ratio": branching.ratio,
+            "verdict": branching.verdict,
+            "timescale_ms": branching.timescale_ms,
+            "amplitude": branching.amplitude,
+            "r_1": branching.r_1,
+            "r_1_chance": branching.r_1_chance,
             "naive_branching_ratio": measures.naive_branching_ratio(counts),
             "sizes": sizes,
             "durations_ms": bins * self.bin_ms,

@@ -72,8 +72,8 @@ class ChannelRates(Decoding):
     def observation_space(self, view: CultureView) -> spaces.Box:
         """``Box(0, high, [C], float32)``, Hz."""
         channel, _ = view.electrodes.channel_cell_pairs()
-        most = max(1, int(np.bincount(channel, minlength=1).max()))
-        return spaces.Box(0.0, MAX_SPIKE_RATE_HZ * most, (view.electrodes.num_channels,), np.float32)
+        max_cells = max(1, int(np.bincount(channel, minlength=1).max()))
+        return spaces.Box(0.0, MAX_SPIKE_RATE_HZ * max_cells, (view.electrodes.num_channels,), np.float32)
 
 
 @checked

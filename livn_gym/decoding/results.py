@@ -43,8 +43,8 @@ def culture_result(results: Any, culture: int, num_cultures: int) -> Any:
     if not (array and results.ndim or isinstance(results, list)) or len(results) != num_cultures:
         got = f"an array {results.shape}" if array else shown(results)
         raise InvalidInput(f"The results of B = {num_cultures} cultures must be {LAW}, got {got}.")
-    one = results[culture]
-    return one.item() if isinstance(one, np.generic) else one
+    result = results[culture]
+    return result.item() if isinstance(result, np.generic) else result
 
 
 @checked

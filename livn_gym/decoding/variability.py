@@ -51,7 +51,7 @@ class ISICV(Decoding):
 
     Args:
         duration: Length of the run, ms.
-        min_spikes: Fewest spikes of a cell that is looked at, at least 3; with few the value is too small.
+        min_spikes: Smallest number of spikes of an analysed cell, at least 3; few spikes bias the value downwards.
     """
 
     def __init__(self, duration: float, min_spikes: int = 10) -> None:
@@ -96,5 +96,5 @@ class FanoFactor(Decoding):
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of each row of ``[B, N]`` over the values that are not NaN, ``[B]``; NaN for a row of NaN."""
-    known = [row[~np.isnan(row)] for row in values]
-    return np.array([row.mean() if len(row) else np.nan for row in known])
+    rows = [row[~np.isnan(row)] for row in values]
+    return np.array([row.mean() if len(row) else np.nan for row in rows])

@@ -87,13 +87,13 @@ def download(url: str, sha256: str, target: Path) -> None:
         raise DownloadFailed(f"The download of {url} failed: {error}.") from error
     if digest.hexdigest() == sha256:
         return
-    found = digest.hexdigest()
+    actual = digest.hexdigest()
     if encoding in ("gzip", "x-gzip", "deflate"):
-        found = _decode(target, url)
-        if found == sha256:
+        actual = _decode(target, url)
+        if actual == sha256:
             return
     raise CorruptData(
-        f"The download of {url} is damaged or another file: it has the SHA-256 {found}, expected {sha256}."
+        f"The download of {url} is damaged or another file: it has the SHA-256 {actual}, expected {sha256}."
     )
 
 

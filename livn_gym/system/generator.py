@@ -193,7 +193,7 @@ def _pairs(pre: Population, post: Population, milli: Ints, cutoff: int) -> Itera
     none = np.empty(0, dtype=np.int64)
     for (column, row), targets in members["post"].items():
         around = [(column + dx, row + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
-        sources = np.concatenate([members["pre"].get(place, none) for place in around])
+        sources = np.concatenate([members["pre"].get(neighbour, none) for neighbour in around])
         if not len(sources):
             continue
         rows = max(1, _BLOCK_PAIRS // len(sources))

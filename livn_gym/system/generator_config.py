@@ -242,16 +242,16 @@ class GeneratorConfig:
         return cls.from_mapping(table, Path(path).stem)
 
 
-def _table(where: str, table: object, required: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
+def _table(label: str, table: object, required: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:
     """Check that a table is a mapping with all required and no unknown keys, and return it."""
     if not isinstance(table, Mapping):
-        raise InvalidInput(f"{where} {_NOT_A_TABLE}, got {table!r}.")
+        raise InvalidInput(f"{label} {_NOT_A_TABLE}, got {table!r}.")
     for key in table:
         if key not in required and key not in optional:
-            raise unknown_name(f"key in {where}", key, [*required, *optional])
+            raise unknown_name(f"key in {label}", key, [*required, *optional])
     missing = [key for key in required if key not in table]
     if missing:
-        raise InvalidInput(f"{where} lacks {', '.join(missing)}.")
+        raise InvalidInput(f"{label} lacks {', '.join(missing)}.")
     return table
 
 

@@ -110,35 +110,37 @@ def _populations(file: Hdf5, definitions: Mapping[str, Any]) -> list[Population]
     The file identifies populations by number, and graph.json maps numbers to names. If it does not, populations are
     identified by their number of cells.
     """
-    place = "H5Types/Populations"
-    table = file.array(place, "Vfiu")
+    path = "H5Types/Populations"
+    table = file.array(path, "Vfiu")
     if not {"Start", "Count", "Population"} <= set(table.dtype.names or ()):
-        raise file.damaged(place, "lacks the columns Start, Count, Population")
-    known = {
+        raise file.damaged(path, "lacks the columns Start, Count, Population")
+    name_by_number = {
         number: name for entry in _configs(definitions, "population_definitions") for name, number in entry.items()
     }
     names = file.names("Populations")
-    sizes = {name: len(file.index(f"{_coordinate(name, 'X')}/Cell Index")) for name in names} if not known else {}
+    sizes = (
+        {name: len(file.index(f"{_coordinate(name, 'X')}/Cell Index")) for name in names} if not name_by_number else {}
+    )
     populations, stop = [], 0
     for start, count, number in sorted((int(r["Start"]), int(r["Count"]), int(r["Population"])) for r in table):
         if count == 0:
             continue
-        name = known.get(number) if known else next((n for n in names if sizes[n] == count), None)
+        name = name_by_number.get(number) if name_by_number else next((n for n in names if sizes[n] == count), None)
         if name not in names:
-            raise file.damaged(place, f"has a population {number} of {count} cells that is not among {names}")
+            raise file.damaged(path, f"has a population {number} of {count} cells that is not among {names}")
         if start != stop:
-            raise file.damaged(place, f"is not contiguous: {name} starts at {start}, expected {stop}")
+            raise file.damaged(path, f"is not contiguous: {name} starts at {start}, expected {stop}")
         names.remove(name)
         populations.append(Population(name, start, count))
         stop = start + count
     if not populations:
-        raise file.damaged(place, "has no cells")
+        raise file.damaged(path, "has no cells")
     return populations
 
 
-def _thousandths(file: Hdf5, place: str) -> NDArray[np.float64]:
+def _thousandths(file: Hdf5, path: str) -> NDArray[np.float64]:
     """Read finite numbers, rounded to multiples of 1e-3."""
-    return np.rint(file.finite(place) * 1e3) / 1e3
+    return np.rint(file.finite(path) * 1e3) / 1e3
 
 
 def _coordinate(population: str, axis: str) -> str:
@@ -149,14 +151,14 @@ def _positions(file: Hdf5, population: Population) -> NDArray[np.float64]:
     """Read the soma positions of a population, um ``[count, 3]``."""
     columns = []
     for axis in "XYZ":
-        place = _coordinate(population.name, axis)
-        cell = file.index(f"{place}/Cell Index")
-        pointer = file.index(f"{place}/Attribute Pointer")
-        value = _thousandths(file, f"{place}/Attribute Value")
+        path = _coordinate(population.name, axis)
+        cell = file.index(f"{path}/Cell Index")
+        pointer = file.index(f"{path}/Attribute Pointer")
+        value = _thousandths(file, f"{path}/Attribute Value")
         if len(cell) != population.count or not np.array_equal(np.sort(cell), np.arange(population.count)):
-            raise file.damaged(place, f"does not have each of {population.count} cells once")
+            raise file.damaged(path, f"does not have each of {population.count} cells once")
         if len(pointer) != len(cell) + 1 or np.any(np.diff(pointer) != 1) or pointer[0] or pointer[-1] != len(value):
-            raise file.damaged(place, "does not have one value for each cell")
+            raise file.damaged(path, "does not have one value for each cell")
         column = np.empty(population.count)
         column[cell] = value
         columns.append(column)
@@ -172,32 +174,32 @@ def _edges(file: Hdf5, pre: Population, post: Population) -> Edges:
     Destinations are stored in blocks of consecutive cells. Block b starts with cell ``index[b]`` and has the entries
     ``block[b]`` to ``block[b + 1]`` of the destination pointer. The last entry of the last block only marks the end.
     """
-    place = f"Projections/{post.name}/{pre.name}"
+    path = f"Projections/{post.name}/{pre.name}"
     if pre.name not in file.names(f"Projections/{post.name}"):
         empty = np.empty(0, dtype=np.int64)
         return empty, empty.copy(), np.empty(0)
-    index = file.index(f"{place}/Edges/Destination Block Index")
-    block = file.index(f"{place}/Edges/Destination Block Pointer")
-    pointer = file.index(f"{place}/Edges/Destination Pointer")
-    source = file.index(f"{place}/Edges/Source Index")
-    distance = _thousandths(file, f"{place}/Connections/distance")
+    index = file.index(f"{path}/Edges/Destination Block Index")
+    block = file.index(f"{path}/Edges/Destination Block Pointer")
+    pointer = file.index(f"{path}/Edges/Destination Pointer")
+    source = file.index(f"{path}/Edges/Source Index")
+    distance = _thousandths(file, f"{path}/Connections/distance")
     if len(distance) != len(source):
-        raise file.damaged(place, f"has {len(source)} edges and {len(distance)} distances")
+        raise file.damaged(path, f"has {len(source)} edges and {len(distance)} distances")
     if not len(source):
         return source, source.copy(), distance
     sizes = np.diff(block)
     if len(sizes) != len(index) or not len(sizes) or block[0] != 0 or block[-1] != len(pointer):
-        raise file.damaged(f"{place}/Edges/Destination Block Pointer", "does not match the blocks or the pointers")
+        raise file.damaged(f"{path}/Edges/Destination Block Pointer", "does not match the blocks or the pointers")
     sizes[-1] -= 1
     if np.any(sizes < 0) or np.any(np.diff(pointer) < 0) or pointer[0] != 0 or pointer[-1] != len(source):
-        raise file.damaged(f"{place}/Edges/Destination Pointer", f"does not cover all {len(source)} edges")
+        raise file.damaged(f"{path}/Edges/Destination Pointer", f"does not cover all {len(source)} edges")
     target = np.concatenate([first + np.arange(size) for first, size in zip(index, sizes, strict=True)])
     target = np.repeat(target, np.diff(pointer))
     for name, ids, population in (("source", source, pre), ("destination", target, post)):
         if ids.min() < 0 or ids.max() >= population.count:
-            raise file.damaged(place, f"has a {name} outside the {population.count} cells of {population.name}")
+            raise file.damaged(path, f"has a {name} outside the {population.count} cells of {population.name}")
     if np.any(distance < 0.0):
-        raise file.damaged(f"{place}/Connections/distance", "has a negative distance")
+        raise file.damaged(f"{path}/Connections/distance", "has a negative distance")
     order = np.lexsort((source, target))
     return source[order] + pre.start, target[order] + post.start, distance[order]
 

@@ -298,15 +298,15 @@ def _read_electrodes(path: Path) -> NDArray[np.float64]:
 
 def _read_edges(file: Hdf5, entry: dict[str, Any], start: dict[str, int]) -> Projection:
     pre, post = entry["pre"], entry["post"]
-    place = f"edges/{_edge_name(pre, post)}"
+    path = f"edges/{_edge_name(pre, post)}"
     return Projection(
         pre=pre,
         post=post,
         section=entry["section"],
         receptors=tuple(entry["receptors"]),
-        pre_gid=file.index(f"{place}/source_node_id") + start[pre],
-        post_gid=file.index(f"{place}/target_node_id") + start[post],
-        distance_um=file.array(f"{place}/0/distance"),
-        delay_ms=file.array(f"{place}/0/delay"),
-        scale=file.array(f"{place}/0/scale"),
+        pre_gid=file.index(f"{path}/source_node_id") + start[pre],
+        post_gid=file.index(f"{path}/target_node_id") + start[post],
+        distance_um=file.array(f"{path}/0/distance"),
+        delay_ms=file.array(f"{path}/0/delay"),
+        scale=file.array(f"{path}/0/scale"),
     )

@@ -220,10 +220,10 @@ class System:
 
     def _check_kinetics(self) -> None:
         """Check that all kinetics belong to a receptor of a projection."""
-        known = {(p.pre, p.post, receptor) for p in self.projections for receptor in p.receptors}
+        existing = {(p.pre, p.post, receptor) for p in self.projections for receptor in p.receptors}
         for key, kinetics in self.kinetics.items():
-            if key not in known:
-                raise unknown_name("receptor of kinetics", key, sorted(known))
+            if key not in existing:
+                raise unknown_name("receptor of kinetics", key, sorted(existing))
             if not isinstance(kinetics, SynapseKinetics):
                 raise InvalidInput(f"Kinetics of {key} must be SynapseKinetics, got {kinetics!r}.")
 
@@ -353,9 +353,9 @@ def check_distinct(electrodes_um: NDArray) -> None:
     Raises:
         InvalidInput: Two electrodes have the same position to within a thousandth of a micrometre.
     """
-    places, first, count = np.unique(
+    positions, first, count = np.unique(
         np.rint(electrodes_um * 1e3) + 0.0, axis=0, return_index=True, return_counts=True
     )  # + 0.0 turns -0.0 into 0.0
-    if len(places) != len(electrodes_um):
+    if len(positions) != len(electrodes_um):
         x, y, z = electrodes_um[first[np.argmax(count)]].tolist()
         raise InvalidInput(f"Two electrodes have the same position, ({x:g}, {y:g}, {z:g}) um.")

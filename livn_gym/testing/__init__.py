@@ -1,7 +1,7 @@
-"""Conformance checks for any registered id: what ours go through, for what users register themselves.
+"""Conformance checks of environments, for the ids of livn_gym and for those that users register.
 
-``conform("livn/EI2-v0")`` runs all of them; each can be called by itself. A check raises ``NonConforming``, an
-``AssertionError``, that says what was expected and what came. Options go to ``gym.make``::
+``conform("livn/EI2-v0")`` runs all checks; each can also be called alone. A check raises ``NonConforming``, an
+``AssertionError`` whose message states the expected and the actual result. Options are passed to ``gym.make``::
 
     from livn_gym.testing import check_vector, conform
 

@@ -17,17 +17,17 @@ from livn_gym.testing.compare import require, require_inside, require_same
 
 
 def check_gymnasium(env_id: str, *, skip_render: bool | None = None, **options: Any) -> None:
-    """Gymnasium's own checker, every warning an error.
+    """Run Gymnasium's ``check_env`` with every warning as an error.
 
     Args:
-        env_id: The id.
-        skip_render: Whether to leave the render modes out, which need the extra ``viz``. If omitted, they are checked
-            if matplotlib is installed; otherwise a ``LivnWarning`` says that they are not.
-        **options: For ``gym.make``.
+        env_id: Id of the environment.
+        skip_render: Whether to skip the render modes, which need the extra ``viz``. If omitted, they are checked if
+            matplotlib is installed; otherwise a ``LivnWarning`` says that they are not.
+        **options: Options of ``gym.make``.
 
     Raises:
-        Warning: The checker warned.
-        AssertionError: The checker refused.
+        Warning: The checker issued a warning.
+        AssertionError: The checker found an error.
     """
     if skip_render is None:
         skip_render = find_spec("matplotlib") is None
@@ -40,20 +40,20 @@ def check_gymnasium(env_id: str, *, skip_render: bool | None = None, **options: 
 
 
 def check_spec(env_id: str, **options: Any) -> None:
-    """The spec survives JSON and pickle, spaces survive pickle, and the spec makes an equal environment.
+    """Check that JSON and pickle preserve the spec, pickle preserves the spaces, and the spec makes equal spaces.
 
     Raises:
-        NonConforming: They do not.
+        NonConforming: The spec or a space changes.
     """
     with gym.make(env_id, **options) as env:
         spec = env.spec
         require(spec is not None, f"{env_id} has no spec.")
         assert spec is not None
-        for how, again in (
+        for serialiser, copy in (
             ("JSON", EnvSpec.from_json(spec.to_json())),
             ("pickle", pickle.loads(pickle.dumps(spec))),
         ):
-            require(again == spec, f"The spec of {env_id} after {how}: {again!r} instead of {spec!r}.")
+            require(copy == spec, f"The spec of {env_id} after {serialiser}: {copy!r} instead of {spec!r}.")
         with gym.make(EnvSpec.from_json(spec.to_json())) as other:
             for name in ("observation_space", "action_space"):
                 space = getattr(env, name)
@@ -62,10 +62,10 @@ def check_spec(env_id: str, **options: Any) -> None:
 
 
 def check_determinism(env_id: str, *, steps: int = 50, seed: int = 0, **options: Any) -> None:
-    """Two environments with one seed give the same to the bit, side by side and after a second reset; another seed not.
+    """Check that a seed determines an episode bit for bit, in two environments and after a second reset.
 
     Raises:
-        NonConforming: They differ, or another seed makes no difference.
+        NonConforming: Episodes with equal seeds differ, or those with different seeds are equal.
     """
     with gym.make(env_id, **options) as first, gym.make(env_id, **options) as second:
         reference = _episode(first, seed, steps)
@@ -77,57 +77,64 @@ def check_determinism(env_id: str, *, steps: int = 50, seed: int = 0, **options:
 
 
 def check_observations(env_id: str, *, steps: int = 50, seed: int = 0, **options: Any) -> None:
-    """Observations lie in their space and change, rewards are finite floats, ends are bools, infos keep their names.
+    """Check types and values of results: observations in their space, finite rewards, bools, constant keys of infos.
 
     Raises:
-        NonConforming: They do not.
+        NonConforming: A result is not in its space or of the wrong type, the keys of the infos differ, or the
+            observation is constant.
     """
     with gym.make(env_id, **options) as env:
         results = _episode(env, seed, steps)
         names = results[0][1].keys()
-        for k, (observation, *rest) in enumerate(results):
+        for k, (observation, *others) in enumerate(results):
             require_inside(f"Observation {k} of {env_id}", observation, env.observation_space)
-            require(rest[-1].keys() == names, f"The info of {env_id} has other names at {k}: {sorted(rest[-1])}.")
-            if k and len(rest) == 4:
-                reward, terminated, truncated, _ = rest
+            require(others[-1].keys() == names, f"The info of {env_id} has other names at {k}: {sorted(others[-1])}.")
+            if k and len(others) == 4:
+                reward, terminated, truncated, _ = others
                 require(np.isfinite(reward) and np.ndim(reward) == 0, f"Reward {k} of {env_id} is {reward!r}.")
-                require(type(terminated) is bool is type(truncated), f"Step {k} of {env_id} ends with no bools.")
+                require(
+                    type(terminated) is bool is type(truncated),
+                    f"Step {k} of {env_id} ends with no bools.",
+                )
         changed = {np.asarray(result[0]).tobytes() for result in results}
         require(len(changed) > 1, f"The observation of {env_id} is constant: {results[0][0]!r}.")
 
 
 def check_memory(env_id: str, *, steps: int = 5, seed: int = 0, **options: Any) -> None:
-    """Writing into what was returned changes nothing that comes, and what comes changes nothing that was returned.
+    """Check that returned observations and infos share no memory with later results or with the environment.
 
     Raises:
         NonConforming: Memory is shared.
     """
-    with gym.make(env_id, **options) as spoiled, gym.make(env_id, **options) as clean:
-        reference = iter(_episode(clean, seed, steps))
-        seen, info = spoiled.reset(seed=seed)
+    with gym.make(env_id, **options) as modified, gym.make(env_id, **options) as untouched:
+        reference = iter(_episode(untouched, seed, steps))
+        observation, info = modified.reset(seed=seed)
         next(reference)
-        for k, action in enumerate(_actions(clean, seed, steps)):
-            kept = pickle.dumps((seen, info))
-            result = spoiled.step(action)
-            require(kept == pickle.dumps((seen, info)), f"A step of {env_id} changes what an earlier one returned.")
-            require(not np.shares_memory(seen, result[0]), f"Two observations of {env_id} share memory.")
+        for k, action in enumerate(_actions(untouched, seed, steps)):
+            serialised = pickle.dumps((observation, info))
+            result = modified.step(action)
+            require(
+                serialised == pickle.dumps((observation, info)),
+                f"A step of {env_id} changes what an earlier one returned.",
+            )
+            require(not np.shares_memory(observation, result[0]), f"Two observations of {env_id} share memory.")
             require(info is not result[4], f"Two steps of {env_id} return the same info dictionary.")
             require_same(f"Step {k} of {env_id} after writing into an observation", tuple(result), next(reference))
-            ended, (seen, info) = result[2] or result[3], (result[0], result[4])
+            ended, (observation, info) = result[2] or result[3], (result[0], result[4])
             if ended:
-                seen[...] = 0
-                seen, info = spoiled.reset()
-                what = f"The reset of {env_id} after writing into an observation"
-                require_same(what, (seen, info), next(reference))
-            seen[...] = 0
+                observation[...] = 0
+                observation, info = modified.reset()
+                label = f"The reset of {env_id} after writing into an observation"
+                require_same(label, (observation, info), next(reference))
+            observation[...] = 0
             info.clear()
 
 
 def check_closing(env_id: str, **options: Any) -> None:
-    """Closing works before a reset, after a step, and twice.
+    """Check that closing works before a reset, after a step, and twice.
 
     Raises:
-        Exception: What closing raised.
+        Exception: Closing raised it.
     """
     gym.make(env_id, **options).close()
     env = gym.make(env_id, **options)
@@ -144,7 +151,7 @@ def _actions(env: gym.Env, seed: int, steps: int) -> list[Any]:
 
 
 def _episode(env: gym.Env, seed: int, steps: int) -> list[tuple]:
-    """Results of a reset and of steps with random actions; a new episode begins where one ends."""
+    """Return the results of a reset and of steps with random actions; a reset follows the end of an episode."""
     results: list[tuple] = [env.reset(seed=seed)]
     for action in _actions(env, seed, steps):
         result = env.step(action)

@@ -1,4 +1,4 @@
-"""All checks of an id in a row."""
+"""Suite of all conformance checks."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ CHECKS: dict[str, Callable[..., Any]] = {
     "bounds": check_bounds,
     "rollout": check_rollout,
 }
-"""Every check by name; each takes an id and options of ``gym.make``."""
+"""Checks by name; each has an id and options of ``gym.make`` as arguments."""
 
 
 def conform(env_id: str, **options: Any) -> list[str]:
-    """Run every check.
+    """Run all checks on an environment.
 
     Args:
-        env_id: The id.
-        **options: For ``gym.make`` and ``gym.make_vec``.
+        env_id: Id of the environment.
+        **options: Options of ``gym.make`` and ``gym.make_vec``.
 
     Returns:
-        Names of the checks, all of which passed.
+        Names of the checks, which all passed.
 
     Raises:
         NonConforming: A check failed.

@@ -1,4 +1,4 @@
-"""The vector environment is its single ones."""
+"""Comparison of a vector environment with single environments."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from livn_gym.testing.compare import require, require_same
 def check_vector(
     env_id: str, *, num_envs: int = 3, steps: int = 10, seed: int = 0, max_episode_steps: int = 4, **options: Any
 ) -> None:
-    """Environment i of ``make_vec`` with seed s gives to the bit what a single one with seed ``s + i`` gives.
+    """Check that environment i of ``make_vec`` with seed s equals a single one with seed ``s + i``, bit for bit.
 
-    Observations, rewards, both ends and infos are compared over several episodes, with the autoreset mode NEXT_STEP.
+    Observations, rewards, terminations, truncations and infos are compared over several episodes, with the autoreset
+    mode NEXT_STEP.
 
     Args:
-        env_id: The id.
-        num_envs: Size of the vector.
-        steps: Steps of each.
-        seed: That of environment 0.
-        max_episode_steps: Time limit in steps, so that episodes end within the check.
-        **options: For ``gym.make`` and ``gym.make_vec``.
+        env_id: Id of the environment.
+        num_envs: Number of environments.
+        steps: Number of steps of each environment.
+        seed: Seed of environment 0.
+        max_episode_steps: Time limit in steps; a short one lets episodes end within the check.
+        **options: Options of ``gym.make`` and ``gym.make_vec``.
 
     Raises:
-        NonConforming: They differ.
+        NonConforming: The results differ.
     """
     vector = gym.make_vec(env_id, num_envs=num_envs, max_episode_steps=max_episode_steps, **options)
     try:
@@ -43,29 +44,29 @@ def check_vector(
     for i in range(num_envs):
         with gym.make(env_id, max_episode_steps=max_episode_steps, **options) as single:
             observation, info = single.reset(seed=seed + i)
-            where = f"Environment {i} of the vector {env_id} and a single one"
-            require_same(f"{where}: first observation", starts[i], observation)
-            _require_info(where, start_info, i, info)
+            label = f"Environment {i} of the vector {env_id} and a single one"
+            require_same(f"{label}: first observation", starts[i], observation)
+            _require_info(label, start_info, i, info)
             ended = False
             for k, (action, result) in enumerate(zip(actions, results, strict=True)):
                 if ended:
-                    own: tuple = (*single.reset(), 0.0, False, False)
-                    observation, info, *rest = own
+                    after_reset: tuple = (*single.reset(), 0.0, False, False)
+                    observation, info, *outcome = after_reset
                 else:
-                    observation, *rest, info = single.step(action[i])
-                require_same(f"{where}: observation {k}", result[0][i], observation)
-                for name, batch, value in zip(("reward", "terminated", "truncated"), result[1:4], rest, strict=True):
-                    require(batch[i] == value, f"{where}: {name} {k} is {batch[i]!r} and {value!r}.")
-                _require_info(f"{where}: step {k}", result[4], i, info)
-                ended = bool(rest[1] or rest[2])
+                    observation, *outcome, info = single.step(action[i])
+                require_same(f"{label}: observation {k}", result[0][i], observation)
+                for name, batch, value in zip(("reward", "terminated", "truncated"), result[1:4], outcome, strict=True):
+                    require(batch[i] == value, f"{label}: {name} {k} is {batch[i]!r} and {value!r}.")
+                _require_info(f"{label}: step {k}", result[4], i, info)
+                ended = bool(outcome[1] or outcome[2])
 
 
 def _copied(result: tuple) -> tuple:
     return (*(np.array(part) for part in result[:4]), result[4])
 
 
-def _require_info(where: str, batch: dict[str, Any], i: int, info: dict[str, Any]) -> None:
+def _require_info(label: str, batch: dict[str, Any], i: int, info: dict[str, Any]) -> None:
     for name, value in info.items():
         mask = batch.get(f"_{name}")
-        require(name in batch and mask is not None and bool(mask[i]), f"{where}: the vector's info lacks {name!r}.")
-        require(bool(np.array_equal(batch[name][i], value)), f"{where}: info {name!r}: {batch[name][i]!r}, {value!r}.")
+        require(name in batch and mask is not None and bool(mask[i]), f"{label}: the vector's info lacks {name!r}.")
+        require(bool(np.array_equal(batch[name][i], value)), f"{label}: info {name!r}: {batch[name][i]!r}, {value!r}.")

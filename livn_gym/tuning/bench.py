@@ -64,8 +64,8 @@ class CultureSet:
     def duration_ms(self, protocol: Protocol, num_channels: int) -> float:
         """Return the simulated time of all cultures together, ms."""
         resting = len(self.seeds) - self.full
-        each = self.full * protocol.duration_ms(num_channels) + resting * (protocol.settle_ms + protocol.rest_ms)
-        return len(self.graphs) * each
+        per_graph = self.full * protocol.duration_ms(num_channels) + resting * (protocol.settle_ms + protocol.rest_ms)
+        return len(self.graphs) * per_graph
 
 
 @checked_types

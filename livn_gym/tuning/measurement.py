@@ -173,10 +173,10 @@ def _rest(observation: Observation, rest: Recording) -> dict[str, float]:
 
 def _criticality(t: NDArray, duration_ms: float) -> dict[str, float]:
     counts = measures.population_counts(t, duration_ms, AVALANCHE_BIN_MS)
-    found = measures.branching(counts, AVALANCHE_BIN_MS)
+    branching = measures.branching(counts, AVALANCHE_BIN_MS)
     return {
-        "branching": found.ratio,
-        "above_shuffled": found.r_1 / found.r_1_chance if found.r_1_chance > 0 else NAN,
+        "branching": branching.ratio,
+        "above_shuffled": branching.r_1 / branching.r_1_chance if branching.r_1_chance > 0 else NAN,
         "naive_branching": measures.naive_branching_ratio(counts),
     }
 
@@ -252,5 +252,5 @@ def _kendall(curve: NDArray) -> float:
 
 def _mean(values: NDArray) -> float:
     """Return the mean of the values that are not NaN; NaN if there are none."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else NAN
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else NAN

@@ -77,22 +77,22 @@ def _title(axes: Any, text: str) -> None:
 
 def _raster(axes: Any, observation: Observation) -> None:
     system = observation.env.system
-    shown_ms = min(RASTER_MS, observation.rest.duration_ms)
-    _, gid, t = observation.rest.culture(0).slice(0.0, shown_ms).spikes
-    every = raster_stride(system.num_neurons)
+    raster_ms = min(RASTER_MS, observation.rest.duration_ms)
+    _, gid, t = observation.rest.culture(0).slice(0.0, raster_ms).spikes
+    stride = raster_stride(system.num_neurons)
     for population, colour in coloured(system):
-        selected = (gid >= population.start) & (gid < population.stop) & (gid % every == 0)
-        size = float(np.clip(150.0 * every / system.num_neurons, 0.7, 6.0))
+        selected = (gid >= population.start) & (gid < population.stop) & (gid % stride == 0)
+        size = float(np.clip(150.0 * stride / system.num_neurons, 0.7, 6.0))
         axes.plot(t[selected] / 1e3, gid[selected], "|", color=colour, markersize=size, label=population.name)
-    counts = measures.population_counts(t, shown_ms, 50.0) / system.num_neurons * 20.0
+    counts = measures.population_counts(t, raster_ms, 50.0) / system.num_neurons * 20.0
     rate = axes.twinx()
     rate.stairs(counts, np.arange(len(counts) + 1) * 0.05, color="black", linewidth=0.8)
     rate.set_ylim(0, max(4.0 * counts.max(), 1.0))
     rate.set_ylabel("Hz a cell, 50 ms (line)", fontsize=7)
     rate.tick_params(labelsize=7)
-    axes.set(xlim=(0, shown_ms / 1e3), ylim=(-1, system.num_neurons), xlabel="time (s)", ylabel="cell")
-    one_of = "" if every == 1 else f", 1 of {every} cells"
-    _title(axes, f"At rest: one culture{one_of}; " + ", ".join(_legend(system.populations)))
+    axes.set(xlim=(0, raster_ms / 1e3), ylim=(-1, system.num_neurons), xlabel="time (s)", ylabel="cell")
+    stride_text = "" if stride == 1 else f", 1 of {stride} cells"
+    _title(axes, f"At rest: one culture{stride_text}; " + ", ".join(_legend(system.populations)))
 
 
 def _legend(populations: Any) -> list[str]:
@@ -187,26 +187,26 @@ def _pulse_response(axes: Any, observation: Observation) -> None:
     _title(axes, f"After a pulse of {observation.protocol.standard_uA:g} uA")
 
 
-def _map(figure: Any, axes: Any, observation: Observation, which: int) -> None:
-    """Draw the rates evoked by the electrode at a third (``which=0``) or two thirds of the mapped electrodes."""
+def _map(figure: Any, axes: Any, observation: Observation, index: int) -> None:
+    """Draw the rates evoked by the electrode at a third (``index=0``) or two thirds of the mapped electrodes."""
     electrodes = observation.electrodes
-    if electrodes is None or observation.evoked is None or which >= len(electrodes):
+    if electrodes is None or observation.evoked is None or index >= len(electrodes):
         axes.axis("off")
         return
-    row = len(electrodes) // 3 if which == 0 else 2 * len(electrodes) // 3
+    row = len(electrodes) // 3 if index == 0 else 2 * len(electrodes) // 3
     if len(electrodes) == 1:
         row = 0
     system, maps = observation.env.system, evoked_maps_hz(observation)
     limit = max(float(np.quantile(np.abs(maps), 0.995)), 1.0)
     xy = system.positions[:, :2]
     size = float(np.clip(4000.0 / system.num_neurons, 1.0, 40.0))
-    shown = axes.scatter(*xy.T, c=maps[row], s=size, cmap="RdBu_r", vmin=-limit, vmax=limit, linewidths=0)
+    points = axes.scatter(*xy.T, c=maps[row], s=size, cmap="RdBu_r", vmin=-limit, vmax=limit, linewidths=0)
     if system.num_channels <= MARKED_ELECTRODES:
         axes.plot(*system.electrodes[:, :2].T, "s", color=GREY, markersize=2, fillstyle="none", linewidth=0.5)
     axes.plot(*system.electrodes[electrodes[row], :2], "*", color="black", markersize=9)
     axes.set_aspect("equal")
     axes.set(xlabel="um")
-    figure.colorbar(shown, ax=axes, fraction=0.046, pad=0.03).ax.tick_params(labelsize=7)
+    figure.colorbar(points, ax=axes, fraction=0.046, pad=0.03).ax.tick_params(labelsize=7)
     _title(axes, f"Hz by electrode {electrodes[row]}, {observation.protocol.max_uA:g} uA")
 
 
@@ -221,10 +221,10 @@ def _verdicts(axes: Any, report: Report | None) -> None:
         target, verdict = report.targets.targets[name], report.verdict(name) or ""
         value = report.spread(name, last).value
         set_verdict = target.verdict(value)
-        words = set_verdict if set_verdict == verdict else f"{set_verdict}, elsewhere {verdict}"
+        verdict_text = set_verdict if set_verdict == verdict else f"{set_verdict}, elsewhere {verdict}"
         y = 1.0 - k * 0.045
         colour = {"ok": "black", "off": "#9a6a00", "MISSED": "#b00000"}[verdict]
         axes.text(0.0, y, MEASURES[name].label, fontsize=7.5, va="top", color=colour)
-        text = f"{value:.3g} {MEASURES[name].unit}".rstrip() + f"; {target.band}: {words}"
+        text = f"{value:.3g} {MEASURES[name].unit}".rstrip() + f"; {target.band}: {verdict_text}"
         axes.text(1.0, y - 0.018, text, fontsize=7.5, va="top", ha="right", color=colour)
     axes.set(xlim=(0, 1), ylim=(0, 1))

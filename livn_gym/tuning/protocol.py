@@ -164,9 +164,9 @@ def observe(env: Env, protocol: Protocol, *, stimulate: bool = True, progress: P
     rest = stages.run(protocol.rest_ms)
     if not stimulate:
         return Observation(env, protocol, rest)
-    every = np.full((env.num_cultures, env.electrodes.num_channels), protocol.standard_uA)
-    stages.run(protocol.onset_ms, every)
-    stimulated = stages.run(protocol.stimulated_ms, every)
+    amplitudes_uA = np.full((env.num_cultures, env.electrodes.num_channels), protocol.standard_uA)
+    stages.run(protocol.onset_ms, amplitudes_uA)
+    stimulated = stages.run(protocol.stimulated_ms, amplitudes_uA)
     stages.run(protocol.pause_ms)
     levels, after = stages.curve()
     electrodes = protocol.electrodes(env.electrodes.num_channels)
@@ -182,21 +182,21 @@ class _Stages:
 
     def run(self, duration_ms: float, amplitude_uA: NDArray | None = None) -> Recording:
         """Run with pulses of amplitudes ``[B, C]``, in chunks with whole numbers of pulses."""
-        parts, done_ms = [], 0.0
-        while duration_ms - done_ms > 1e-6:
-            part_ms = min(CHUNK_MS, duration_ms - done_ms)
+        recordings, elapsed_ms = [], 0.0
+        while duration_ms - elapsed_ms > 1e-6:
+            chunk_ms = min(CHUNK_MS, duration_ms - elapsed_ms)
             stimulus = None
             if amplitude_uA is not None:
                 stimulus = Stimulus.pulse_train(
                     amplitude_uA,
-                    duration_ms=part_ms,
+                    duration_ms=chunk_ms,
                     rate_hz=self.protocol.pulse_rate_hz,
                     phase_ms=self.protocol.phase_ms,
                 )
-            parts.append(self.env.run(part_ms, stimulus))
-            self.progress(part_ms * self.env.num_cultures)
-            done_ms += part_ms
-        return Recording.concat(parts)
+            recordings.append(self.env.run(chunk_ms, stimulus))
+            self.progress(chunk_ms * self.env.num_cultures)
+            elapsed_ms += chunk_ms
+        return Recording.concat(recordings)
 
     def curve(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the population counts at every level and in the pause after it."""

@@ -37,9 +37,9 @@ def write_params(path: str | Path, params: Mapping[str, float], provenance: Mapp
     lines = [f"# {comment}", "# Weights and noise in nS, time constants in ms.", ""]
     tables: dict[str, dict[str, float]] = {"weights": {}}
     for key, value in params.items():
-        prefix, _, rest = key.partition("-")
-        population, _, name = rest.rpartition("-")
-        table, name = ("weights", rest) if prefix == "weight" else (f"{prefix}.{population}", name)
+        prefix, _, suffix = key.partition("-")
+        population, _, name = suffix.rpartition("-")
+        table, name = ("weights", suffix) if prefix == "weight" else (f"{prefix}.{population}", name)
         tables.setdefault(table, {})[name] = value
     for table, values in tables.items():
         lines += [f"[{table}]", *(f"{name} = {rounded(value)!r}" for name, value in values.items()), ""]

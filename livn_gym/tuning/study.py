@@ -141,16 +141,16 @@ def tune(
         from optuna.study import MaxTrialsCallback
         from optuna.trial import TrialState
 
-        done = (TrialState.COMPLETE,)
-        callbacks = [MaxTrialsCallback(trials, states=done), *([on_trial] if on_trial else [])]
-        if len(study.get_trials(deepcopy=False, states=done)) < trials:
+        complete = (TrialState.COMPLETE,)
+        callbacks = [MaxTrialsCallback(trials, states=complete), *([on_trial] if on_trial else [])]
+        if len(study.get_trials(deepcopy=False, states=complete)) < trials:
             study.optimize(objective, callbacks=callbacks)  # type: ignore[arg-type]
         simulation = bench.simulation
     if comm is not None:
         comm.Barrier()
     result = None
     if rank == 0:
-        ranked = sorted(study.get_trials(deepcopy=False, states=done), key=lambda trial: sum(trial.values))
+        ranked = sorted(study.get_trials(deepcopy=False, states=complete), key=lambda trial: sum(trial.values))
         sets = [(trial.number, base | trial.params) for trial in ranked[:finalists]]
         with Bench(system, confirmation, targets.protocol, **options) as bench:
             compared = [(number, params, bench.measure(params)) for number, params in sets]
@@ -197,10 +197,10 @@ def open_study(
         )
     about = {"system": system, "groups": targets.groups, "search": {k: list(v) for k, v in targets.search.items()}}
     if first:
-        known = {key: study.user_attrs[key] for key in about if key in study.user_attrs}
-        if known and known != about:
-            raise InvalidInput(f"{path} holds a study of {known['system']} with other targets; take another file.")
-        if not known:
+        stored = {key: study.user_attrs[key] for key in about if key in study.user_attrs}
+        if stored and stored != about:
+            raise InvalidInput(f"{path} holds a study of {stored['system']} with other targets; take another file.")
+        if not stored:
             for key, value in about.items():
                 study.set_user_attr(key, value)
             for values in first_trials(targets, base, seed):

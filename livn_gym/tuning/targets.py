@@ -127,12 +127,12 @@ class Targets:
             UnknownName: A key or measure does not exist.
             InvalidInput: A value is out of range.
         """
-        _only("table of targets", mapping, ("extends", "targets", "search", "protocol"))
+        _check_keys("table of targets", mapping, ("extends", "targets", "search", "protocol"))
         mapping = _extended(mapping)
         targets = {}
         for measure, table in mapping.get("targets", {}).items():
-            _only("measure", {measure: table}, MEASURES)
-            _only(f"key of the target {measure}", table, [item.name for item in fields(Target)])
+            _check_keys("measure", {measure: table}, MEASURES)
+            _check_keys(f"key of the target {measure}", table, [item.name for item in fields(Target)])
             targets[measure] = Target(**({"group": "rest"} | table))
         if not targets:
             raise InvalidInput(f"The targets {name!r} are empty: there must be tables [targets.<measure>].")
@@ -143,7 +143,7 @@ class Targets:
             low = finite(f"[search] {key}", bounds[0])
             search[key] = (low, finite(f"[search] {key}", bounds[1], above=low))
         options = mapping.get("protocol", {})
-        _only("key of [protocol]", options, [item.name for item in fields(Protocol)])
+        _check_keys("key of [protocol]", options, [item.name for item in fields(Protocol)])
         return cls(name, targets, search, Protocol(**options))
 
 
@@ -166,12 +166,12 @@ def load(source: str | Path, system: str = "", variant: str | None = None) -> Ta
         except (CorruptData, InvalidInput) as error:  # written by hand: a mistake rather than damage
             raise InvalidInput(f"{source} cannot be read as TOML: {error}") from error
         return Targets.from_mapping(table, Path(source).stem)
-    known = config.names("targets")
+    shipped = config.names("targets")
     names = [f"{system}-{variant}", variant] if variant else [system, "culture"]
-    found = [name for name in names if name in known]
-    if not found:
-        raise unknown_name("variant with targets", variant, known)
-    return Targets.from_mapping(config.load("targets", found[0]), found[0])
+    name = next((name for name in names if name in shipped), None)
+    if name is None:
+        raise unknown_name("variant with targets", variant, shipped)
+    return Targets.from_mapping(config.load("targets", name), name)
 
 
 def _extended(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -182,7 +182,7 @@ def _extended(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: base.get(name, {}) | mapping.get(name, {}) for name in ("targets", "search", "protocol")}
 
 
-def _only(what: str, table: Mapping[str, Any], allowed: Any) -> None:
+def _check_keys(kind: str, table: Mapping[str, Any], allowed: Any) -> None:
     for key in table:
         if key not in allowed:
-            raise unknown_name(what, key, allowed)
+            raise unknown_name(kind, key, allowed)

@@ -70,10 +70,10 @@ class Report:
     @property
     def measures(self) -> list[str]:
         """Measures for which any culture has a value or there is a target."""
-        known = {
+        measured = {
             name for values in self.values for culture in values for name, x in culture.items() if math.isfinite(x)
         }
-        return [name for name in MEASURES if name in known or name in self.targets.targets]
+        return [name for name in MEASURES if name in measured or name in self.targets.targets]
 
     def spread(self, measure: str, index: int) -> Spread:
         """Return the spread of a measure over the cultures of set ``index``."""
@@ -132,7 +132,7 @@ class Report:
 
 
 def validation_sets(system: System, seeds: int = 20, stimulated: int = 5) -> tuple[CultureSet, ...]:
-    """Return the sets of ``seeds`` cultures each on which a system is validated.
+    """Return the sets of ``seeds`` cultures per_graph on which a system is validated.
 
     The sets are the graph of the system with the noise seeds of the search, the same graph with held-out seeds, and,
     for predefined systems, four held-out graphs. ``stimulated`` cultures per graph run the whole protocol.
@@ -144,9 +144,9 @@ def validation_sets(system: System, seeds: int = 20, stimulated: int = 5) -> tup
         for name, first in (("training seeds", TRAINING_SEED), ("held-out seeds", HELD_OUT_SEED))
     ]
     if system.name in predefined_names():
-        each = max(1, seeds // len(HELD_OUT_GRAPHS))
-        held_out = tuple(range(HELD_OUT_SEED, HELD_OUT_SEED + each))
-        sets.append(CultureSet("held-out graphs", HELD_OUT_GRAPHS, held_out, min(stimulated, each)))
+        per_graph = max(1, seeds // len(HELD_OUT_GRAPHS))
+        held_out = tuple(range(HELD_OUT_SEED, HELD_OUT_SEED + per_graph))
+        sets.append(CultureSet("held-out graphs", HELD_OUT_GRAPHS, held_out, min(stimulated, per_graph)))
     return tuple(sets)
 
 
@@ -200,32 +200,32 @@ def validate(
     simulation: dict[str, str | float] = {}
     for cultures in sets:
         values.append([])
-        for part in cultures.parts(max_cultures):
-            known = None if cache is None else cache.read(part)
-            if known is None:
-                with Bench(system, part, protocol, **options) as bench:
+        for batch in cultures.parts(max_cultures):
+            result = None if cache is None else cache.read(batch)
+            if result is None:
+                with Bench(system, batch, protocol, **options) as bench:
                     measured = bench.measure(parameters, progress=progress, on_observation=on_observation)
-                    known = measured, bench.simulation
+                    result = measured, bench.simulation
                 if cache is not None:
-                    cache.write(part, *known)
+                    cache.write(batch, *result)
             elif progress is not None:
-                progress(part.duration_ms(protocol, culture.num_channels))
-            values[-1] += known[0]
-            simulation = known[1]
+                progress(batch.duration_ms(protocol, culture.num_channels))
+            values[-1] += result[0]
+            simulation = result[1]
     title = culture.name if variant is None else f"{culture.name}, {variant}"
     return Report(title, targets, simulation, sets, tuple(values))
 
 
 def spread(measure: str, cultures: list[Values]) -> Spread:
     """Return the spread of a measure over cultures."""
-    known = [(v["graph"], v[measure]) for v in cultures if math.isfinite(v.get(measure, math.nan))]
-    if not known:
+    values = [(v["graph"], v[measure]) for v in cultures if math.isfinite(v.get(measure, math.nan))]
+    if not values:
         return Spread(math.nan, math.nan, math.nan, math.nan, 0)
-    x = np.array([value for _, value in known])
+    x = np.array([value for _, value in values])
     by_graph: dict[str, list[float]] = {}
-    for graph_seed, value in known:
+    for graph_seed, value in values:
         by_graph.setdefault(str(graph_seed), []).append(value)
-    means = [float(np.mean(values)) for values in by_graph.values()]
+    means = [float(np.mean(graph_values)) for graph_values in by_graph.values()]
     pooled = {"mean": x.mean(), "max": x.max(), "min": x.min()}[MEASURES[measure].pool]
     return Spread(float(pooled), float(x.std()), min(means), max(means), len(x))
 

@@ -30,16 +30,16 @@ class ValidationCache:
         self.folder, self.about = Path(folder), json.loads(json.dumps(about, default=repr))
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def write(self, part: CultureSet, values: list[Values], setting: Setting) -> None:
+    def write(self, cultures: CultureSet, values: list[Values], setting: Setting) -> None:
         """Store the measures of some cultures, one file each."""
-        stimulated = list(part.seeds) if part.full else []
+        stimulated = list(cultures.seeds) if cultures.full else []
         for culture in values:
             plain = {name: x if math.isfinite(x) else None for name, x in culture.items()}
             content = {"about": self.about, "setting": setting, "stimulated": stimulated, "measures": plain}
             with replacing(self._path(culture["graph"], culture["seed"])) as path:
                 path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
-    def read(self, part: CultureSet) -> tuple[list[Values], Setting] | None:
+    def read(self, cultures: CultureSet) -> tuple[list[Values], Setting] | None:
         """Read all measures of some cultures and the settings of the simulation; None if a culture is missing.
 
         A culture that was stimulated together with other cultures counts as missing, since the
@@ -49,26 +49,26 @@ class ValidationCache:
             InvalidInput: A file was made with other parameters, protocol or options.
             CorruptData: It cannot be read.
         """
-        found: list[Values] = []
+        measures: list[Values] = []
         setting: Setting = {}
-        for place in part.graphs:
-            for seed in part.seeds:
-                path = self._path(math.nan if place is None else place, seed)
+        for graph_seed in cultures.graphs:
+            for seed in cultures.seeds:
+                path = self._path(math.nan if graph_seed is None else graph_seed, seed)
                 if not path.exists():
                     return None
-                what = "holds no measures of a culture"
-                content = read_json(path, what)
-                with damage(path, what):
+                problem = "holds no measures of a culture"
+                content = read_json(path, problem)
+                with damage(path, problem):
                     about, setting = dict(content["about"]), dict(content["setting"])
                     stimulated, plain = content["stimulated"], content["measures"]
                     values = {name: math.nan if x is None else float(x) for name, x in plain.items()}
                 if about != self.about:
                     other = sorted(key for key, value in self.about.items() if about.get(key) != value)
                     raise InvalidInput(f"{path} was measured with other {', '.join(other)}; take another folder.")
-                if stimulated != (list(part.seeds) if part.full else []):
+                if stimulated != (list(cultures.seeds) if cultures.full else []):
                     return None
-                found.append(values)
-        return found, setting
+                measures.append(values)
+        return measures, setting
 
-    def _path(self, place: float, seed: float) -> Path:
-        return self.folder / f"{'own' if math.isnan(place) else f'{place:.0f}'}-{seed:.0f}.json"
+    def _path(self, graph_seed: float, seed: float) -> Path:
+        return self.folder / f"{'own' if math.isnan(graph_seed) else f'{graph_seed:.0f}'}-{seed:.0f}.json"

@@ -189,9 +189,9 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
             self._program(self._arguments(range(first, first + group.count))[0])
             first += group.count
 
-    def _arguments(self, numbers: Sequence[int]) -> tuple[Varied, tuple[NDArray, ...]]:
+    def _arguments(self, cultures: Sequence[int]) -> tuple[Varied, tuple[NDArray, ...]]:
         """See ``SettingsMaker.arguments``."""
-        return self._maker.arguments(self._settings, numbers, np.dtype(self._spec.precision))
+        return self._maker.arguments(self._settings, cultures, np.dtype(self._spec.precision))
 
     def _program(self, varied: Varied) -> Callable[..., Any]:
         """Return the kernels that read these parameters per lane."""
@@ -226,24 +226,26 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         arrays += (np.zeros(0, dtype=self._spec.precision),) * len(varied)
         probe = self._samples(group.count, 0, request, learns=False).probe
         fixed = (arrays, self._settings.network, self._settings.rules, drive, probe)
-        run.compile(tuple(numba.typeof(argument) for argument in group.example(*fixed)))
+        run.compile(tuple(numba.typeof(argument) for argument in group.typed_arguments(*fixed)))
 
-    def _grouped(self, streams: Sequence[NoiseStream], numbers: Sequence[int]) -> list[CultureGroup]:
-        """Make groups of cultures at time 0 for all threads; ``numbers`` are the indices of the cultures."""
+    def _grouped(self, streams: Sequence[NoiseStream], cultures: Sequence[int]) -> list[CultureGroup]:
+        """Make groups of cultures at time 0 for all threads; ``cultures`` are their indices."""
         spec, per_thread = self._spec, -(-len(streams) // self.threads)
-        each = max(1, min(per_thread, GROUP_CELLS // spec.system.num_neurons))
+        size = max(1, min(per_thread, GROUP_CELLS // spec.system.num_neurons))
         if spec.ranks is not None:
-            each = len(streams)  # several groups would communicate with other ranks in any order
+            size = len(streams)  # several groups would communicate with other ranks in any order
         fixed = (np.dtype(spec.precision), spec.system.num_neurons, spec.ranks)
         groups = [
-            CultureGroup(self._layouts, list(streams[b : b + each]), *fixed) for b in range(0, len(streams), each)
+            CultureGroup(self._layouts, list(streams[b : b + size]), *fixed) for b in range(0, len(streams), size)
         ]
-        row = self._settings.row[list(numbers)]
+        row = self._settings.row[list(cultures)]
         for k, group in enumerate(groups):
-            group.set_weight(self._settings.network.weight, row[k * each : k * each + group.count])
-            if any(self._settings.parameters[b].cells for b in numbers):
-                group.first_states = {c: self._settings.first_states(numbers[k * each + c]) for c in range(group.count)}
-                group.reset(dict(enumerate(streams[k * each : k * each + group.count])))
+            group.set_weight(self._settings.network.weight, row[k * size : k * size + group.count])
+            if any(self._settings.parameters[b].cells for b in cultures):
+                group.first_states = {
+                    c: self._settings.first_states(cultures[k * size + c]) for c in range(group.count)
+                }
+                group.reset(dict(enumerate(streams[k * size : k * size + group.count])))
             if self._settings.parameters[0].plasticity is not None:
                 group.own_synapses()
         return groups
@@ -265,14 +267,14 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
             group.load(selected)
 
     def _run_all(
-        self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest, numbers: Sequence[int]
+        self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest, cultures: Sequence[int]
     ) -> Recording:
         """Advance all cultures."""
         self._restore = None
         learning = self._settings.rules.dendritic_delay_steps > 0
         restores = [group.checkpoint(learning=learning) for group in self._groups]
         try:
-            recording = self._run(self._groups, num_steps, stimulus, request, numbers)
+            recording = self._run(self._groups, num_steps, stimulus, request, cultures)
         except BaseException:
             for restore in restores:
                 restore()
@@ -286,20 +288,20 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         return recording
 
     def _run_some(
-        self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest, numbers: Sequence[int]
+        self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest, cultures: Sequence[int]
     ) -> Recording:
         """Advance some cultures. They are copied to temporary groups, since the others must not be stepped."""
         self._restore = None
-        groups, before = self._grouped([NoiseStream(0)] * len(numbers), numbers), self.save(numbers)
+        groups, before = self._grouped([NoiseStream(0)] * len(cultures), cultures), self.save(cultures)
         self._load(groups, dict(enumerate(before)))
-        recording = self._run(groups, num_steps, stimulus, request, numbers)
+        recording = self._run(groups, num_steps, stimulus, request, cultures)
         states = [state for group in groups for state in group.save(range(group.count))]
 
         def restore() -> None:
-            self._load(self._groups, dict(zip(numbers, before, strict=True)))
+            self._load(self._groups, dict(zip(cultures, before, strict=True)))
 
         try:
-            self._load(self._groups, dict(zip(numbers, states, strict=True)))
+            self._load(self._groups, dict(zip(cultures, states, strict=True)))
         except BaseException:
             restore()
             raise
@@ -312,12 +314,12 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         num_steps: int,
         stimulus: Stimulus | None,
         request: RecordingRequest,
-        numbers: Sequence[int],
+        cultures: Sequence[int],
     ) -> Recording:
-        """Advance groups; ``numbers`` are the indices of their cultures."""
+        """Advance groups; ``cultures`` are the indices of their cultures."""
         first = np.concatenate([[0], np.cumsum([group.count for group in groups])]).tolist()
         bounds = list(zip(first[:-1], first[1:], strict=True))
-        drives = [self._drives.drive(stimulus, *each) for each in bounds]
+        drives = [self._drives.drive(stimulus, start, stop) for start, stop in bounds]
         learns = all(group.learns for group in groups)
         samples = self._samples(first[-1], num_steps, request, learns=learns)
         controls = np.zeros((len(groups), 3), dtype=np.int64)
@@ -327,11 +329,11 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         def advance(group: CultureGroup, drive: Drive, control: NDArray[np.int64], bounds: tuple[int, int]) -> Spikes:
             start, stop = bounds
             try:
-                arguments = self._arguments(numbers[start:stop])
+                arguments = self._arguments(cultures[start:stop])
                 return self._advance(group, arguments, num_steps, drive, samples.of(start, stop), control)
             except Diverged as error:
                 raise SimulationDiverged(
-                    f"The membrane voltage of cell {error.gid} of culture {numbers[start + error.culture]} left "
+                    f"The membrane voltage of cell {error.gid} of culture {cultures[start + error.culture]} left "
                     f"+-{MAX_VOLTAGE_MV:g} mV or was no number at all within {error.step * self._spec.dt_ms:g} ms: a "
                     "stimulus, the noise or a weight is too strong. The run has not happened."
                 ) from None

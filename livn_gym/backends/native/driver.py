@@ -16,7 +16,7 @@ from numba import njit
 from livn_gym.backends.native.arithmetic import INNER, inlined
 from livn_gym.backends.native.intrinsics import peek
 from livn_gym.backends.native.layout import AMP_D, AMP_S, G_IN, J_IN, V_D, W
-from livn_gym.backends.native.plasticity import Spikes, arrive, link, take_up_all
+from livn_gym.backends.native.plasticity import Spikes, link_spikes, postsynaptic_updates, presynaptic_update
 
 _GRID = 1099511627776.0  # arriving conductances are multiples of 2**-40 uS
 _AMP_S, _AMP_D, _G_IN, _J_IN, _V_D = AMP_S * W, AMP_D * W, G_IN * W, J_IN * W, V_D * W
@@ -125,7 +125,7 @@ class Flight(NamedTuple):
 
 
 @compiled
-def grown(array, size):
+def enlarged(array, size):
     """Return the array, or a larger copy if it has fewer than ``size`` elements."""
     if len(array) >= size:
         return array
@@ -140,8 +140,8 @@ def workspace(group, window):
     """Allocate arrays for arriving increments sorted by (block, step), and for the spikes of a window."""
     max_spikes = len(group.address) * (window // 2 + 1)  # between two spikes, a cell is below the threshold for a step
     bucket = np.zeros(group.num_blocks * window + 2, np.int64)
-    found = Spikes(np.empty(max_spikes, np.int64), np.empty(max_spikes, np.int64), np.zeros(1, np.int64))
-    return bucket, np.empty(64, np.int64), np.empty(64, np.float64), found, np.empty(max_spikes, np.int64)
+    new_spikes = Spikes(np.empty(max_spikes, np.int64), np.empty(max_spikes, np.int64), np.zeros(1, np.int64))
+    return bucket, np.empty(64, np.int64), np.empty(64, np.float64), new_spikes, np.empty(max_spikes, np.int64)
 
 
 @compiled
@@ -155,7 +155,7 @@ def shared_parity(time):
 
 
 @compiled
-def begin(drive):
+def rewind_stimuli(drive):
     """Rewind all stimuli to their start."""
     for c in range(len(drive.kind)):
         for column in range(drive.level.shape[1]):
@@ -183,7 +183,7 @@ def take_samples(S, group, learnt, probe, step, stop):
 
 
 @compiled
-def window_end(S, group, drive, step, stop):
+def update_stimuli(S, group, drive, step, stop):
     """Apply changes of the stimulus that are due; return the step of the next change, at most ``stop``."""
     stop = min(stop, step - step % CHECK_STEPS + CHECK_STEPS)
     if step == 0:
@@ -197,18 +197,18 @@ def window_end(S, group, drive, step, stop):
                 column = drive.column[cursor]
                 drive.level[c, column] = drive.value[cursor]
                 if drive.gain[c] < 0:
-                    put(S, group, drive, c, column, drive.value[cursor])
+                    set_input(S, group, drive, c, column, drive.value[cursor])
                 cursor += 1
             drive.cursor[c] = cursor
             if drive.gain[c] >= 0:
-                mix(S, group, drive, c)
+                sum_columns(S, group, drive, c)
         if cursor < end:
             stop = min(stop, drive.step[cursor])
     return stop
 
 
 @compiled
-def mix(S, group, drive, c):
+def sum_columns(S, group, drive, c):
     """Set the input of a culture to the sum over its columns, always in the same order."""
     gains = drive.gains[drive.gain[c]]
     total = np.zeros(group.size)
@@ -218,11 +218,11 @@ def mix(S, group, drive, c):
             for gid in range(group.size):
                 total[gid] += gains[column, gid] * level
     for gid in range(group.size):
-        put(S, group, drive, c, gid, total[gid])
+        set_input(S, group, drive, c, gid, total[gid])
 
 
 @compiled
-def put(S, group, drive, c, gid, value):
+def set_input(S, group, drive, c, gid, value):
     """Set the input of a cell."""
     a = group.address[c * group.size + gid]
     kind = drive.kind[c]
@@ -257,11 +257,11 @@ def sample(S, group, probe, column):
 
 
 @compiled
-def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where, what, dt):
+def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, addresses, increments, dt):
     """Collect increments that arrive in the next ``steps`` steps, sorted by (block, step), and drop delivered spikes.
 
-    The increments of block b at step k are ``bucket[b * steps + k] ... bucket[b * steps + k + 1]`` of ``where``
-    (address) and ``what`` (uS).
+    The increments of block b at step k are ``bucket[b * steps + k] ... bucket[b * steps + k + 1]`` of ``addresses``
+    and ``increments`` (uS).
     """
     for slot in range(group.num_blocks * steps + 2):
         bucket[slot] = 0
@@ -278,10 +278,10 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where
     for slot in range(2, group.num_blocks * steps + 2):
         bucket[slot] += bucket[slot - 1]
     total = bucket[group.num_blocks * steps + 1]
-    where, what = grown(where, total), grown(what, total)
-    learns, following, reached = learnt.weight.shape[0] > 0, np.empty(0, np.int64), 0
+    addresses, increments = enlarged(addresses, total), enlarged(increments, total)
+    learns, following, num_due = learnt.weight.shape[0] > 0, np.empty(0, np.int64), 0
     if rules.dendritic_delay_steps > 0:
-        following, reached = link(learnt, queue, stop)
+        following, num_due = link_spikes(learnt, queue, stop)
     remaining = 0
     for spike in range(flight.count[0]):
         cell, since, x = flight.cell[spike], flight.step[spike], flight.x[spike]
@@ -294,9 +294,11 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where
             weight = net.weight[row, synapse]
             if learns:
                 c, arrival = cell // group.size, since + net.delay[synapse]
-                weight = arrive(rules, learnt, queue, following, c, row, synapse, target, group.time[c], arrival, dt)
-            where[bucket[slot]] = group.address[target] + net.offset[synapse]
-            what[bucket[slot]] = math.floor(weight * x * _GRID + 0.5) / _GRID
+                weight = presynaptic_update(
+                    rules, learnt, queue, following, c, row, synapse, target, group.time[c], arrival, dt
+                )
+            addresses[bucket[slot]] = group.address[target] + net.offset[synapse]
+            increments[bucket[slot]] = math.floor(weight * x * _GRID + 0.5) / _GRID
             bucket[slot] += 1
             synapse += 1
         if synapse < end:
@@ -304,50 +306,50 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, bucket, where
             flight.synapse[remaining], flight.x[remaining] = synapse, x
             remaining += 1
     flight.count[0] = remaining
-    if reached > 0:
-        take_up_all(rules, learnt, queue, reached, group.size, group.row, group.time, dt)
-    return where, what
+    if num_due > 0:
+        postsynaptic_updates(rules, learnt, queue, num_due, group.size, group.row, group.time, dt)
+    return addresses, increments
 
 
 @compiled
-def spread(net, dendritic_delay_steps, group, flight, spikes, queue, found, order, step, steps, dt):
+def send_spikes(net, dendritic_delay_steps, group, flight, spikes, queue, new_spikes, order, step, steps, dt):
     """Record the spikes of a window in the order (step, culture, gid) and start their transmission."""
-    count = found.count[0]
+    count = new_spikes.count[0]
     if count == 0:
         return flight, spikes, queue
     # Blocks record spikes in the order (culture, gid) at every step, so that a stable sort by step is sufficient.
     starts = np.zeros(steps + 2, np.int64)
     for k in range(count):
-        starts[found.step[k] - step + 1] += 1
+        starts[new_spikes.step[k] - step + 1] += 1
     for s in range(1, steps + 2):
         starts[s] += starts[s - 1]
     for k in range(count):
-        s = found.step[k] - step
+        s = new_spikes.step[k] - step
         order[starts[s]] = k
         starts[s] += 1
     flying, recorded = flight.count[0], spikes.count[0]
     flight = Flight(
-        grown(flight.cell, flying + count),
-        grown(flight.step, flying + count),
-        grown(flight.synapse, flying + count),
-        grown(flight.x, flying + count),
+        enlarged(flight.cell, flying + count),
+        enlarged(flight.step, flying + count),
+        enlarged(flight.synapse, flying + count),
+        enlarged(flight.x, flying + count),
         flight.count,
     )
-    spikes = Spikes(grown(spikes.cell, recorded + count), grown(spikes.step, recorded + count), spikes.count)
+    spikes = Spikes(enlarged(spikes.cell, recorded + count), enlarged(spikes.step, recorded + count), spikes.count)
     if dendritic_delay_steps > 0:
         waiting = queue.count[0]
-        queue = Spikes(grown(queue.cell, waiting + count), grown(queue.step, waiting + count), queue.count)
+        queue = Spikes(enlarged(queue.cell, waiting + count), enlarged(queue.step, waiting + count), queue.count)
         for k in range(count):
-            queue.cell[waiting + k] = found.cell[order[k]]
-            queue.step[waiting + k] = found.step[order[k]] + dendritic_delay_steps
+            queue.cell[waiting + k] = new_spikes.cell[order[k]]
+            queue.step[waiting + k] = new_spikes.step[order[k]] + dendritic_delay_steps
         queue.count[0] = waiting + count
     for k in range(count):
-        cell, at = found.cell[order[k]], found.step[order[k]]
+        cell, at = new_spikes.cell[order[k]], new_spikes.step[order[k]]
         spikes.cell[recorded + k], spikes.step[recorded + k] = cell, at
         gid, c = cell % group.size, cell // group.size
-        row, now = group.row[c], group.time[c] + at
-        x = 1.0 - (1.0 - group.x[cell]) * math.exp(-(now - group.last[cell]) * dt / net.tau_rec[row, gid])
-        group.last[cell] = now
+        row, time = group.row[c], group.time[c] + at
+        x = 1.0 - (1.0 - group.x[cell]) * math.exp(-(time - group.last[cell]) * dt / net.tau_rec[row, gid])
+        group.last[cell] = time
         group.x[cell] = x * (1.0 - net.U[row, gid])
         if net.start[gid] < net.start[gid + 1]:
             flight.cell[flying], flight.step[flying] = cell, at
@@ -358,7 +360,7 @@ def spread(net, dendritic_delay_steps, group, flight, spikes, queue, found, orde
 
 
 @inlined
-def look(S, address, control, step, num_steps, bound):
+def check_voltages(S, address, control, step, num_steps, bound):
     """Return the end of the run: ``num_steps``, or ``step`` if it must stop or a voltage is out of bounds (mV).
 
     It takes single arrays and has a single return; otherwise Numba counts references of all arrays in every window.
@@ -373,7 +375,7 @@ def look(S, address, control, step, num_steps, bound):
 
 
 @compiled
-def finish(group, flight, queue, num_steps):
+def shift_times(group, flight, queue, num_steps):
     """Make all times relative to the end of the run."""
     for c in range(len(group.time)):
         group.time[c] += num_steps

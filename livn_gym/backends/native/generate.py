@@ -17,11 +17,11 @@ from types import FunctionType
 from typing import Any
 
 from livn_gym.backends.base import MAX_VOLTAGE_MV
-from livn_gym.backends.native import layout as place
+from livn_gym.backends.native import layout as variables
 from livn_gym.backends.native.layout import Layout, W
-from livn_gym.backends.native.templates import HEADER, KERNEL, RUN, RUN_SHARE
+from livn_gym.backends.native.templates import HEADER, KERNEL, RUN, RUN_RANK
 
-_LEAST_US = 1e-30
+_MIN_CONDUCTANCE_US = 1e-30
 """Conductances below this are set to 0. They are negligible in any sum, and subnormal numbers, which a decay reaches in
 float32 some 30 ms after a spike, take over a hundred cycles each on some processors."""
 
@@ -46,20 +46,20 @@ def source(
         varied: Names of the parameters of each kernel that differ between cells and are read per lane from an
             additional array.
     """
-    parts = [HEADER.format(bits=bits, bound=MAX_VOLTAGE_MV)]
+    texts = [HEADER.format(bits=bits, bound=MAX_VOLTAGE_MV)]
     calls = []
     none: tuple[str, ...] = ()
-    each = zip(layouts, parameter_names, varied or [none] * len(layouts), strict=True)
-    for tag, (layout, names, lanes) in enumerate(each):
+    populations = zip(layouts, parameter_names, varied or [none] * len(layouts), strict=True)
+    for tag, (layout, names, lanes) in enumerate(populations):
         functions = _Functions(f"_{tag}", names, layout)
-        solve, advance = ([_fused(line) for line in part(layout, functions)] for part in (_solve, _advance))
-        solve, noise, noise_drawn, advance = (_laned(part, lanes) for part in (solve, _NOISE, _NOISE_DRAWN, advance))
+        solve, advance = ([_fused(line) for line in lines(layout, functions)] for lines in (_solve, _advance))
+        solve, noise, noise_drawn, advance = (_laned(lines, lanes) for lines in (solve, _NOISE, _NOISE_DRAWN, advance))
         kernel = KERNEL.format(
             tag=tag,
             name=layout.name,
             size=layout.size,
             W=W,
-            v_old=place.V_OLD * W,
+            v_old=variables.V_OLD * W,
             Q="Q, " if lanes else "",
             parameters=_lines((f"p_{name} = T(P[{k}])" for k, name in enumerate(names) if name not in lanes), 1),
             solve=_lines(solve, 4),
@@ -67,11 +67,11 @@ def source(
             noise_drawn=_lines(noise_drawn, 5),
             advance=_lines(advance, 4),
         )
-        parts += [*functions.texts, kernel]
+        texts += [*functions.texts, kernel]
         arrays = f"parameters[{tag}], parameters[{len(layouts) + tag}]" if lanes else f"parameters[{tag}]"
-        calls.append(f"step_blocks_{tag}(S, {arrays}, group, step, steps, bucket, where, what, found)")
-    parts.append((RUN_SHARE if shared else RUN).format(advance=_lines(calls, 2)))
-    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+        calls.append(f"step_blocks_{tag}(S, {arrays}, group, step, steps, bucket, addresses, increments, new_spikes)")
+    texts.append((RUN_RANK if shared else RUN).format(advance=_lines(calls, 2)))
+    return "\n\n".join(text.strip("\n") for text in texts) + "\n"
 
 
 def _laned(lines: Sequence[str], lanes: Sequence[str]) -> list[str]:
@@ -93,24 +93,25 @@ def _word(variable: int) -> str:
     return f"WORD(to_bits({_get(variable)}))"
 
 
+_NOISE_KEY = (variables.GID, variables.TRIAL, variables.SEED_LOW, variables.SEED_HIGH)
 _UPDATE = [
     "draw_e, draw_i = normal(radius, angle)",
-    _put(place.Y_E, f"p_noise_keep_e * {_get(place.Y_E)} + p_noise_spread_e * draw_e"),
-    _put(place.Y_I, f"p_noise_keep_i * {_get(place.Y_I)} + p_noise_spread_i * draw_i"),
+    _put(variables.Y_E, f"p_noise_keep_e * {_get(variables.Y_E)} + p_noise_spread_e * draw_e"),
+    _put(variables.Y_I, f"p_noise_keep_i * {_get(variables.Y_I)} + p_noise_spread_i * draw_i"),
 ]
 
 _NOISE = [
-    f"at = ({_word(place.STEP_HIGH)} << WORD(32)) + {_word(place.STEP)} + now",
-    f"words = philox(at, {', '.join(_word(v) for v in (place.GID, place.TRIAL, place.SEED_LOW, place.SEED_HIGH))})",
+    f"at = ({_word(variables.STEP_HIGH)} << WORD(32)) + {_word(variables.STEP)} + now",
+    f"words = philox(at, {', '.join(map(_word, _NOISE_KEY))})",
     "odd = at & WORD(1) == WORD(1)",
     "radius, angle = words[2] if odd else words[0], words[3] if odd else words[1]",
-    _put(place.ODD_RADIUS, "from_bits(BITS(words[2]))"),
-    _put(place.ODD_ANGLE, "from_bits(BITS(words[3]))"),
+    _put(variables.ODD_RADIUS, "from_bits(BITS(words[2]))"),
+    _put(variables.ODD_ANGLE, "from_bits(BITS(words[3]))"),
     *_UPDATE,
 ]
 """Noise at even steps, at the first step of a window, and in groups with cultures at even and odd steps."""
 
-_NOISE_DRAWN = [f"radius, angle = {_word(place.ODD_RADIUS)}, {_word(place.ODD_ANGLE)}", *_UPDATE]
+_NOISE_DRAWN = [f"radius, angle = {_word(variables.ODD_RADIUS)}, {_word(variables.ODD_ANGLE)}", *_UPDATE]
 """Noise at an odd step that follows an even step of the same window."""
 
 
@@ -122,10 +123,10 @@ def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
     """Return the lines that compute the next voltages from the conductances, and the decay of the synapses."""
     states = layout.state_variables
     at = {"s": "v_s", "d": "v_d"}  # voltages at the end of the previous step
-    yield f"v_s = {_get(place.V_S)}"
-    yield f"v_d = {_get(place.V_D)}"
+    yield f"v_s = {_get(variables.V_S)}"
+    yield f"v_d = {_get(variables.V_D)}"
     yield "v_before = v_s"
-    yield f"v_old = {_get(place.V_OLD)}"
+    yield f"v_old = {_get(variables.V_OLD)}"
     for name, variable in states.items():
         yield f"x_{name} = {_get(variable)}"
     if layout.native.reset is not None:
@@ -133,10 +134,10 @@ def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
         yield from _reset(layout, functions)
     yield "v_ahead = v_s + T(0.5) * (v_s - v_old)"
     yield f"G_s, J_s, G_d, J_d = {functions.call(layout.native.conductances)}"
-    yield f"G_s = p_area_s * G_s + {_get(place.G_IN)}"
-    yield f"J_s = p_area_s * J_s + {_get(place.J_IN)} + {_get(place.AMP_S)}"
+    yield f"G_s = p_area_s * G_s + {_get(variables.G_IN)}"
+    yield f"J_s = p_area_s * J_s + {_get(variables.J_IN)} + {_get(variables.AMP_S)}"
     yield "G_d = p_area_d * G_d"
-    yield f"J_d = p_area_d * J_d + {_get(place.AMP_D)}"
+    yield f"J_d = p_area_d * J_d + {_get(variables.AMP_D)}"
     for name, slot in layout.slots.items():
         side = slot.site[0]
         yield f"A_{name} = {_get(slot.first)}"
@@ -146,7 +147,7 @@ def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
             yield f"g = g / (T(1.0) + exp(T(-0.062) * {at[side]}) * p_mg_{name} / T(3.57))"
         yield f"G_{side} += g"
         yield f"J_{side} += g * p_E_{name}"
-    for sign, variable in (("e", place.Y_E), ("i", place.Y_I)):
+    for sign, variable in (("e", variables.Y_E), ("i", variables.Y_I)):
         side = layout.noise_site[sign][0]
         yield f"g = p_noise_g0_{sign} + p_noise_std_{sign} * {_get(variable)}"
         yield "g = g if g > T(0.0) else T(0.0)"
@@ -161,16 +162,16 @@ def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
         "change = (R_s + share * R_d) / (p_C_s + G_s + p_coupling - share * p_coupling)",
         "v_s = v_s + p_order * change",
         "v_d = v_d + p_order * (R_d + p_coupling * change) * inverse",
-        _put(place.V_S, "v_s"),
-        _put(place.V_D, "v_d"),
-        _put(place.V_OLD, "v_before"),
+        _put(variables.V_S, "v_s"),
+        _put(variables.V_D, "v_d"),
+        _put(variables.V_OLD, "v_before"),
         "crossed = FLAG(crossed + (FLAG(1) if (v_s > p_threshold) & (v_before <= p_threshold) else FLAG(0)))",
     )
     for name, slot in layout.slots.items():
         yield f"arrived = {_get(slot.first + 2)}"
-        for k, (part, phase) in enumerate((("A", "rise"), ("B", "decay"))):
-            yield f"left = ({part}_{name} + arrived) * p_keep_{phase}_{name}"
-            yield _put(slot.first + k, f"left if abs(left) > T({_LEAST_US}) else T(0.0)")
+        for k, (process, phase) in enumerate((("A", "rise"), ("B", "decay"))):
+            yield f"left = ({process}_{name} + arrived) * p_keep_{phase}_{name}"
+            yield _put(slot.first + k, f"left if abs(left) > T({_MIN_CONDUCTANCE_US}) else T(0.0)")
         yield _put(slot.first + 2, "T(0.0)")
 
 
@@ -193,10 +194,10 @@ def _advance(layout: Layout, functions: _Functions) -> Iterator[str]:
     states = layout.state_variables
     if not states:
         return
-    yield f"v_s = {_get(place.V_S)}"
-    yield f"v_d = {_get(place.V_D)}"
+    yield f"v_s = {_get(variables.V_S)}"
+    yield f"v_d = {_get(variables.V_D)}"
     if "v_old" in inspect.signature(layout.native.advance).parameters:
-        yield f"v_old = {_get(place.V_OLD)}"
+        yield f"v_old = {_get(variables.V_OLD)}"
     for name, variable in states.items():
         yield f"x_{name} = {_get(variable)}"
     yield f"{', '.join(f'x_{name}' for name in states)} = {functions.call(layout.native.advance)}"

@@ -24,7 +24,7 @@ from livn_gym.backends.native.layout import (
     Layout,
     W,
 )
-from livn_gym.backends.native.plasticity import Rules, Spikes, first_weights, nothing_learnt
+from livn_gym.backends.native.plasticity import Rules, Spikes, individual_synapses, shared_synapses
 from livn_gym.backends.native.state import CultureState
 from livn_gym.backends.ranks import Ranks
 from livn_gym.errors import RunStopped
@@ -97,7 +97,7 @@ class CultureGroup:
         """Cells with spikes exactly at the end of the last run, which belong to the next run."""
         self.queue = Spikes(flying.copy(), since.copy(), np.zeros(1, dtype=np.int64))
         """Spikes in transit to the plastic synapses of their own cell."""
-        self.learnt = nothing_learnt()
+        self.learnt = shared_synapses()
         self._saved: list[NDArray] = []
         """Copies of the arrays from before the last run."""
         self.first_states: dict[int, tuple[NDArray[np.float64] | None, ...]] = {}
@@ -164,7 +164,7 @@ class CultureGroup:
     def own_synapses(self) -> None:
         """Give each culture its own synapses, with the weights of its parameters."""
         if not self.learns:
-            self.learnt = first_weights(self.weight[self.group.row], self.group.size)
+            self.learnt = individual_synapses(self.weight[self.group.row], self.group.size)
 
     def set_weight(self, weight: NDArray[np.float64], row: NDArray[np.int64]) -> None:
         """Replace the weights of the parameters; learnt weights are replaced where the parameter changes.
@@ -204,7 +204,7 @@ class CultureGroup:
             waiting = [array[: self.queue.count[0]] for array in self.queue[:-1]]
             is_waiting = waiting[0] // size == c
             learnt = tuple(array[c].copy() for array in self.learnt[:5]) if self.learns else None
-            variables = tuple(self.state[self._places(layout, c)] for layout in self.layouts)
+            variables = tuple(self.state[self._addresses(layout, c)] for layout in self.layouts)
             states.append(
                 CultureState(
                     variables,
@@ -223,18 +223,18 @@ class CultureGroup:
         """Restore saved states of some cultures."""
         group, size = self.group, self.group.size
         self._drop_spikes(np.array(list(states), dtype=np.int64))
-        parts = [[array[: self.flight.count[0]] for array in self.flight[:-1]]]
+        flights = [[array[: self.flight.count[0]] for array in self.flight[:-1]]]
         late = [self.late]
         waiting = [[array[: self.queue.count[0]] for array in self.queue[:-1]]]
         for c, state in states.items():
             for layout, values in zip(self.layouts, state.variables, strict=True):
-                places = self._places(layout, c)
-                self.state[places] = values
-                self._set_step(places, state.time)
+                addresses = self._addresses(layout, c)
+                self.state[addresses] = values
+                self._set_step(addresses, state.time)
             cells = slice(c * size, (c + 1) * size)
             group.x[cells], group.last[cells], group.time[c] = state.x, state.last, state.time
             gid, *others = state.flight
-            parts.append([gid + c * size, *others])
+            flights.append([gid + c * size, *others])
             late.append(state.late + c * size)
             waiting.append([state.waiting[0] + c * size, state.waiting[1]])
             if state.learnt is not None:
@@ -245,7 +245,7 @@ class CultureGroup:
                 self.learnt.weight[c] = self.weight[group.row[c]]
                 self._clear_traces(np.array([c]))
         self.late = np.sort(np.concatenate(late))
-        cell, step, synapse, x = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        cell, step, synapse, x = (np.concatenate(arrays) for arrays in zip(*flights, strict=True))
         order = np.lexsort((cell, step))  # by (step, culture, gid), the temporal order
         count = np.array([len(cell)], dtype=np.int64)
         self.flight = Flight(cell[order], step[order], synapse[order], x[order], count)
@@ -253,15 +253,15 @@ class CultureGroup:
         order = np.lexsort((cell, step))
         self.queue = Spikes(cell[order], step[order], np.array([len(cell)], dtype=np.int64))
 
-    def _places(self, layout: Layout, c: int) -> NDArray[np.int64]:
+    def _addresses(self, layout: Layout, c: int) -> NDArray[np.int64]:
         """Return the addresses of the variables of a population in a culture, ``[variables, cells]``."""
         first = c * self.group.size + layout.start
         return self.group.address[first : first + layout.count] + np.arange(0, layout.size, W)[:, None]
 
-    def _set_step(self, places: NDArray[np.int64], step: int) -> None:
+    def _set_step(self, addresses: NDArray[np.int64], step: int) -> None:
         """Set the step of the noise of cells with the given addresses ``[variables, cells]``."""
         words: NDArray[Any] = self.state.view(self._words)
-        words[places[STEP]], words[places[STEP_HIGH]] = step & 0xFFFFFFFF, step >> 32
+        words[addresses[STEP]], words[addresses[STEP_HIGH]] = step & 0xFFFFFFFF, step >> 32
 
     def _advance_step(self, num_steps: int) -> None:
         """Advance the step of the noise of all cells, which is stored in two 32-bit words."""
@@ -347,7 +347,7 @@ class CultureGroup:
         self.late = cell[~in_run]
         return Spikes(cells, steps, spikes.count)
 
-    def example(self, *fixed: Any) -> tuple[Any, ...]:
+    def typed_arguments(self, *fixed: Any) -> tuple[Any, ...]:
         """Return arguments with the types of all calls of the program, given those of ``run`` before ``control``."""
         spikes = _no_spikes()
         control = np.zeros(3, np.int64)
@@ -378,12 +378,12 @@ class CultureGroup:
         while True:
             stop = min(step + window, num_steps)
             times = (num_steps, before, step, stop, dt)
-            self.flight, spikes, self.queue, found = advance(self.flight, spikes, self.queue, received, *times)
+            self.flight, spikes, self.queue, new_spikes = advance(self.flight, spikes, self.queue, received, *times)
             self._check(control)
             if step == num_steps:
                 return spikes
-            count = found.count[0]
-            cell, at = ranks.all_spikes(found.cell[:count], found.step[:count])
+            count = new_spikes.count[0]
+            cell, at = ranks.all_spikes(new_spikes.cell[:count], new_spikes.step[:count])
             received = Spikes(cell, at, np.array([len(cell)], dtype=np.int64))
             before, step = step, stop
 

@@ -46,10 +46,10 @@ def check_compiler(function: Any) -> None:
         raise _unavailable("NUMBA_CPU_FEATURES", f"This processor lacks {', '.join(missing)}")
 
 
-def _unavailable(setting: str, why: str) -> BackendUnavailable:
+def _unavailable(setting: str, reason: str) -> BackendUnavailable:
     return BackendUnavailable(
-        f"{why} ({setting}, from the environment or .numba_config.yaml), so the native engine is not available: unset "
-        "it and start anew, or use backend='neuron'."
+        f"{reason} ({setting}, from the environment or .numba_config.yaml), so the native engine is not available: "
+        "unset it and start again, or use backend='neuron'."
     )
 
 

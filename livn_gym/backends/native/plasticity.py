@@ -97,13 +97,13 @@ def rules(
     return Rules(dendritic_delay_steps, rule.astype(np.int64), table, in_start, in_synapse.astype(np.int64))
 
 
-def nothing_learnt() -> Learnt:
+def shared_synapses() -> Learnt:
     """Return empty arrays, for cultures that share their synapses."""
     weights, steps = np.zeros((0, 0)), np.zeros((0, 0), dtype=np.int64)
     return Learnt(weights, weights, weights, steps, steps, np.zeros(0, dtype=np.int64))
 
 
-def first_weights(weights: NDArray[np.float64], cells: int) -> Learnt:
+def individual_synapses(weights: NDArray[np.float64], cells: int) -> Learnt:
     """Return synapses of each culture with initial weights ``[cultures, S]``, uS, and empty traces."""
     pre = np.zeros(weights.shape, dtype=np.int64)
     head = np.full(len(weights) * cells, -1, dtype=np.int64)
@@ -111,7 +111,7 @@ def first_weights(weights: NDArray[np.float64], cells: int) -> Learnt:
 
 
 @compiled
-def link(learnt, queue, stop):
+def link_spikes(learnt, queue, stop):
     """Link the postsynaptic spikes of each cell before ``stop``, earliest first; return the links and their number."""
     count = 0
     while count < queue.count[0] and queue.step[count] < stop:
@@ -124,7 +124,7 @@ def link(learnt, queue, stop):
 
 
 @compiled
-def bounded(w, change, w_max, soft):
+def changed_weight(w, change, w_max, soft):
     """Return the changed weight, within its bounds."""
     if soft > 0.0:
         change = change * (1.0 - w / w_max) if change > 0.0 else change * (w / w_max)
@@ -132,17 +132,17 @@ def bounded(w, change, w_max, soft):
 
 
 @compiled
-def take_up(learnt, numbers, c, s, now, dt):
+def postsynaptic_update(learnt, numbers, c, s, time, dt):
     """Process a postsynaptic spike that reaches a synapse at step ``now``."""
-    x = learnt.x[c, s] * math.exp(-(now - learnt.pre[c, s]) * dt / numbers[3])
-    y = learnt.y[c, s] * math.exp(-(now - learnt.post[c, s]) * dt / numbers[4])
-    learnt.weight[c, s] = bounded(learnt.weight[c, s], numbers[0] * x, numbers[5], numbers[6])
+    x = learnt.x[c, s] * math.exp(-(time - learnt.pre[c, s]) * dt / numbers[3])
+    y = learnt.y[c, s] * math.exp(-(time - learnt.post[c, s]) * dt / numbers[4])
+    learnt.weight[c, s] = changed_weight(learnt.weight[c, s], numbers[0] * x, numbers[5], numbers[6])
     learnt.y[c, s] = y + 1.0
-    learnt.post[c, s] = now
+    learnt.post[c, s] = time
 
 
 @compiled
-def arrive(rules, learnt, queue, following, c, row, s, target, start, step, dt):
+def presynaptic_update(rules, learnt, queue, following, c, row, s, target, start, step, dt):
     """Process an arrival at ``step`` of a run that started at ``start``; return the weight that transmits it."""
     if rules.rule[s] < 0:
         return learnt.weight[c, s]
@@ -152,31 +152,31 @@ def arrive(rules, learnt, queue, following, c, row, s, target, start, step, dt):
     k = learnt.head[target]
     while k >= 0 and queue.step[k] < step:
         if start + queue.step[k] > learnt.post[c, s]:
-            take_up(learnt, numbers, c, s, start + queue.step[k], dt)
+            postsynaptic_update(learnt, numbers, c, s, start + queue.step[k], dt)
         k = following[k]
-    now = start + step
-    x = learnt.x[c, s] * math.exp(-(now - learnt.pre[c, s]) * dt / numbers[3])
-    y = learnt.y[c, s] * math.exp(-(now - learnt.post[c, s]) * dt / numbers[4])
-    w = bounded(learnt.weight[c, s], numbers[1] * y + numbers[2], numbers[5], numbers[6])
+    time = start + step
+    x = learnt.x[c, s] * math.exp(-(time - learnt.pre[c, s]) * dt / numbers[3])
+    y = learnt.y[c, s] * math.exp(-(time - learnt.post[c, s]) * dt / numbers[4])
+    w = changed_weight(learnt.weight[c, s], numbers[1] * y + numbers[2], numbers[5], numbers[6])
     learnt.weight[c, s] = w
     learnt.x[c, s] = x + 1.0
-    learnt.pre[c, s] = now
+    learnt.pre[c, s] = time
     return w
 
 
 @compiled
-def take_up_all(rules, learnt, queue, count, size, row, time, dt):
+def postsynaptic_updates(rules, learnt, queue, count, size, row, time, dt):
     """Process the first ``count`` postsynaptic spikes at all synapses that have not done so, and remove them."""
     for k in range(count):
         cell = queue.cell[k]
         learnt.head[cell] = -1
         c, gid = cell // size, cell % size
-        now = time[c] + queue.step[k]
-        for place in range(rules.in_start[gid], rules.in_start[gid + 1]):
-            s = rules.in_synapse[place]
+        spike_time = time[c] + queue.step[k]
+        for position in range(rules.in_start[gid], rules.in_start[gid + 1]):
+            s = rules.in_synapse[position]
             numbers = rules.numbers[row[c], rules.rule[s]]
-            if numbers[5] > 0.0 and now > learnt.post[c, s]:
-                take_up(learnt, numbers, c, s, now, dt)
+            if numbers[5] > 0.0 and spike_time > learnt.post[c, s]:
+                postsynaptic_update(learnt, numbers, c, s, spike_time, dt)
     for k in range(count, queue.count[0]):
         queue.cell[k - count], queue.step[k - count] = queue.cell[k], queue.step[k]
     queue.count[0] -= count

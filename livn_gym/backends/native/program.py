@@ -39,10 +39,10 @@ def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Calla
     """
     machine_code.check_compiler(arithmetic.philox)
     try:
-        parts = [inspect.getsource(module) for module in (arithmetic, driver, intrinsics, layout, plasticity)]
+        sources = [inspect.getsource(module) for module in (arithmetic, driver, intrinsics, layout, plasticity)]
     except OSError as error:
         raise BackendUnavailable(f"The native engine needs livn_gym's source files (.py): {error}.") from error
-    digest = hashlib.sha256(repr((text, parts, machine_code.target())).encode()).hexdigest()
+    digest = hashlib.sha256(repr((text, sources, machine_code.target())).encode()).hexdigest()
     short = digest[:16]
     name = f"livn_gym_kernels_{short}"
     mark = digest.encode("ascii")

@@ -76,10 +76,10 @@ class Samples:
         dt, size = self._spec.dt_ms, self._spec.system.num_neurons
         fields: dict[str, Any] = request.trace_fields
         if request.spike_gids is not None:
-            cell = np.concatenate([each.cell + b * size for b, each in zip(first[:-1], spikes, strict=True)])
-            step = np.concatenate([each.step for each in spikes])
+            cell = np.concatenate([group.cell + b * size for b, group in zip(first[:-1], spikes, strict=True)])
+            step = np.concatenate([group.step for group in spikes])
             culture, gid = np.divmod(cell, size)
-            order = np.argsort(culture, kind="stable")  # those of a culture are in the order (step, gid)
+            order = np.argsort(culture, kind="stable")  # the spikes of a culture are in the order (step, gid)
             if len(request.spike_gids) < size:
                 order = order[np.isin(gid[order], request.spike_gids)]
             fields |= {"spike_culture": culture[order], "spike_gid": gid[order], "spike_t": step[order] * dt}

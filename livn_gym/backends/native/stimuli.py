@@ -29,11 +29,11 @@ class Drives:
             np.repeat([number(cells[name]) for name in counts], list(counts.values()))
             for number in (lambda cell: cell.coupling_uS, lambda cell: cell.density_to_nA(1.0))
         )
-        one = np.ones(len(density))
+        unit = np.ones(len(density))
         self._scale = {
-            "current": one,
+            "current": unit,
             "current_density": density,
-            "conductance": one,
+            "conductance": unit,
             "extracellular": self.coupling_uS,
         }
         self._cached_gain: NDArray | None = None
@@ -51,10 +51,10 @@ class Drives:
             changes = [schedule.step, schedule.column, schedule.value]
             if stimulus.num_cultures is None:
                 first = np.arange(count + 1) * len(schedule.step)
-                changes = [np.tile(each, count) for each in changes]
+                changes = [np.tile(column, count) for column in changes]
             else:
                 first = np.searchsorted(schedule.culture, np.arange(start, stop + 1))
-                changes = [each[first[0] : first[-1]].copy() for each in changes]
+                changes = [column[first[0] : first[-1]].copy() for column in changes]
                 first -= first[0]
             kind[:], reversal[:] = KINDS[stimulus.mode], stimulus.reversal_mV
             scale[:] = self._scale[stimulus.mode]

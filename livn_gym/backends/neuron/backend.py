@@ -53,7 +53,7 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
         """Worker of each culture; None if the culture was lost."""
         self._shared = False
         self._owner = os.getpid()
-        self._under_way: list[Worker] = []
+        self._active_workers: list[Worker] = []
         self._stopped = False
         self._stopping = threading.Lock()
 
@@ -70,9 +70,9 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
         from livn_gym.backends.neuron.rank import RankCulture  # needs mpi4py
 
         self._workers, self._shared = [RankCulture(spec)], True
-        self._some({0: ("build", (spec, self._compiled))})
-        self._some({0: ("set_parameters", (parameters,))})
-        self._some({0: ("reset", tuple(streams))})
+        self._call({0: ("build", (spec, self._compiled))})
+        self._call({0: ("set_parameters", (parameters,))})
+        self._call({0: ("reset", tuple(streams))})
 
     def run(
         self,
@@ -83,21 +83,21 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
     ) -> Recording:
         """Advance cultures in parallel."""
         indices = range(len(self._workers)) if cultures is None else cultures
-        parts = [None if stimulus is None else stimulus[k] for k in range(len(indices))]
-        calls = {b: ("run", (num_steps, part, request)) for b, part in zip(indices, parts, strict=True)}
-        return Recording.batch(self._some(calls), 0.0)
+        stimuli = [None if stimulus is None else stimulus[k] for k in range(len(indices))]
+        calls = {b: ("run", (num_steps, applied, request)) for b, applied in zip(indices, stimuli, strict=True)}
+        return Recording.batch(self._call(calls), 0.0)
 
     def stop(self) -> None:
         """End the workers that are running or building; their cultures are lost."""
         with self._stopping:  # never between the answer of a worker and the end of its call
             self._stopped = True
-            for worker in self._under_way:
+            for worker in self._active_workers:
                 worker.kill()
 
     def reset(self, streams: Mapping[int, NoiseStream]) -> None:
         """Reset some cultures to time 0; lost ones are built again."""
         if self._shared:
-            self._some({b: ("reset", (stream,)) for b, stream in streams.items()})
+            self._call({b: ("reset", (stream,)) for b, stream in streams.items()})
         else:
             uninterrupted(lambda: self._reset(streams), self.stop)
 
@@ -107,17 +107,17 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
 
     def set_culture_parameters(self, parameters: Mapping[int, Parameters]) -> None:
         """Replace weights, noise and depression in some cultures, including those that are built later."""
-        self._some({b: ("set_parameters", (own,)) for b, own in parameters.items() if self._workers[b]})
-        for b, own in parameters.items():
-            self._parameters[b] = own
+        self._call({b: ("set_parameters", (values,)) for b, values in parameters.items() if self._workers[b]})
+        for b, values in parameters.items():
+            self._parameters[b] = values
 
     def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
         """Return the peak conductance of every synapse of some cultures, nS."""
-        return self._some({b: ("weights", ()) for b in cultures})
+        return self._call({b: ("weights", ()) for b in cultures})
 
     def set_weights(self, weights: Mapping[int, Mapping[str, NDArray[np.float64]]]) -> None:
         """Set the peak conductance of every synapse, nS."""
-        self._some({b: ("set_weights", (dict(values),)) for b, values in weights.items()})
+        self._call({b: ("set_weights", (dict(values),)) for b, values in weights.items()})
 
     def close(self) -> None:
         """End the workers; in a forked child, leave them to the parent."""
@@ -140,13 +140,13 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
         for b in lost:
             self._workers[b] = Worker()
         try:
-            self._some({b: ("build", (self._spec, self._compiled)) for b in lost})
-            self._some({b: ("set_parameters", (self._parameters[b],)) for b in lost})
+            self._call({b: ("build", (self._spec, self._compiled)) for b in lost})
+            self._call({b: ("set_parameters", (self._parameters[b],)) for b in lost})
         except BaseException:
             for b in lost:
                 self._lose(b)
             raise
-        self._some({b: ("reset", (stream,)) for b, stream in streams.items()})
+        self._call({b: ("reset", (stream,)) for b, stream in streams.items()})
 
     def _check_process(self) -> None:
         if os.getpid() != self._owner:
@@ -160,7 +160,7 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
         if worker is not None:
             worker.close()
 
-    def _some(self, calls: Mapping[int, tuple[str, tuple]]) -> list[Any]:
+    def _call(self, calls: Mapping[int, tuple[str, tuple]]) -> list[Any]:
         """Send all calls, then wait for the answers.
 
         Raises:
@@ -182,7 +182,7 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
         workers = {b: self._workers[b] for b in calls}
         with self._stopping:
             self._stopped = False
-            self._under_way = [w for b, w in workers.items() if isinstance(w, Worker) and calls[b][0] in _LONG]
+            self._active_workers = [w for b, w in workers.items() if isinstance(w, Worker) and calls[b][0] in _LONG]
         answers: dict[int, Any] = {}
         failed: dict[int, BackendError] = {}
         try:
@@ -200,7 +200,7 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
                             failed[b] = error
         finally:
             with self._stopping:
-                killed, self._under_way = self._stopped and bool(self._under_way), []
+                killed, self._active_workers = self._stopped and bool(self._active_workers), []
         errors = {b: value for b, (kind, value, _) in answers.items() if kind == "error"}
         if failed or errors or killed:
             for b, (name, _) in calls.items():

@@ -112,7 +112,7 @@ def compile_mechanisms(sources: Mapping[str, str], folder: Path, tag: str) -> No
         variables = {name: value for name, value in simulator.environment().items() if name not in _BUILD_VARIABLES}
         variables["CXX"] = shlex.join(command).replace("$", "$$")
         variables["PATH"] = os.pathsep.join([str(Path(nrnivmodl).parent), os.environ.get("PATH", "")])
-        done = subprocess.run(
+        compilation = subprocess.run(
             [nrnivmodl, "-incflags", _FLAGS, "-loadflags", _FLAGS, "."],
             cwd=build_folder,
             stdin=subprocess.DEVNULL,
@@ -122,10 +122,10 @@ def compile_mechanisms(sources: Mapping[str, str], folder: Path, tag: str) -> No
             env=variables,
         )
         built = _library(Path(build_folder))
-        if done.returncode != 0 or built is None:
+        if compilation.returncode != 0 or built is None:
             raise BackendError(
                 f"Compiling NEURON's mechanisms with {shlex.join(command)} (the environment variable CXX) failed:\n"
-                f"{done.stdout}\n{done.stderr}"
+                f"{compilation.stdout}\n{compilation.stderr}"
             )
         target = folder / built.parent.name
         target.mkdir()

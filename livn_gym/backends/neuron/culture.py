@@ -109,8 +109,8 @@ class Culture:
             section.insert(name)
             _set_constants(section, name, values)
         if mechanisms.source is not None:
-            held = getattr(dendrite(0.5), dendrite_name)
-            targets = (soma(0.5)._ref_v, dendrite(0.5)._ref_v, held._ref_G, held._ref_J)
+            held_current = getattr(dendrite(0.5), dendrite_name)
+            targets = (soma(0.5)._ref_v, dendrite(0.5)._ref_v, held_current._ref_G, held_current._ref_J)
             for pointer, target in zip(POINTERS, targets, strict=True):
                 h.setpointer(target, pointer, getattr(soma(0.5), soma_name))
         # Half of the dendrite is between the centres of soma and dendrite: its resistance is the coupling.
@@ -172,13 +172,13 @@ class Culture:
             cell = self.spec.model.cell(population.name)
             indices = range(start - population.start, stop - population.start)
             cells = cells_of(cell, population.name, values, indices) or [cell] * len(indices)
-            for gid, own in zip(range(start, stop), cells, strict=True):
-                mechanisms, row = compartments(own, self.spec.dt_ms), self._row[gid]
+            for gid, parameters in zip(range(start, stop), cells, strict=True):
+                mechanisms, row = compartments(parameters, self.spec.dt_ms), self._row[gid]
                 for section, name, constants in (
                     (self._somata[row], mechanisms.soma, mechanisms.soma_values),
                     (self._dendrites[row], mechanisms.dendrite, mechanisms.dendrite_values),
                 ):
-                    section.cm = own.C
+                    section.cm = parameters.C
                     _set_constants(section, self._compiled.name(name), constants)
 
     def reset(self, stream: NoiseStream) -> None:
@@ -242,8 +242,8 @@ class Culture:
         """Delete the culture from NEURON, so that another can be built in this process."""
         self.pc.gid_clear()
         self.synapses.clear()
-        for held in (self._thresholds, self._noise, self._inputs, self._somata, self._dendrites):
-            held.clear()
+        for objects in (self._thresholds, self._noise, self._inputs, self._somata, self._dendrites):
+            objects.clear()
         self._pointers.clear()
 
     # Inside a run
@@ -364,8 +364,8 @@ class _Traces:
         """Sample the state before ``step`` if the request asks for a sample there."""
         if self.request.weight_keys and step % self.request.weight_steps == 0:
             self.weights.append(culture.synapses.weights())
-        column, rest = divmod(step, self.request.sample_steps)
-        if rest:
+        column, remainder = divmod(step, self.request.sample_steps)
+        if remainder:
             return
         if self.request.voltage_gids is not None:
             rows = self._rows(culture, self.request.voltage_gids)

@@ -103,12 +103,12 @@ def mechanism(name: str, step: CellStep, parameters: Iterable[str]) -> str:
     advance = writer.procedure(step.advance, symbols, states) if states else ([], [])
     reset: tuple[list[str], list[str]] = [], []
     if step.reset is not None:
-        lines, own = writer.procedure(step.reset, symbols, ["v_s", "v_d", *states])
-        stale = "if (v_before >= p_v_peak || v_old >= p_v_peak) { v_old = v_s }"  # nothing is extrapolated from there
-        reset = ["if (v_before >= p_v_peak) {", *(f"    {line}" for line in lines), "}", stale], own
+        lines, local = writer.procedure(step.reset, symbols, ["v_s", "v_d", *states])
+        stale = "if (v_before >= p_v_peak || v_old >= p_v_peak) { v_old = v_s }"  # no extrapolation across a reset
+        reset = ["if (v_before >= p_v_peak) {", *(f"    {line}" for line in lines), "}", stale], local
     numbers = [f"p_{parameter}" for parameter in parameters] + [f"first_{state}" for state in step.states]
     assigned = ["G_s", "J_s", "v_old", *states]
-    parts = {
+    sections = {
         "name": [name],
         "pointers": [", ".join(POINTERS)],
         "ranges": [", ".join(assigned + numbers)],
@@ -122,8 +122,8 @@ def mechanism(name: str, step: CellStep, parameters: Iterable[str]) -> str:
         "advance": advance[0],
     }
     text = _MECHANISM
-    for key, part in parts.items():
-        text = text.replace(f"@{key}@", "\n    ".join(part))
+    for key, lines in sections.items():
+        text = text.replace(f"@{key}@", "\n    ".join(lines))
     return "\n".join([text, *writer.texts])
 
 
@@ -141,8 +141,8 @@ class _Writer:
         definition = _definition(function)
         new = [f"new_{target}" for target in targets]
         names = {argument: symbols[argument] for argument in inspect.signature(function).parameters}
-        lines, own = self._body(definition, function, names, new)
-        return [*lines, *(f"{a} = {b}" for a, b in zip(targets, new, strict=True))], [*own, *new]
+        lines, local = self._body(definition, function, names, new)
+        return [*lines, *(f"{a} = {b}" for a, b in zip(targets, new, strict=True))], [*local, *new]
 
     def function(self, function: Callable[..., Any]) -> str:
         """Return the name of the translation of a function, which is generated on first use."""
@@ -160,11 +160,11 @@ class _Writer:
         self, definition: ast.FunctionDef, function: Callable[..., Any], names: dict[str, str], targets: list[str]
     ) -> tuple[list[str], list[str]]:
         stored = [n.id for n in ast.walk(definition) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-        own = {name: f"l_{name}" for name in stored}
-        if own.keys() & names.keys():
+        local = {name: f"l_{name}" for name in stored}
+        if local.keys() & names.keys():
             raise TypeError(f"{function.__name__} must not assign to its arguments.")
-        expressions = _Expressions(self, function, names | own)
-        return list(self._statements(definition.body, expressions, targets)), list(own.values())
+        expressions = _Expressions(self, function, names | local)
+        return list(self._statements(definition.body, expressions, targets)), list(local.values())
 
     def _statements(
         self, statements: Sequence[ast.stmt], expressions: _Expressions, targets: list[str]
@@ -177,12 +177,12 @@ class _Writer:
                     yield f"{expressions.text(target)} = {expressions.text(statement.value)}"
                 case ast.If():
                     returns = isinstance(statement.body[-1], ast.Return)
-                    rest = [*statement.orelse, *statements[k + 1 :]] if returns else statement.orelse
+                    alternative = [*statement.orelse, *statements[k + 1 :]] if returns else statement.orelse
                     yield f"if ({expressions.text(statement.test)}) {{"
                     yield from (f"    {line}" for line in self._statements(statement.body, expressions, targets))
-                    if rest:
+                    if alternative:
                         yield "} else {"
-                        yield from (f"    {line}" for line in self._statements(rest, expressions, targets))
+                        yield from (f"    {line}" for line in self._statements(alternative, expressions, targets))
                     yield "}"
                     if returns:
                         return

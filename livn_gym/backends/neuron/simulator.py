@@ -78,19 +78,19 @@ def load(mechanisms: Mechanisms) -> Any:
         BackendError: The mechanisms cannot be loaded, or others with the same names are already loaded.
     """
     h = interpreter()
-    known = _loaded.get(mechanisms.tag)
-    if known is not None and known == mechanisms.library:
+    loaded = _loaded.get(mechanisms.tag)
+    if loaded is not None and loaded == mechanisms.library:
         return h
     name = mechanisms.name("OUConductance")
-    if known is not None or hasattr(h, name):
+    if loaded is not None or hasattr(h, name):
         raise BackendError(
-            f"NEURON already has a mechanism {name} in this process, from {known or 'another library'}, so "
+            f"NEURON already has a mechanism {name} in this process, from {loaded or 'another library'}, so "
             f"that the one of {mechanisms.library} cannot be loaded. Start a process that loads no mechanisms itself."
         )
     # As a relative path, since NEURON cannot handle all characters in a path, such as non-ASCII letters.
     with _in_folder(mechanisms.library.parent):
-        done = h.nrn_load_dll(f"./{mechanisms.library.name}")
-    if not done or not hasattr(h, name):
+        success = h.nrn_load_dll(f"./{mechanisms.library.name}")
+    if not success or not hasattr(h, name):
         raise BackendError(f"NEURON could not load the mechanisms in {mechanisms.library}.")
     _loaded[mechanisms.tag] = mechanisms.library
     return h
