@@ -121,13 +121,13 @@ class Configurable(Exclusive):
             if len(value) != len(selected):  # type: ignore[arg-type]
                 raise InvalidInput(f"{key} needs a number, or one for each of {len(selected)} cultures, got {value!r}.")
         changed = list(self._parameters)
-        made: dict[int, ParameterSet] = {}
+        updated: dict[int, ParameterSet] = {}
         for k, b in enumerate(selected):
-            own = {key: value[k] if key in per_culture else value for key, value in params.items()}  # type: ignore[index]
-            before = self._parameters[b]
-            if per_culture or id(before) not in made:
-                made[id(before)] = before.updated(own)
-            changed[b] = made[id(before)]
+            values = {key: value[k] if key in per_culture else value for key, value in params.items()}  # type: ignore[index]
+            previous = self._parameters[b]
+            if per_culture or id(previous) not in updated:
+                updated[id(previous)] = previous.updated(values)
+            changed[b] = updated[id(previous)]
         return changed
 
     def set_cells(self, values: Mapping[str, ArrayLike], *, cultures: Sequence[int] | None = None) -> Self:
@@ -152,7 +152,7 @@ class Configurable(Exclusive):
             cells = checked_cells(self.system, self.model, values, len(selected))
             result = list(self._parameters)
             for k, b in enumerate(selected):
-                result[b] = self._parameters[b].with_cells({key: own[k] for key, own in cells.items()})
+                result[b] = self._parameters[b].with_cells({key: arrays[k] for key, arrays in cells.items()})
                 for population in self.system.populations:
                     cell = self.model.cell(population.name)
                     cells_of(cell, population.name, result[b].cells, range(population.count))
@@ -180,7 +180,7 @@ class Configurable(Exclusive):
             UnknownName: There is no such projection or weight key.
             InvalidInput: The delay is not positive.
         """
-        self._check_whole("plasticity")
+        self._check_unshared("plasticity")
         plasticity = Plasticity.of(config, list(self.system.weight_names), dendritic_delay_ms)
         return self._configure(lambda: self._with_plasticity(plasticity))
 
@@ -189,27 +189,27 @@ class Configurable(Exclusive):
         return self._configure(lambda: self._with_plasticity(None))
 
     def _with_plasticity(self, plasticity: Plasticity | None) -> list[ParameterSet]:
-        made = {id(own): own.with_plasticity(plasticity) for own in self._parameters}
-        return [made[id(own)] for own in self._parameters]
+        updated = {id(item): item.with_plasticity(plasticity) for item in self._parameters}
+        return [updated[id(item)] for item in self._parameters]
 
     def get_weights(self, projection: str | None = None) -> dict[str, NDArray[np.float64]]:
-        """Return the peak conductance of every synapse, nS.
+        """Return the peak conductance of per_culture synapse, nS.
 
         Args:
             projection: Projection, for example ``"EXC_EXC"``, or weight key. Default: all.
 
         Returns:
-            By weight key, in the order of the projection's edges: ``[E]``, or ``[B, E]`` with several cultures.
+            Conductances by weight key, in the order of the edges: ``[E]``, or ``[B, E]`` with several cultures.
 
         Raises:
             UnknownName: There is no such projection or weight key.
         """
-        every = self._exclusively(lambda: self._learning().weights(range(self.num_cultures)))
-        keys = [key for key in every[0] if projection in (None, key, _projection(key))]
+        per_culture = self._exclusively(lambda: self._learning().weights(range(self.num_cultures)))
+        keys = [key for key in per_culture[0] if projection in (None, key, _projection(key))]
         if projection is not None and not keys:
-            known = [*dict.fromkeys(map(_projection, every[0])), *every[0]]
-            raise unknown_name("projection or weight", projection, known)
-        stacked = {key: np.stack([weights[key] for weights in every]) for key in keys}
+            allowed = [*dict.fromkeys(map(_projection, per_culture[0])), *per_culture[0]]
+            raise unknown_name("projection or weight", projection, allowed)
+        stacked = {key: np.stack([weights[key] for weights in per_culture]) for key in keys}
         return stacked if self.num_cultures > 1 else {key: values[0] for key, values in stacked.items()}
 
     def normalize_weights(self, projection: str | None = None) -> Self:
@@ -261,21 +261,21 @@ class Configurable(Exclusive):
                 changed = shared(change())
                 self._check_open()
                 if self._backend is not None:
-                    differs = (own is not before for own, before in zip(changed, self._parameters, strict=True))
-                    self._hand_over(self._backend, changed, [b for b, new in enumerate(differs) if new])
+                    differs = (new is not old for new, old in zip(changed, self._parameters, strict=True))
+                    self._pass_parameters(self._backend, changed, [b for b, differ in enumerate(differs) if differ])
                 self._parameters = changed
 
         self._exclusively(configure)
         return self
 
     @staticmethod
-    def _hand_over(backend: Backend, parameters: Sequence[ParameterSet], changed: Sequence[int]) -> None:
-        """Pass the parameters of all cultures to a backend, of which those of some have changed."""
-        if any(own.cells for own in parameters) and not isinstance(backend, CellParameters):
+    def _pass_parameters(backend: Backend, parameters: Sequence[ParameterSet], changed: Sequence[int]) -> None:
+        """Pass the parameters of all cultures to a backend; ``changed`` are the cultures with new ones."""
+        if any(item.cells for item in parameters) and not isinstance(backend, CellParameters):
             raise UnsupportedModel(
                 f"The {backend.capabilities.name} backend supports only equal constants in all cells."
             )
-        if all(own is parameters[0] for own in parameters):
+        if all(item is parameters[0] for item in parameters):
             backend.set_parameters(parameters[0].frozen())
             return
         if not isinstance(backend, CultureParameters):
@@ -283,17 +283,17 @@ class Configurable(Exclusive):
                 f"The {backend.capabilities.name} backend supports only equal parameters in all cultures: set them for "
                 "all cultures, or make an Env for each culture."
             )
-        frozen = {id(own): own.frozen() for own in parameters}
+        frozen = {id(item): item.frozen() for item in parameters}
         backend.set_culture_parameters({b: frozen[id(parameters[b])] for b in changed})
 
-    def _check_whole(self, feature: str) -> None:
+    def _check_unshared(self, feature: str) -> None:
         """Check that no ranks share the cultures, for features that do not support this."""
         if self._ranks is not None:
             raise UnsupportedModel(f"Cultures that ranks share do not support {feature} yet: run them in one process.")
 
     def _learning(self) -> Learning:
         self._check_open()
-        self._check_whole("weights of single synapses")
+        self._check_unshared("weights of single synapses")
         if self._backend is None:
             raise ClosedError("Call init() first: env = Env(...).init().")
         if not isinstance(self._backend, Learning):

@@ -143,8 +143,8 @@ class Env(SavedStates, Recorder, Configurable):
         try:
             streams = [NoiseStream(*numbers) for numbers in zip(self.seeds, self.trials, strict=True)]
             backend.build(spec, self._parameters[0].frozen(), streams)
-            if any(own is not self._parameters[0] or own.cells for own in self._parameters):
-                self._hand_over(backend, self._parameters, range(self.num_cultures))
+            if any(item is not self._parameters[0] or item.cells for item in self._parameters):
+                self._pass_parameters(backend, self._parameters, range(self.num_cultures))
         except BaseException:
             backend.close()
             raise
@@ -245,12 +245,12 @@ class Env(SavedStates, Recorder, Configurable):
 
     def _run_shared(self, duration: float, stimulus: Any, cultures: Sequence[int] | None, root_only: bool) -> Recording:
         def run() -> Recording:
-            own = Run(self._steps)
+            shared_run = Run(self._steps)
             try:
                 with self._together("run"):
-                    return self._prepared(duration, stimulus, cultures, own)()
+                    return self._prepared(duration, stimulus, cultures, shared_run)()
             except BaseException:
-                own.interrupted = True  # it failed on another rank
+                shared_run.interrupted = True  # it failed on another rank
                 self._settle()
                 raise
 

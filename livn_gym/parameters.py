@@ -67,11 +67,11 @@ class ParameterSet:
         other.weights, other.noise, other.depression = dict(self.weights), dict(self.noise), dict(self.depression)
         for key, value in sorted(params.items(), key=lambda item: item[0].count("-")):
             number = finite(key, value)
-            prefix, _, rest = key.partition("-")
+            prefix, _, suffix = key.partition("-")
             if prefix == "weight":
-                other.weights[rest] = finite(f"{key} (nS)", number, minimum=0.0)
+                other.weights[suffix] = finite(f"{key} (nS)", number, minimum=0.0)
                 continue
-            population, _, name = rest.rpartition("-")
+            population, _, name = suffix.rpartition("-")
             for target in (population,) if population else self.populations:
                 if prefix == "noise":
                     other.noise[target] = replace(other.noise[target], **{name: number})
@@ -95,12 +95,12 @@ class ParameterSet:
 @checked
 def shared(sets: Sequence[ParameterSet]) -> list[ParameterSet]:
     """Return the sets, with equal ones replaced by the same object."""
-    objects = {id(each): each for each in sets}
+    objects = {id(item): item for item in sets}
     if len(objects) == 1:
         return list(sets)
     first: dict[Hashable, ParameterSet] = {}
-    representatives = {key: first.setdefault(each.identity(), each) for key, each in objects.items()}
-    return [representatives[id(each)] for each in sets]
+    representatives = {key: first.setdefault(item.identity(), item) for key, item in objects.items()}
+    return [representatives[id(item)] for item in sets]
 
 
 @checked
@@ -113,13 +113,13 @@ def tuned(system: System, variant: str | None = None) -> dict[str, float]:
     Raises:
         UnknownName: There is no such variant.
     """
-    known = config.names("params")
+    shipped = config.names("params")
     if variant is not None:
         name = f"{system.name}-{variant}"
-        if name not in known:
+        if name not in shipped:
             raise unknown_name("variant", variant, variants(system.name))
     else:
-        name = system.name if system.name in known else "generic"
+        name = system.name if system.name in shipped else "generic"
     params = from_table(config.load("params", name))
     if name == "generic":
         allowed = set(ParameterSet(system).keys())
@@ -163,7 +163,7 @@ def set_name(system: System, parameters: Parameters) -> str:
 @checked
 def variants(name: str) -> list[str]:
     """Return the names of the variants shipped for a system."""
-    return [known.partition("-")[2] for known in config.names("params") if known.startswith(f"{name}-")]
+    return [item.partition("-")[2] for item in config.names("params") if item.startswith(f"{name}-")]
 
 
 @checked_methods

@@ -154,11 +154,11 @@ class Recorder(Exclusive):
         return self._request.sample_steps if sample_ms is None else whole_steps("sample_ms", sample_ms, self.dt)
 
 
-def _compartments(given: Compartment | Sequence[Compartment]) -> tuple[Compartment, ...]:
-    names: tuple[Compartment, ...] = (given,) if isinstance(given, str) else tuple(given)
+def _compartments(compartment: Compartment | Sequence[Compartment]) -> tuple[Compartment, ...]:
+    names: tuple[Compartment, ...] = (compartment,) if isinstance(compartment, str) else tuple(compartment)
     for name in names:
         if name not in get_args(Compartment):
             raise unknown_name("compartment", name, get_args(Compartment))
     if not names or len(set(names)) != len(names):
-        raise InvalidInput(f"compartment must be 'soma', 'dendrite' or a sequence of both, got {given!r}.")
+        raise InvalidInput(f"compartment must be 'soma', 'dendrite' or a sequence of both, got {compartment!r}.")
     return names
