@@ -6,6 +6,10 @@ import shutil
 from collections import Counter
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("livn_gym", deadline=None)  # on a busy machine an example takes as long as it takes
+settings.load_profile("livn_gym")
 
 # Workers share the processors: a pool of threads in each of them makes all of them slower. Before NumPy and torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
