@@ -118,7 +118,7 @@ function show() {
   $("strength-label").hidden = $("agent").value !== "constant";
   const held = Object.entries(frame.held);
   $("stop-hand").disabled = !held.length;
-  $("hand-state").textContent = !held.length ? "No manual pulses." : `Pulses on ${held.length > 4 ? `${held.length} channels` : `channel ${held.map(([c, a]) => `${c} (${a} µA)`).join(", ")}`}.`;
+  $("hand-state").textContent = !held.length ? "No pulses requested." : `Pulses on ${held.length > 4 ? `${held.length} channels` : `channel ${held.map(([c, a]) => `${c} (${a} µA)`).join(", ")}`}.`;
   if (data.target.some(v => v !== null)) key(true);
   $("goal").hidden = $("goal-heading").hidden = !frame.followed;
   $("goal-name").textContent = frame.followed.replaceAll("_", " ").replace(/^./, c => c.toUpperCase());
