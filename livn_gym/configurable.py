@@ -257,13 +257,14 @@ class Configurable(Exclusive):
 
     def _configure(self, change: Callable[[], list[ParameterSet]]) -> Self:
         def configure() -> None:
-            with self._together("parameters"):
+            with self._together("parameters"):  # what one rank refuses changes none
                 changed = shared(change())
                 self._check_open()
+            with self._together("parameters"):
                 if self._backend is not None:
                     differs = (new is not old for new, old in zip(changed, self._parameters, strict=True))
                     self._pass_parameters(self._backend, changed, [b for b, differ in enumerate(differs) if differ])
-                self._parameters = changed
+            self._parameters = changed
 
         self._exclusively(configure)
         return self

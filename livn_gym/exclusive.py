@@ -14,6 +14,9 @@ from livn_gym.errors import BackendError, ClosedError, InvalidInput, LivnError, 
 from livn_gym.interrupts import CallLock, uninterrupted
 
 _T = TypeVar("_T")
+_PARAMETERS = ("apply_model_defaults", "set_weights", "set_noise", "set_params", "set_cells")
+_PURPOSES = {"run": "run", "clear": "clear", "__call__": "encoding"} | dict.fromkeys(_PARAMETERS, "parameters")
+"""Purpose that ranks which share cultures announce in the methods that all of them call."""
 
 
 @dataclass
@@ -110,7 +113,7 @@ class Exclusive:
 
     def _tell_refused(self, method: str, error: LivnError) -> None:
         """Raise the error of refused arguments on all ranks that share the cultures."""
-        purpose = {"run": "run", "clear": "clear", "__call__": "encoding"}.get(method)
+        purpose = _PURPOSES.get(method)
         if purpose is not None and getattr(self, "_ranks", None) is not None:
             with self._together(purpose):
                 raise error
