@@ -298,13 +298,8 @@ class Env(SavedStates, Recorder, Configurable):
 
     def _check_memory(self, steps: int, cultures: int, request: RecordingRequest) -> None:
         """Check that the traces of a run fit into memory, before any culture changes."""
-        rows = sum(map(len, request.traced_gids.values()))
-        values = rows * (steps // request.sample_steps)
-        if request.weight_keys:
-            synapses = sum(
-                len(p) * len(set(p.weight_names) & set(request.weight_keys)) for p in self.system.projections
-            )
-            values += synapses * (steps // request.weight_steps)
+        synapses = sum(len(p) for p in self.system.projections for key in p.weight_names if key in request.weight_keys)
+        values = request.num_values(steps, synapses)
         copies = self._check_ready().capabilities.recording_copies if self._ranks is None else 1
         memory.require(f"The traces of a run of {steps * self.dt:g} ms", 8 * copies * cultures * values)
 
@@ -352,13 +347,16 @@ class Env(SavedStates, Recorder, Configurable):
         """
 
         def clear() -> None:
+            with self._together("clear"):  # what one rank refuses clears none
+                reset = self._cleared(seed, cultures)
             with self._together("clear"):
-                self._clear(seed, cultures)
+                reset()
 
         self._exclusively(clear)
         return self
 
-    def _clear(self, seed: int | Sequence[int | None] | None, cultures: Sequence[int] | None) -> None:
+    def _cleared(self, seed: int | Sequence[int | None] | None, cultures: Sequence[int] | None) -> Callable[[], None]:
+        """Check the arguments of ``clear``; the function that is returned resets the cultures."""
         backend = self._check_ready()
         indices = self._culture_indices(cultures)
         seeds: list[int | None]
@@ -368,16 +366,16 @@ class Env(SavedStates, Recorder, Configurable):
                 raise InvalidInput(f"clear needs one seed for each of {len(indices)} cultures, got {len(seeds)}.")
         else:
             seeds = [None if seed is None else checked_seed(seed) + b for b in indices]
-        checked = [None if new is None else checked_seed(new) for new in seeds]
         after, trials, steps = list(self.seeds), list(self.trials), list(self._steps)
-        for b, new in zip(indices, checked, strict=True):
-            if new is None:
-                trials[b] += 1
-            else:
-                after[b], trials[b] = new, 0
+        for b, new in zip(indices, seeds, strict=True):
+            after[b], trials[b] = (after[b], trials[b] + 1) if new is None else (checked_seed(new), 0)
             steps[b] = 0
-        backend.reset({b: NoiseStream(after[b], trials[b]) for b in indices})
-        self.seeds, self.trials, self._steps = after, trials, steps
+
+        def reset() -> None:
+            backend.reset({b: NoiseStream(after[b], trials[b]) for b in indices})
+            self.seeds, self.trials, self._steps = after, trials, steps
+
+        return reset
 
     def _applied(self, stimulus: Stimulus | None, duration_ms: float, count: int) -> Stimulus | None:
         """Check a stimulus, and return it as a stimulus of the cells."""

@@ -48,6 +48,16 @@ class RecordingRequest:
             traced |= {"current_soma": self.current_gids, "current_dendrite": self.current_gids}
         return traced
 
+    def num_values(self, num_steps: int, num_synapses: int) -> int:
+        """Return the number of samples that one culture records in a run.
+
+        Args:
+            num_steps: Length of the run in time steps.
+            num_synapses: Number of synapses whose weights are recorded.
+        """
+        traces = sum(map(len, self.traced_gids.values())) * (num_steps // self.sample_steps)
+        return traces + (num_synapses * (num_steps // self.weight_steps) if self.weight_steps else 0)
+
     @property
     def trace_fields(self) -> dict[str, Any]:
         """Fields of a recording that say which cells and compartments its traces are of."""

@@ -47,7 +47,7 @@ REFUSED = """
 
     world = MPI.COMM_WORLD
     env = Env(predefined("EI1"), comm=world, num_cultures=2, seed=3).init().apply_model_defaults().record_spikes()
-    before = env.parameters
+    before = env.parameters, env.seeds
     for rank in (0, 1):  # the values of the other rank are right
         wrong = world.rank == rank
         for change in (
@@ -55,20 +55,21 @@ REFUSED = """
             lambda: env.set_noise({"std_e": "large" if wrong else 1.0}),
             lambda: env.set_cells({"EXC-g_K" if wrong else "EXC-g_Na": 110.0}),
             lambda: env.set_cells({"EXC-g_Na": [100.0] * (7 if wrong else 8)}, cultures=[1]),
+            lambda: env.clear(seed=[1, 2, 3] if wrong else [1, 2]),
         ):
             try:
                 change()
             except LivnError as error:
-                print(type(error).__name__, env.parameters == before, flush=True)
+                print(type(error).__name__, (env.parameters, env.seeds) == before, flush=True)
     env.run(20.0)
     print("ran", flush=True)
 """
 
 
 @pytest.mark.slow
-def test_values_that_one_rank_refuses_change_no_rank(tmp_path):
+def test_arguments_that_one_rank_refuses_change_no_rank(tmp_path):
     run = launch.run([launch.script(tmp_path, REFUSED)], timeout=LIMIT).good()
-    expected = ["WorkerError True"] * 8 + ["InvalidInput True"] * 6 + ["UnknownName True"] * 2 + ["ran"] * 2
+    expected = ["WorkerError True"] * 10 + ["InvalidInput True"] * 8 + ["UnknownName True"] * 2 + ["ran"] * 2
     assert sorted(run.out.split("\n")[:-1]) == sorted(expected), run.everything
 
 
