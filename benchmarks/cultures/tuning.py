@@ -4,7 +4,7 @@
 
 It begins with the values of a feasibility study, which miss several targets of EI2, and not with the shipped set.
 Prints the best set by the number of trials, with the time gone by and how many gating targets it misses on the
-search's own cultures, then the validation table of what was chosen. A study that was interrupted goes on; its earlier
+search's own cultures, then the validation table of what was chosen. A study that was interrupted continues; its earlier
 trials count with the time that they took.
 """
 

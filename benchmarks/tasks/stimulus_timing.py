@@ -70,7 +70,7 @@ def play(
     Args:
         envs: S environments; the third last entry of an observation is the time since the last burst or pulse, s.
         step_s: Length of a step, s.
-        trials: K, of every session. One that has them goes on unrecorded until all have.
+        trials: K, of every session. One that has them continues unrecorded until all have.
         act: Whether to give a pulse, ``[S]``, for steps since the last burst or pulse ``[S]`` and trials done ``[S]``.
         learn: Called at the end of a trial with session, wait (steps), reward, and whether it was interrupted.
     """

@@ -1,4 +1,4 @@
-"""Training: what a run leaves behind, and that a killed one goes on bit for bit."""
+"""Training: what a run leaves behind, and that a killed one continues bit for bit."""
 
 import csv
 import os

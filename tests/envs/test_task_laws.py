@@ -57,7 +57,7 @@ def test_getters_change_nothing_and_give_the_same_twice(name):
 @pytest.mark.usefixtures("fake")
 @pytest.mark.parametrize("name", tasks.names())
 def test_a_tasks_state_is_all_that_its_episode_depends_on(name):
-    """A pickled task, given its setup, goes on as the original."""
+    """A pickled task, given its setup, continues as the original."""
     loop = LoopSpec.of("EI2", name, settle_ms=500.0).make()
     loop.reset([np.random.default_rng(3)], [3])
     task = loop.tasks[0]

@@ -1,4 +1,4 @@
-"""A vector environment goes on from a saved state, whatever the task."""
+"""A vector environment continues from a saved state, whatever the task."""
 
 import gymnasium as gym
 import numpy as np

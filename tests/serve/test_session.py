@@ -330,7 +330,7 @@ def test_leaving_does_not_wait_for_a_culture_that_is_being_built(fake, monkeypat
     session = LiveSession("livn/EI2-v0", AgentCatalog(), options=SHORT)
     with session:
         assert built.wait(60)
-    assert not session.wait(0.0)  # left while the build goes on
+    assert not session.wait(0.0)  # left while the build continues
     go_on.set()
     assert session.wait(60) and session.failure is None and session.view.status == "stopped"
     with pytest.raises(ClosedError):
