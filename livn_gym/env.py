@@ -298,7 +298,8 @@ class Env(SavedStates, Recorder, Configurable):
 
     def _check_memory(self, steps: int, cultures: int, request: RecordingRequest) -> None:
         """Check that the traces of a run fit into memory, before any culture changes."""
-        synapses = sum(len(p) for p in self.system.projections for key in p.weight_names if key in request.weight_keys)
+        keys = request.weight_keys  # mostly none, and names of weights take longer than all other checks of a run
+        synapses = sum(len(p) for p in self.system.projections for key in p.weight_names if key in keys) if keys else 0
         values = request.num_values(steps, synapses)
         copies = self._check_ready().capabilities.recording_copies if self._ranks is None else 1
         memory.require(f"The traces of a run of {steps * self.dt:g} ms", 8 * copies * cultures * values)
