@@ -192,7 +192,7 @@ def benchmark(
     hashes = {job.key(): found[job.env_id, job.key()[5]] for job in jobs}
 
     def valid(row: Mapping[str, str]) -> bool:
-        """Whether a row is of a job and of the parameters as they are now; older rows do not say."""
+        """Return whether a row belongs to a job and to the present parameters; older rows do not name theirs."""
         return _key(row) in hashes and row.get("params_hash") in (None, "", hashes[_key(row)])
 
     finished_keys = {_key(row) for row in rows if valid(row)}

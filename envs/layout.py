@@ -28,7 +28,7 @@ class ObservationLayout:
 
     @property
     def by_channel(self) -> bool:
-        """Whether there are recorded entries and each belongs to a single channel."""
+        """True if there are recorded entries and each belongs to a single channel."""
         return bool(self.recorded.any() and (self.channel[self.recorded] >= 0).all())
 
     def with_task_entry(self) -> ObservationLayout:

@@ -26,7 +26,7 @@ def features(owner: object, results: Any, count: int, num_features: int) -> NDAr
 
 
 def stimulus(owner: object, made: Any, count: int, num_channels: int) -> Stimulus | None:
-    """What an encoding made for n cultures, as a stimulus.
+    """Check the result of an encoding for n cultures and return it as a stimulus.
 
     Raises:
         InvalidInput: It is no stimulus of the electrodes, or one of another number of cultures.
@@ -80,7 +80,7 @@ def ends(tasks: Sequence[Task], name: str) -> NDArray[np.bool_]:
 
 
 def observation(task: Task, observed: Any, size: int) -> NDArray[np.float64]:
-    """What a task observes of one culture, ``[K]``.
+    """Check a task's observation of one culture and return it, ``[K]``.
 
     Raises:
         InvalidInput: It has another shape or is not finite numbers.

@@ -62,7 +62,7 @@ class LoopEnvSpec(EnvSpec):
         return super().to_json()
 
     def __eq__(self, other: object) -> bool:
-        """Whether all values are equal, whichever of the two classes they are in."""
+        """Return whether all values are equal, whichever of the two classes holds them."""
         if not isinstance(other, EnvSpec):
             return NotImplemented
         return all(getattr(self, own.name) == getattr(other, own.name) for own in fields(self))

@@ -28,7 +28,7 @@ _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDeco
 """Exceptions of reading a file that is absent or of another type."""
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-"""What ``flock`` says on file systems that have no locks."""
+"""Errors of ``flock`` on file systems without locks."""
 
 _FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
 """Texts by which compilers and the HDF5 library, which raise other exceptions, report a full disk."""

@@ -175,7 +175,7 @@ class CallLock:
 
     @property
     def forked(self) -> bool:
-        """Whether this process is a forked child of the one in which the lock was made or last used."""
+        """True if this process is a forked child of the one in which the lock was made or last used."""
         return os.getpid() != self._process
 
     def __enter__(self) -> Self:

@@ -73,7 +73,7 @@ class Condition:
 
     @property
     def idle(self) -> bool:
-        """Whether the condition changes nothing in the next run; if all conditions are idle, the loop skips them."""
+        """True if the condition changes nothing in the next run; if all conditions are idle, the loop skips them."""
         return False
 
     def factors(self, run: ConditionedRun) -> Mapping[str, NDArray[np.float64] | float]:

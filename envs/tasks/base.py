@@ -55,7 +55,7 @@ class Task(ABC):
     """
 
     sees_culture: ClassVar[bool] = True
-    """Whether the observation begins with the decoded recording of the step and of the last second."""
+    """True if the observation begins with the decoded recording of the step and of the last second."""
 
     loop_defaults: ClassVar[Mapping[str, Any]] = {}
     """Defaults of the loop (``step_ms``, ``encoding``, ...) for a task that has no config file."""
@@ -149,12 +149,12 @@ class Task(ABC):
 
     @property
     def terminated(self) -> bool:
-        """Whether the last step ended the task itself, not by a time limit."""
+        """True if the last step ended the task itself, not by a time limit."""
         return False
 
     @property
     def truncated(self) -> bool:
-        """Whether the last step reached a time limit of the task, such as that of an inner environment."""
+        """True if the last step reached a time limit of the task, such as that of an inner environment."""
         return False
 
     @abstractmethod

@@ -44,7 +44,7 @@ class Onsets:
 
     @property
     def bursting(self) -> bool:
-        """Whether the last bin belongs to a burst."""
+        """True if the last bin belongs to a burst."""
         return bool(self._last_bins.any())
 
     def count(self, above: NDArray[np.bool_]) -> int:

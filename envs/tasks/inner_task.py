@@ -111,12 +111,12 @@ class InnerTask(Task):
 
     @property
     def terminated(self) -> bool:
-        """Whether the inner environment terminated."""
+        """True if the inner environment terminated."""
         return self._terminated
 
     @property
     def truncated(self) -> bool:
-        """Whether the inner environment truncated."""
+        """True if the inner environment truncated the episode."""
         return self._truncated
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:

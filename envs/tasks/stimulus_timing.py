@@ -171,7 +171,7 @@ class StimulusTiming(Task):
 
     @property
     def terminated(self) -> bool:
-        """Whether all trials of the episode have ended."""
+        """True if all trials of the episode have ended."""
         return self._trials >= self.options.trials
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:

@@ -42,7 +42,7 @@ class Ranks:
         self.rank, self.size = int(comm.Get_rank()), int(comm.Get_size())
         self._world = MPI.COMM_WORLD
         self.any_thread = MPI.Query_thread() >= MPI.THREAD_SERIALIZED
-        """Whether any thread may call MPI, one thread at a time."""
+        """True if any thread may call MPI, one thread at a time."""
         self._announcement = np.zeros(2 + 2 * _INLINE_SPIKES, dtype=np.int64)
         self._announcements = np.empty((self.size, len(self._announcement)), dtype=np.int64)
         if comm not in Ranks._open:

@@ -37,7 +37,7 @@ class Decoding(ABC):
     """
 
     per_channel: ClassVar[bool] = False
-    """Whether the result of a culture is one number per channel, in the order of the channels."""
+    """True if the result of a culture is one number per channel, in the order of the channels."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Check that properties are written as such, and methods as methods.

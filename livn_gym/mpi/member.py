@@ -59,7 +59,7 @@ class Member:
 
     @property
     def is_leader(self) -> bool:
-        """Whether this is rank 0."""
+        """True on rank 0."""
         return self.rank == 0
 
     def perform(self, head: NDArray[np.int64] | None = None, rows: NDArray | None = None, payload: Any = None) -> Any:

@@ -34,7 +34,7 @@ class Team:
 
     @property
     def forked(self) -> bool:
-        """Whether this process is a forked child of rank 0, which does not belong to its parent's job."""
+        """True if this process is a forked child of rank 0, which does not belong to its parent's job."""
         return os.getpid() != self._process
 
     def make_batch(self, spec: BatchSpec) -> EnvironmentBatch:

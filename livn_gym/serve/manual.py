@@ -54,7 +54,7 @@ class ManualStimulation(Condition):
 
     @property
     def idle(self) -> bool:
-        """Whether no pulses are requested."""
+        """True if no pulses are requested."""
         return not self.requests.pending
 
     def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:

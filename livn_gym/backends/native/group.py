@@ -158,7 +158,7 @@ class CultureGroup:
 
     @property
     def learns(self) -> bool:
-        """Whether each culture has its own synapses."""
+        """True if each culture has its own synapses."""
         return len(self.learnt.weight) > 0
 
     def own_synapses(self) -> None:
