@@ -1,25 +1,20 @@
-"""Engines that can be timed in turns: ours in this process, the others each in a process of its own.
-
-A child process announces itself with one line of JSON on standard output, then answers every request (a line with a
-duration in ms) with a line ``{"wall_s", "cpu_s"}``, and ends with its input. While another engine runs, it waits.
-"""
+"""Engines that can be timed in turns: ours in this process, the others each in a process of its own."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import subprocess
 import sys
 import sysconfig
-import time
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from children import Child, Times, Unavailable, last_line, timed
 
 from livn_gym.backends import CultureSpec, Profile
 from livn_gym.backends.native import NativeBackend
@@ -34,13 +29,6 @@ HERE = Path(__file__).resolve().parent
 PEER = "2.0.0"
 
 
-class Times(NamedTuple):
-    """Seconds on the clock, and of processor time by all threads of the engine's process."""
-
-    wall_s: float
-    cpu_s: float
-
-
 class Contestant(Protocol):
     """Something that advances cultures and takes the time."""
 
@@ -51,10 +39,6 @@ class Contestant(Protocol):
     def close(self) -> None:
         """Free what it holds."""
         ...
-
-
-class Unavailable(Exception):
-    """Why an engine does not run here."""
 
 
 class Native:
@@ -73,68 +57,11 @@ class Native:
 
     def run(self, duration_ms: float) -> Times:
         """Advance every culture."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        self.backend.run(round(duration_ms / self.dt_ms), None, self.request)
-        return Times(time.perf_counter() - wall, time.process_time() - cpu)
+        return timed(lambda: self.backend.run(round(duration_ms / self.dt_ms), None, self.request))
 
     def close(self) -> None:
         """Free the cultures and threads."""
         self.backend.close()
-
-
-class Child:
-    """An engine in a process of its own.
-
-    Args:
-        command: Starts it.
-        environment: Variables that it gets beside ours.
-
-    Raises:
-        Unavailable: It ended instead of announcing itself.
-    """
-
-    def __init__(self, command: list[str], **environment: str) -> None:
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | environment,
-        )
-        try:
-            self.facts = self._answer()
-        except Unavailable:
-            self.close()
-            raise
-
-    def run(self, duration_ms: float) -> Times:
-        """Advance the culture."""
-        return Times(**self.ask(duration_ms))
-
-    def ask(self, request: object) -> Any:
-        """Send a request and wait for the answer."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{json.dumps(request)}\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def _answer(self) -> Any:
-        assert self.process.stdout is not None and self.process.stderr is not None
-        line = self.process.stdout.readline()
-        if not line:
-            raise Unavailable(last_line(self.process.stderr.read()))
-        return json.loads(line)
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.kill()
-        self.process.communicate()
-
-
-def last_line(text: str) -> str:
-    """What a failed program said last."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no output")
 
 
 def neuron(mode: str, setting: Profile) -> Child:

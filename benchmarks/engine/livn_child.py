@@ -1,16 +1,15 @@
-"""A culture in livn's native backend, for ``contestants.Child``: ``livn_child.py GRAPH.npz DT``.
+"""A culture in livn's native backend, for ``children.Child``: ``livn_child.py GRAPH.npz DT``.
 
-Runs in livn's own environment, so it imports nothing of ours. The graph's cells and edges go in through livn's System
-protocol; synapses, cells and noise are livn's defaults.
+Runs in livn's own environment, so it imports nothing of livn_gym. The graph's cells and edges go in through livn's
+System protocol; synapses, cells and noise are livn's defaults.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import time
 
 import numpy as np
+from children import serve, take_output, timed
 from livn.env import Env
 from livn.models.rcsd import ReducedCalciumSomaDendrite
 from livn.system import ParallelSystem
@@ -82,21 +81,14 @@ def _synapse(pre: str) -> dict:
 
 def main() -> None:
     """Build the culture, say its size, and run as asked."""
-    dt_ms = float(sys.argv[2])
+    answers, dt_ms = take_output(), float(sys.argv[2])
     env = Env(Graph(sys.argv[1]), ReducedCalciumSomaDendrite()).init()
     env.apply_model_defaults()
     env.record_spikes()
     env.run(SETTLE_MS, dt=dt_ms)
     spikes = env.run(100.0, dt=dt_ms).spikes
-    answer: object = {"cells": env.system.num_neurons, "connections": env.conn.size, "spikes": len(spikes.times)}
-    while True:
-        print(json.dumps(answer), flush=True)
-        line = sys.stdin.readline()
-        if not line:
-            return
-        wall, cpu = time.perf_counter(), time.process_time()
-        env.run(float(line), dt=dt_ms)
-        answer = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+    facts = {"cells": env.system.num_neurons, "connections": env.conn.size, "spikes": len(spikes.times)}
+    serve(answers, facts, lambda duration_ms: timed(lambda: env.run(duration_ms, dt=dt_ms))._asdict())
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""EI2 in NEURON or CoreNEURON, for ``contestants.Child``: ``neuron_child.py backend|psolve|coreneuron DT SCHEME``."""
+"""EI2 in NEURON or CoreNEURON, for ``children.Child``: ``neuron_child.py backend|psolve|coreneuron DT SCHEME``."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
+
+from children import serve, take_output, timed
 
 from livn_gym.backends import CultureSpec
 from livn_gym.backends.neuron.compile import mechanism_library
@@ -26,8 +26,7 @@ COMPARED_MS = 500.0
 def main() -> None:
     """Build the culture, say its first spikes, and run as asked."""
     mode, dt_ms, scheme = sys.argv[1], float(sys.argv[2]), sys.argv[3]
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what NEURON prints must not enter the answers
+    answers = take_output()
     system = make("EI2")
     spec: Any = CultureSpec(system, ReducedCalciumSomaDendrite(), dt_ms, scheme, 1, "float64")
     # CoreNEURON wants NEURON to have loaded the very same mechanisms.
@@ -58,15 +57,7 @@ def main() -> None:
         return [gid.tolist(), t.tolist()]
 
     run(SETTLE_MS)
-    answer: object = {"spikes": run(COMPARED_MS)}
-    while True:
-        print(json.dumps(answer), file=answers, flush=True)
-        line = sys.stdin.readline()
-        if not line:
-            return
-        wall, cpu = time.perf_counter(), time.process_time()
-        run(float(line))
-        answer = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
+    serve(answers, {"spikes": run(COMPARED_MS)}, lambda duration_ms: timed(lambda: run(duration_ms))._asdict())
 
 
 if __name__ == "__main__":

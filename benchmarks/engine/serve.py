@@ -116,6 +116,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--browser", action="store_true")
     given = parser.parse_args()
+    if given.rounds < 2:
+        parser.error("--rounds must be at least 2, since one has no quartiles")
     with ExitStack() as stack:
         session = stack.enter_context(LiveSession(given.env, AgentCatalog(), "constant", speed=None, options=LONG))
         server = stack.enter_context(LiveServer(session, port=0))

@@ -24,7 +24,8 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from contestants import HERE, PEER, Child, Contestant, Native, Times, Unavailable, last_line, neuron, peer
+from children import Child, Times, Unavailable, last_line
+from contestants import HERE, PEER, Contestant, Native, neuron, peer
 from flops import share
 
 import livn_gym  # noqa: F401 (registers the environments)
