@@ -140,7 +140,7 @@ class Trace:
             "LOW": 0xFFFFFFFF,
             "FLAG": lambda _: 0,
             "OPTIONS": {},
-            "INNER": {},
+            "BORROWED": {},
             "INNER_OPTIONS": {},
         }
 

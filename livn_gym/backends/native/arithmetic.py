@@ -6,17 +6,13 @@ where it is written, never by the compiler's choice, so that a number does not d
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
+from livn_gym.backends.native.compiler import BORROWED
 from livn_gym.backends.native.intrinsics import fma, from_bits, to_bits
 
-# Only kernels call these functions; without entry points for Python and C they compile faster.
-INNER: dict[str, Any] = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-
-inlined = njit(forceinline=True, **INNER)
+inlined = njit(forceinline=True, **BORROWED)
 
 _U = np.uint64
 _LOW = _U(0xFFFFFFFF)

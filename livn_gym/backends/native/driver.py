@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from livn_gym.backends.native.arithmetic import INNER, inlined
+from livn_gym.backends.native.arithmetic import inlined
+from livn_gym.backends.native.compiler import BORROWED, INNER
 from livn_gym.backends.native.intrinsics import peek
 from livn_gym.backends.native.layout import AMP_D, AMP_S, G_IN, J_IN, V_D, W
 from livn_gym.backends.native.plasticity import Spikes, link_spikes, postsynaptic_updates, presynaptic_update
@@ -29,7 +30,7 @@ CHECK_STEPS = 1024
 """Number of steps between two checks of all voltages, independent of windows, so that recording requests do not affect
 whether a run diverges."""
 
-compiled = njit(**INNER)
+compiled, borrowing = njit(**INNER), njit(**BORROWED)
 
 
 class Network(NamedTuple):
@@ -144,7 +145,7 @@ def workspace(group, window):
     return bucket, np.empty(64, np.int64), np.empty(64, np.float64), new_spikes, np.empty(max_spikes, np.int64)
 
 
-@compiled
+@borrowing
 def shared_parity(time):
     """Return whether the times of all cultures are even (0) or odd (1); -1 if they differ."""
     parity = time[0] & 1
@@ -154,7 +155,7 @@ def shared_parity(time):
     return parity
 
 
-@compiled
+@borrowing
 def rewind_stimuli(drive):
     """Rewind all stimuli to their start."""
     for c in range(len(drive.kind)):
@@ -163,7 +164,7 @@ def rewind_stimuli(drive):
         drive.cursor[c] = drive.first[c]
 
 
-@compiled
+@borrowing
 def take_samples(S, group, learnt, probe, step, stop):
     """Take samples that are due; return the step of the next sample, at most ``stop``.
 
@@ -221,7 +222,7 @@ def sum_columns(S, group, drive, c):
         set_input(S, group, drive, c, gid, total[gid])
 
 
-@compiled
+@borrowing
 def set_input(S, group, drive, c, gid, value):
     """Set the input of a cell."""
     a = group.address[c * group.size + gid]
@@ -237,7 +238,7 @@ def set_input(S, group, drive, c, gid, value):
         S[a + _AMP_S] = scaled
 
 
-@compiled
+@borrowing
 def sample(S, group, probe, column):
     """Write a column of the traces; the membrane current of a compartment equals the current into it (Kirchhoff)."""
     for c in range(probe.voltage.shape[0]):
@@ -374,7 +375,7 @@ def check_voltages(S, address, control, step, num_steps, bound):
     return num_steps if peek(control, STOP) == 0 and control[CELL] < 0 else step
 
 
-@compiled
+@borrowing
 def shift_times(group, flight, queue, num_steps):
     """Make all times relative to the end of the run."""
     for c in range(len(group.time)):

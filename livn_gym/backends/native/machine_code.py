@@ -17,6 +17,7 @@ import numpy
 from numba.core import config as _config
 from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from livn_gym.errors import BackendUnavailable
@@ -68,8 +69,7 @@ def dump(function: Any) -> bytes:
 def load(function: Any, data: bytes) -> None:
     """Load machine code into a function; ``data`` must come from ``dump`` of the same source on the same target."""
     context = cpu_target.target_context
-    context.refresh()
+    rtsys.initialize(context)  # all that machine code calls; the types and functions for compiling take 0.3 s to load
     for reduced in pickle.loads(data):
         result = CompileResult._rebuild(context, *reduced)
-        context.insert_user_function(result.entry_point, result.fndesc, [result.library])
         function.add_overload(result)

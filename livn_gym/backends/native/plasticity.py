@@ -15,10 +15,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from livn_gym.backends.native.arithmetic import INNER
+from livn_gym.backends.native.compiler import BORROWED, INNER
 from livn_gym.plasticity import Plasticity
 
-compiled = njit(**INNER)
+compiled, borrowing = njit(**INNER), njit(**BORROWED)
 
 
 class Spikes(NamedTuple):
@@ -123,7 +123,7 @@ def link_spikes(learnt, queue, stop):
     return following, count
 
 
-@compiled
+@borrowing
 def changed_weight(w, change, w_max, soft):
     """Return the changed weight, within its bounds."""
     if soft > 0.0:
@@ -131,7 +131,7 @@ def changed_weight(w, change, w_max, soft):
     return min(max(w + change, 0.0), w_max)
 
 
-@compiled
+@borrowing
 def postsynaptic_update(learnt, numbers, c, s, time, dt):
     """Process a postsynaptic spike that reaches a synapse at step ``now``."""
     x = learnt.x[c, s] * math.exp(-(time - learnt.pre[c, s]) * dt / numbers[3])
@@ -141,7 +141,7 @@ def postsynaptic_update(learnt, numbers, c, s, time, dt):
     learnt.post[c, s] = time
 
 
-@compiled
+@borrowing
 def presynaptic_update(rules, learnt, queue, following, c, row, s, target, start, step, dt):
     """Process an arrival at ``step`` of a run that started at ``start``; return the weight that transmits it."""
     if rules.rule[s] < 0:
@@ -164,7 +164,7 @@ def presynaptic_update(rules, learnt, queue, following, c, row, s, target, start
     return w
 
 
-@compiled
+@borrowing
 def postsynaptic_updates(rules, learnt, queue, count, size, row, time, dt):
     """Process the first ``count`` postsynaptic spikes at all synapses that have not done so, and remove them."""
     for k in range(count):

@@ -5,9 +5,10 @@ HEADER = '''"""Kernels written by livn_gym.backends.native.generate."""
 import numpy as np
 from numba import njit
 
-from livn_gym.backends.native.arithmetic import INNER, philox
+from livn_gym.backends.native.arithmetic import philox
 from livn_gym.backends.native.arithmetic import exp{bits} as exp
 from livn_gym.backends.native.arithmetic import normal{bits} as normal
+from livn_gym.backends.native.compiler import BORROWED
 from livn_gym.backends.native.driver import check_voltages, deliver, rewind_stimuli, send_spikes, shared_parity
 from livn_gym.backends.native.driver import shift_times, take_samples, update_stimuli, workspace
 from livn_gym.backends.native.intrinsics import fma, from_bits, load, store, to_bits, whole_registers
@@ -18,7 +19,7 @@ FLAG = np.int{bits}
 WORD = np.uint64
 BITS = np.uint{bits}
 OPTIONS = {{"error_model": "numpy", "fastmath": {{"arcp"}}}}
-INNER_OPTIONS = INNER | OPTIONS
+INNER_OPTIONS = BORROWED | OPTIONS
 '''
 
 KERNEL = '''
