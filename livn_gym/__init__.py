@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as _version
 from typing import TYPE_CHECKING, Any
 
 from livn_gym.checks import checked
@@ -11,9 +10,18 @@ from livn_gym.envs.registration import register, register_all
 if TYPE_CHECKING:
     from livn_gym.env import Env
 
-__version__ = _version("livn_gym")
+    __version__: str
 
 register_all()
+
+
+def __getattr__(name: str) -> Any:
+    """Return ``__version__``, which is read from the installed package only when it is asked for, to save time."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("livn_gym")
 
 
 @checked

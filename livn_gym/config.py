@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import tomllib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
+from livn_gym import configs
 from livn_gym.errors import unknown_name
+
+_FOLDER = Path(configs.__path__[0])
 
 
 def names(kind: str) -> list[str]:
     """Names of the configs of one kind, e.g. ``names("systems") == ["EI1", "EI2", "EI3", "EI4"]``."""
-    folder = files("livn_gym.configs").joinpath(kind)
-    return sorted(item.name.removesuffix(".toml") for item in folder.iterdir() if item.name.endswith(".toml"))
+    return sorted(path.stem for path in (_FOLDER / kind).iterdir() if path.suffix == ".toml")
 
 
 def load(kind: str, name: str) -> dict[str, Any]:
@@ -29,4 +31,4 @@ def load(kind: str, name: str) -> dict[str, Any]:
 
 @cache
 def _text(kind: str, name: str) -> str:
-    return files("livn_gym.configs").joinpath(kind, f"{name}.toml").read_text(encoding="utf-8")
+    return (_FOLDER / kind / f"{name}.toml").read_text(encoding="utf-8")

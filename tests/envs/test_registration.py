@@ -41,7 +41,10 @@ def test_specs_survive_json_and_pickle(name):
 
 def test_importing_registers_and_stays_light():
     code = (
-        "import sys, livn_gym, gymnasium\n"
+        "import sys, gymnasium\n"
+        "before = set(sys.modules)\n"
+        "import livn_gym\n"
+        "assert not {'importlib.metadata', 'importlib.resources', 'email'} & (set(sys.modules) - before)\n"
         "assert 'livn/EI2-v0' in gymnasium.registry\n"
         "heavy = {'torch', 'neuron', 'numba', 'mpi4py', 'matplotlib', 'h5py', 'scipy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
