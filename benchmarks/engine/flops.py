@@ -1,14 +1,19 @@
 """Floating-point operations of a cell's step, and the share of the core's peak rate that the native engine reaches.
 
-The generated kernels are run once on numbers that write down what is done to them. Counted are ``+ - *``, division and
-square root as 1 and a fused multiply-add as 2; what depends on parameters alone or was computed before is not
-counted again, as a compiler would not. Comparisons, choices, conversions and integer operations are not counted.
-The peak is that of a loop of independent multiply-adds on numbers in cache, compiled and timed in the same run.
+The generated kernels are run once on numbers that write down what is done to them, for as many steps as it takes until
+every loop has had its turn, such as those of every fourth step. Counted are ``+ - *``, division and square root as 1
+and a fused multiply-add as 2; what depends on parameters alone or was computed before is not counted again, as a
+compiler would not. Comparisons, choices, conversions and integer operations are not counted. The peak is that of a loop
+of independent multiply-adds on numbers in cache, compiled and timed in the same run.
+
+``--quick`` takes fewer turns.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
+import importlib
 import inspect
 import time
 from collections import Counter
@@ -19,6 +24,7 @@ from typing import Any
 import numpy as np
 from contestants import Native
 from numba import njit
+from tables import table
 
 from livn_gym.backends import PROFILES, CultureSpec
 from livn_gym.backends.native import arithmetic
@@ -29,6 +35,9 @@ from livn_gym.models import Noise, ReducedCalciumSomaDendrite
 from livn_gym.system import make
 
 CULTURES = 8
+CYCLE = 8
+"""Number of steps that are counted: a multiple of the periods of all loops."""
+
 COST = {"+": 1, "-": 1, "*": 1, "/": 1, "sqrt": 1, "fma": 2}
 
 
@@ -64,6 +73,14 @@ class Value:
     __le__, __ge__ = _binary("<=")
     __eq__ = _binary("==")[0]
     __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        """Refuse a branch: which way it goes is not known.
+
+        Raises:
+            TypeError: Always.
+        """
+        raise TypeError("A kernel branches on a number of a cell; its operations cannot be counted.")
 
     def __neg__(self) -> Value:
         """The sign costs nothing."""
@@ -123,7 +140,6 @@ class Trace:
         return {
             "np": numpy,
             "njit": lambda **_: lambda function: function,
-            "Any": Any,
             "select": lambda condition, a, b: self.apply("select", self.apply("and", condition), a, b),
             "min": lambda a, b: self.apply("min", a, b),
             "max": lambda a, b: self.apply("max", a, b),
@@ -132,65 +148,79 @@ class Trace:
             "from_bits": as_float,
             "load": self.read,
             "store": lambda array, address, value: self.memory.update({address: self.value(value)}),
-            "T": as_float,
-            "WORD": as_integer,
-            "BITS": as_integer,
             "whole_registers": lambda: None,
-            "shared_parity": lambda _: 0,
-            "LOW": 0xFFFFFFFF,
+            "negated": lambda value: self.apply("not", value) if isinstance(value, Value) else not value,
             "FLAG": lambda _: 0,
-            "OPTIONS": {},
-            "BORROWED": {},
-            "INNER_OPTIONS": {},
         }
 
 
 class _Plain(ast.NodeTransformer):
-    """Leaves out imports, and turns a choice into a call that takes both sides, as SIMD code computes both."""
+    """Turns a choice into a call that takes both sides, as SIMD code computes both."""
 
-    def visit_Import(self, node: ast.Import) -> None: ...
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None: ...
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        match node.body[-2:]:
+            case [ast.If(test, [ast.Return(first)], []), ast.Return(second)]:
+                node.body[-2:] = [ast.Return(ast.IfExp(test, first, second))]
+        self.generic_visit(node)
+        return node
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.Call:
         self.generic_visit(node)
         return ast.Call(ast.Name("select", ast.Load()), [node.test, node.body, node.orelse], [])
 
-
-def _execute(text: str, names: dict[str, Any], kept: Callable[[ast.stmt], bool]) -> None:
-    module = ast.parse(text)
-    module.body = [_Plain().visit(statement) for statement in module.body if kept(statement)]
-    module.body = [statement for statement in module.body if statement is not None]
-    exec(compile(ast.fix_missing_locations(module), "generated", "exec"), names)
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        return ast.Call(ast.Name("negated", ast.Load()), [node.operand], []) if isinstance(node.op, ast.Not) else node
 
 
-def count(bits: int) -> dict[str, Counter[str]]:
-    """Operations of a cell's step by population of EI2: the mean of two steps, the first of which draws their noise."""
-    system = make("EI2")
-    spec = CultureSpec(system, ReducedCalciumSomaDendrite(), 0.025, "backward_euler", 1, f"float{bits}")
-    found = layouts(spec)
-    text = source(found, [list(layout.parameters(spec, Noise())) for layout in found], bits)
+def _execute(text: str, names: dict[str, Any]) -> None:
+    """Execute a module in which the given names stay as they are; imported functions are those before compilation."""
+    body = []
+    for statement in ast.parse(text).body:
+        if isinstance(statement, ast.ImportFrom) and statement.module != "__future__":
+            for alias in statement.names:
+                imported = names.get(alias.name) or getattr(importlib.import_module(statement.module), alias.name)
+                names.setdefault(alias.asname or alias.name, getattr(imported, "py_func", imported))
+        elif isinstance(statement, ast.Assign) and all(ast.unparse(target) in names for target in statement.targets):
+            continue
+        elif not isinstance(statement, ast.Import | ast.ImportFrom):
+            body.append(_Plain().visit(statement))
+    exec(compile(ast.fix_missing_locations(ast.Module(body, [])), "generated", "exec"), names)
+
+
+def count(profile: str) -> dict[str, Counter[str]]:
+    """Return the operations of ``CYCLE`` steps of a cell by population of EI2."""
+    setting = PROFILES[profile]
+    spec = CultureSpec(make("EI2"), ReducedCalciumSomaDendrite(), setting.dt_ms, setting.scheme, 1, setting.precision)
+    found, bits = layouts(spec), int(setting.precision.removeprefix("float"))
+    parameters = [list(layout.parameters(spec, Noise())) for layout in found]
+    text, none = source(found, parameters, bits), np.zeros(len(found), dtype=np.int64)
+    group = SimpleNamespace(
+        cells=none + 1, count=none + 1, span=np.array([[0, 1]] * len(found)), base=none, bucket=none, start=none,
+        size=1, time=np.zeros(1, dtype=np.int64),
+    )  # fmt: skip
     result = {}
     for tag, layout in enumerate(found):
         trace = Trace()
         names = trace.names()
-        _execute(inspect.getsource(arithmetic), names, lambda _: True)
-        names |= {"exp": names[f"exp{bits}"], "normal": names[f"normal{bits}"]}
-        _execute(text, names, lambda statement: isinstance(statement, ast.FunctionDef))
-        once = [0] * len(found)
-        group = SimpleNamespace(
-            cells=[1] * len(found), base=once, bucket=once, count=once, start=once, size=1, time=None
-        )
-        spikes = SimpleNamespace(count=[0])
-        parameters = [trace.apply("parameter", float(k)) for k in range(len(layout.parameters(spec, Noise())))]
-        names[f"step_blocks_{tag}"](None, parameters, group, 0, 2, [0, 0, 0], [], [], spikes)
-        result[layout.name] = Counter({name: round(number / W / 2) for name, number in trace.counts.items()})
+        _execute(inspect.getsource(arithmetic), names)
+        _execute(text, names)
+        values = [trace.apply("parameter", float(k)) for k in range(len(parameters[tag]))]
+        spikes, nothing = SimpleNamespace(count=[0]), [0] * (CYCLE + 1)
+        names[f"step_blocks_{tag}"](None, values, group, 0, CYCLE, nothing, [], [], spikes)
+        result[layout.name] = Counter({name: number // W for name, number in trace.counts.items()})
     return result
 
 
-def flops(counts: Counter[str]) -> int:
-    """Floating-point operations of these."""
-    return sum(COST[name] * number for name, number in counts.items())
+def flops(counts: Counter[str]) -> float:
+    """Return the floating-point operations of a step, of counts of ``CYCLE`` steps."""
+    return sum(COST[name] * number for name, number in counts.items()) / CYCLE
+
+
+def culture_flops(profile: str) -> int:
+    """Return the floating-point operations of a step of a culture of EI2."""
+    counts = count(profile)
+    return round(sum(flops(counts[population.name]) * population.count for population in make("EI2").populations))
 
 
 _CHAINS, _LENGTH, _LANES = 8, 16, 256
@@ -227,39 +257,44 @@ def peak(bits: int) -> Callable[[], float]:
     return once
 
 
-def share(precision: str, runs: int = 7) -> dict[str, float]:
-    """Peak and reached rate (Gflop/s, the best of the runs, in turns) and flop a culture's step, at B = 8 of EI2."""
-    bits = int(precision.removeprefix("float"))
-    counts, system = count(bits), make("EI2")
-    step = sum(flops(counts[population.name]) * population.count for population in system.populations)
-    setting = PROFILES["exact"]
-    engine = Native("EI2", CULTURES, setting.__class__(setting.dt_ms, setting.scheme, precision))
-    measure, best, reached, steps = peak(bits), 0.0, 0.0, round(100.0 / setting.dt_ms)
+def share(profile: str, turns: int) -> tuple[str, ...]:
+    """Return the row of a profile: peak and reached rates are the best of the turns, at B = 8 of EI2."""
+    setting, step = PROFILES[profile], culture_flops(profile)
+    engine, steps = Native("EI2", CULTURES, setting), round(100.0 / setting.dt_ms)
+    measure, best, reached = peak(int(setting.precision.removeprefix("float"))), 0.0, 0.0
     try:
-        for _ in range(runs):
+        for _ in range(turns):
             best = max(best, measure())
             reached = max(reached, step * CULTURES * steps / engine.run(100.0).cpu_s)
     finally:
         engine.close()
-    return {"flop": step, "peak": best / 1e9, "reached": reached / 1e9, "share": reached / best}
+    rates = f"{reached / 1e9:.1f}", f"{best / 1e9:.1f}", f"{100 * reached / best:.0f} %"
+    return profile, setting.precision, str(step), f"{step * steps / 1e6:.0f}", *rates
 
 
 def main() -> None:
     """Print the counts and the shares."""
-    print("| precision | population | flop a step | of which fma | divisions | square roots |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for bits in (64, 32):
-        for name, counts in count(bits).items():
-            print(
-                f"| float{bits} | {name} | {flops(counts)} | {2 * counts['fma']} | {counts['/']} | {counts['sqrt']} |"
-            )
-    print()
-    for precision in ("float64", "float32"):
-        found = share(precision)
-        print(
-            f"{precision}: {found['reached']:.1f} of {found['peak']:.1f} Gflop/s, {100 * found['share']:.0f} %, "
-            f"{found['flop']} flop a step of EI2, {CULTURES} cultures, one thread"
-        )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer turns")
+    turns = 2 if parser.parse_args().quick else 15
+    print("Operations of a step of a cell of EI2, averaged over the loops that do not run in every step\n")
+    rows = []
+    for profile, setting in PROFILES.items():
+        for name, counts in count(profile).items():
+            numbers = (flops(counts), 2 * counts["fma"] / CYCLE, counts["/"] / CYCLE, counts["sqrt"] / CYCLE)
+            rows.append((f"{profile}, {setting.precision}", name, *(f"{number:.4g}" for number in numbers)))
+    table(("profile", "population", "flop", "of these in multiply-adds", "divisions", "square roots"), rows)
+    print(f"EI2, B = {CULTURES}, one thread, by processor time\n")
+    columns = (
+        "profile",
+        "precision",
+        "flop per culture and step",
+        "Mflop for 100 ms",
+        "Gflop/s",
+        "peak Gflop/s",
+        "share",
+    )
+    table(columns, [share(profile, turns) for profile in PROFILES])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What two lines of the kernels bring: no subnormal numbers in synapses, and SIMD registers of full width.
 
-    python benchmarks/engine/kernels.py [--system EI2] [--ms 4000] [--rounds 5]
+    python benchmarks/engine/kernels.py [--system EI2] [--ms 4000] [--rounds 5] [--quick]
 
 Two cultures with the shipped parameters, two threads, profiles fast and exact; kernels with and without each line in
 turns, medians over the rounds. The spikes of all must be equal. What comes out is the processor's matter: subnormal
@@ -43,7 +43,10 @@ def main() -> None:
     parser.add_argument("--system", default="EI2")
     parser.add_argument("--ms", type=float, default=4000.0)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one round of 200 ms")
     a = parser.parse_args()
+    if a.quick:
+        a.ms, a.rounds = 200.0, 1
     system = make(a.system)
     print(f"{a.system}, {llvmlite.binding.get_host_cpu_name()}\n")
     print("| profile | subnormal numbers | registers | ms for 100 ms of a culture | times faster |")

@@ -1,6 +1,6 @@
 """What plasticity costs: a culture never plastic, switched off again, and learning, in turns; prints a table.
 
-    python benchmarks/engine/plasticity.py [--system EI2] [--cultures 1 8] [--runs 45] [--profile fast]
+    python benchmarks/engine/plasticity.py [--system EI2] [--cultures 1 8] [--runs 45] [--profile fast] [--quick]
 
 The three stand ready side by side and take turns in changing order, so that what else the machine does hits all of
 them; medians are shown, and their ratios. Learning is STDP on EXC_EXC and InhibitorySTDP on INH_EXC with rates of zero,
@@ -40,7 +40,10 @@ def main() -> None:
     parser.add_argument("--cultures", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--runs", type=int, default=45)
     parser.add_argument("--profile", default="fast")
+    parser.add_argument("--quick", action="store_true", help="one culture, three turns")
     given = parser.parse_args()
+    if given.quick:
+        given.cultures, given.runs = [1], 3
     print(f"{given.system}, profile {given.profile}, 100 ms, median of {given.runs} turns\n")
     print("| cultures | never (ms) | switched off (ms) | learning (ms) | off / never | learning / never |")
     print("| --- | --- | --- | --- | --- | --- |")
