@@ -264,9 +264,9 @@ class ClosedLoop:
         results = self.decoding.decode(self.env, recording)
         features = returned.features(self.decoding, results, len(cultures), self._setups[0].features.shape[0])
         charge_nC = self._charge(stimulus, len(cultures))
-        for k, b in enumerate(cultures):
-            action = None if actions is None else actions[k]
-            self._meter.add(self.history[b], recording.culture(k), features[k], charge_nC[k], times[k], action)
+        histories = [self.history[b] for b in cultures]
+        given = [None] * len(cultures) if actions is None else list(actions)
+        self._meter.add(histories, recording, features, charge_nC, times, given)
 
     def _encode(self, commands: NDArray) -> Stimulus | None:
         inputs = commands if self.num_cultures > 1 else commands[0]
@@ -281,25 +281,30 @@ class ClosedLoop:
         return charge_nC if stimulus.num_cultures is not None else np.repeat(charge_nC, count, axis=0)
 
     def _observations(self, cultures: list[int]) -> NDArray[np.float32]:
-        rows = []
-        for b in cultures:
-            latest, task = self.history[b][-1], self.tasks[b]
-            recorded = (latest.features, latest.features_1s) if task.sees_culture else ()
-            observed = returned.observation(task, task.observe(latest), self._num_observed)
-            rows.append(np.concatenate([*recorded, observed]))
-        return np.stack(rows).astype(np.float32)
+        latest, tasks = [self.history[b][-1] for b in cultures], [self.tasks[b] for b in cultures]
+        observed = [task.observe(measured) for task, measured in zip(tasks, latest, strict=True)]
+        rows = np.empty((len(cultures), *self.observation_space.shape), dtype=np.float32)
+        decoded = self.num_features
+        if decoded:
+            rows[:, :decoded] = [measured.features for measured in latest]
+            rows[:, decoded : 2 * decoded] = [measured.features_1s for measured in latest]
+        rows[:, 2 * decoded :] = returned.observations(tasks, observed, self._num_observed)
+        return rows
 
     def _infos(self, cultures: list[int]) -> list[Info]:
+        latest = [self.history[b][-1] for b in cultures]
+        charges_nC = np.array([measured.charge_nC for measured in latest]).sum(axis=1).tolist()
         infos = []
-        for b in cultures:
-            latest = self.history[b][-1]
-            common = {
-                "rate_hz": latest.rate_hz,
-                "rate_1s_hz": latest.rate_1s_hz,
-                "charge_nC": float(latest.charge_nC.sum()),
-                "charge_fraction": latest.charge_fraction,
-                "time_ms": latest.time_ms,
+        for b, measured, charge_nC in zip(cultures, latest, charges_nC, strict=True):
+            info = {
+                "rate_hz": measured.rate_hz,
+                "rate_1s_hz": measured.rate_1s_hz,
+                "charge_nC": charge_nC,
+                "charge_fraction": measured.charge_fraction,
+                "time_ms": measured.time_ms,
             }
-            own = common | returned.info(self.tasks[b], self.tasks[b].info(latest), common)
-            infos.append(own | returned.info(self.conditioned, self.conditioned.info(b), own))
+            info |= returned.info(self.tasks[b], self.tasks[b].info(measured), info)
+            if self.conditioned.conditions:
+                info |= returned.info(self.conditioned, self.conditioned.info(b), info)
+            infos.append(info)
         return infos

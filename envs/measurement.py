@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,38 +71,53 @@ class Meter:
 
     def add(
         self,
-        history: History,
+        histories: Sequence[History],
         recording: Recording,
         features: NDArray[np.float64],
         charge_nC: NDArray[np.float64],
-        time_ms: float,
-        action: NDArray | None,
+        times_ms: Sequence[float],
+        actions: Sequence[NDArray | None],
     ) -> None:
-        """Append the measurement of a step to a culture's history.
+        """Append the measurements of a step of n cultures to their histories.
 
         Args:
-            history: The history.
-            recording: Recording of the step.
-            features: Its decoded recording, ``[F]``.
-            charge_nC: Absolute charge of each channel, nC ``[C]``.
-            time_ms: End of the step since the first observation.
-            action: The agent's action; None while settling.
+            histories: History of each culture, ``[n]``.
+            recording: Recording of the step, of n cultures.
+            features: Its decoded recordings, ``[n, F]``.
+            charge_nC: Absolute charge of each channel, nC ``[n, C]``.
+            times_ms: End of the step since the first observation of each culture, ``[n]``.
+            actions: The agent's actions, ``[n]``; None while settling.
         """
-        rate_hz = len(recording.spikes[1]) / self._cell_seconds
-        if history and history[-1].recording is None:
-            history.clear()  # the entry of `add_silence` is no step
-        history.append(
-            Measurement(
-                recording,
-                features,
-                np.mean([*(m.features for m in history), features][-self._window_steps :], axis=0),
-                rate_hz,
-                float(np.mean([*(m.rate_hz for m in history), rate_hz][-self._window_steps :])),
-                charge_nC,
-                float(charge_nC.sum() / self._highest_nC),
-                time_ms,
-                action,
+        recordings = recording.cultures
+        rates_hz = np.array([len(single.spikes[1]) for single in recordings]) / self._cell_seconds
+        features_1s, rates_1s_hz = np.empty_like(features), np.empty_like(rates_hz)
+        earlier: dict[int, list[int]] = {}
+        for k, history in enumerate(histories):
+            if history and history[-1].recording is None:
+                history.clear()  # the entry of `add_silence` is no step
+            earlier.setdefault(min(len(history), self._window_steps - 1), []).append(k)
+        for steps, rows in earlier.items():  # usually one length for all, after a reset of some two
+            features_1s[rows], rates_1s_hz[rows] = self._means(
+                [list(histories[k])[len(histories[k]) - steps :] for k in rows], features[rows], rates_hz[rows]
             )
+        fractions = (charge_nC.sum(axis=1) / self._highest_nC).tolist()
+        numbers = zip(rates_hz.tolist(), rates_1s_hz.tolist(), fractions, times_ms, strict=True)
+        for k, (rate_hz, rate_1s_hz, fraction, time_ms) in enumerate(numbers):
+            means = features_1s[k], rate_hz, rate_1s_hz
+            measured = Measurement(recordings[k], features[k], *means, charge_nC[k], fraction, time_ms, actions[k])
+            histories[k].append(measured)
+
+    @staticmethod
+    def _means(
+        earlier: Sequence[Sequence[Measurement]], features: NDArray[np.float64], rates_hz: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the means of features and rates over earlier steps and the latest, ``[n, F]`` and ``[n]``."""
+        shape = len(features), len(earlier[0])
+        past = np.array([[step.features for step in steps] for steps in earlier]).reshape(*shape, features.shape[1])
+        past_hz = np.array([[step.rate_hz for step in steps] for steps in earlier]).reshape(shape)
+        return (
+            np.concatenate([past, features[:, None]], axis=1).mean(axis=1),
+            np.concatenate([past_hz, rates_hz[:, None]], axis=1).mean(axis=1),
         )
 
     def add_silence(self, history: History) -> None:

@@ -53,7 +53,7 @@ def commands(tasks: Sequence[Task], actions: NDArray, space: spaces.Box) -> NDAr
     """
     what = f"{type(tasks[0]).__name__}.to_command"
     made = [task.to_command(action) for task, action in zip(tasks, actions, strict=True)]
-    return np.stack([_numbers(what, command, space.shape) for command in made])
+    return _rows(what, made, space.shape)
 
 
 def rewards(tasks: Sequence[Task]) -> NDArray[np.float64]:
@@ -63,7 +63,7 @@ def rewards(tasks: Sequence[Task]) -> NDArray[np.float64]:
         InvalidInput: One is not a finite number.
     """
     what = f"{type(tasks[0]).__name__}.reward"
-    return np.array([_numbers(what, task.reward, ()) for task in tasks], dtype=np.float64)
+    return _rows(what, [task.reward for task in tasks], ()).astype(np.float64, copy=False)
 
 
 def ends(tasks: Sequence[Task], name: str) -> NDArray[np.bool_]:
@@ -79,13 +79,13 @@ def ends(tasks: Sequence[Task], name: str) -> NDArray[np.bool_]:
     return np.array(given, dtype=np.bool_)
 
 
-def observation(task: Task, observed: Any, size: int) -> NDArray[np.float64]:
-    """Check a task's observation of one culture and return it, ``[K]``.
+def observations(tasks: Sequence[Task], observed: Sequence[Any], size: int) -> NDArray[np.float64]:
+    """Check the tasks' observations of n cultures and return them, ``[n, K]``.
 
     Raises:
-        InvalidInput: It has another shape or is not finite numbers.
+        InvalidInput: One has another shape or is not finite numbers.
     """
-    return _numbers(f"{type(task).__name__}.observe", observed, (size,))
+    return _rows(f"{type(tasks[0]).__name__}.observe", observed, (size,))
 
 
 def info(owner: object, entries: Any, common: Mapping[str, float]) -> dict[str, float]:
@@ -103,12 +103,23 @@ def info(owner: object, entries: Any, common: Mapping[str, float]) -> dict[str, 
     if not isinstance(entries, Mapping):
         raise InvalidInput(f"{what} must return a mapping of names to numbers, got {shown(entries)}.")
     for name, value in entries.items():
-        number = isinstance(value, Real | np.bool_) or (isinstance(value, np.ndarray) and value.shape == ())
-        if not isinstance(name, str) or not number:
-            raise InvalidInput(f"{what} must have one number per name, got {shown(name)}: {shown(value)}.")
+        if type(name) is not str or type(value) is not float:
+            number = isinstance(value, Real | np.bool_) or (isinstance(value, np.ndarray) and value.shape == ())
+            if not isinstance(name, str) or not number:
+                raise InvalidInput(f"{what} must have one number per name, got {shown(name)}: {shown(value)}.")
         if name in common:
             raise InvalidInput(f"{what} has {name!r}, which {', '.join(common)} have already: use another name.")
     return dict(entries)
+
+
+def _rows(what: str, values: Sequence[Any], shape: tuple[int, ...]) -> NDArray:
+    """Return results of n cultures as an array ``[n, *shape]``, checked as ``_numbers`` checks each of them."""
+    alike = all(type(value) is np.ndarray and value.shape == shape for value in values)
+    if alike or all(type(value) is float for value in values) and not shape:
+        rows = np.array(values)
+        if rows.dtype.kind in "fiub" and np.isfinite(rows).all():
+            return rows
+    return np.stack([_numbers(what, value, shape) for value in values])  # raises for the first that is wrong
 
 
 def _numbers(what: str, value: Any, shape: tuple[int, ...]) -> NDArray:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked_methods
+from livn_gym.copies import altered
 from livn_gym.errors import InvalidInput, NotRecorded, unknown_name
 from livn_gym.models.base import Compartment
 from livn_gym.six_arrays import SixArrays
@@ -91,16 +92,12 @@ class Recording(SixArrays):
         """
         if not 0 <= b < self.num_cultures:
             raise InvalidInput(f"Culture index must lie in 0 ... {self.num_cultures - 1}, got {b}.")
-        weights = {key: weight[b : b + 1] for key, weight in self.weights.items()}
-        recording = replace(self._traces(lambda trace: trace[b : b + 1]), num_cultures=1, weights=weights)
-        if self.spike_culture is None:
-            return recording
-        return recording._where(slice(*np.searchsorted(self.spike_culture, (b, b + 1))), culture=0)
+        return self._singles(b, b + 1)[0]
 
     @property
     def cultures(self) -> tuple[Recording, ...]:
         """Recordings of the single cultures, ``[B]``."""
-        return tuple(self.culture(b) for b in range(self.num_cultures))
+        return self._singles(0, self.num_cultures)
 
     @property
     def voltage(self) -> NDArray[np.float64] | None:
@@ -199,21 +196,21 @@ class Recording(SixArrays):
         if not gid.shape == t.shape == culture.shape or any(((x < 0) | (x >= end)).any() for x, end in bounds):
             raise InvalidInput(f"Spikes need gids and times of one length, times within 0 ... {self.duration_ms:g} ms.")
         order = np.lexsort((gid, t, culture))
-        return replace(self, spike_culture=culture[order], spike_gid=gid[order].astype(np.int64), spike_t=t[order])
+        return altered(self, spike_culture=culture[order], spike_gid=gid[order].astype(np.int64), spike_t=t[order])
 
     def without_traces(self) -> Recording:
         """Return the same run without voltages, membrane currents and weights: the spikes only."""
         none: dict[str, Any] = dict.fromkeys(("voltage_gid", "current_gid", *TRACES))
-        return replace(self, **none).without_weights()
+        return altered(self, **none).without_weights()
 
     def without_weights(self) -> Recording:
         """Return the same run without the weights of synapses."""
-        return replace(self, weights={}, weight_dt_ms=0.0)
+        return altered(self, weights={}, weight_dt_ms=0.0)
 
     def without_data(self) -> Recording:
         """Return the same run with nothing recorded."""
         none: dict[str, Any] = dict.fromkeys(("spike_culture", "spike_gid", "spike_t"))
-        return replace(self.without_traces(), **none)
+        return altered(self.without_traces(), **none)
 
     def slice(self, start_ms: float, stop_ms: float) -> Recording:
         """Return the recording of ``[start_ms, stop_ms)``, with times relative to ``start_ms``.
@@ -231,18 +228,18 @@ class Recording(SixArrays):
             if stop < self.duration_ms - room:
                 inside &= self.spike_t < stop - room
             sliced = sliced._where(inside)
-            sliced = replace(sliced, spike_t=self._shifted(sliced.spikes[2], -start))
+            sliced = altered(sliced, spike_t=self._shifted(sliced.spikes[2], -start))
         if any(getattr(self, name) is not None for name in TRACES):
             first, last = round(start / self.sample_dt_ms), round(stop / self.sample_dt_ms)
             if abs(first * self.sample_dt_ms - start) > 1e-6 or abs(last * self.sample_dt_ms - stop) > 1e-6:
                 raise InvalidInput(f"Traces can only be cut at multiples of {self.sample_dt_ms:g} ms.")
-            sliced = sliced._traces(lambda trace: trace[..., first:last])
+            sliced = altered(sliced, **sliced._cut_traces(lambda trace: trace[..., first:last]))
         if self.weights:
             first, last = round(start / self.weight_dt_ms), round(stop / self.weight_dt_ms)
             if abs(first * self.weight_dt_ms - start) > 1e-6 or abs(last * self.weight_dt_ms - stop) > 1e-6:
                 raise InvalidInput(f"Weights can only be cut at multiples of {self.weight_dt_ms:g} ms.")
-            sliced = replace(sliced, weights={key: weight[..., first:last] for key, weight in self.weights.items()})
-        return replace(sliced, t0_ms=self.t0_ms + start, duration_ms=stop - start)
+            sliced = altered(sliced, weights={key: weight[..., first:last] for key, weight in self.weights.items()})
+        return altered(sliced, t0_ms=self.t0_ms + start, duration_ms=stop - start)
 
     @staticmethod
     def batch(parts: Sequence[Recording], t0_ms: float) -> Recording:
@@ -258,20 +255,17 @@ class Recording(SixArrays):
         if not parts:
             raise InvalidInput("A batch needs at least one recording.")
         counts = [part.num_cultures for part in parts]
-        first = replace(parts[0], t0_ms=t0_ms, num_cultures=sum(counts))
+        first = altered(parts[0], t0_ms=t0_ms, num_cultures=sum(counts))
         if len(parts) == 1:
             return first
         if first.spike_gid is not None:
             culture, gid, t = (np.concatenate(arrays) for arrays in zip(*(p.spikes for p in parts), strict=True))
             culture += np.repeat(np.cumsum([0, *counts[:-1]]), [len(p.spikes[0]) for p in parts])
-            first = replace(first, spike_culture=culture, spike_gid=gid, spike_t=t)
-        traces: dict[str, Any] = {
-            name: np.concatenate([getattr(part, name) for part in parts])
-            for name in TRACES
-            if getattr(first, name) is not None
-        }
+            first = altered(first, spike_culture=culture, spike_gid=gid, spike_t=t)
+        traced = [name for name in TRACES if getattr(first, name) is not None]
+        traces: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in traced}
         weights = {key: np.concatenate([part.weights[key] for part in parts]) for key in first.weights}
-        return replace(first, weights=weights, **traces)
+        return altered(first, weights=weights, **traces)
 
     @staticmethod
     def concat(recordings: Sequence[Recording]) -> Recording:
@@ -286,27 +280,22 @@ class Recording(SixArrays):
         end = first.t0_ms + first.duration_ms
         for following in recordings[1:]:
             if abs(following.t0_ms - end) > 1e-6 + rounding(end):
-                raise InvalidInput(
-                    "Recordings must follow one another: "
-                    f"one ends at {end:g} ms, the next starts at {following.t0_ms:g}."
-                )
+                found = f"one ends at {end:g} ms, the next starts at {following.t0_ms:g}"
+                raise InvalidInput(f"Recordings must follow one another: {found}.")
             if following._kind() != first._kind():
                 raise InvalidInput("Only recordings of the same cultures, cells and time step can be joined.")
             end = following.t0_ms + following.duration_ms
-        joined = replace(first, duration_ms=end - first.t0_ms)
+        joined = altered(first, duration_ms=end - first.t0_ms)
         if first.spike_t is not None:
             culture = np.concatenate([r.spikes[0] for r in recordings])
             gid = np.concatenate([r.spikes[1] for r in recordings])
             t = np.concatenate([first._shifted(r.spikes[2], r.t0_ms - first.t0_ms) for r in recordings])
             order = np.lexsort((gid, t, culture))
-            joined = replace(joined, spike_culture=culture[order], spike_gid=gid[order], spike_t=t[order])
-        traces: dict[str, Any] = {
-            name: np.concatenate([getattr(r, name) for r in recordings], axis=-1)
-            for name in TRACES
-            if getattr(first, name) is not None
-        }
+            joined = altered(joined, spike_culture=culture[order], spike_gid=gid[order], spike_t=t[order])
+        traced = [name for name in TRACES if getattr(first, name) is not None]
+        traces: dict[str, Any] = {k: np.concatenate([getattr(r, k) for r in recordings], axis=-1) for k in traced}
         weights = {key: np.concatenate([r.weights[key] for r in recordings], axis=-1) for key in first.weights}
-        return replace(joined, weights=weights, **traces)
+        return altered(joined, weights=weights, **traces)
 
     def _six(self) -> tuple[NDArray | None, ...]:
         self._require_single("the six arrays")
@@ -354,7 +343,7 @@ class Recording(SixArrays):
                 for name in traces:
                     trace = getattr(self, name)
                     changed[name] = None if trace is None else trace[:, rows]
-        selected = replace(self, **changed)
+        selected = altered(self, **changed)
         return selected if self.spike_gid is None else selected._where(np.isin(self.spike_gid, cells))
 
     def _select_cultures(self, cultures: Sequence[int]) -> Recording:
@@ -364,11 +353,12 @@ class Recording(SixArrays):
                 f"cultures must be distinct indices 0 ... {self.num_cultures - 1}, ascending, got {list(cultures)}."
             )
         weights = {key: weight[indices] for key, weight in self.weights.items()}
-        selected = replace(self._traces(lambda trace: trace[indices]), num_cultures=len(indices), weights=weights)
+        traces = self._cut_traces(lambda trace: trace[indices])
+        selected = altered(self, **traces, num_cultures=len(indices), weights=weights)
         if self.spike_culture is None:
             return selected
         selected = selected._where(np.isin(self.spike_culture, indices))
-        return replace(selected, spike_culture=np.searchsorted(indices, selected.spikes[0]))
+        return altered(selected, spike_culture=np.searchsorted(indices, selected.spikes[0]))
 
     def _kind(self) -> tuple:
         cells = (None if gids is None else tuple(gids) for gids in (self.voltage_gid, self.current_gid))
@@ -383,18 +373,27 @@ class Recording(SixArrays):
         whole = (np.abs(step * dt_ms - t) <= rounding(t)) & (abs(by * dt_ms - by_ms) <= rounding(by_ms))
         return np.where(whole, (step + by) * dt_ms, np.maximum(t + by_ms, 0.0))
 
-    def _traces(self, cut: Callable[[NDArray], NDArray]) -> Recording:
-        """Return the recording with ``cut`` applied to every trace."""
-        traces = ((name, getattr(self, name)) for name in TRACES)
-        changed: dict[str, Any] = {name: cut(trace) for name, trace in traces if trace is not None}
-        return replace(self, **changed)
+    def _cut_traces(self, cut: Callable[[NDArray], NDArray]) -> dict[str, NDArray]:
+        """Return the traces after ``cut``, by field."""
+        return {name: cut(trace) for name in TRACES if (trace := getattr(self, name)) is not None}
 
-    def _where(self, keep: NDArray | _Slice, culture: int | None = None) -> Recording:
-        cultures, gids, times = self.spikes
-        selected = cultures[keep]
-        return replace(
-            self,
-            spike_culture=selected if culture is None else np.full_like(selected, culture),
-            spike_gid=gids[keep],
-            spike_t=times[keep],
-        )
+    def _where(self, keep: NDArray) -> Recording:
+        culture, gid, t = self.spikes
+        return altered(self, spike_culture=culture[keep], spike_gid=gid[keep], spike_t=t[keep])
+
+    def _singles(self, first: int, last: int) -> tuple[Recording, ...]:
+        """Return the recordings of the cultures from ``first`` to ``last - 1``."""
+        if self.num_cultures == 1:
+            return (self,)
+        owner = np.zeros(0, dtype=np.int64) if self.spike_culture is None else self.spike_culture
+        bounds = np.searchsorted(owner, np.arange(first, last + 1)).tolist()
+        return tuple(self._single(b, _Slice(*bounds[b - first : b - first + 2])) for b in range(first, last))
+
+    def _single(self, b: int, spikes: _Slice) -> Recording:
+        changed: dict[str, Any] = self._cut_traces(lambda trace: trace[b : b + 1])
+        if self.weights:
+            changed["weights"] = {key: weight[b : b + 1] for key, weight in self.weights.items()}
+        if self.spike_culture is not None:
+            changed |= {name: getattr(self, name)[spikes] for name in ("spike_culture", "spike_gid", "spike_t")}
+            changed["spike_culture"] = np.zeros_like(changed["spike_culture"])
+        return altered(self, num_cultures=1, **changed)

@@ -76,15 +76,19 @@ class Conditioned:
             The recording and the stimulus after all conditions.
         """
         if all(condition.idle for condition in self.conditions):
-            return self.env.run(duration_ms, stimulus, cultures=cultures), stimulus
+            return self._run(duration_ms, stimulus, cultures), stimulus
         run = ConditionedRun(np.array(cultures, dtype=np.int64), duration_ms, np.array(time_ms, dtype=np.float64))
         for condition in self.conditions:
             stimulus = condition.stimulus(stimulus, run)
         self._set_parameters(run)
-        recording = self.env.run(duration_ms, stimulus, cultures=cultures)
+        recording = self._run(duration_ms, stimulus, cultures)
         for condition in self.conditions:
             recording = condition.recording(recording, stimulus, run)
         return recording, stimulus
+
+    def _run(self, duration_ms: float, stimulus: Stimulus | None, cultures: Sequence[int]) -> Recording:
+        run_all = len(cultures) == self.env.num_cultures
+        return self.env.run(duration_ms, stimulus, cultures=None if run_all else cultures)
 
     def _set_parameters(self, run: ConditionedRun) -> None:
         """Set the parameters, times their factors, that differ from the present ones of the cultures that run."""
