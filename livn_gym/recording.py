@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,6 @@ TRACES = *VOLTAGES, *CURRENTS
 """Fields of a recording that hold a sample of every recorded cell, ``[B, n, T]``."""
 RECORDABLE = "spikes", *TRACES, "weights"
 """Names of the quantities that can be recorded: attributes of a recording."""
-
-_Slice = slice  # inside the class, the name is a method's
 
 
 @checked_methods
@@ -233,7 +232,7 @@ class Recording(SixArrays):
             first, last = round(start / self.sample_dt_ms), round(stop / self.sample_dt_ms)
             if abs(first * self.sample_dt_ms - start) > 1e-6 or abs(last * self.sample_dt_ms - stop) > 1e-6:
                 raise InvalidInput(f"Traces can only be cut at multiples of {self.sample_dt_ms:g} ms.")
-            sliced = altered(sliced, **sliced._cut_traces(lambda trace: trace[..., first:last]))
+            sliced = altered(sliced, **sliced._cut_traces(np.s_[..., first:last]))
         if self.weights:
             first, last = round(start / self.weight_dt_ms), round(stop / self.weight_dt_ms)
             if abs(first * self.weight_dt_ms - start) > 1e-6 or abs(last * self.weight_dt_ms - stop) > 1e-6:
@@ -262,7 +261,7 @@ class Recording(SixArrays):
             culture, gid, t = (np.concatenate(arrays) for arrays in zip(*(p.spikes for p in parts), strict=True))
             culture += np.repeat(np.cumsum([0, *counts[:-1]]), [len(p.spikes[0]) for p in parts])
             first = altered(first, spike_culture=culture, spike_gid=gid, spike_t=t)
-        traced = [name for name in TRACES if getattr(first, name) is not None]
+        traced = first._cut_traces(...)
         traces: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in traced}
         weights = {key: np.concatenate([part.weights[key] for part in parts]) for key in first.weights}
         return altered(first, weights=weights, **traces)
@@ -292,7 +291,7 @@ class Recording(SixArrays):
             t = np.concatenate([first._shifted(r.spikes[2], r.t0_ms - first.t0_ms) for r in recordings])
             order = np.lexsort((gid, t, culture))
             joined = altered(joined, spike_culture=culture[order], spike_gid=gid[order], spike_t=t[order])
-        traced = [name for name in TRACES if getattr(first, name) is not None]
+        traced = first._cut_traces(...)
         traces: dict[str, Any] = {k: np.concatenate([getattr(r, k) for r in recordings], axis=-1) for k in traced}
         weights = {key: np.concatenate([r.weights[key] for r in recordings], axis=-1) for key in first.weights}
         return altered(joined, weights=weights, **traces)
@@ -353,7 +352,7 @@ class Recording(SixArrays):
                 f"cultures must be distinct indices 0 ... {self.num_cultures - 1}, ascending, got {list(cultures)}."
             )
         weights = {key: weight[indices] for key, weight in self.weights.items()}
-        traces = self._cut_traces(lambda trace: trace[indices])
+        traces = self._cut_traces(indices)
         selected = altered(self, **traces, num_cultures=len(indices), weights=weights)
         if self.spike_culture is None:
             return selected
@@ -373,9 +372,9 @@ class Recording(SixArrays):
         whole = (np.abs(step * dt_ms - t) <= rounding(t)) & (abs(by * dt_ms - by_ms) <= rounding(by_ms))
         return np.where(whole, (step + by) * dt_ms, np.maximum(t + by_ms, 0.0))
 
-    def _cut_traces(self, cut: Callable[[NDArray], NDArray]) -> dict[str, NDArray]:
-        """Return the traces after ``cut``, by field."""
-        return {name: cut(trace) for name in TRACES if (trace := getattr(self, name)) is not None}
+    def _cut_traces(self, index: Any) -> dict[str, NDArray]:
+        """Return ``trace[index]`` of every trace, by field."""
+        return {name: trace[index] for name in TRACES if (trace := getattr(self, name)) is not None}
 
     def _where(self, keep: NDArray) -> Recording:
         culture, gid, t = self.spikes
@@ -385,15 +384,17 @@ class Recording(SixArrays):
         """Return the recordings of the cultures from ``first`` to ``last - 1``."""
         if self.num_cultures == 1:
             return (self,)
-        owner = np.zeros(0, dtype=np.int64) if self.spike_culture is None else self.spike_culture
-        bounds = np.searchsorted(owner, np.arange(first, last + 1)).tolist()
-        return tuple(self._single(b, _Slice(*bounds[b - first : b - first + 2])) for b in range(first, last))
-
-    def _single(self, b: int, spikes: _Slice) -> Recording:
-        changed: dict[str, Any] = self._cut_traces(lambda trace: trace[b : b + 1])
-        if self.weights:
-            changed["weights"] = {key: weight[b : b + 1] for key, weight in self.weights.items()}
-        if self.spike_culture is not None:
-            changed |= {name: getattr(self, name)[spikes] for name in ("spike_culture", "spike_gid", "spike_t")}
-            changed["spike_culture"] = np.zeros_like(changed["spike_culture"])
-        return altered(self, num_cultures=1, **changed)
+        culture, gid, t = self.spike_culture, self.spike_gid, self.spike_t
+        bounds = [] if culture is None else np.searchsorted(culture, np.arange(first, last + 1)).tolist()
+        zeros = np.zeros(max((stop - start for start, stop in pairwise(bounds)), default=0), dtype=np.int64)
+        singles = []
+        for b in range(first, last):
+            parts: dict[str, Any] = self._cut_traces(np.s_[b : b + 1])
+            if self.weights:
+                parts["weights"] = {key: weight[b : b + 1] for key, weight in self.weights.items()}
+            if gid is not None and t is not None:
+                start, stop = bounds[b - first : b - first + 2]
+                parts |= {"spike_culture": zeros[: stop - start], "spike_gid": gid[start:stop]}
+                parts["spike_t"] = t[start:stop]
+            singles.append(altered(self, num_cultures=1, **parts))
+        return tuple(singles)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.checks import checked
+from livn_gym.copies import altered
 from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.pulse_trains import PulseTrain
 from livn_gym.pulses import Pulses, PulseShape, Schedule, Shape, numbers
 from livn_gym.units import finite
 from livn_gym.waveforms import DenseWaveform, PulseWaveform, Waveform
@@ -162,7 +164,7 @@ class Stimulus:
         Raises:
             InvalidInput: Shapes do not match, a number is out of range, or pulses overlap.
         """
-        form = PulseShape(phase_ms, shape, recovery_ratio, interphase_ms)
+        form = _pulse_shape(phase_ms, shape, recovery_ratio, interphase_ms)
         sizes, rates = numbers("Pulse amplitudes", amplitude), numbers("rate_hz", rate_hz)
         if sizes.ndim not in (1, 2) or 0 in sizes.shape or not np.isfinite(sizes).all():
             raise InvalidInput(f"Pulse amplitudes must be finite, [K] or [B, K]; got the shape {sizes.shape}.")
@@ -173,6 +175,11 @@ class Stimulus:
             raise InvalidInput(f"rate_hz for amplitudes {sizes.shape} cannot have the shape {rates.shape}.")
         duration = finite("duration_ms", duration_ms, above=0.0)
         start = finite("start_ms", start_ms, minimum=0.0)
+        if rates.ndim == 0 and rates > 0 and sizes.any():
+            size = np.atleast_2d(-sizes if mode == "electrode" else sizes)
+            train = PulseTrain(form, size, float(rates), duration, start)
+            waveform = PulseWaveform(train, sizes.shape[-1], duration, len(sizes) if sizes.ndim == 2 else None)
+            return cls(waveform, mode=mode, reversal_mV=reversal_mV)
         sizes, rates = np.broadcast_arrays(sizes, rates)
         size = np.atleast_2d(-sizes if mode == "electrode" else sizes)
         culture, column, onset = form.train(np.atleast_2d(rates) * (size != 0), duration, start)
@@ -292,13 +299,13 @@ class Stimulus:
                     f"got {_described(first)} and {_described(part)}."
                 )
         waveforms = [None if part is None else part.waveform for part in parts]
-        return first._with(waveform=type(first.waveform).batch(waveforms))
+        return altered(first, waveform=type(first.waveform).batch(waveforms))
 
     def __getitem__(self, culture: int) -> Stimulus:
         """Return the stimulus of one culture, without a culture axis."""
         if self.num_cultures is None:
             return self
-        return self._with(waveform=self.waveform.culture(culture))
+        return altered(self, waveform=self.waveform.culture(culture))
 
     def with_gain(self, gain: NDArray[np.float64], mode: Mode) -> Stimulus:
         """Return a stimulus of neurons with the same time course: ``gain [N, K]`` maps columns to values of ``mode``.
@@ -311,7 +318,7 @@ class Stimulus:
             raise InvalidInput(f"A gain must be [N, {self.num_columns}], got {gain.shape}.")
         if mode not in MODES:
             raise unknown_name("stimulus mode", mode, MODES)
-        return self._with(gain=gain, mode=mode)
+        return altered(self, gain=gain, mode=mode)
 
     def charge_nC(self) -> NDArray[np.float64]:
         """Return the absolute charge per column, nC for values in uA, ``[K]`` or ``[B, K]``."""
@@ -325,11 +332,8 @@ class Stimulus:
         """
         return self.waveform.schedule(finite("dt_ms", dt_ms, above=0.0))
 
-    def _with(self, **changes: Any) -> Stimulus:
-        """Return a copy with other attributes, which are not checked again."""
-        other = copy.copy(self)
-        vars(other).update(changes)
-        return other
+
+_pulse_shape = lru_cache(maxsize=64)(PulseShape)
 
 
 def _dense(array: ArrayLike, dt: float | None) -> DenseWaveform:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.errors import InvalidInput
+from livn_gym.pulse_trains import PulseTrain
 from livn_gym.pulses import Pulses, Schedule
 from livn_gym.units import whole_steps
 
@@ -154,15 +155,26 @@ class PulseWaveform(Waveform):
     """Rectangular phases.
 
     Args:
-        pulses: Phases, whose columns, cultures and times must be within the following bounds.
+        pulses: Phases, whose columns, cultures and times must be within the following bounds; or a ``PulseTrain``,
+            whose phases are computed when they are read.
         num_columns: Number of columns K.
         duration_ms: Length.
         num_cultures: Number of cultures B, or None if all cultures get the same values.
     """
 
-    def __init__(self, pulses: Pulses, num_columns: int, duration_ms: float, num_cultures: int | None) -> None:
+    def __init__(
+        self, pulses: Pulses | PulseTrain, num_columns: int, duration_ms: float, num_cultures: int | None
+    ) -> None:
         super().__init__(num_columns, num_cultures, duration_ms)
-        self.pulses = pulses
+        self._source = pulses
+        self._pulses = pulses if isinstance(pulses, Pulses) else None
+
+    @property
+    def pulses(self) -> Pulses:
+        """The phases."""
+        if self._pulses is None:
+            self._pulses = self._source.pulses() if isinstance(self._source, PulseTrain) else self._source
+        return self._pulses
 
     @property
     def kind(self) -> tuple[Any, ...]:
@@ -177,7 +189,7 @@ class PulseWaveform(Waveform):
     def culture(self, b: int) -> PulseWaveform:
         """Return the phases of one culture."""
         self._check_culture(b)
-        return PulseWaveform(self.pulses.of_culture(b), self.num_columns, self.duration_ms, None)
+        return PulseWaveform(self._source.of_culture(b), self.num_columns, self.duration_ms, None)
 
     @classmethod
     def batch(cls, parts: Sequence[PulseWaveform | None]) -> PulseWaveform:
@@ -193,9 +205,13 @@ class PulseWaveform(Waveform):
 
     def charge(self) -> NDArray[np.float64]:
         """Return the absolute value times width, summed over phases."""
-        p, charge = self.pulses, np.zeros((self.num_cultures or 1, self.num_columns))
-        np.add.at(charge, (p.culture, p.column), np.abs(p.value) * p.width_ms)
+        charge = self._source.charge() if isinstance(self._source, PulseTrain) else self._charge()
         return charge if self.num_cultures is not None else charge[0]
 
+    def _charge(self) -> NDArray[np.float64]:
+        p, shape = self.pulses, (self.num_cultures or 1, self.num_columns)
+        charge = np.bincount(p.culture * shape[1] + p.column, np.abs(p.value) * p.width_ms, shape[0] * shape[1])
+        return charge.reshape(shape)
+
     def _schedule(self, dt_ms: float) -> Schedule:
-        return self.pulses.schedule(dt_ms)
+        return self._source.schedule(dt_ms)
