@@ -89,36 +89,26 @@ class Meter:
             actions: The agent's actions, ``[n]``; None while settling.
         """
         recordings = recording.cultures
-        rates_hz = np.array([len(single.spikes[1]) for single in recordings]) / self._cell_seconds
-        features_1s, rates_1s_hz = np.empty_like(features), np.empty_like(rates_hz)
-        earlier: dict[int, list[int]] = {}
-        for k, history in enumerate(histories):
+        rates_hz = [len(single.spikes[1]) / self._cell_seconds for single in recordings]
+        earlier = []
+        for history in histories:
             if history and history[-1].recording is None:
                 history.clear()  # the entry of `add_silence` is no step
-            earlier.setdefault(min(len(history), self._window_steps - 1), []).append(k)
-        for steps, rows in earlier.items():  # usually one length for all, after a reset of some two
-            features_1s[rows], rates_1s_hz[rows] = self._means(
-                [list(histories[k])[len(histories[k]) - steps :] for k in rows], features[rows], rates_hz[rows]
-            )
-        fractions = (charge_nC.sum(axis=1) / self._highest_nC).tolist()
-        numbers = zip(rates_hz.tolist(), rates_1s_hz.tolist(), fractions, times_ms, strict=True)
+            steps = min(len(history), self._window_steps - 1)
+            earlier.append(list(history)[len(history) - steps :])
+        features_1s, rates_1s_hz = np.empty_like(features), np.empty(len(features))
+        for steps in set(map(len, earlier)):  # usually one length for all cultures, after a reset of some two
+            rows = [k for k, past in enumerate(earlier) if len(past) == steps]
+            second = [[*(m.features for m in earlier[k]), features[k]] for k in rows]
+            features_1s[rows] = np.add.reduce(np.array(second), axis=1) / (steps + 1)  # as np.mean, but faster
+            second_hz = [[*(m.rate_hz for m in earlier[k]), rates_hz[k]] for k in rows]
+            rates_1s_hz[rows] = np.add.reduce(np.array(second_hz), axis=1) / (steps + 1)
+        fractions = (np.add.reduce(charge_nC, axis=1) / self._highest_nC).tolist()
+        numbers = zip(rates_hz, rates_1s_hz.tolist(), fractions, times_ms, strict=True)
         for k, (rate_hz, rate_1s_hz, fraction, time_ms) in enumerate(numbers):
             means = features_1s[k], rate_hz, rate_1s_hz
             measured = Measurement(recordings[k], features[k], *means, charge_nC[k], fraction, time_ms, actions[k])
             histories[k].append(measured)
-
-    @staticmethod
-    def _means(
-        earlier: Sequence[Sequence[Measurement]], features: NDArray[np.float64], rates_hz: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the means of features and rates over earlier steps and the latest, ``[n, F]`` and ``[n]``."""
-        shape = len(features), len(earlier[0])
-        past = np.array([[step.features for step in steps] for steps in earlier]).reshape(*shape, features.shape[1])
-        past_hz = np.array([[step.rate_hz for step in steps] for steps in earlier]).reshape(shape)
-        return (
-            np.concatenate([past, features[:, None]], axis=1).mean(axis=1),
-            np.concatenate([past_hz, rates_hz[:, None]], axis=1).mean(axis=1),
-        )
 
     def add_silence(self, history: History) -> None:
         """Append the measurement at the start of an episode without settling."""

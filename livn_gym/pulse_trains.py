@@ -61,17 +61,13 @@ class PulseTrain:
 
     def schedule(self, dt_ms: float) -> Schedule:
         """Return the changes at whole steps; see ``Pulses.schedule``."""
-        column = _schedule(self._form, *self._times, dt_ms)
-        cultures, columns = self._sizes.shape
-        shape = cultures, len(column.step), columns
+        *indices, unit = _changes(self._form, *self._times, dt_ms, *self._sizes.shape)
         # Adding 0 turns the product of 0 and a negative size into 0.
-        value = self._sizes[:, None, :] * column.value[:, None] + 0.0
-        arrays = (np.arange(cultures)[:, None, None], column.step[:, None], np.arange(columns))
-        indices = [np.broadcast_to(array, shape).ravel() for array in arrays]
+        value = (self._sizes[:, None, :] * unit[:, None] + 0.0).ravel()
         if self._sizes.all():
-            return Schedule(*indices, value.ravel())
-        pulsed = np.broadcast_to(self._sizes[:, None, :] != 0, shape).ravel()
-        return Schedule(*(index[pulsed] for index in indices), value.ravel()[pulsed])
+            return Schedule(*indices, value)
+        pulsed = self._sizes[indices[0], indices[2]] != 0
+        return Schedule(*(index[pulsed] for index in indices), value[pulsed])
 
 
 @lru_cache(maxsize=16)
@@ -85,7 +81,18 @@ def _column(form: PulseShape, rate_hz: float, duration_ms: float, start_ms: floa
     return pulses
 
 
-@lru_cache(maxsize=16)
-def _schedule(form: PulseShape, rate_hz: float, duration_ms: float, start_ms: float, dt_ms: float) -> Schedule:
-    """Return the changes of a column with pulses of size 1."""
-    return _column(form, rate_hz, duration_ms, start_ms).schedule(dt_ms)
+@lru_cache(maxsize=8)
+def _changes(
+    form: PulseShape,
+    rate_hz: float,
+    duration_ms: float,
+    start_ms: float,
+    dt_ms: float,
+    cultures: int,
+    columns: int,
+) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Return culture, step and column of the changes of all columns, and the values of one column of size 1."""
+    unit = _column(form, rate_hz, duration_ms, start_ms).schedule(dt_ms)
+    arrays = (np.arange(cultures)[:, None, None], unit.step[:, None], np.arange(columns))
+    culture, step, column = (np.ascontiguousarray(array).ravel() for array in np.broadcast_arrays(*arrays))
+    return culture, step, column, unit.value

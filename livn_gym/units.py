@@ -34,7 +34,7 @@ def finite(name: str, value: object, *, minimum: float | None = None, above: flo
     Raises:
         InvalidInput: ``value`` is not a real number, not finite, or out of range.
     """
-    result = float(number(name, value))
+    result = number(name, value)
     if not math.isfinite(result):
         raise InvalidInput(f"{name} must be a finite number, got {result}.")
     if minimum is not None and result < minimum:
@@ -52,6 +52,8 @@ def number(name: str, value: object) -> float:
     Raises:
         InvalidInput: ``value`` is not a real number (a bool is not), or exceeds the range of floats.
     """
+    if type(value) is float:
+        return value
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -98,6 +100,8 @@ def whole_number(name: str, value: object, *, minimum: int | None = 1) -> int:
     Raises:
         InvalidInput: ``value`` is not an integer (a bool is not), below ``minimum``, or has more than 64 bits.
     """
+    if type(value) is int and (minimum is None or value >= minimum) and abs(value) < MAX_WHOLE:
+        return value
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Integral) or (minimum is not None and value < minimum):

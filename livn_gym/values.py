@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from livn_gym.errors import InvalidInput, shown, unknown_name
+from livn_gym.errors import InvalidInput, LivnError, shown, unknown_name
 
 Check = Callable[[str, Any], Any]
 """Function of the name and the value of an argument; returns the value to use, or raises ``InvalidInput``."""
@@ -115,8 +115,13 @@ def sequence(name: str, value: Any, *, origin: type, element: Check | None) -> A
     else:
         given = value
     if element is not None and not isinstance(value, range):
-        for k, item in enumerate(given):
-            element(f"{name}[{k}]", item)
+        try:
+            for item in given:
+                element(name, item)
+        except LivnError:
+            for k, item in enumerate(given):
+                element(f"{name}[{k}]", item)  # the message names the item
+            raise
     if origin in (list, tuple) and not isinstance(value, origin):
         return origin(value)
     return value

@@ -495,3 +495,23 @@ def test_from_arg_takes_what_a_run_may_be_given():
 def test_from_arg_refuses_the_rest(arg, message):
     with pytest.raises(InvalidInput, match=message):
         Stimulus.from_arg(arg)
+
+
+@given(
+    arrays(np.float64, (2, 3), elements=st.sampled_from([0.0, -0.0, 1.0, -2.5, 15.0, 1e-3])),
+    st.sampled_from([5.0, 20.0, 30.0, 200.0]),
+    st.sampled_from(["biphasic", "monophasic"]),
+    st.sampled_from([0.0, 0.4]),
+)
+def test_a_train_of_one_rate_is_that_of_equal_rates(sizes, rate_hz, shape, start_ms):
+    options = {"duration_ms": 100.0, "shape": shape, "recovery_ratio": 2.0, "start_ms": start_ms}
+    one_rate = Stimulus.pulse_train(sizes, rate_hz=rate_hz, **options)
+    equal_rates = Stimulus.pulse_train(sizes, rate_hz=np.full(3, rate_hz), **options)
+    for first, second in ((one_rate, equal_rates), (one_rate[1], equal_rates[1])):
+        np.testing.assert_array_equal(first.charge_nC(), second.charge_nC())
+        for name in ("culture", "step", "column", "value"):
+            ours, theirs = (getattr(train.schedule(DT), name) for train in (first, second))
+            np.testing.assert_array_equal(ours, theirs)
+            assert not np.signbit(ours[ours == 0]).any()
+        for name in ("culture", "column", "onset_ms", "offset_ms", "width_ms", "value"):
+            np.testing.assert_array_equal(getattr(first.pulses, name), getattr(second.pulses, name))

@@ -143,7 +143,8 @@ class RateTracking(Task):
         """Compare the rates with the targets of the same time, and set the next target."""
         target_hz = self.target_hz
         self._past_targets_hz.append(target_hz)
-        mean_hz = float(np.mean(self._past_targets_hz))
+        past_hz = np.array(list(self._past_targets_hz))
+        mean_hz = float(np.add.reduce(past_hz)) / len(past_hz)  # as np.mean, but faster
         error_1s_hz = abs(measurement.rate_1s_hz - mean_hz)
         error_step_hz = abs(measurement.rate_hz - target_hz)
         self._errors_hz = (error_1s_hz, error_step_hz)

@@ -41,7 +41,7 @@ class Samples:
         *,
         learns: bool,
     ) -> None:
-        self._spec, self._request, self._num_steps = spec, request, num_steps
+        self._spec, self._request, self._num_steps, self._cultures = spec, request, num_steps, cultures
         empty: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         voltage_row, current_gid = empty, empty if request.current_gids is None else request.current_gids
         if request.voltage_gids is not None:
@@ -62,6 +62,8 @@ class Samples:
 
     def of(self, start: int, stop: int) -> Probe:
         """Return the arrays for the samples of the cultures from ``start`` to ``stop - 1``."""
+        if (start, stop) == (0, self._cultures):
+            return self.probe
         names = ("voltage", *CURRENTS, "weight")
         return self.probe._replace(**{name: getattr(self.probe, name)[start:stop] for name in names})
 
@@ -78,8 +80,11 @@ class Samples:
         if request.spike_gids is not None:
             cell = np.concatenate([group.cell + b * size for b, group in zip(first[:-1], spikes, strict=True)])
             step = np.concatenate([group.step for group in spikes])
-            culture, gid = np.divmod(cell, size)
-            order = np.argsort(culture, kind="stable")  # the spikes of a culture are in the order (step, gid)
+            culture = cell // size
+            # NumPy sorts 16 bit integers by radix. The spikes of a culture are in the order (step, gid).
+            small = np.uint16 if first[-1] < 2**16 else np.int64
+            order = np.argsort(culture.astype(small), kind="stable")
+            gid = cell - culture * size
             if len(request.spike_gids) < size:
                 order = order[np.isin(gid[order], request.spike_gids)]
             fields |= {"spike_culture": culture[order], "spike_gid": gid[order], "spike_t": step[order] * dt}

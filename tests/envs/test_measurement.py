@@ -1,0 +1,40 @@
+"""Measurements of a batch equal those of its cultures, and means are NumPy's."""
+
+import numpy as np
+import pytest
+
+from livn_gym.envs.measurement import Meter
+from livn_gym.recording import Recording
+
+CELLS, CHANNELS = 20, 3
+
+
+def recording(rng, cultures, step_ms):
+    spikes = 15 * cultures
+    arrays = (np.sort(rng.integers(0, cultures, spikes)), rng.integers(0, CELLS, spikes), rng.random(spikes) * step_ms)
+    return Recording(0.0, step_ms, 0.05, 0.05, cultures, *arrays)
+
+
+@pytest.mark.parametrize("num_features", [1, 4])
+@pytest.mark.parametrize("step_ms", [20.0, 200.0, 1000.0])
+def test_means_over_the_last_second_are_those_of_each_culture_alone(step_ms, num_features):
+    rng = np.random.default_rng(0)
+    meter = Meter(CELLS, step_ms, num_features, np.ones(CHANNELS))
+    histories = [meter.history() for _ in range(3)]
+    meter.add_silence(histories[2])
+    window, features_of, rates_of = round(1000 / step_ms), [[], [], []], [[], [], []]
+    for step in range(window + 3):
+        cultures = [0, 2] if step in (0, 3) else [0, 1, 2]  # culture 1 has fewer steps
+        n = len(cultures)
+        run, features, charge = recording(rng, n, step_ms), rng.random((n, num_features)), rng.random((n, CHANNELS))
+        meter.add([histories[b] for b in cultures], run, features, charge, [float(step)] * n, [None] * n)
+        for k, b in enumerate(cultures):
+            measured, single = histories[b][-1], run.culture(k)
+            features_of[b].append(features[k])
+            rates_of[b].append(len(single.spike_gid) / (CELLS * step_ms * 1e-3))
+            assert measured.rate_hz == rates_of[b][-1]
+            assert measured.rate_1s_hz == np.mean(rates_of[b][-window:])
+            np.testing.assert_array_equal(measured.features_1s, np.mean(features_of[b][-window:], axis=0))
+            assert measured.charge_fraction == charge[k].sum() / CHANNELS
+            assert len(histories[b]) == min(window, len(rates_of[b]))
+            np.testing.assert_array_equal(measured.recording.spike_gid, single.spike_gid)
