@@ -61,13 +61,13 @@ class PulseTrain:
 
     def schedule(self, dt_ms: float) -> Schedule:
         """Return the changes at whole steps; see ``Pulses.schedule``."""
-        *indices, unit = _changes(self._form, *self._times, dt_ms, *self._sizes.shape)
+        culture, step, column, unit = _changes(self._form, *self._times, dt_ms, *self._sizes.shape)
         # Adding 0 turns the product of 0 and a negative size into 0.
         value = (self._sizes[:, None, :] * unit[:, None] + 0.0).ravel()
         if self._sizes.all():
-            return Schedule(*indices, value)
-        pulsed = self._sizes[indices[0], indices[2]] != 0
-        return Schedule(*(index[pulsed] for index in indices), value[pulsed])
+            return Schedule(culture, step, column, value)
+        pulsed = self._sizes[culture, column] != 0
+        return Schedule(culture[pulsed], step[pulsed], column[pulsed], value[pulsed])
 
 
 @lru_cache(maxsize=16)

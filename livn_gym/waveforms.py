@@ -211,7 +211,7 @@ class PulseWaveform(Waveform):
     def _charge(self) -> NDArray[np.float64]:
         p, shape = self.pulses, (self.num_cultures or 1, self.num_columns)
         charge = np.bincount(p.culture * shape[1] + p.column, np.abs(p.value) * p.width_ms, shape[0] * shape[1])
-        return charge.reshape(shape)
+        return charge.astype(np.float64, copy=False).reshape(shape)  # it is of integers without phases
 
     def _schedule(self, dt_ms: float) -> Schedule:
         return self._source.schedule(dt_ms)

@@ -509,6 +509,7 @@ def test_a_train_of_one_rate_is_that_of_equal_rates(sizes, rate_hz, shape, start
     equal_rates = Stimulus.pulse_train(sizes, rate_hz=np.full(3, rate_hz), **options)
     for first, second in ((one_rate, equal_rates), (one_rate[1], equal_rates[1])):
         np.testing.assert_array_equal(first.charge_nC(), second.charge_nC())
+        assert first.charge_nC().dtype == second.charge_nC().dtype == np.float64
         for name in ("culture", "step", "column", "value"):
             ours, theirs = (getattr(train.schedule(DT), name) for train in (first, second))
             np.testing.assert_array_equal(ours, theirs)
