@@ -96,9 +96,9 @@ def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[
 
 def ratios(before: Sequence[float], after: Sequence[float]) -> Ratios:
     """Return the ratios of turns."""
-    found = [b / a for a, b in zip(before, after, strict=True)]
-    low, median, high = statistics.quantiles(found, n=4, method="inclusive")
-    return Ratios(median, (low, high), median_interval(found))
+    values = [b / a for a, b in zip(before, after, strict=True)]
+    low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+    return Ratios(median, (low, high), median_interval(values))
 
 
 @contextmanager
@@ -182,24 +182,25 @@ def compare(name: str, folders: Sequence[Path], rounds: int, turn_s: float) -> C
     )
 
 
-def row(name: str, found: Comparison) -> str:
+def row(name: str, comparison: Comparison) -> str:
     """Format a row of the table."""
 
     def span(ends: tuple[float, float]) -> str:
         return f"{ends[0]:.3f} to {ends[1]:.3f}"
 
-    before, after = (f"{value:.10g}" for value in found.outcomes)
-    cells = [name, *(f"{ms:.3f}" for ms in found.ms)]
-    cells += [f"{found.clock.median:.3f}", span(found.clock.quartiles), span(found.clock.interval)]
-    cells += [f"{found.processor.median:.3f}", span(found.processor.interval)] if found.processor else ["-", "-"]
-    same = found.outcomes[0] == found.outcomes[1]
+    before, after = (f"{value:.10g}" for value in comparison.outcomes)
+    cells = [name, *(f"{ms:.3f}" for ms in comparison.ms)]
+    cells += [f"{comparison.clock.median:.3f}", span(comparison.clock.quartiles), span(comparison.clock.interval)]
+    processor = comparison.processor
+    cells += [f"{processor.median:.3f}", span(processor.interval)] if processor else ["-", "-"]
+    same = comparison.outcomes[0] == comparison.outcomes[1]
     cells.append("-" if name in ("import", "cold") else f"{before}, equal" if same else f"{before} and {after}")
     return f"| {' | '.join(cells)} |"
 
 
-def slower(found: Comparison, limit: float, by: str) -> bool:
+def slower(comparison: Comparison, limit: float, by: str) -> bool:
     """Return whether the second version is too slow: its whole interval lies above the limit, a share."""
-    measure = found.processor if by == "processor" and found.processor else found.clock
+    measure = comparison.processor if by == "processor" and comparison.processor else comparison.clock
     return measure.interval[0] > 1.0 + limit
 
 
@@ -244,9 +245,9 @@ def main() -> int:
             print(f"before: {arguments.before}, after: {arguments.after}; {arguments.rounds} turns each\n")
             print(f"| {' | '.join(COLUMNS)} |\n{'| --- ' * len(COLUMNS)}|", flush=True)
             for name in arguments.what:
-                found = compare(name, (before, after), arguments.rounds, arguments.seconds)
-                print(row(name, found), flush=True)
-                if slower(found, arguments.limit / 100.0, arguments.by):
+                comparison = compare(name, (before, after), arguments.rounds, arguments.seconds)
+                print(row(name, comparison), flush=True)
+                if slower(comparison, arguments.limit / 100.0, arguments.by):
                     too_slow.append(name)
     except Unavailable as error:
         print(f"{error.output}\nregress.py: {error}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
     python benchmarks/engine/report.py [--only NAME ...] [--write]
 
-Each table is printed by a script of its own and kept in ``--out``. What was measured within a day on this machine, of
+Each table is printed by a script of its own and stored in ``--out``. What was measured within a day on this machine, of
 the same code, is not measured again, so that an interrupted report continues. With ``--write``, the text between the
 lines ``<!-- speed: NAME -->`` and ``<!-- end -->`` of the pages in docs/ is replaced by what the command printed, and
 that of ``<!-- speed: machine -->`` by where, when and at which commit the tables were measured.
@@ -96,9 +96,12 @@ def in_use(seconds: float) -> float:
 def wait_until_quiet(patience_s: float) -> bool:
     """Return whether the machine is quiet, at the latest after some time."""
     ends = time.monotonic() + patience_s
-    while (found := in_use(2.0)) > OTHERS:
+    while (processors := in_use(2.0)) > OTHERS:
         if time.monotonic() > ends:
-            print(f"Other programs use {found:.1f} processors; load average {os.getloadavg()[0]:.1f}.", file=sys.stderr)
+            print(
+                f"Other programs use {processors:.1f} processors; load average {os.getloadavg()[0]:.1f}.",
+                file=sys.stderr,
+            )
             return False
     return True
 
@@ -123,34 +126,34 @@ def measure(command: str, quick: bool) -> Measured:
 def load(path: Path, commit: str, quick: bool) -> Measured | None:
     """Return a table of this code that was measured within a day on this machine, if there is one."""
     try:
-        found = Measured(**json.loads(path.read_text(encoding="utf-8")))
+        table = Measured(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
-    age = datetime.datetime.now().astimezone() - datetime.datetime.fromisoformat(found.date)
-    same = (found.machine, found.commit, found.quick) == (machine(), commit, quick)
-    return found if same and age < datetime.timedelta(days=1) and not commit.endswith("-changed") else None
+    age = datetime.datetime.now().astimezone() - datetime.datetime.fromisoformat(table.date)
+    same = (table.machine, table.commit, table.quick) == (machine(), commit, quick)
+    return table if same and age < datetime.timedelta(days=1) and not commit.endswith("-changed") else None
 
 
-def origin(found: Mapping[str, Measured]) -> str:
+def origin(tables: Mapping[str, Measured]) -> str:
     """Say where, when and at which commit tables were measured, and how quiet it was."""
-    dates = sorted({table.date[:10] for table in found.values()})
-    commits = ", ".join(sorted({table.commit for table in found.values()}))
-    others = [table.others for table in found.values() if table.others is not None]
+    dates = sorted({table.date[:10] for table in tables.values()})
+    commits = ", ".join(sorted({table.commit for table in tables.values()}))
+    others = [table.others for table in tables.values() if table.others is not None]
     quiet = f" Other programs used at most {max(others):.2f} processors." if others else ""
-    quick = " Fewer turns than usual." if any(table.quick for table in found.values()) else ""
+    quick = " Fewer turns than usual." if any(table.quick for table in tables.values()) else ""
     return f"{machine()}; {' to '.join(dates)}, commit {commits}.{quiet}{quick}"
 
 
-def renewed(page: str, found: Mapping[str, Measured]) -> str:
+def renewed(page: str, tables: Mapping[str, Measured]) -> str:
     """Return a page with the tables that were measured, and the machine if all of the page's tables were."""
     names = {match["name"] for match in BLOCK.finditer(page)} - {MACHINE}
 
     def replacement(match: re.Match[str]) -> str:
         name = match["name"]
-        if name == MACHINE and names <= found.keys():
-            text = origin({name: found[name] for name in names})
-        elif name in found:
-            text = found[name].text
+        if name == MACHINE and names <= tables.keys():
+            text = origin({name: tables[name] for name in names})
+        elif name in tables:
+            text = tables[name].text
         else:
             return match[0]
         return f"{match[1]}\n{text}\n\n{match[4]}"
@@ -177,26 +180,26 @@ def report(
     """
     out.mkdir(parents=True, exist_ok=True)
     commit, failed = code(), []
-    found: dict[str, Measured] = {}
+    tables: dict[str, Measured] = {}
     for name in names:
         path = out / f"{name.replace(' ', '-')}.json"
-        kept = load(path, commit, quick)
-        if kept is None:
+        table = load(path, commit, quick)
+        if table is None:
             if not ready():
                 raise SystemExit(2)
             started = time.monotonic()
             try:
-                kept = measure(TABLES[name], quick)
+                table = measure(TABLES[name], quick)
             except subprocess.CalledProcessError as error:
                 print(f"{name}: {last_line(error.stderr)}", file=sys.stderr, flush=True)
                 failed.append(name)
                 continue
             temporary = path.with_suffix(".new")
-            temporary.write_text(json.dumps(kept._asdict()), encoding="utf-8")
+            temporary.write_text(json.dumps(table._asdict()), encoding="utf-8")
             temporary.replace(path)
             print(f"{name}: measured in {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-        found[name] = kept
-    return found, failed
+        tables[name] = table
+    return tables, failed
 
 
 def main() -> int:
@@ -211,14 +214,14 @@ def main() -> int:
     a: Any = parser.parse_args()
     if a.write and (a.quick or code().endswith("-changed")):
         parser.error("the pages take only tables of committed code, measured without --quick")
-    found, failed = report(a.only, a.out, a.quick, lambda: a.busy or wait_until_quiet(a.patience))
-    if found:
-        print(f"{origin(found)}\n")
-    for name, table in found.items():
+    tables, failed = report(a.only, a.out, a.quick, lambda: a.busy or wait_until_quiet(a.patience))
+    if tables:
+        print(f"{origin(tables)}\n")
+    for name, table in tables.items():
         print(f"{name}\n\n{table.text}\n")
     for path in sorted((ROOT / "docs").glob("*.md")) if a.write else ():
         text = path.read_text(encoding="utf-8")
-        if (new := renewed(text, found)) != text:
+        if (new := renewed(text, tables)) != text:
             path.write_text(new, encoding="utf-8")
             print(f"renewed: {path.relative_to(ROOT)}", file=sys.stderr)
     return int(bool(failed))

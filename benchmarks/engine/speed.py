@@ -44,8 +44,8 @@ def in_turns(contestants: dict[str, tuple[Contestant, float]], turns: int) -> di
             more = [contestant.run(duration_ms) for _ in range(int(TURN_S / first.wall_s))]
             times[label] += more or [first]
     return {
-        label: Times(*(statistics.median(column) for column in zip(*found, strict=True)))
-        for label, found in times.items()
+        label: Times(*(statistics.median(seconds) for seconds in zip(*runs, strict=True)))
+        for label, runs in times.items()
     }
 
 
@@ -68,12 +68,12 @@ class Contest:
     def measure(self, turns: int) -> dict[str, Times]:
         """Median ms for 100 ms of one culture; everything is closed after it."""
         try:
-            found = in_turns(self.entries, turns)
+            medians = in_turns(self.entries, turns)
         finally:
             for contestant, _ in self.entries.values():
                 contestant.close()
         scale = {label: 1e5 / duration / self.cultures[label] for label, (_, duration) in self.entries.items()}
-        return {label: Times(t.wall_s * scale[label], t.cpu_s * scale[label]) for label, t in found.items()}
+        return {label: Times(t.wall_s * scale[label], t.cpu_s * scale[label]) for label, t in medians.items()}
 
 
 def engines(turns: int) -> None:
@@ -93,11 +93,11 @@ def engines(turns: int) -> None:
                 contest.add(label, lambda s=setting, b=cultures, t=threads: Native("EI2", b, s, t), 100.0, cultures)
     children = {label: entry for label, (entry, _) in contest.entries.items() if isinstance(entry, Child)}
     facts = {label: child.facts for label, child in children.items()}
-    found = contest.measure(turns)
+    medians = contest.measure(turns)
     rows = [
-        (label, f"{times.wall_s:.2f}", f"{times.cpu_s:.2f}", _faster(found.get(REFERENCE), times),
-         _faster(found.get(LIVN), times))
-        for label, times in found.items()
+        (label, f"{times.wall_s:.2f}", f"{times.cpu_s:.2f}", _faster(medians.get(REFERENCE), times),
+         _faster(medians.get(LIVN), times))
+        for label, times in medians.items()
     ]  # fmt: skip
     rows += [(label, f"not run: {reason}", "", "", "") for label, reason in contest.absent.items()]
     print(f"EI2, 100 ms of one culture, {turns} turns; times faster by the clock / by processor time\n")
@@ -108,7 +108,7 @@ def engines(turns: int) -> None:
         size = f"{facts[LIVN]['cells']} cells, {facts[LIVN]['connections']:,} connections"
         print(f"livn {PEER} ran the cells and edges of this EI2: {size}.")
     gains = [
-        f"{found[f'{name}, B = 16'].wall_s / found[f'{name}, B = 16, 2 threads'].wall_s:.2f} ({name})"
+        f"{medians[f'{name}, B = 16'].wall_s / medians[f'{name}, B = 16, 2 threads'].wall_s:.2f} ({name})"
         for name in PROFILES
     ]
     print(f"Two threads against one at B = 16: {', '.join(gains)} times faster.\n", flush=True)
@@ -132,9 +132,9 @@ def large(turns: int) -> None:
         contest = Contest()
         for name in ("EI2", "EI3", "EI4"):
             contest.add(name, lambda n=name, s=setting: Native(n, 1, s))
-        found = contest.measure(max(3, turns // 2))
-        for name, times in found.items():
-            ratio = f"{times.wall_s / found['EI2'].wall_s:.1f} / {times.cpu_s / found['EI2'].cpu_s:.1f}"
+        medians = contest.measure(max(3, turns // 2))
+        for name, times in medians.items():
+            ratio = f"{times.wall_s / medians['EI2'].wall_s:.1f} / {times.cpu_s / medians['EI2'].cpu_s:.1f}"
             rows.append((f"{name}, {title}", f"{times.wall_s:.1f}", f"{times.cpu_s:.1f}", ratio))
     print("One culture, one thread, 100 ms\n")
     table(("system", "ms", "processor ms", "x EI2 by the clock / by processor time"), rows)
