@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
+from tables import table
 
 import livn_gym
 from livn_gym.backends.native import backend
@@ -83,13 +84,6 @@ class Engine:
             whole = time.perf_counter() - started
             found.append((whole, self.busy_s))
         return Times(*(1e3 * statistics.median(column) for column in zip(*found, strict=True)))
-
-
-def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print a Markdown table and an empty line."""
-    for row in (header, ("---",) * len(header), *rows):
-        print(f"| {' | '.join(row)} |")
-    print(flush=True)
 
 
 def step_times(name: str, cultures: int, steps: int) -> Times:

@@ -40,6 +40,7 @@ TABLES = {
     "larger cultures": "benchmarks/engine/speed.py --only large",
     "operations": "benchmarks/engine/flops.py",
     "registers": "benchmarks/engine/kernels.py",
+    "outside the engine": "benchmarks/engine/outside.py --only steps runs resets",
     "start": "benchmarks/engine/speed.py --only startup",
     "memory": "benchmarks/engine/speed.py --only memory",
     "vectors": "benchmarks/engine/vector.py",
