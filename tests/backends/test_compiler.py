@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 from numba import njit, types
 
+import livn_gym
 from livn_gym.backends.native.compiler import BORROWED, INNER, InnerLibrary
 from livn_gym.backends.native.program import program
+from livn_gym.plasticity import STDP
+from livn_gym.stimulus import Stimulus
 
 
 @njit(**BORROWED)
@@ -80,3 +83,25 @@ def test_a_start_from_the_cache_loads_nothing_that_only_compiling_needs():
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ)
         assert done.returncode == 0, done.stderr
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["fast", "exact"])
+def test_no_run_compiles_for_types_that_are_not_in_the_cache(profile):
+    env = livn_gym.make("EI1", seed=1, num_cultures=2, profile=profile, backend="native")
+    env.run(5)
+    env.record_spikes().record_voltage("EXC", sample_ms=1.0).record_membrane_current("EXC", sample_ms=1.0)
+    env.run(5, Stimulus.pulse_train([50.0], duration_ms=5.0, rate_hz=400.0))
+    state = env.save_state()
+    env.enable_plasticity({"EXC_EXC": STDP(0.02, 0.025)}).record_weights(1.0)
+    env.run(5)
+    env.run(5, cultures=[1])
+    env.set_cells({"EXC-g_leak_soma": np.linspace(0.09, 0.11, 8)})
+    env.run(5)
+    env.set_noise({"std_e": 0.5}, cultures=[1])
+    env.run(5)
+    env.load_state(state)
+    env.run(5)
+    programs = env._backend._programs
+    assert len(programs) > 1 and {len(run.overloads) for run in programs.values()} == {1}
+    env.close()

@@ -222,8 +222,8 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         """Compile the program for the types of its arguments, without running it."""
         (group,) = self._grouped([NoiseStream(0)], [0])
         drive, request = self._drives.drive(None, 0, group.count), RecordingRequest()
-        _, arrays = self._arguments([0])
-        arrays += (np.zeros(0, dtype=self._spec.precision),) * len(varied)
+        common = self._arguments([0])[1][: len(self._layouts)]
+        arrays = common + (np.zeros(0, dtype=self._spec.precision),) * len(varied)
         probe = self._samples(group.count, 0, request, learns=False).probe
         fixed = (arrays, self._settings.network, self._settings.rules, drive, probe)
         run.compile(tuple(numba.typeof(argument) for argument in group.typed_arguments(*fixed)))
