@@ -41,7 +41,7 @@ TABLES = {
     "operations": "benchmarks/engine/flops.py",
     "registers": "benchmarks/engine/kernels.py",
     "outside the engine": "benchmarks/engine/outside.py --only steps runs resets",
-    "start": "benchmarks/engine/speed.py --only startup",
+    "start": "benchmarks/engine/startup.py",
     "memory": "benchmarks/engine/speed.py --only memory",
     "vectors": "benchmarks/engine/vector.py",
     "plasticity": "benchmarks/engine/plasticity.py",

@@ -3,23 +3,21 @@
 Engines are timed in turns, each as often as the others, and medians are shown, since a machine may be shared. Beside
 the time on the clock stands the processor time, which other programs disturb less.
 
-``--quick`` takes fewer turns, ``--only NAMES`` some of the tables: engines, large, startup, memory.
+``--quick`` takes fewer turns, ``--only NAMES`` some of the tables: engines, large, memory.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from children import Child, Times, Unavailable, last_line
-from contestants import HERE, PEER, Contestant, Native, neuron, peer
+from children import Child, Times, Unavailable
+from contestants import PEER, Contestant, Native, neuron, peer
 from tables import table
 
 from livn_gym.backends import PROFILES, Profile
@@ -140,42 +138,20 @@ def large(turns: int) -> None:
     table(("system", "ms", "processor ms", "x EI2 by the clock / by processor time"), rows)
 
 
-def startup(turns: int) -> None:
-    """The first step of a new process, with an empty cache and with a full one."""
-    rows = []
-    for profile, precision in (("exact", "float64"), ("fast", "float32")):
-        with tempfile.TemporaryDirectory() as folder:
-            seconds = []
-            for _ in range(4):
-                command = [sys.executable, str(HERE / "startup.py"), profile, precision]
-                started = os.times()
-                done = subprocess.run(
-                    command, capture_output=True, text=True, env=os.environ | {"LIVN_GYM_CACHE": folder}
-                )
-                ended = os.times()
-                if done.returncode:
-                    raise SystemExit(f"startup.py failed: {last_line(done.stderr)}")
-                cpu = ended.children_user + ended.children_system - started.children_user - started.children_system
-                seconds.append(Times(float(done.stdout), cpu))
-        cold, *cached = seconds
-        warm = Times(*(statistics.median(column) for column in zip(*cached, strict=True)))
-        rows.append((f"{profile}, {precision}", *(f"{v:.1f}" for v in (*cold, *warm))))
-    print("Import, make and the first 100 ms of EI2 in a new process, s (at most 15 cold, 2 cached)\n")
-    table(("profile", "empty cache", "of processor time", "cached", "of processor time"), rows)
-
-
 def memory(turns: int) -> None:
-    """Rise of the resident size by 256 cultures; in a process of its own, whose size is still small."""
+    """Resident memory of a process that holds cultures; in a process of its own, whose size is still small."""
     command = [sys.executable, __file__, "--memory-child"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    print(f"256 cultures of EI2, built and run: {done.stdout.strip() or last_line(done.stderr)} (at most 500 MB)\n")
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    print("Peak of the resident memory of a process, MB\n")
+    table(("what", "MB"), rows)
 
 
 def _memory_child() -> None:
-    Native("EI2", 1, PROFILES["exact"]).close()
-    before = _peak_resident_kB()
-    Native("EI2", 256, PROFILES["exact"]).close()
-    print(f"{(_peak_resident_kB() - before) / 1024:.0f} MB more resident memory")
+    print(f"livn_gym and Numba, imported\t{_peak_resident_kB() / 1024:.0f}")
+    for cultures in (1, 64, 256):
+        Native("EI2", cultures, PROFILES["exact"]).close()
+        print(f"{cultures} of EI2, exact, built and run\t{_peak_resident_kB() / 1024:.0f}")
 
 
 def _peak_resident_kB() -> int:
@@ -184,7 +160,7 @@ def _peak_resident_kB() -> int:
     return int(re.findall(r"VmHWM:\s*(\d+)", status)[0])
 
 
-TABLES: dict[str, Callable[[int], None]] = {"engines": engines, "large": large, "startup": startup, "memory": memory}
+TABLES: dict[str, Callable[[int], None]] = {"engines": engines, "large": large, "memory": memory}
 
 
 def main() -> None:
