@@ -6,7 +6,8 @@ Conductances, as the somata see them: cells without other currents are held at a
 times larger, so that their voltage follows the noise. Voltage and rate: cells of EI2 with its shipped noise, all
 weights 0, at several constant currents. The reference is second order at 0.0125 ms in float64. Errors are standard
 errors over cells; z is a difference divided by its standard error. ``fast`` passes where it is as close to
-the reference as ``exact``, or within three standard errors.
+the reference as ``exact``, or within three standard errors; an autocorrelation also where it is that of a lag at
+most 0.2 ms longer or shorter, since a profile may hold the noise for some steps.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ ONE_THREAD = {"name": "native", "threads": 1}
 
 CLAMP_US, NOISE_CELLS, NOISE_MS, SAMPLE_MS = 0.3, 128, 20_000.0, 0.2
 LAGS_MS = (0.2, 1.0, 5.0, 20.0, 40.0)
+HOLD_MS = 0.2
 HELD_MV = {"e": -75.0, "i": 0.0}
 """Where the other conductance has no effect."""
 REVERSAL_MV = {"e": 0.0, "i": -75.0}
@@ -125,11 +127,11 @@ def estimate(values: NDArray) -> Estimate:
     return float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
 
 
-def row(name: str, reference: Estimate, exact: Estimate, fast: Estimate) -> str:
-    """Return a row of the table."""
+def row(name: str, reference: Estimate, exact: Estimate, fast: Estimate, allowed: float = 0.0) -> str:
+    """Return a row of the table; ``allowed`` is a difference from the reference that does not matter."""
     (r, _), (e, _), (f, se) = reference, exact, fast
     apart = {label: math.hypot(se, other[1]) for label, other in (("exact", exact), ("reference", reference))}
-    passes = abs(f - r) <= max(abs(e - r), 3.0 * apart["reference"])
+    passes = abs(f - r) <= max(abs(e - r), 3.0 * apart["reference"], allowed)
     z = (f - e) / apart["exact"] if apart["exact"] else 0.0
     cells_ = " | ".join(f"{value:.4g} ± {error:.2g}" for value, error in (reference, exact, fast))
     return f"| {name} | {cells_} | {z:+.1f} | {'yes' if passes else 'NO'} |"
@@ -150,8 +152,11 @@ def main() -> None:
     }
     print("| statistic | reference | exact | fast | z of fast - exact | fast as close as exact |")
     print("| --- " * 6 + "|")
-    for name in found["exact"]:
-        print(row(name, *(found[engine][name] for engine in ENGINES)))
+    noise = noise_of()
+    for name, (value, _) in found["reference"].items():
+        sign = "e" if name.startswith("g_e") else "i"
+        allowed = value * HOLD_MS / noise[f"noise-INH-tau_{sign}"] if "autocorrelation" in name else 0.0
+        print(row(name, *(found[engine][name] for engine in ENGINES), allowed))
     print(f"\n{time.perf_counter() - started:.0f} s")
 
 
