@@ -98,6 +98,13 @@ def test_tables_of_changed_code_are_not_kept(report, tmp_path):
     assert report.load(path, "abc1234-changed", False) is None
 
 
+def test_the_quieter_of_two_measurements_counts(report, commands, tmp_path, monkeypatch):
+    tables = [measured(report, "disturbed", others=0.8), measured(report, "quieter", others=0.4)]
+    monkeypatch.setattr(report, "measure", lambda command, quick: tables.pop(0))
+    found, _ = report.report(commands(first=""), tmp_path / "out", False, lambda: True)
+    assert (found["first"].text, tables) == ("quieter", [])
+
+
 def test_a_failure_does_not_stop_the_others(report, commands, tmp_path, capsys):
     names = commands(first="raise SystemExit('a deliberate fault')", second="print('| 2 |')")
     found, failed = report.report(names, tmp_path / "out", False, lambda: True)
