@@ -11,8 +11,9 @@ import atexit
 import contextvars
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from queue import SimpleQueue
 from typing import Any, Self, TypeVar
 
@@ -204,6 +205,14 @@ class CallLock:
         return type(self), (self._what,)
 
 
+_concurrent = contextvars.ContextVar("concurrent calls", default=1)
+
+
+def concurrent_calls() -> int:
+    """Return the number of calls that a ``Pool`` executes at once with the current one."""
+    return _concurrent.get()
+
+
 class Pool:
     """Thread pool, which is started on first use and started again in a forked process.
 
@@ -218,20 +227,63 @@ class Pool:
         self._executor: ThreadPoolExecutor | None = None
         self._process = os.getpid()
 
-    def map(self, call: Callable[..., _T], *arguments: Iterable[Any]) -> list[_T]:
+    def map(
+        self, call: Callable[..., _T], *arguments: Iterable[Any], stop: Callable[[], object] = _nothing
+    ) -> list[_T]:
         """Call a function with every group of arguments; all calls have ended when this returns or raises.
+
+        Calls start in order. As many calls as there are threads run at once, and they may wait for each other. In a
+        thread other than the main one, the calling thread executes calls too.
+
+        Args:
+            call: Function to call.
+            arguments: Arguments of all calls, one iterable per argument.
+            stop: Function that requests calls to end; it is called if not all threads can be started.
 
         Raises:
             BaseException: Exception of the first call that failed.
         """
-        groups = list(zip(*arguments, strict=True))
-        if min(self.size, len(groups)) < 2:
-            return [call(*group) for group in groups]
+        calls = list(zip(*arguments, strict=True))
+        threads = min(self.size, len(calls))
+        if threads < 2:
+            return [call(*group) for group in calls]
         if self._executor is None or self._process != os.getpid():
             self._executor, self._process = ThreadPoolExecutor(self.size, "livn_gym"), os.getpid()
-        futures = [self._executor.submit(call, *group) for group in groups]
-        wait(futures)
-        return [future.result() for future in futures]
+        results: dict[int, _T] = {}
+        errors: dict[int, BaseException] = {}
+        waiting = deque(enumerate(calls))
+
+        def serve() -> None:
+            _concurrent.set(threads * concurrent_calls())
+            while waiting:
+                try:
+                    k, group = waiting.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                try:
+                    results[k] = call(*group)
+                except BaseException as error:
+                    errors[k] = error
+
+        in_main = threading.current_thread() is threading.main_thread()
+        futures: list[Future[None]] = []
+        try:
+            for _ in range(threads if in_main else threads - 1):
+                futures.append(self._executor.submit(contextvars.copy_context().run, serve))
+            if not in_main:
+                contextvars.copy_context().run(serve)
+        except BaseException:
+            waiting.clear()
+            stop()
+            raise
+        finally:
+            wait(futures)
+        if errors:
+            try:
+                raise errors[min(errors)]
+            finally:
+                errors.clear()  # the error's traceback holds this frame
+        return [results[k] for k in range(len(calls))]
 
     def close(self) -> None:
         """End the threads; the next call starts new ones."""

@@ -206,7 +206,7 @@ def count(profile: str) -> dict[str, Counter[str]]:
         _execute(inspect.getsource(arithmetic), names)
         _execute(text, names)
         values = [trace.apply("parameter", float(k)) for k in range(len(parameters[tag]))]
-        spikes, nothing = SimpleNamespace(count=[0]), [0] * (CYCLE + 1)
+        spikes, nothing = SimpleNamespace(count=[0] * (1 + len(found))), [0] * (CYCLE + 1)
         names[f"step_blocks_{tag}"](None, values, group, 0, CYCLE, nothing, [], [], spikes)
         result[layout.name] = Counter({name: number // W for name, number in trace.counts.items()})
     return result

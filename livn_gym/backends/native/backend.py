@@ -24,19 +24,21 @@ from livn_gym.backends.base import (
     Stoppable,
     Undoable,
 )
-from livn_gym.backends.native.driver import CELL, STOP, Drive, Probe
+from livn_gym.backends.native.driver import Drive, Probe
 from livn_gym.backends.native.generate import source
-from livn_gym.backends.native.group import CultureGroup, Diverged
+from livn_gym.backends.native.group import CultureGroup
+from livn_gym.backends.native.group_run import Diverged, GroupRun, Inputs, typed_arguments
 from livn_gym.backends.native.layout import layouts
-from livn_gym.backends.native.plasticity import Spikes
 from livn_gym.backends.native.program import program
 from livn_gym.backends.native.samples import Samples
 from livn_gym.backends.native.settings import SettingsMaker, Varied
 from livn_gym.backends.native.state import CultureState, check_state
 from livn_gym.backends.native.stimuli import Drives
 from livn_gym.backends.native.synapses import Synapses
+from livn_gym.backends.native.team import STOP
+from livn_gym.backends.native.team_size import group_size
 from livn_gym.errors import InvalidInput, SimulationDiverged, UnsupportedModel
-from livn_gym.interrupts import Pool, uninterrupted
+from livn_gym.interrupts import Pool, concurrent_calls, uninterrupted
 from livn_gym.numerics import NoiseStream
 from livn_gym.recording import Recording
 from livn_gym.recording_request import RecordingRequest
@@ -45,10 +47,6 @@ from livn_gym.units import NS_TO_US
 
 _T = TypeVar("_T")
 _BITS = {"float64": 64, "float32": 32}
-
-GROUP_CELLS = 1024
-"""Number of cells in a group of cultures: enough to fill the blocks, few enough to fit into the processor cache."""
-
 
 class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learning, Stoppable, Undoable):
     """Backend that runs B cultures in one process, with trajectories independent of the batch and of threads.
@@ -225,16 +223,17 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         common = self._arguments([0])[1][: len(self._layouts)]
         arrays = common + (np.zeros(0, dtype=self._spec.precision),) * len(varied)
         probe = self._samples(group.count, 0, request, learns=False).probe
-        fixed = (arrays, self._settings.network, self._settings.rules, drive, probe)
-        run.compile(tuple(numba.typeof(argument) for argument in group.typed_arguments(*fixed)))
+        inputs = Inputs(arrays, self._settings.network, self._settings.rules, drive, probe)
+        run.compile(tuple(numba.typeof(argument) for argument in typed_arguments(group, inputs)))
 
     def _grouped(self, streams: Sequence[NoiseStream], cultures: Sequence[int]) -> list[CultureGroup]:
         """Make groups of cultures at time 0 for all threads; ``cultures`` are their indices."""
-        spec, per_thread = self._spec, -(-len(streams) // self.threads)
-        size = max(1, min(per_thread, GROUP_CELLS // spec.system.num_neurons))
+        spec, counts = self._spec, [layout.count for layout in self._layouts]
         if spec.ranks is not None:
-            size = len(streams)  # several groups would communicate with other ranks in any order
-        fixed = (np.dtype(spec.precision), spec.system.num_neurons, spec.ranks)
+            size, team = len(streams), 1  # several groups would communicate with other ranks in any order
+        else:
+            size, team = group_size(len(streams), counts, self.threads)
+        fixed = (np.dtype(spec.precision), spec.system.num_neurons, spec.ranks, team)
         groups = [
             CultureGroup(self._layouts, list(streams[b : b + size]), *fixed) for b in range(0, len(streams), size)
         ]
@@ -322,43 +321,37 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         drives = [self._drives.drive(stimulus, start, stop) for start, stop in bounds]
         learns = all(group.learns for group in groups)
         samples = self._samples(first[-1], num_steps, request, learns=learns)
-        controls = np.zeros((len(groups), 3), dtype=np.int64)
-        controls[:, CELL] = -1
-        self._control = list(controls)
-
-        def advance(group: CultureGroup, drive: Drive, control: NDArray[np.int64], bounds: tuple[int, int]) -> Spikes:
-            start, stop = bounds
+        runs = [
+            self._group_run(group, cultures[start:stop], num_steps, drive, samples.of(start, stop))
+            for group, drive, (start, stop) in zip(groups, drives, bounds, strict=True)
+        ]
+        self._control = [run.control for run in runs]
+        calls = [(run, thread) for run in runs for thread in range(run.threads)]
+        self._pool.map(GroupRun.advance, *zip(*calls, strict=True), stop=self.stop)
+        spikes = []
+        for run, start in zip(runs, first, strict=False):
             try:
-                arguments = self._arguments(cultures[start:stop])
-                return self._advance(group, arguments, num_steps, drive, samples.of(start, stop), control)
+                spikes.append(run.finish())
             except Diverged as error:
                 raise SimulationDiverged(
                     f"The membrane voltage of cell {error.gid} of culture {cultures[start + error.culture]} left "
                     f"+-{MAX_VOLTAGE_MV:g} mV or was no number at all within {error.step * self._spec.dt_ms:g} ms: a "
                     "stimulus, the noise or a weight is too strong. The run has not happened."
                 ) from None
-
-        spikes = self._pool.map(advance, groups, drives, self._control, bounds)
         return samples.recording(spikes, first)
 
-    def _advance(
-        self,
-        group: CultureGroup,
-        parameters: tuple[Varied, tuple[NDArray, ...]],
-        num_steps: int,
-        drive: Drive,
-        probe: Probe,
-        control: NDArray[np.int64],
-    ) -> Spikes:
-        """Advance a group and return its spikes in the order (step, cell)."""
-        varied, arrays = parameters
+    def _group_run(
+        self, group: CultureGroup, cultures: Sequence[int], num_steps: int, drive: Drive, probe: Probe
+    ) -> GroupRun:
+        varied, arrays = self._arguments(cultures)
         rules = self._settings.rules
         # Postsynaptic spikes of a window must not reach plastic synapses before its end.
         window = self._synapses.window
         if rules.dendritic_delay_steps:
             window = min(window, rules.dendritic_delay_steps + 1)
-        fixed = (arrays, self._settings.network, rules, drive, probe, control)
-        return group.run(self._program(varied), *fixed, window, num_steps, self._spec.dt_ms)
+        inputs = Inputs(arrays, self._settings.network, rules, drive, probe)
+        threads = self.threads // concurrent_calls()
+        return GroupRun(group, self._program(varied), inputs, window, num_steps, self._spec.dt_ms, max(1, threads))
 
     def _samples(self, cultures: int, num_steps: int, request: RecordingRequest, *, learns: bool) -> Samples:
         fixed = (self._spec, self._synapses, self._drives.coupling_uS)

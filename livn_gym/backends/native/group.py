@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.backends.native.driver import AT, CELL, STOP, Flight, Group, Network
+from livn_gym.backends.native.delivery import Flight
+from livn_gym.backends.native.driver import Group
 from livn_gym.backends.native.layout import (
     GID,
     NUM_COMMON,
@@ -24,25 +24,10 @@ from livn_gym.backends.native.layout import (
     Layout,
     W,
 )
-from livn_gym.backends.native.plasticity import Rules, Spikes, individual_synapses, shared_synapses
+from livn_gym.backends.native.plasticity import Spikes, individual_synapses, shared_synapses
 from livn_gym.backends.native.state import CultureState
 from livn_gym.backends.ranks import Ranks
-from livn_gym.errors import RunStopped
 from livn_gym.numerics import NoiseStream
-
-
-class Diverged(Exception):
-    """A voltage is out of bounds.
-
-    Args:
-        culture: Index of the culture in the group.
-        gid: Cell.
-        step: Number of steps of the run after which it was detected.
-    """
-
-    def __init__(self, culture: int, gid: int, step: int) -> None:
-        super().__init__(culture, gid, step)
-        self.culture, self.gid, self.step = culture, gid, step
 
 
 class CultureGroup:
@@ -54,21 +39,28 @@ class CultureGroup:
         dtype: float64 or float32.
         size: Number of cells N; with MPI, the layouts contain only a part of them.
         ranks: MPI ranks that share the cultures.
+        threads: Number of threads that may advance the group together.
     """
 
     def __init__(
-        self, layouts: list[Layout], streams: list[NoiseStream], dtype: Any, size: int, ranks: Ranks | None = None
+        self,
+        layouts: list[Layout],
+        streams: list[NoiseStream],
+        dtype: Any,
+        size: int,
+        ranks: Ranks | None = None,
+        threads: int = 1,
     ) -> None:
-        self.layouts, self.count, self.ranks = layouts, len(streams), ranks
+        self.layouts, self.count, self.ranks, self.threads = layouts, len(streams), ranks, threads
         cells = [layout.count * self.count for layout in layouts]
         blocks = [-(-number // W) for number in cells]
         sizes = [number * layout.size for number, layout in zip(blocks, layouts, strict=True)]
         base = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         bucket = np.concatenate([[0], np.cumsum(blocks)]).astype(np.int64)
         # All cells of other ranks share an unused address at the end, so that stimuli can be written for all cells.
-        self.state = _aligned(int(base[-1]) + NUM_COMMON * W, dtype)
+        self.state = aligned(int(base[-1]) + NUM_COMMON * W, dtype)
         address = np.full((self.count, size), base[-1], dtype=np.int64)
-        block = np.zeros((self.count, size), dtype=np.int32)
+        block = np.full((self.count, size), -1, dtype=np.int32)
         for k, layout in enumerate(layouts):
             gids = slice(layout.start, layout.start + layout.count)
             cell = np.arange(cells[k]).reshape(self.count, layout.count)
@@ -80,7 +72,7 @@ class CultureGroup:
             int(bucket[-1]),
             np.array([layout.start for layout in layouts], dtype=np.int64),
             np.array([layout.count for layout in layouts], dtype=np.int64),
-            np.array(cells, dtype=np.int64),
+            np.array([[0, number] for number in blocks], dtype=np.int64),
             base[:-1],
             bucket[:-1],
             address.ravel(),
@@ -112,7 +104,7 @@ class CultureGroup:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the state, with the array aligned as in a new group."""
         vars(self).update(state)
-        self.state = _aligned(len(state["state"]), state["state"].dtype)
+        self.state = aligned(len(state["state"]), state["state"].dtype)
         self.state[:] = state["state"]
 
     @property
@@ -263,7 +255,7 @@ class CultureGroup:
         words: NDArray[Any] = self.state.view(self._words)
         words[addresses[STEP]], words[addresses[STEP_HIGH]] = step & 0xFFFFFFFF, step >> 32
 
-    def _advance_step(self, num_steps: int) -> None:
+    def advance_step(self, num_steps: int) -> None:
         """Advance the step of the noise of all cells, which is stored in two 32-bit words."""
         for k in range(len(self.layouts)):
             words: NDArray[Any] = self._blocks(k, self._base).view(self._words)
@@ -310,89 +302,8 @@ class CultureGroup:
 
         return restore
 
-    def run(
-        self,
-        program: Any,
-        parameters: tuple[NDArray, ...],
-        network: Network,
-        rules: Rules,
-        drive: Any,
-        probe: Any,
-        control: NDArray[np.int64],
-        *time: Any,
-    ) -> Spikes:
-        """Advance by ``time = window, num_steps, dt``; return the cells and steps of the spikes in temporal order.
 
-        It must not be called in the main thread: compiled code calls Python when it returns its results, and an
-        exception of a signal handler there would crash the interpreter.
-
-        Raises:
-            RunStopped: ``control`` requested it; the states are inconsistent.
-            Diverged: A voltage is out of bounds; the states are inconsistent.
-        """
-        window, num_steps, dt = time
-        fixed = (self.state, parameters, self.group, network, rules, self.learnt, drive, probe, control)
-        spikes = _no_spikes()
-        if self.ranks is None:
-            self.flight, spikes, self.queue = program(*fixed, self.flight, spikes, self.queue, *time)
-            self._check(control)
-        else:
-            spikes = self._exchange(partial(program, *fixed), self.ranks, spikes, control, window, num_steps, dt)
-        self._advance_step(num_steps)
-        count = int(spikes.count[0])
-        cell, step = spikes.cell[:count], spikes.step[:count]
-        in_run = step < num_steps
-        cells = np.concatenate([self.late, cell[in_run]])
-        steps = np.concatenate([np.zeros(len(self.late), dtype=np.int64), step[in_run]])
-        self.late = cell[~in_run]
-        return Spikes(cells, steps, spikes.count)
-
-    def typed_arguments(self, *fixed: Any) -> tuple[Any, ...]:
-        """Return arguments with the types of all calls of the program, given those of ``run`` before ``control``."""
-        spikes = _no_spikes()
-        control = np.zeros(3, np.int64)
-        varied = (self.flight, spikes, self.queue, *((1, 1, 1.0) if self.ranks is None else (spikes, 1, 0, 0, 1, 1.0)))
-        parameters, network, rules, drive, probe = fixed
-        return (self.state, parameters, self.group, network, rules, self.learnt, drive, probe, control, *varied)
-
-    def _check(self, control: NDArray[np.int64]) -> None:
-        """Raise if a run ended early."""
-        if control[STOP]:
-            raise RunStopped("The run was stopped; it has no effect on the cultures.")
-        if control[CELL] >= 0:
-            raise Diverged(*divmod(int(control[CELL]), self.group.size), int(control[AT]))
-
-    def _exchange(
-        self,
-        advance: Any,
-        ranks: Ranks,
-        spikes: Spikes,
-        control: NDArray[np.int64],
-        window: int,
-        num_steps: int,
-        dt: float,
-    ) -> Spikes:
-        """Advance the cells of this rank by windows, and exchange spikes with the other ranks between them."""
-        received = Spikes(np.empty(0, np.int64), np.empty(0, np.int64), np.zeros(1, np.int64))
-        before, step = 0, 0
-        while True:
-            stop = min(step + window, num_steps)
-            times = (num_steps, before, step, stop, dt)
-            self.flight, spikes, self.queue, new_spikes = advance(self.flight, spikes, self.queue, received, *times)
-            self._check(control)
-            if step == num_steps:
-                return spikes
-            count = new_spikes.count[0]
-            cell, at = ranks.all_spikes(new_spikes.cell[:count], new_spikes.step[:count])
-            received = Spikes(cell, at, np.array([len(cell)], dtype=np.int64))
-            before, step = step, stop
-
-
-def _no_spikes() -> Spikes:
-    return Spikes(np.empty(256, np.int64), np.empty(256, np.int64), np.zeros(1, np.int64))
-
-
-def _aligned(size: int, dtype: Any) -> NDArray:
+def aligned(size: int, dtype: Any) -> NDArray:
     """Return zeros aligned to 64 bytes, the width of a cache line and of the widest SIMD register."""
     item = np.dtype(dtype).itemsize
     memory = np.zeros(size + 64 // item, dtype=dtype)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from llvmlite import ir
@@ -45,12 +46,50 @@ def store(typingctx, array, index, value):
 
 @_instruction
 def peek(typingctx, array, index):
-    """Return ``array[index]`` of a contiguous int64 array, read from memory every time: other threads may write it."""
+    """Return ``array[index]`` of a contiguous int64 array, read from memory every time: other threads may write it.
+
+    What a thread wrote before a ``post`` is visible to the threads that read the posted value.
+    """
 
     def codegen(context, builder, signature, args):
-        return builder.load_atomic(_pointer(context, builder, signature.args[0], *args), "monotonic", 8)
+        return builder.load_atomic(_pointer(context, builder, signature.args[0], *args), "acquire", 8)
 
     return array.dtype(array, types.intp), codegen
+
+
+@_instruction
+def post(typingctx, array, index, value):
+    """Set ``array[index] = value`` of a contiguous int64 array, for other threads that ``peek`` at it."""
+
+    def codegen(context, builder, signature, args):
+        builder.store_atomic(args[2], _pointer(context, builder, signature.args[0], *args[:2]), "release", 8)
+
+    return types.void(array, types.intp, array.dtype), codegen
+
+
+@_instruction
+def pause(typingctx):
+    """Wait for some nanoseconds, as processors with several threads per core recommend for loops that wait."""
+
+    def codegen(context, builder, signature, args):
+        if context.codegen().magic_tuple()[0].startswith("x86_64"):
+            _call(builder, ir.VoidType(), "llvm.x86.sse2.pause")
+
+    return types.void(), codegen
+
+
+@_instruction
+def yield_processor(typingctx):
+    """Let other threads that wait for this processor run first, by a call of the operating system."""
+
+    def codegen(context, builder, signature, args):
+        _call(builder, ir.IntType(32), "SwitchToThread" if sys.platform == "win32" else "sched_yield")
+
+    return types.void(), codegen
+
+
+def _call(builder: Any, result: Any, name: str) -> None:
+    builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, ()), name), ())
 
 
 @_instruction

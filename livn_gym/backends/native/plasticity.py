@@ -111,15 +111,19 @@ def individual_synapses(weights: NDArray[np.float64], cells: int) -> Learnt:
 
 
 @compiled
-def link_spikes(learnt, queue, stop):
-    """Link the postsynaptic spikes of each cell before ``stop``, earliest first; return the links and their number."""
+def link_spikes(learnt, queue, stop, block):
+    """Link the postsynaptic spikes of each cell before ``stop``, earliest first; return the links and their number.
+
+    A thread links the spikes of its own cells, those with a ``block`` (see ``Group``).
+    """
     count = 0
     while count < queue.count[0] and queue.step[count] < stop:
         count += 1
     following = np.empty(count, np.int64)
     for k in range(count - 1, -1, -1):
-        following[k] = learnt.head[queue.cell[k]]
-        learnt.head[queue.cell[k]] = k
+        if block[queue.cell[k]] >= 0:
+            following[k] = learnt.head[queue.cell[k]]
+            learnt.head[queue.cell[k]] = k
     return following, count
 
 
@@ -165,10 +169,15 @@ def presynaptic_update(rules, learnt, queue, following, c, row, s, target, start
 
 
 @borrowing
-def postsynaptic_updates(rules, learnt, queue, count, size, row, time, dt):
-    """Process the first ``count`` postsynaptic spikes at all synapses that have not done so, and remove them."""
+def postsynaptic_updates(rules, learnt, queue, count, size, block, row, time, dt):
+    """Process the first ``count`` postsynaptic spikes at all synapses that have not done so, and remove them.
+
+    A thread processes them at the synapses of its own cells, those with a ``block`` (see ``Group``).
+    """
     for k in range(count):
         cell = queue.cell[k]
+        if block[cell] < 0:
+            continue
         learnt.head[cell] = -1
         c, gid = cell // size, cell % size
         spike_time = time[c] + queue.step[k]

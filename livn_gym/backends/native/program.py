@@ -14,12 +14,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from livn_gym.backends.native import arithmetic, compiler, driver, intrinsics, layout, machine_code, plasticity
+from livn_gym.backends.native import (
+    arithmetic,
+    compiler,
+    delivery,
+    driver,
+    intrinsics,
+    layout,
+    machine_code,
+    plasticity,
+    team,
+)
 from livn_gym.cache import cached_folder
 from livn_gym.errors import BackendUnavailable
 
 _SOURCE, _MACHINE_CODE = "kernels.py", "kernels.bin"
-_MODULES = (arithmetic, compiler, driver, intrinsics, layout, plasticity)
+_MODULES = (arithmetic, compiler, delivery, driver, intrinsics, layout, plasticity, team)
 """Modules whose source affects the machine code."""
 
 _LOCK = threading.Lock()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec, Parameters
-from livn_gym.backends.native.driver import Network
+from livn_gym.backends.native.delivery import Network
 from livn_gym.backends.native.layout import Layout, W
 from livn_gym.backends.native.plasticity import Rules
 from livn_gym.backends.native.synapses import Synapses

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.base import MAX_VOLTAGE_MV
-from livn_gym.backends.native.driver import Network
+from livn_gym.backends.native.delivery import Network
 from livn_gym.backends.native.layout import (
     GID,
     NUM_COMMON,
@@ -85,7 +85,7 @@ def check_state(state: Any, layouts: Sequence[Layout], network: Network, cells: 
     _array("waiting", cell, np.int64, None, 0, cells - 1)
     _array("waiting", step, np.int64, cell.shape, -_MAX_STEPS, _MAX_STEPS)
     if state.learnt is not None:
-        synapses = (len(network.delay),)
+        synapses = (len(network.link),)
         weight, x, y, pre, post = _tuple("learnt", state.learnt, 5)
         for traces in (weight, x, y):
             _array("learnt", traces, np.float64, synapses, 0.0, np.inf)
@@ -114,12 +114,12 @@ def _check_flight(flight: Any, network: Network, cells: int) -> None:
     cell, step, synapse, x = _tuple("flight", flight, 4)
     _array("flight", cell, np.int64, None, 0, cells - 1)
     _array("flight", step, np.int64, cell.shape, -_MAX_STEPS, 0)
-    _array("flight", synapse, np.int64, cell.shape, 0, max(0, len(network.delay) - 1))
+    _array("flight", synapse, np.int64, cell.shape, 0, max(0, len(network.link) - 1))
     _array("flight", x, np.float64, cell.shape, 0.0, 1.0)
     if len(cell) and (
         (synapse < network.start[cell]).any()
         or (synapse >= network.start[cell + 1]).any()
-        or (step + network.delay[synapse] < 0).any()
+        or (step + network.link[synapse, 0] < 0).any()
     ):
         raise _damaged("flight", "spikes on their way to synapses of their cells")
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec, Parameters
-from livn_gym.backends.native.driver import Network
+from livn_gym.backends.native.delivery import Network
 from livn_gym.backends.native.layout import Layout
 from livn_gym.backends.native.plasticity import Rules, rules
 from livn_gym.units import NS_TO_US
@@ -50,8 +50,8 @@ class Synapses:
         self._units = [float(u) for u in units]
         self._rows = np.split(np.argsort(order), np.cumsum(np.bincount(index, minlength=len(keys)))[:-1])
         self._start = np.searchsorted(pre[order], np.arange(spec.system.num_neurons + 1)).astype(np.int64)
-        self._delay, self._post = steps[order].astype(np.int32), post[order].astype(np.int32)
-        self._offset = offset[order].astype(np.int32)
+        self._post = post[order].astype(np.int32)
+        self._link = np.stack([steps[order], self._post, offset[order]], axis=1).astype(np.int32)  # neighbours in memory
         # A spike at the end of the first step of a window arrives after the window.
         self.window = min(MAX_WINDOW_STEPS, (spec.least_delay_steps or MAX_WINDOW_STEPS) + 1)
 
@@ -87,4 +87,4 @@ class Synapses:
             for name in ("U", "tau_rec")
         )
         weight = self._scale_uS * weights[:, self._key]
-        return Network(self._start, self._delay, self._post, self._offset, weight, U, tau_rec)
+        return Network(self._start, self._link, weight, U, tau_rec)

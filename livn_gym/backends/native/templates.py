@@ -9,9 +9,12 @@ from livn_gym.backends.native.arithmetic import philox
 from livn_gym.backends.native.arithmetic import exp{bits} as exp
 from livn_gym.backends.native.arithmetic import normal{bits} as normal
 from livn_gym.backends.native.compiler import BORROWED
-from livn_gym.backends.native.driver import check_voltages, deliver, rewind_stimuli, send_spikes, shared_parity
-from livn_gym.backends.native.driver import shift_times, take_samples, update_stimuli, workspace
+from livn_gym.backends.native.delivery import deliver, send_spikes, shift_times, workspace
+from livn_gym.backends.native.driver import check_voltages, diverged, rewind_stimuli, shared_parity, take_samples
+from livn_gym.backends.native.driver import update_stimuli
 from livn_gym.backends.native.intrinsics import fma, from_bits, load, store, to_bits, whole_registers
+from livn_gym.backends.native.plasticity import Spikes
+from livn_gym.backends.native.team import meet, sort_spikes
 
 T = np.float{bits}
 BOUND = T({bound})
@@ -25,13 +28,13 @@ INNER_OPTIONS = BORROWED | OPTIONS
 KERNEL = '''
 @njit(**INNER_OPTIONS)
 def step_blocks_{tag}(S, P, {Q}group, step, steps, bucket, addresses, increments, new_spikes):
-    """Advance the blocks of {name} and list their spikes."""
+    """Advance the thread's blocks of {name} and list their spikes."""
     whole_registers()
     {parameters}
-    num_cells = group.cells[{tag}]
+    num_cells = group.count[{tag}] * len(group.time)
     num_spikes = new_spikes.count[0]
     parity = shared_parity(group.time)
-    for block in range((num_cells + {W} - 1) // {W}):
+    for block in range(group.span[{tag}, 0], group.span[{tag}, 1]):
         base = group.base[{tag}] + block * {size}
         for k in range(steps):
             slot = (group.bucket[{tag}] + block) * steps + k
@@ -63,37 +66,48 @@ def step_blocks_{tag}(S, P, {Q}group, step, steps, bucket, addresses, increments
                         new_spikes.cell[num_spikes] = culture * group.size + gid
                         new_spikes.step[num_spikes] = step + k + 1
                         num_spikes += 1
-    new_spikes.count[0] = num_spikes
+    new_spikes.count[0] = new_spikes.count[{tag} + 1] = num_spikes
 '''
 
 RUN = '''
 @njit(nogil=True, **OPTIONS)
-def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight, spikes, queue, window, num_steps, dt):
-    """Advance a group of cultures; return spikes in transit, spikes of the run, queued postsynaptic spikes.
+def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight, spikes, queue, team, thread, window,
+        num_steps, dt):
+    """Advance the thread's blocks of a group; return spikes in transit, spikes of the run, queued postsynaptic spikes.
 
-    A run that ends early, for the reasons in ``control``, leaves the arrays in an intermediate state.
+    All threads of the team return the same, but only thread 0 returns the spikes of the run. A run that ends early, for
+    the reasons in ``control``, leaves the arrays in an intermediate state.
     """
-    bucket, addresses, increments, new_spikes, order = workspace(group, window)
+    arrivals, found = workspace(group, window)
+    new_spikes = Spikes(team.cell, team.step, np.zeros(1 + len(group.start), np.int64))
     rewind_stimuli(drive)
     sampling = probe.every > 0 or probe.weight_every > 0
     step = np.int64(0)  # a literal would be a separate type, for which functions would be compiled again
-    last = num_steps
-    while step < last:
+    number = np.int64(0)
+    proceed = True
+    while step < num_steps and proceed:
         stop = min(step + window, num_steps)
         if sampling:
-            stop = take_samples(S, group, learnt, probe, step, stop)
+            stop = take_samples(S, group, net, learnt, probe, step, stop)
         stop = update_stimuli(S, group, drive, step, stop)
         steps = stop - step
-        addresses, increments = deliver(
-            net, rules, group, learnt, flight, queue, step, steps, bucket, addresses, increments, dt
-        )
-        new_spikes.count[0] = 0
+        arrivals = deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
+        bucket, addresses, increments = arrivals.bucket, arrivals.address, arrivals.increment
+        new_spikes.count[0] = team.start[thread] + (number & 1) * team.start[-1]
         {advance}
-        flight, spikes, queue = send_spikes(
-            net, rules.dendritic_delay_steps, group, flight, spikes, queue, new_spikes, order, step, steps, dt
-        )
+        check_voltages(S, group.address, group.block, control, thread, stop, num_steps, BOUND)
+        proceed = meet(team.progress, thread, number, new_spikes.count, control)
+        if proceed and not diverged(control, stop, num_steps):
+            sort_spikes(team, len(group.start), number, found, step, steps)
+            if thread > 0:
+                spikes.count[0] = 0
+            flight, spikes, queue = send_spikes(
+                net, rules.dendritic_delay_steps, group, flight, spikes, queue, found, dt
+            )
+        else:
+            proceed = False
         step = stop
-        last = check_voltages(S, group.address, control, step, num_steps, BOUND)
+        number += 1
     shift_times(group, flight, queue, num_steps)
     return flight, spikes, queue
 '''
@@ -107,12 +121,13 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
 
     Return spikes in transit, spikes of the run, queued postsynaptic spikes, and spikes of this rank since ``step``.
     """
-    bucket, addresses, increments, new_spikes, _ = workspace(group, stop - step)
+    arrivals, new_spikes = workspace(group, stop - step)
     if step == 0:
         rewind_stimuli(drive)
-    order = np.empty(all_spikes.count[0], np.int64)
-    window_spikes = (queue, all_spikes, order, previous, step - previous, dt)
-    flight, spikes, queue = send_spikes(net, rules.dendritic_delay_steps, group, flight, spikes, *window_spikes)
+    size = len(all_spikes.cell)
+    found = Spikes(np.empty(size, np.int64), np.empty(size, np.int64), np.zeros(1, np.int64))
+    sort_spikes(all_spikes, 1, np.int64(0), found, previous, step - previous)
+    flight, spikes, queue = send_spikes(net, rules.dendritic_delay_steps, group, flight, spikes, queue, found, dt)
     if step == num_steps:
         shift_times(group, flight, queue, num_steps)
     last = stop
@@ -120,14 +135,13 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     while step < last:
         stop = last
         if sampling:
-            stop = take_samples(S, group, learnt, probe, step, stop)
+            stop = take_samples(S, group, net, learnt, probe, step, stop)
         stop = update_stimuli(S, group, drive, step, stop)
         steps = stop - step
-        addresses, increments = deliver(
-            net, rules, group, learnt, flight, queue, step, steps, bucket, addresses, increments, dt
-        )
+        arrivals = deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
+        bucket, addresses, increments = arrivals.bucket, arrivals.address, arrivals.increment
         {advance}
         step = stop
-        check_voltages(S, group.address, control, step, num_steps, BOUND)
+        check_voltages(S, group.address, group.block, control, 0, step, num_steps, BOUND)
     return flight, spikes, queue, new_spikes
 '''

@@ -1,0 +1,214 @@
+"""Run of a group of cultures by a team of threads or, with MPI, by the ranks that share the cultures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.backends.native.delivery import Network
+from livn_gym.backends.native.driver import Drive, Group, Probe
+from livn_gym.backends.native.group import CultureGroup, aligned
+from livn_gym.backends.native.layout import W
+from livn_gym.backends.native.plasticity import Rules, Spikes
+from livn_gym.backends.native.team import AT, CELL, LINE, STOP, Team
+from livn_gym.backends.ranks import Ranks
+from livn_gym.errors import RunStopped
+
+LEAST_STEPS = 2000
+"""Least number of steps of all blocks in a run by several threads, since to start them takes up to 0.1 ms."""
+
+
+class Diverged(Exception):
+    """A voltage is out of bounds.
+
+    Args:
+        culture: Index of the culture in the group.
+        gid: Cell.
+        step: Number of steps of the run after which it was detected.
+    """
+
+    def __init__(self, culture: int, gid: int, step: int) -> None:
+        super().__init__(culture, gid, step)
+        self.culture, self.gid, self.step = culture, gid, step
+
+
+class Inputs(NamedTuple):
+    """Arguments of a run that are the same for all its threads, in the order of the program's arguments."""
+
+    parameters: tuple[NDArray, ...]
+    network: Network
+    rules: Rules
+    drive: Drive
+    probe: Probe
+
+
+class GroupRun:
+    """Run of a group: every thread of a team calls ``advance``; ``finish`` follows when all calls have ended.
+
+    Args:
+        group: The cultures.
+        program: The compiled kernels.
+        inputs: Arguments of the kernels.
+        window: Maximum number of steps between two exchanges of spikes.
+        num_steps: Length of the run in steps.
+        dt: Time step, ms.
+        threads: Maximum number of threads.
+    """
+
+    def __init__(
+        self,
+        group: CultureGroup,
+        program: Callable[..., Any],
+        inputs: Inputs,
+        window: int,
+        num_steps: int,
+        dt: float,
+        threads: int,
+    ) -> None:
+        self.group, self._program, self._inputs = group, program, inputs
+        self._time = window, num_steps, dt
+        blocks = group.group.num_blocks
+        self.threads = min(threads, group.threads) if blocks * num_steps >= LEAST_STEPS and group.ranks is None else 1
+        self.control: NDArray[np.int64] = np.full(1 + 2 * self.threads, -1)
+        self.control[STOP] = 0
+        if group.ranks is None:
+            bounds = block_bounds(group.group.span[:, 1], self.threads)
+            self._team = _team(bounds, window)
+            self._calls = [self._thread_arguments(thread, bounds) for thread in range(self.threads)]
+
+    def advance(self, thread: int) -> None:
+        """Advance the blocks of a thread, together with the other threads of the team.
+
+        It must not be called in the main thread: compiled code calls Python when it returns its results, and an
+        exception of a signal handler there would crash the interpreter.
+        """
+        try:
+            if self.group.ranks is not None:
+                self._exchange(self.group.ranks)
+            else:
+                results = self._program(*self._calls[thread], self._team, thread, *self._time)
+                if thread == 0:
+                    self._results = results
+        except BaseException:
+            self.control[STOP] = 1  # the other threads wait for this one
+            raise
+
+    def finish(self) -> Spikes:
+        """Return the cells and steps of the spikes in temporal order, after all threads have ended.
+
+        Raises:
+            RunStopped: ``control`` requested it; the states are inconsistent.
+            Diverged: A voltage is out of bounds; the states are inconsistent.
+        """
+        group, (_, num_steps, _) = self.group, self._time
+        self._check()
+        group.flight, spikes, group.queue = self._results
+        group.advance_step(num_steps)
+        count = int(spikes.count[0])
+        cell, step = spikes.cell[:count], spikes.step[:count]
+        in_run = step < num_steps
+        cells = np.concatenate([group.late, cell[in_run]])
+        steps = np.concatenate([np.zeros(len(group.late), dtype=np.int64), step[in_run]])
+        group.late = cell[~in_run]
+        return Spikes(cells, steps, spikes.count)
+
+    def _check(self) -> None:
+        """Raise if a run ended early."""
+        if self.control[STOP]:
+            raise RunStopped("The run was stopped; it has no effect on the cultures.")
+        cells, steps = self.control[CELL::2], self.control[AT::2]
+        if (cells >= 0).any():
+            cell = int(cells[cells >= 0].min())
+            raise Diverged(*divmod(cell, self.group.group.size), int(steps[cells == cell][0]))
+
+    def _thread_arguments(self, thread: int, bounds: NDArray[np.int64]) -> tuple[Any, ...]:
+        """Return the arguments of the program for a thread: its part of the group, and copies of what all change.
+
+        Thread 0 changes the arrays of the group. Copies are made before any thread starts.
+        """
+        group, inputs, part = self.group, self._inputs, self.group.group
+        flight, queue = group.flight, group.queue
+        if len(bounds) > 2:
+            span = bounds[thread : thread + 2].T.copy()
+            counts = span[:, 1] - span[:, 0]
+            bucket = np.cumsum(counts) - counts - span[:, 0]
+            block = np.full(len(part.block), -1, dtype=np.int32)
+            for k, (first, last) in enumerate(span + part.bucket[:, None]):
+                own = (part.block >= first) & (part.block < last)
+                block[own] = part.block[own] - part.bucket[k] + bucket[k]
+            part = part._replace(num_blocks=int(counts.sum()), span=span, bucket=bucket, block=block)
+        if thread > 0:
+            part = part._replace(x=part.x.copy(), last=part.last.copy(), time=part.time.copy())
+            drive = inputs.drive._replace(cursor=inputs.drive.cursor.copy(), level=inputs.drive.level.copy())
+            inputs, flight, queue = inputs._replace(drive=drive), _copied(flight), _copied(queue)
+        return group.state, *_arguments(part, inputs, group), self.control, flight, _no_spikes(), queue
+
+    def _exchange(self, ranks: Ranks) -> None:
+        """Advance the cells of this rank by windows, and exchange spikes with the other ranks between them."""
+        group, (window, num_steps, dt) = self.group, self._time
+        fixed = (group.state, *_arguments(group.group, self._inputs, group), self.control)
+        spikes, received = _no_spikes(), _received(np.empty(0, np.int64), np.empty(0, np.int64))
+        before, step = 0, 0
+        while True:
+            stop = min(step + window, num_steps)
+            varied = (group.flight, spikes, group.queue, received, num_steps, before, step, stop, dt)
+            group.flight, spikes, group.queue, new_spikes = self._program(*fixed, *varied)
+            self._check()
+            if step == num_steps:
+                self._results = group.flight, spikes, group.queue
+                return
+            count = new_spikes.count[0]
+            received = _received(*ranks.all_spikes(new_spikes.cell[:count], new_spikes.step[:count]))
+            before, step = step, stop
+
+
+def typed_arguments(group: CultureGroup, inputs: Inputs) -> tuple[Any, ...]:
+    """Return arguments with the types of all calls of the program."""
+    control, none = np.zeros(3, np.int64), np.zeros(0, np.int64)
+    fixed = (group.state, *_arguments(group.group, inputs, group), control, group.flight, _no_spikes(), group.queue)
+    team = _received(none, none)
+    return *fixed, team, *((0, 1, 1, 1.0) if group.ranks is None else (1, 0, 0, 1, 1.0))
+
+
+def block_bounds(blocks: NDArray[np.int64], threads: int) -> NDArray[np.int64]:
+    """Return the first block of every thread, and the number of blocks, int64 ``[threads + 1, populations]``.
+
+    Numbers of blocks of a population differ by at most one between threads, and so do numbers of all blocks.
+    """
+    order = np.arange(threads)
+    shares = []
+    for number in blocks:
+        rest = int(number) % threads
+        share = np.full(threads, number // threads)
+        share[order[:rest]] += 1
+        order = np.roll(order, -rest)  # the next population continues with the threads that got no additional block
+        shares.append(share)
+    return np.concatenate([np.zeros((1, len(blocks)), np.int64), np.cumsum(np.array(shares).T, axis=0)])
+
+
+def _team(bounds: NDArray[np.int64], window: int) -> Team:
+    start = bounds.sum(axis=1) * W * (window // 2 + 1)  # after a spike, a cell is below the threshold for a step
+    size, threads, width = 2 * int(start[-1]), len(bounds) - 1, LINE * -(-(1 + 2 * bounds.shape[1]) // LINE)
+    progress = aligned(threads * width, np.int64).reshape(threads, width)
+    return Team(np.empty(size, np.int64), np.empty(size, np.int64), start, progress)
+
+
+def _received(cell: NDArray[np.int64], step: NDArray[np.int64]) -> Team:
+    """Return spikes of other ranks as the list of a single thread."""
+    progress = np.array([[0, len(cell)]])
+    return Team(cell, step, np.array([0, len(cell)]), progress)
+
+
+def _arguments(part: Group, inputs: Inputs, group: CultureGroup) -> tuple[Any, ...]:
+    return inputs.parameters, part, inputs.network, inputs.rules, group.learnt, inputs.drive, inputs.probe
+
+
+def _copied(arrays: Any) -> Any:
+    return type(arrays)(*(array.copy() for array in arrays))
+
+
+def _no_spikes() -> Spikes:
+    return Spikes(np.empty(256, np.int64), np.empty(256, np.int64), np.zeros(1, np.int64))

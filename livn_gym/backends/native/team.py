@@ -1,0 +1,97 @@
+"""Threads that advance a group of cultures together: exchange of spikes, and a barrier, after every window.
+
+Each thread of a team advances blocks of its own and keeps its own copy of the spikes in transit. After a window it
+announces its new spikes and waits for the others; then all threads read the spikes of all. Lists of even and odd windows
+are separate, so that one barrier per window is sufficient: a thread that is one window ahead writes to the other list.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from livn_gym.backends.native.arithmetic import inlined
+from livn_gym.backends.native.compiler import INNER
+from livn_gym.backends.native.intrinsics import pause, peek, post, yield_processor
+
+STOP, CELL, AT = 0, 1, 2
+"""Indices in the array ``control`` of a run, int64 ``[1 + 2 T]``: nonzero requests the run to end; then, for each of T
+threads, the first of its cells whose voltage is out of bounds, and the step (-1 for none)."""
+
+LINE = 8
+"""Number of int64 in a cache line; what a thread writes and others read has lines of its own."""
+
+_PAUSES = 200
+"""Number of short pauses in a barrier, some microseconds, before a thread offers its processor to other threads."""
+
+compiled = njit(**INNER)
+
+
+class Team(NamedTuple):
+    """Arrays that the T threads of a team share.
+
+    ``cell`` and ``step`` hold the spikes of a window, those of even windows in the first half. The list of a thread starts
+    at ``start[thread]``, int64 ``[T + 1]``, and has a part for each of P populations. ``progress``, int64
+    ``[T, 1 + 2 P or more]``, holds in cache lines per thread the number of windows that it has finished, and the ends of
+    the parts of its lists in the last even and in the last odd window.
+    """
+
+    cell: Any
+    step: Any
+    start: Any
+    progress: Any
+
+
+@inlined
+def meet(progress, thread, number, count, control):
+    """Announce the end of a window and of its list of spikes, and wait for all threads; return False to end the run.
+
+    A thread that has ended early requested all others to stop.
+    """
+    threads, width = progress.shape
+    parts = len(count) - 1
+    for k in range(parts):
+        progress[thread, 1 + (number & 1) * parts + k] = count[1 + k]
+    post(progress, thread * width, number + 1)
+    proceed = peek(control, STOP) == 0
+    other, waited = 0, 0
+    while proceed and other < threads:
+        if peek(progress, other * width) > number:
+            other += 1
+        else:
+            proceed = peek(control, STOP) == 0
+            waited += 1
+            if waited > _PAUSES:
+                yield_processor()
+            else:
+                pause()
+    return proceed
+
+
+@compiled
+def sort_spikes(team, parts, number, found, step, steps):
+    """Write the spikes of a window of all threads to ``found``, in the order (step, culture, gid)."""
+    threads, first_end = len(team.start) - 1, 1 + (number & 1) * parts
+    offset, total = (number & 1) * team.start[threads], np.int64(0)
+    for thread in range(threads):
+        total += team.progress[thread, first_end + parts - 1] - team.start[thread] - offset
+    found.count[0] = total
+    if total == 0:
+        return
+    # Within a population, lists of threads and blocks are in the order (culture, gid) at every step, so that a stable
+    # sort by step is sufficient: counts, then their cumulative sums, then the entries.
+    position = np.zeros(steps + 2, np.int64)
+    for thread in range(threads):
+        for k in range(team.start[thread] + offset, team.progress[thread, first_end + parts - 1]):
+            position[team.step[k] - step + 1] += 1
+    for s in range(1, steps + 2):
+        position[s] += position[s - 1]
+    for part in range(parts):
+        for thread in range(threads):
+            first = team.start[thread] + offset if part == 0 else team.progress[thread, first_end + part - 1]
+            for k in range(first, team.progress[thread, first_end + part]):
+                s = team.step[k] - step
+                found.cell[position[s]], found.step[position[s]] = team.cell[k], team.step[k]
+                position[s] += 1
