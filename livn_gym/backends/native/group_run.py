@@ -191,14 +191,15 @@ def block_bounds(blocks: NDArray[np.int64], threads: int) -> NDArray[np.int64]:
 
 def _team(bounds: NDArray[np.int64], window: int) -> Team:
     start = bounds.sum(axis=1) * W * (window // 2 + 1)  # after a spike, a cell is below the threshold for a step
-    size, threads, width = 2 * int(start[-1]), len(bounds) - 1, LINE * -(-(1 + 2 * bounds.shape[1]) // LINE)
+    size, threads, width = 2 * int(start[-1]), len(bounds) - 1, LINE * -(-(2 + 2 * bounds.shape[1]) // LINE)
     progress = aligned(threads * width, np.int64).reshape(threads, width)
+    progress[:, 1] = -2
     return Team(np.empty(size, np.int64), np.empty(size, np.int64), start, progress)
 
 
 def _received(cell: NDArray[np.int64], step: NDArray[np.int64]) -> Team:
     """Return spikes of other ranks as the list of a single thread."""
-    progress = np.array([[0, len(cell)]])
+    progress = np.array([[0, -1, len(cell)]])
     return Team(cell, step, np.array([0, len(cell)]), progress)
 
 

@@ -88,8 +88,35 @@ def yield_processor(typingctx):
     return types.void(), codegen
 
 
-def _call(builder: Any, result: Any, name: str) -> None:
-    builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(result, ()), name), ())
+@_instruction
+def sleep(typingctx):
+    """Sleep as shortly as the operating system can, after which it continues the thread on an idle processor."""
+
+    def codegen(context, builder, signature, args):
+        if sys.platform == "win32":
+            _call(builder, ir.VoidType(), "Sleep", ir.IntType(32)(1))
+        else:
+            _call(builder, ir.IntType(32), "usleep", ir.IntType(32)(1))
+
+    return types.void(), codegen
+
+
+@_instruction
+def processor(typingctx):
+    """Return the index of the processor that executes the thread; -1 if the operating system does not tell it."""
+
+    def codegen(context, builder, signature, args):
+        if sys.platform == "linux":
+            return builder.sext(_call(builder, ir.IntType(32), "sched_getcpu"), ir.IntType(64))
+        return ir.IntType(64)(-1)
+
+    return types.int64(), codegen
+
+
+def _call(builder: Any, result: Any, name: str, *values: Any) -> Any:
+    """Call a function of LLVM or of the operating system."""
+    function_type = ir.FunctionType(result, [value.type for value in values])
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), values)
 
 
 @_instruction

@@ -14,7 +14,7 @@ from numba import njit
 
 from livn_gym.backends.native.arithmetic import inlined
 from livn_gym.backends.native.compiler import INNER
-from livn_gym.backends.native.intrinsics import pause, peek, post, yield_processor
+from livn_gym.backends.native.intrinsics import pause, peek, post, processor, sleep, yield_processor
 
 STOP, CELL, AT = 0, 1, 2
 """Indices in the array ``control`` of a run, int64 ``[1 + 2 T]``: nonzero requests the run to end; then, for each of T
@@ -26,6 +26,9 @@ LINE = 8
 _PAUSES = 200
 """Number of short pauses in a barrier, some microseconds, before a thread offers its processor to other threads."""
 
+_PLACING_WINDOWS = 32
+"""Number of windows after which a thread leaves a processor that it shares with another thread of its team."""
+
 compiled = njit(**INNER)
 
 
@@ -34,14 +37,20 @@ class Team(NamedTuple):
 
     ``cell`` and ``step`` hold the spikes of a window, those of even windows in the first half. The list of a thread starts
     at ``start[thread]``, int64 ``[T + 1]``, and has a part for each of P populations. ``progress``, int64
-    ``[T, 1 + 2 P or more]``, holds in cache lines per thread the number of windows that it has finished, and the ends of
-    the parts of its lists in the last even and in the last odd window.
+    ``[T, 2 + 2 P or more]``, holds in cache lines per thread the number of windows that it has finished, its processor
+    (-1: unknown, -2: not started), and the ends of the parts of its lists in the last even and in the last odd window.
     """
 
     cell: Any
     step: Any
     start: Any
     progress: Any
+
+
+@inlined
+def shares_processor(own, other):
+    """Return whether a thread is on the same processor as another one, or has not started, as if it waited for it."""
+    return own >= 0 and (other == own or other == -2)
 
 
 @inlined
@@ -53,7 +62,10 @@ def meet(progress, thread, number, count, control):
     threads, width = progress.shape
     parts = len(count) - 1
     for k in range(parts):
-        progress[thread, 1 + (number & 1) * parts + k] = count[1 + k]
+        progress[thread, 2 + (number & 1) * parts + k] = count[1 + k]
+    placing = threads > 1 and number % _PLACING_WINDOWS == 0
+    if placing:
+        post(progress, thread * width + 1, processor())
     post(progress, thread * width, number + 1)
     proceed = peek(control, STOP) == 0
     other, waited = 0, 0
@@ -63,17 +75,20 @@ def meet(progress, thread, number, count, control):
         else:
             proceed = peek(control, STOP) == 0
             waited += 1
-            if waited > _PAUSES:
-                yield_processor()
-            else:
+            if waited <= _PAUSES:
                 pause()
+            elif placing and shares_processor(progress[thread, 1], peek(progress, other * width + 1)):
+                sleep()  # to yield would leave both threads on this processor, also if another one is idle
+                placing = False
+            else:
+                yield_processor()
     return proceed
 
 
 @compiled
 def sort_spikes(team, parts, number, found, step, steps):
     """Write the spikes of a window of all threads to ``found``, in the order (step, culture, gid)."""
-    threads, first_end = len(team.start) - 1, 1 + (number & 1) * parts
+    threads, first_end = len(team.start) - 1, 2 + (number & 1) * parts
     offset, total = (number & 1) * team.start[threads], np.int64(0)
     for thread in range(threads):
         total += team.progress[thread, first_end + parts - 1] - team.start[thread] - offset
