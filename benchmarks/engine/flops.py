@@ -196,7 +196,7 @@ def count(profile: str) -> dict[str, Counter[str]]:
     parameters = [list(layout.parameters(spec, Noise())) for layout in found]
     text, none = source(found, parameters, bits), np.zeros(len(found), dtype=np.int64)
     group = SimpleNamespace(
-        cells=none + 1, count=none + 1, span=np.array([[0, 1]] * len(found)), base=none, bucket=none, start=none,
+        count=none + 1, span=np.array([[0, 1]] * len(found)), base=none, bucket=none, start=none,
         size=1, time=np.zeros(1, dtype=np.int64),
     )  # fmt: skip
     result = {}

@@ -48,6 +48,7 @@ from livn_gym.units import NS_TO_US
 _T = TypeVar("_T")
 _BITS = {"float64": 64, "float32": 32}
 
+
 class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learning, Stoppable, Undoable):
     """Backend that runs B cultures in one process, with trajectories independent of the batch and of threads.
 

@@ -23,9 +23,9 @@ compiled, borrowing = njit(**INNER), njit(**BORROWED)
 class Network(NamedTuple):
     """Synapses by presynaptic gid and delay, with one entry per receptor, and the depression of every cell.
 
-    ``start`` int64 ``[N + 1]``; ``link`` int32 ``[S, 3]``: delay (steps), postsynaptic cell, and offset from the address of
-    that cell to the sum of increments. In K rows, one of which each culture uses (``Group.row``): ``weight`` (uS) float64
-    ``[K, S]``; ``U`` and ``tau_rec`` (ms) ``[K, N]``.
+    ``start`` int64 ``[N + 1]``; ``link`` int32 ``[S, 3]``: delay (steps), postsynaptic cell, and offset from the
+    address of that cell to the sum of increments. In K rows, one of which each culture uses
+    (``Group.row``): ``weight`` (uS) float64 ``[K, S]``; ``U`` and ``tau_rec`` (ms) ``[K, N]``.
     """
 
     start: Any
@@ -90,7 +90,7 @@ def workspace(group, window):
 
 @compiled
 def deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt):
-    """Collect the thread's increments of the next ``steps`` steps, sorted by (block, step), and drop delivered spikes."""
+    """Collect the thread's increments of the next ``steps`` steps by (block, step), and drop delivered spikes."""
     bucket, slots, addresses, amounts = arrivals.bucket, arrivals.slot, arrivals.cell_address, arrivals.amount
     for slot in range(group.num_blocks * steps + 2):
         bucket[slot] = 0
@@ -98,7 +98,7 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
     learns, following, num_due = learnt.weight.shape[0] > 0, np.empty(0, np.int64), 0
     if rules.dendritic_delay_steps > 0:
         following, num_due = link_spikes(learnt, queue, stop, group.block)
-    # Counting sort: entries, and counts per (block, step), shifted by two; then cumulative sums; then the sorted entries.
+    # Counting sort: entries, and counts per (block, step), shifted by two; cumulative sums; then the sorted entries.
     count, remaining = 0, 0
     for spike in range(flight.count[0]):
         cell, since, x = flight.cell[spike], flight.step[spike], flight.x[spike]

@@ -32,8 +32,8 @@ class Group(NamedTuple):
     ``size`` is N, ``num_blocks`` the number of the thread's blocks. Per population: ``start`` (first gid), ``count``
     (cells in a culture), ``span`` (the thread's first block, and the block after its last), ``base`` (address of block
     0), ``bucket`` (number of block 0 among the thread's). Per cell ``[cultures * N]``: ``address``, ``block`` (number
-    among the thread's; -1 for cells of others), resources ``x``, step ``last`` of its last spike. Per culture: ``time``,
-    steps since its reset, and ``row``, that of its parameters in ``Network`` and ``Rules``.
+    among the thread's; -1 for cells of others), resources ``x``, step ``last`` of its last spike. Per culture:
+    ``time``, steps since its reset, and ``row``, that of its parameters in ``Network`` and ``Rules``.
     """
 
     size: int

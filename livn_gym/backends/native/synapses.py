@@ -51,7 +51,8 @@ class Synapses:
         self._rows = np.split(np.argsort(order), np.cumsum(np.bincount(index, minlength=len(keys)))[:-1])
         self._start = np.searchsorted(pre[order], np.arange(spec.system.num_neurons + 1)).astype(np.int64)
         self._post = post[order].astype(np.int32)
-        self._link = np.stack([steps[order], self._post, offset[order]], axis=1).astype(np.int32)  # neighbours in memory
+        # A delivery reads all three, which therefore are neighbours in memory.
+        self._link = np.stack([steps[order], self._post, offset[order]], axis=1).astype(np.int32)
         # A spike at the end of the first step of a window arrives after the window.
         self.window = min(MAX_WINDOW_STEPS, (spec.least_delay_steps or MAX_WINDOW_STEPS) + 1)
 

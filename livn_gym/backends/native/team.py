@@ -1,8 +1,9 @@
 """Threads that advance a group of cultures together: exchange of spikes, and a barrier, after every window.
 
 Each thread of a team advances blocks of its own and keeps its own copy of the spikes in transit. After a window it
-announces its new spikes and waits for the others; then all threads read the spikes of all. Lists of even and odd windows
-are separate, so that one barrier per window is sufficient: a thread that is one window ahead writes to the other list.
+announces its new spikes and waits for the others; then all threads read the spikes of all. Lists of even and odd
+windows are separate, so that one barrier per window is sufficient: a thread that is one window ahead writes to the
+other list.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ compiled = njit(**INNER)
 class Team(NamedTuple):
     """Arrays that the T threads of a team share.
 
-    ``cell`` and ``step`` hold the spikes of a window, those of even windows in the first half. The list of a thread starts
-    at ``start[thread]``, int64 ``[T + 1]``, and has a part for each of P populations. ``progress``, int64
+    ``cell`` and ``step`` hold the spikes of a window, those of even windows in the first half. The list of a thread
+    starts at ``start[thread]``, int64 ``[T + 1]``, and has a part for each of P populations. ``progress``, int64
     ``[T, 2 + 2 P or more]``, holds in cache lines per thread the number of windows that it has finished, its processor
-    (-1: unknown, -2: not started), and the ends of the parts of its lists in the last even and in the last odd window.
+    (-1: unknown, -2: not started), and the ends of the parts of its lists in the last even and the last odd window.
     """
 
     cell: Any
