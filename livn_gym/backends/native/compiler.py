@@ -10,15 +10,38 @@ from __future__ import annotations
 from typing import Any
 
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.compiler import Compiler, DefaultPassBuilder
+from numba.core.compiler_machinery import PassManager
+
+_UNUSED = (
+    "with_lifting",
+    "inline_closure_likes",
+    "inline_inlinables",
+    "find_literally",
+    "literal_unroll",
+    "LiteralPropagation",
+    "inline_overloads",
+    "nopython_rewrites",
+    "dump_parfor_diagnostics",
+)
+"""Steps of Numba for what kernels do not use: closures, context managers, expressions with whole arrays, and others."""
 
 
 class InnerCompiler(Compiler):
-    """Numba's compiler, with an ``InnerLibrary`` for the code of the function."""
+    """Numba's compiler with fewer steps, and with an ``InnerLibrary`` for the code of the function."""
 
     def __init__(self, typingctx: Any, targetctx: Any, library: Any, *arguments: Any) -> None:
         library = library or InnerLibrary(targetctx.codegen(), "inner")
         super().__init__(typingctx, targetctx, library, *arguments)
+
+    def define_pipelines(self) -> list[PassManager]:
+        """Return the steps from Python's byte code to LLVM's language."""
+        pipeline = PassManager("inner")
+        for step, description in DefaultPassBuilder.define_nopython_pipeline(self.state).passes:
+            if step.name() not in _UNUSED:
+                pipeline.add_pass(step, description)
+        pipeline.finalize()
+        return [pipeline]
 
 
 class InnerLibrary(JITCodeLibrary):

@@ -21,7 +21,7 @@ BOUND = T({bound})
 FLAG = np.int{bits}
 WORD = np.uint64
 BITS = np.uint{bits}
-OPTIONS = {{"error_model": "numpy", "fastmath": {{"arcp"}}}}
+OPTIONS = {{"error_model": "numpy", "fastmath": {{"arcp"}}, "no_cfunc_wrapper": True}}
 INNER_OPTIONS = BORROWED | OPTIONS
 '''
 
