@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.copies import altered
 from livn_gym.decoding import Decoding
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
@@ -22,6 +23,7 @@ from livn_gym.envs.tasks import Task, TaskSetup
 from livn_gym.envs.tasks.setup import bounded_box
 from livn_gym.envs.turn import Turn
 from livn_gym.errors import InvalidInput
+from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import whole_steps
 
@@ -144,17 +146,30 @@ class ClosedLoop:
             self.history[b].clear()
         self.conditioned.reset(np_random, cultures)
         self._demonstrate(cultures)
-        window_steps = self.history[0].maxlen or 0
-        remembered = min(int(self.settle_ms // self.step_ms), window_steps)
-        if self.settle_ms > remembered * self.step_ms:
-            before_ms = self.settle_ms - remembered * self.step_ms
-            self.conditioned.run(before_ms, None, cultures, [-remembered * self.step_ms] * len(cultures))
-        for k in range(remembered):
-            self._advance(None, cultures, time_ms=(k + 1 - remembered) * self.step_ms)
+        self._settle(cultures)
+        return StepResult.of_reset(self._observations(cultures), self._infos(cultures), cultures)
+
+    def _settle(self, cultures: list[int]) -> None:
+        """Run the cultures unstimulated, and measure the steps of the last second."""
+        remembered = min(int(self.settle_ms // self.step_ms), self.history[0].maxlen or 0)
+        times = [(k + 1 - remembered) * self.step_ms for k in range(remembered)]
+        before_ms = self.settle_ms - remembered * self.step_ms
+        if self.settle_ms and self.conditioned.idle:  # one run for all steps
+            whole, _ = self.conditioned.run(self.settle_ms, None, cultures, [0.0] * len(cultures))
+            dt, steps = self.env.dt, round(self.step_ms / self.env.dt)
+            first = round(self.settle_ms / dt) - remembered * steps
+            for start, time_ms in zip(range(first, first + remembered * steps, steps), times, strict=True):
+                times_ms = {"t0_ms": (round(whole.t0_ms / dt) + start) * dt, "duration_ms": steps * dt}
+                recording = altered(whole.slice(start * dt, (start + steps) * dt), **times_ms)
+                self._measure(recording, None, cultures, [time_ms] * len(cultures))
+        else:
+            if before_ms > 0:
+                self.conditioned.run(before_ms, None, cultures, [-remembered * self.step_ms] * len(cultures))
+            for time_ms in times:
+                self._advance(None, cultures, time_ms=time_ms)
         if not remembered:
             for b in cultures:
                 self._meter.add_silence(self.history[b])
-        return StepResult.of_reset(self._observations(cultures), self._infos(cultures), cultures)
 
     def step(self, actions: NDArray, cultures: Sequence[int] | None = None) -> StepResult:
         """Run one control step.
@@ -261,6 +276,17 @@ class ClosedLoop:
         times = [self.history[b][-1].time_ms + self.step_ms if time_ms is None else time_ms for b in cultures]
         recording, stimulus = self.conditioned.run(self.step_ms, stimulus, cultures, times)
         self._turn.commit()
+        self._measure(recording, stimulus, cultures, times, actions)
+
+    def _measure(
+        self,
+        recording: Recording,
+        stimulus: Stimulus | None,
+        cultures: list[int],
+        times: list[float],
+        actions: NDArray | None = None,
+    ) -> None:
+        """Decode the recording of a step and append it to the histories."""
         results = self.decoding.decode(self.env, recording)
         features = returned.features(self.decoding, results, len(cultures), self._setups[0].features.shape[0])
         charge_nC = self._charge(stimulus, len(cultures))

@@ -38,6 +38,11 @@ class Conditioned:
         self._set: dict[str, NDArray[np.float64]] = {}
         """Latest parameters of the cultures by key, ``[B]``, for the keys that have had a factor."""
 
+    @property
+    def idle(self) -> bool:
+        """True if no condition changes anything in the next run."""
+        return all(condition.idle for condition in self.conditions)
+
     def reset(self, np_random: Sequence[np.random.Generator], cultures: Sequence[int]) -> None:
         """Begin an episode in n cultures, each with its generator."""
         for b, generator in zip(cultures, np_random, strict=True):
@@ -75,7 +80,7 @@ class Conditioned:
         Returns:
             The recording and the stimulus after all conditions.
         """
-        if all(condition.idle for condition in self.conditions):
+        if self.idle:
             return self._run(duration_ms, stimulus, cultures), stimulus
         run = ConditionedRun(np.array(cultures, dtype=np.int64), duration_ms, np.array(time_ms, dtype=np.float64))
         for condition in self.conditions:

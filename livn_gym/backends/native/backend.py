@@ -31,6 +31,7 @@ from livn_gym.backends.native.group_run import Diverged, GroupRun, Inputs, typed
 from livn_gym.backends.native.layout import layouts
 from livn_gym.backends.native.program import program
 from livn_gym.backends.native.samples import Samples
+from livn_gym.backends.native.selection import Selection
 from livn_gym.backends.native.settings import SettingsMaker, Varied
 from livn_gym.backends.native.state import CultureState, check_state
 from livn_gym.backends.native.stimuli import Drives
@@ -290,22 +291,24 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
     def _run_some(
         self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest, cultures: Sequence[int]
     ) -> Recording:
-        """Advance some cultures. They are copied to temporary groups, since the others must not be stepped."""
+        """Advance some cultures; see ``Selection``."""
         self._restore = None
-        groups, before = self._grouped([NoiseStream(0)] * len(cultures), cultures), self.save(cultures)
-        self._load(groups, dict(enumerate(before)))
-        recording = self._run(groups, num_steps, stimulus, request, cultures)
-        states = [state for group in groups for state in group.save(range(group.count))]
+        selection = Selection(self._groups, cultures, lambda b: self._grouped([NoiseStream(0)] * len(b), b))
+        learning = self._settings.rules.dendritic_delay_steps > 0
+        restores = [group.checkpoint(learning=learning) for group in selection.groups]
 
-        def restore() -> None:
-            self._load(self._groups, dict(zip(cultures, before, strict=True)))
+        def restore_some() -> None:
+            for restore in restores:
+                restore()
+            selection.store()
 
         try:
-            self._load(self._groups, dict(zip(cultures, states, strict=True)))
+            recording = self._run(selection.groups, num_steps, stimulus, request, cultures)
+            selection.store()
         except BaseException:
-            restore()
+            restore_some()
             raise
-        self._restore = restore
+        self._restore = restore_some
         return recording
 
     def _run(

@@ -143,7 +143,7 @@ class CultureGroup:
         group.x.reshape(self.count, -1)[cultures] = 1.0
         group.last.reshape(self.count, -1)[cultures] = 0
         group.time[cultures] = 0
-        self._drop_spikes(cultures)
+        self.drop_spikes(cultures)
         if self.learns:
             self.learnt.weight[cultures] = self.weight[group.row[cultures]]
             self._clear_traces(cultures)
@@ -214,7 +214,7 @@ class CultureGroup:
     def load(self, states: Mapping[int, CultureState]) -> None:
         """Restore saved states of some cultures."""
         group, size = self.group, self.group.size
-        self._drop_spikes(np.array(list(states), dtype=np.int64))
+        self.drop_spikes(np.array(list(states), dtype=np.int64))
         flights = [[array[: self.flight.count[0]] for array in self.flight[:-1]]]
         late = [self.late]
         waiting = [[array[: self.queue.count[0]] for array in self.queue[:-1]]]
@@ -263,7 +263,7 @@ class CultureGroup:
             words[:, STEP] = step & np.uint64(0xFFFFFFFF)
             words[:, STEP_HIGH] += (step >> np.uint64(32)).astype(self._words)
 
-    def _drop_spikes(self, cultures: NDArray[np.int64]) -> None:
+    def drop_spikes(self, cultures: NDArray[np.int64]) -> None:
         """Drop the spikes in transit of some cultures."""
         size = self.group.size
         self.late = self.late[~np.isin(self.late // size, cultures)]
