@@ -47,6 +47,8 @@ class StepResult:
     @classmethod
     def joined(cls, results: Sequence[StepResult]) -> StepResult:
         """Join the results of disjoint sets of cultures, in ascending order of the cultures."""
+        if len(results) == 1:
+            return results[0]
         cultures = np.concatenate([result.cultures for result in results])
         order = np.argsort(cultures)
         infos = [info for result in results for info in result.infos]

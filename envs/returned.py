@@ -52,6 +52,8 @@ def commands(tasks: Sequence[Task], actions: NDArray, space: spaces.Box) -> NDAr
         InvalidInput: They have another shape or are not finite numbers.
     """
     what = f"{type(tasks[0]).__name__}.to_command"
+    if type(tasks[0]).to_command is Task.to_command and actions.shape[1:] == space.shape:
+        return actions  # the same numbers, which were checked
     made = [task.to_command(action) for task, action in zip(tasks, actions, strict=True)]
     return _rows(what, made, space.shape)
 

@@ -18,6 +18,7 @@ from livn_gym.backends.ranks import Ranks
 from livn_gym.cell_values import heterogeneous_cells
 from livn_gym.checks import checked
 from livn_gym.configurable import Configurable
+from livn_gym.copies import altered
 from livn_gym.decoding import Decoding, culture_result
 from livn_gym.decoding.gather import merge
 from livn_gym.errors import InvalidInput, UnsupportedModel, shown
@@ -290,9 +291,9 @@ class Env(SavedStates, Recorder, Configurable):
             backends.check_recording(backend, recording, steps * self.dt, len(indices))
             if isinstance(backend, Undoable):
                 run.steps, self._last = self._steps, run
-            recording = replace(recording, t0_ms=self._steps[indices[0]] * self.dt, populations=self.system.populations)
-            self._steps = [step + steps if b in indices else step for b, step in enumerate(self._steps)]
-            return recording
+            before = np.array(self._steps)
+            self._steps = (before + steps * np.bincount(indices, minlength=len(before))).tolist()
+            return altered(recording, t0_ms=float(before[indices[0]] * self.dt), populations=self.system.populations)
 
         return advance
 
@@ -300,9 +301,9 @@ class Env(SavedStates, Recorder, Configurable):
         """Check that the traces of a run fit into memory, before any culture changes."""
         keys = request.weight_keys  # mostly none, and names of weights take longer than all other checks of a run
         synapses = sum(len(p) for p in self.system.projections for key in p.weight_names if key in keys) if keys else 0
-        values = request.num_values(steps, synapses)
         copies = self._check_ready().capabilities.recording_copies if self._ranks is None else 1
-        memory.require(f"The traces of a run of {steps * self.dt:g} ms", 8 * copies * cultures * values)
+        num_bytes = 8 * copies * cultures * request.num_values(steps, synapses)
+        memory.require(f"The traces of a run of {steps * self.dt:g} ms", num_bytes)
 
     def __call__(
         self, decoding: Callable[..., Any], inputs: Any = None, encoding: Callable[..., Any] | None = None

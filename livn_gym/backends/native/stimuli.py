@@ -12,9 +12,13 @@ from livn_gym.stimulus import Stimulus
 
 KINDS = {"current": 0, "current_density": 0, "conductance": 1, "extracellular": 2}
 
+_NO_CHANGES: tuple[NDArray, ...] = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
+_MAX_CACHED = 16
+"""Number of kinds of drives that are cached, each for one size of a group."""
+
 
 class Drives:
-    """Maker of the drives of a system; it caches the last gain, which usually stays the same.
+    """Maker of the drives of a system; it caches the last gain and constants of groups, which usually stay the same.
 
     Args:
         spec: Specification of the cultures.
@@ -38,33 +42,47 @@ class Drives:
         }
         self._cached_gain: NDArray | None = None
         self._gains = np.zeros((0, 0, len(density)))
+        self._cached_constants: dict[tuple[tuple[str, float] | None, bool, int], tuple[NDArray, ...]] = {}
 
     def drive(self, stimulus: Stimulus | None, start: int, stop: int) -> Drive:
         """Return the drive of a group with the cultures from ``start`` to ``stop - 1`` of the stimulus."""
-        count, size = stop - start, len(self.coupling_uS)
-        first = np.zeros(count + 1, dtype=np.int64)
-        kind, gain = np.full(count, -1), np.full(count, -1)
-        reversal, scale, width = np.zeros(count), np.zeros((count, size)), 1
-        changes: list[NDArray] = [np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)]
+        count = stop - start
+        first, changes, width = np.zeros(count + 1, dtype=np.int64), _NO_CHANGES, 1
         if stimulus is not None:
             schedule = stimulus.schedule(self._dt_ms)
-            changes = [schedule.step, schedule.column, schedule.value]
+            changes = (schedule.step, schedule.column, schedule.value)
             if stimulus.num_cultures is None:
                 first = np.arange(count + 1) * len(schedule.step)
-                changes = [np.tile(column, count) for column in changes]
+                changes = tuple(np.tile(column, count) for column in changes)
             else:
                 first = np.searchsorted(schedule.culture, np.arange(start, stop + 1))
-                changes = [column[first[0] : first[-1]].copy() for column in changes]
+                changes = tuple(column[first[0] : first[-1]].copy() for column in changes)
                 first -= first[0]
-            kind[:], reversal[:] = KINDS[stimulus.mode], stimulus.reversal_mV
-            scale[:] = self._scale[stimulus.mode]
             width = stimulus.num_columns
-            if stimulus.gain is not None:
-                gain[:] = 0
-        gains = self._by_column(None if stimulus is None else stimulus.gain)
+        gain = None if stimulus is None else stimulus.gain
+        kind = None if stimulus is None else (stimulus.mode, stimulus.reversal_mV)
+        constants = self._constants(kind, gain is not None, count)
         cursor, level = np.zeros(count, dtype=np.int64), np.zeros((count, width))
-        step, column, value = changes
-        return Drive(first, step, column, value, kind, reversal, gain, gains, scale, cursor, level)
+        kinds, reversal, gain_index, scale = constants
+        return Drive(first, *changes, kinds, reversal, gain_index, self._by_column(gain), scale, cursor, level)
+
+    def _constants(self, kind: tuple[str, float] | None, has_gain: bool, count: int) -> tuple[NDArray, ...]:
+        """Return kind, reversal, gain and scale of cultures with equal stimuli, which runs only read."""
+        key = kind, has_gain, count
+        if key not in self._cached_constants:
+            mode, reversal_mV = (None, 0.0) if kind is None else kind
+            scale = np.zeros((count, len(self.coupling_uS)))
+            scale[:] = 0.0 if mode is None else self._scale[mode]
+            number = -1 if mode is None else KINDS[mode]
+            if len(self._cached_constants) >= _MAX_CACHED:
+                self._cached_constants.clear()
+            self._cached_constants[key] = (
+                np.full(count, number),
+                np.full(count, reversal_mV),
+                np.full(count, 0 if has_gain else -1),
+                scale,
+            )
+        return self._cached_constants[key]
 
     def _by_column(self, gain: NDArray | None) -> NDArray[np.float64]:
         """Return the gain as ``[1, K, N]``, contiguous per column; the last one is cached."""
