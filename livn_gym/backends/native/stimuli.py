@@ -61,10 +61,11 @@ class Drives:
             width = stimulus.num_columns
         gain = None if stimulus is None else stimulus.gain
         kind = None if stimulus is None else (stimulus.mode, stimulus.reversal_mV)
-        constants = self._constants(kind, gain is not None, count)
+        kinds, reversal, gain_index, scale = self._constants(kind, gain is not None, count)
         cursor, level = np.zeros(count, dtype=np.int64), np.zeros((count, width))
-        kinds, reversal, gain_index, scale = constants
-        return Drive(first, *changes, kinds, reversal, gain_index, self._by_column(gain), scale, cursor, level)
+        step, column, value = changes
+        gains = self._by_column(gain)
+        return Drive(first, step, column, value, kinds, reversal, gain_index, gains, scale, cursor, level)
 
     def _constants(self, kind: tuple[str, float] | None, has_gain: bool, count: int) -> tuple[NDArray, ...]:
         """Return kind, reversal, gain and scale of cultures with equal stimuli, which runs only read."""
