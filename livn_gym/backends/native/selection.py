@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.backends.native.driver import Flight
+from livn_gym.backends.native.delivery import Flight
 from livn_gym.backends.native.group import CultureGroup
 from livn_gym.backends.native.layout import W
 from livn_gym.backends.native.plasticity import Spikes
