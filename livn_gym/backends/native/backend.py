@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -37,7 +39,7 @@ from livn_gym.backends.native.state import CultureState, check_state
 from livn_gym.backends.native.stimuli import Drives
 from livn_gym.backends.native.synapses import Synapses
 from livn_gym.backends.native.team import STOP
-from livn_gym.backends.native.team_size import group_size
+from livn_gym.backends.native.team_size import TeamChoice, group_size
 from livn_gym.errors import InvalidInput, SimulationDiverged, UnsupportedModel
 from livn_gym.interrupts import Pool, concurrent_calls, uninterrupted
 from livn_gym.numerics import NoiseStream
@@ -57,7 +59,9 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
     pickles continue exactly, with their own threads.
 
     Args:
-        threads: Number of threads. Default: one per processor that this process may use.
+        threads: Number of threads. Default: the environment variable LIVN_GYM_THREADS, otherwise one per processor that
+            this process may use. By default, processes that ``multiprocessing`` started, such as the workers of an
+            ``AsyncVectorEnv``, do not divide a culture among threads.
 
     Raises:
         InvalidInput: The number of threads is not positive.
@@ -68,7 +72,10 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
     def __init__(self, threads: int | None = None) -> None:
         if threads is not None and threads < 1:
             raise InvalidInput(f"threads must be at least 1, got {threads}.")
-        self.threads = threads or len(processors.usable())
+        given = threads or processors.requested()
+        self.threads = given or len(processors.usable())
+        self._teams = given is not None or multiprocessing.parent_process() is None
+        self._team_choice = TeamChoice()
         self._groups: list[CultureGroup] = []
         self._pool = Pool(self.threads)
         self._control: list[NDArray[np.int64]] = []
@@ -234,7 +241,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         if spec.ranks is not None:
             size, team = len(streams), 1  # several groups would communicate with other ranks in any order
         else:
-            size, team = group_size(len(streams), counts, self.threads)
+            size, team = group_size(len(streams), counts, self.threads, teams=self._teams)
         fixed = (np.dtype(spec.precision), spec.system.num_neurons, spec.ranks, team)
         groups = [
             CultureGroup(self._layouts, list(streams[b : b + size]), *fixed) for b in range(0, len(streams), size)
@@ -325,13 +332,18 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         drives = [self._drives.drive(stimulus, start, stop) for start, stop in bounds]
         learns = all(group.learns for group in groups)
         samples = self._samples(first[-1], num_steps, request, learns=learns)
+        choice = self._team_choice
+        threads = 1 if choice.alone else max(1, self.threads // concurrent_calls())
         runs = [
-            self._group_run(group, cultures[start:stop], num_steps, drive, samples.of(start, stop))
+            self._group_run(group, cultures[start:stop], num_steps, drive, samples.of(start, stop), threads)
             for group, drive, (start, stop) in zip(groups, drives, bounds, strict=True)
         ]
         self._control = [run.control for run in runs]
         calls = [(run, thread) for run in runs for thread in range(run.threads)]
+        began = time.perf_counter()
         self._pool.map(GroupRun.advance, *zip(*calls, strict=True), stop=self.stop)
+        if any(run.allows_team for run in runs):
+            choice.note((time.perf_counter() - began) / num_steps, crowded=any(run.crowded for run in runs))
         spikes = []
         for run, start in zip(runs, first, strict=False):
             try:
@@ -345,7 +357,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         return samples.recording(spikes, first)
 
     def _group_run(
-        self, group: CultureGroup, cultures: Sequence[int], num_steps: int, drive: Drive, probe: Probe
+        self, group: CultureGroup, cultures: Sequence[int], num_steps: int, drive: Drive, probe: Probe, threads: int
     ) -> GroupRun:
         varied, arrays = self._arguments(cultures)
         rules = self._settings.rules
@@ -354,8 +366,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         if rules.dendritic_delay_steps:
             window = min(window, rules.dendritic_delay_steps + 1)
         inputs = Inputs(arrays, self._settings.network, rules, drive, probe)
-        threads = self.threads // concurrent_calls()
-        return GroupRun(group, self._program(varied), inputs, window, num_steps, self._spec.dt_ms, max(1, threads))
+        return GroupRun(group, self._program(varied), inputs, window, num_steps, self._spec.dt_ms, threads)
 
     def _samples(self, cultures: int, num_steps: int, request: RecordingRequest, *, learns: bool) -> Samples:
         fixed = (self._spec, self._synapses, self._drives.coupling_uS)

@@ -70,8 +70,10 @@ class GroupRun:
     ) -> None:
         self.group, self._program, self._inputs = group, program, inputs
         self._time = window, num_steps, dt
-        blocks = group.group.num_blocks
-        self.threads = min(threads, group.threads) if blocks * num_steps >= LEAST_STEPS and group.ranks is None else 1
+        long = group.group.num_blocks * num_steps >= LEAST_STEPS
+        self.allows_team = long and group.threads > 1
+        """Whether several threads may advance the group together."""
+        self.threads = min(threads, group.threads) if long else 1
         self.control: NDArray[np.int64] = np.full(1 + 2 * self.threads, -1)
         self.control[STOP] = 0
         if group.ranks is None:
@@ -95,6 +97,12 @@ class GroupRun:
         except BaseException:
             self.control[STOP] = 1  # the other threads wait for this one
             raise
+
+    @property
+    def crowded(self) -> bool:
+        """True if threads often waited for each other for long, as they do where other programs need processors too."""
+        windows, waits = self._team.progress[0, 0], self._team.progress[:, 2].sum()
+        return self.threads > 1 and bool(4 * waits > windows)
 
     def finish(self) -> Spikes:
         """Return the cells and steps of the spikes in temporal order, after all threads have ended.
@@ -191,7 +199,7 @@ def block_bounds(blocks: NDArray[np.int64], threads: int) -> NDArray[np.int64]:
 
 def _team(bounds: NDArray[np.int64], window: int) -> Team:
     start = bounds.sum(axis=1) * W * (window // 2 + 1)  # after a spike, a cell is below the threshold for a step
-    size, threads, width = 2 * int(start[-1]), len(bounds) - 1, LINE * -(-(2 + 2 * bounds.shape[1]) // LINE)
+    size, threads, width = 2 * int(start[-1]), len(bounds) - 1, LINE * -(-(3 + 2 * bounds.shape[1]) // LINE)
     progress = aligned(threads * width, np.int64).reshape(threads, width)
     progress[:, 1] = -2
     return Team(np.empty(size, np.int64), np.empty(size, np.int64), start, progress)
@@ -199,7 +207,7 @@ def _team(bounds: NDArray[np.int64], window: int) -> Team:
 
 def _received(cell: NDArray[np.int64], step: NDArray[np.int64]) -> Team:
     """Return spikes of other ranks as the list of a single thread."""
-    progress = np.array([[0, -1, len(cell)]])
+    progress = np.array([[0, -1, 0, len(cell)]])
     return Team(cell, step, np.array([0, len(cell)]), progress)
 
 

@@ -38,8 +38,9 @@ class Team(NamedTuple):
 
     ``cell`` and ``step`` hold the spikes of a window, those of even windows in the first half. The list of a thread
     starts at ``start[thread]``, int64 ``[T + 1]``, and has a part for each of P populations. ``progress``, int64
-    ``[T, 2 + 2 P or more]``, holds in cache lines per thread the number of windows that it has finished, its processor
-    (-1: unknown, -2: not started), and the ends of the parts of its lists in the last even and the last odd window.
+    ``[T, 3 + 2 P or more]``, holds in cache lines per thread the number of windows that it has finished, its processor
+    (-1: unknown, -2: not started), the number of windows after which it had to wait for long, and the ends of the parts
+    of its lists in the last even and the last odd window.
     """
 
     cell: Any
@@ -63,7 +64,7 @@ def meet(progress, thread, number, count, control):
     threads, width = progress.shape
     parts = len(count) - 1
     for k in range(parts):
-        progress[thread, 2 + (number & 1) * parts + k] = count[1 + k]
+        progress[thread, 3 + (number & 1) * parts + k] = count[1 + k]
     placing = threads > 1 and number % _PLACING_WINDOWS == 0
     if placing:
         post(progress, thread * width + 1, processor())
@@ -83,13 +84,15 @@ def meet(progress, thread, number, count, control):
                 placing = False
             else:
                 yield_processor()
+    if waited > _PAUSES:
+        progress[thread, 2] += 1
     return proceed
 
 
 @compiled
 def sort_spikes(team, parts, number, found, step, steps):
     """Write the spikes of a window of all threads to ``found``, in the order (step, culture, gid)."""
-    threads, first_end = len(team.start) - 1, 2 + (number & 1) * parts
+    threads, first_end = len(team.start) - 1, 3 + (number & 1) * parts
     offset, total = (number & 1) * team.start[threads], np.int64(0)
     for thread in range(threads):
         total += team.progress[thread, first_end + parts - 1] - team.start[thread] - offset

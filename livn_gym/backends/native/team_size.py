@@ -12,28 +12,67 @@ GROUP_CELLS = 1024
 LEAST_BLOCKS = 8
 """Least number of blocks of a thread in a team; with fewer, threads wait for each other longer than they work."""
 
+_MOST_RUNS = 64
+"""Largest number of runs after which a team is tried again."""
+
 _BARRIER_BLOCKS = 1
 """Number of blocks that could be advanced in the time in which a team waits for its slowest thread."""
 
 
-def group_size(cultures: int, counts: Sequence[int], threads: int) -> tuple[int, int]:
+def group_size(cultures: int, counts: Sequence[int], threads: int, *, teams: bool = True) -> tuple[int, int]:
     """Return the number of cultures per group and of threads per team with which a run is expected to end first.
 
     Args:
         cultures: Number of cultures, of which each group gets as many, but for the last one.
         counts: Number of cells of every population of a culture.
         threads: Number of threads.
+        teams: Whether several threads may advance a group together.
     """
     candidates = []
-    for teams in range(min(cultures, threads), 0, -1):
-        most = threads // teams
-        per_team = -(-cultures // teams)
+    for parallel in range(min(cultures, threads), 0, -1):
+        per_team = -(-cultures // parallel)
+        most = threads // parallel if teams else 1
         team = max(1, min(most, _blocks(per_team, counts) // LEAST_BLOCKS))
         rounds = -(-per_team // max(1, team * GROUP_CELLS // sum(counts)))
-        size = -(-cultures // (teams * rounds))
-        time = rounds * (-(-_blocks(size, counts) // team) + _BARRIER_BLOCKS * (team > 1))
-        candidates.append((time, -teams, size, team))
+        size = -(-cultures // (parallel * rounds))
+        groups = -(-cultures // size)
+        last = cultures - size * (groups - 1) if groups % parallel == 1 or parallel == 1 else size
+        sizes = [size] * (-(-groups // parallel) - 1) + [last]
+        time = sum(-(-_blocks(number, counts) // team) + _BARRIER_BLOCKS * (team > 1) for number in sizes)
+        candidates.append((time, -parallel, size, team))
     return min(candidates)[2:]
+
+
+class TeamChoice:
+    """Choice between teams and one thread per group, on a machine on which other programs may be running.
+
+    Threads of a team wait for the slowest. If they wait often, a run by one thread per group is tried, and the faster
+    way is kept for a number of runs, which doubles each time.
+    """
+
+    def __init__(self) -> None:
+        self.alone = False
+        """Whether the next run is by one thread per group."""
+        self._remaining = self._kept = 0
+        self._team_s = 0.0
+
+    def note(self, seconds: float, *, crowded: bool) -> None:
+        """Note a run for which a team was possible.
+
+        Args:
+            seconds: Its time per step.
+            crowded: Whether threads often waited for each other for long.
+        """
+        if self._remaining > 0:
+            self._remaining -= 1
+            self.alone = self.alone and self._remaining > 0
+        elif self.alone:
+            self._kept = min(_MOST_RUNS, max(4, 2 * self._kept))
+            self._remaining, self.alone = self._kept, seconds < self._team_s
+        elif crowded:
+            self._team_s, self.alone = seconds, True
+        else:
+            self._kept = 0
 
 
 def _blocks(cultures: int, counts: Sequence[int]) -> int:
