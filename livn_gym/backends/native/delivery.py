@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from livn_gym.backends.native.compiler import BORROWED, INNER
+from livn_gym.backends.native.intrinsics import empty, zeros
 from livn_gym.backends.native.plasticity import Spikes, link_spikes, postsynaptic_updates, presynaptic_update
 
 _GRID = 1099511627776.0  # arriving conductances are multiples of 2**-40 uS
@@ -50,7 +51,7 @@ def enlarged(array, size):
     """Return the array, or a larger copy if it has fewer than ``size`` elements."""
     if len(array) >= size:
         return array
-    larger = np.empty(2 * size, array.dtype)
+    larger = empty(2 * size, array.dtype)
     for k in range(len(array)):
         larger[k] = array[k]
     return larger
@@ -76,16 +77,16 @@ def workspace(group, window):
     """Allocate arrays for increments that arrive in a window, and for the spikes of a window."""
     # After a spike, a cell is below the threshold for at least a step.
     size = len(group.address) * (window // 2 + 1)
-    count = np.zeros(1 + len(group.start), np.int64)
+    count = zeros(1 + len(group.start), np.int64)
     arrivals = Arrivals(
-        np.empty(64, np.int64),
-        np.empty(64, np.int64),
-        np.empty(64, np.float64),
-        np.zeros(group.num_blocks * window + 2, np.int64),
-        np.empty(64, np.int64),
-        np.empty(64, np.float64),
+        empty(64, np.int64),
+        empty(64, np.int64),
+        empty(64, np.float64),
+        zeros(group.num_blocks * window + 2, np.int64),
+        empty(64, np.int64),
+        empty(64, np.float64),
     )
-    return arrivals, Spikes(np.empty(size, np.int64), np.empty(size, np.int64), count)
+    return arrivals, Spikes(empty(size, np.int64), empty(size, np.int64), count)
 
 
 @compiled
@@ -95,7 +96,7 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
     for slot in range(group.num_blocks * steps + 2):
         bucket[slot] = 0
     stop = step + steps
-    learns, following, num_due = learnt.weight.shape[0] > 0, np.empty(0, np.int64), 0
+    learns, following, num_due = learnt.weight.shape[0] > 0, empty(0, np.int64), 0
     if rules.dendritic_delay_steps > 0:
         following, num_due = link_spikes(learnt, queue, stop, group.block)
     # Counting sort: entries, and counts per (block, step), shifted by two; cumulative sums; then the sorted entries.

@@ -14,6 +14,7 @@ from numba import njit
 
 from livn_gym.backends.native.arithmetic import inlined
 from livn_gym.backends.native.compiler import BORROWED, INNER
+from livn_gym.backends.native.intrinsics import zeros
 from livn_gym.backends.native.layout import AMP_D, AMP_S, G_IN, J_IN, V_D, W
 from livn_gym.backends.native.team import AT, CELL
 
@@ -166,7 +167,7 @@ def sum_columns(S, group, drive, c):
         before = c * group.count[k] - group.start[k]  # the index of a cell in its population is before + gid
         first = max(group.span[k, 0] * W - before, group.start[k])
         last = min(group.span[k, 1] * W - before, group.start[k] + group.count[k])
-        total = np.zeros(max(last - first, 0))
+        total = zeros(max(last - first, 0), np.float64)
         for column in range(drive.level.shape[1]):
             level = drive.level[c, column]
             if level != 0.0:

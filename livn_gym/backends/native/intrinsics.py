@@ -1,4 +1,4 @@
-"""Instructions that Numba does not offer: unchecked loads and stores, fused multiply-add, bit casts.
+"""Instructions that Numba does not offer: unchecked loads and stores, fused multiply-add, bit casts, small allocations.
 
 ``array[i]`` in Numba supports negative indices, and the check for them prevents vectorisation of a loop.
 """
@@ -11,8 +11,9 @@ from typing import Any
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
+from numba.core.typing.npydecl import parse_dtype
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
+from numba.np.arrayobj import _empty_nd_impl, make_array
 
 _instruction: Any = intrinsic  # its own type would ask callers for the typing context
 
@@ -153,6 +154,30 @@ def from_bits(typingctx, x):
         return builder.bitcast(args[0], ir.FloatType() if result == types.float32 else ir.DoubleType())
 
     return result(x), codegen
+
+
+@_instruction
+def empty(typingctx, size, dtype):
+    """Return ``np.empty(size, dtype)``, for which Numba would compile several functions per data type."""
+    array_type = types.Array(parse_dtype(dtype), 1, "C")
+
+    def codegen(context, builder, signature, args):
+        return _empty_nd_impl(context, builder, array_type, args[:1])._getvalue()
+
+    return array_type(types.intp, dtype), codegen
+
+
+@_instruction
+def zeros(typingctx, size, dtype):
+    """Return ``np.zeros(size, dtype)``; see ``empty``."""
+    array_type = types.Array(parse_dtype(dtype), 1, "C")
+
+    def codegen(context, builder, signature, args):
+        array = _empty_nd_impl(context, builder, array_type, args[:1])
+        cgutils.memset(builder, array.data, builder.mul(array.itemsize, args[0]), 0)
+        return array._getvalue()
+
+    return array_type(types.intp, dtype), codegen
 
 
 @_instruction

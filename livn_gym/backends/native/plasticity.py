@@ -16,6 +16,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from livn_gym.backends.native.compiler import BORROWED, INNER
+from livn_gym.backends.native.intrinsics import empty
 from livn_gym.plasticity import Plasticity
 
 compiled, borrowing = njit(**INNER), njit(**BORROWED)
@@ -119,7 +120,7 @@ def link_spikes(learnt, queue, stop, block):
     count = 0
     while count < queue.count[0] and queue.step[count] < stop:
         count += 1
-    following = np.empty(count, np.int64)
+    following = empty(count, np.int64)
     for k in range(count - 1, -1, -1):
         if block[queue.cell[k]] >= 0:
             following[k] = learnt.head[queue.cell[k]]

@@ -15,7 +15,7 @@ from numba import njit
 
 from livn_gym.backends.native.arithmetic import inlined
 from livn_gym.backends.native.compiler import INNER
-from livn_gym.backends.native.intrinsics import pause, peek, post, processor, sleep, yield_processor
+from livn_gym.backends.native.intrinsics import pause, peek, post, processor, sleep, yield_processor, zeros
 
 STOP, CELL, AT = 0, 1, 2
 """Indices in the array ``control`` of a run, int64 ``[1 + 2 T]``: nonzero requests the run to end; then, for each of T
@@ -101,7 +101,7 @@ def sort_spikes(team, parts, number, found, step, steps):
         return
     # Within a population, lists of threads and blocks are in the order (culture, gid) at every step, so that a stable
     # sort by step is sufficient: counts, then their cumulative sums, then the entries.
-    position = np.zeros(steps + 2, np.int64)
+    position = zeros(steps + 2, np.int64)
     for thread in range(threads):
         for k in range(team.start[thread] + offset, team.progress[thread, first_end + parts - 1]):
             position[team.step[k] - step + 1] += 1

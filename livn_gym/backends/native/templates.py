@@ -12,7 +12,8 @@ from livn_gym.backends.native.compiler import BORROWED
 from livn_gym.backends.native.delivery import deliver, send_spikes, shift_times, workspace
 from livn_gym.backends.native.driver import check_voltages, diverged, rewind_stimuli, shared_parity, take_samples
 from livn_gym.backends.native.driver import update_stimuli
-from livn_gym.backends.native.intrinsics import fma, from_bits, load, store, to_bits, whole_registers
+from livn_gym.backends.native.intrinsics import empty, fma, from_bits, load, store, to_bits
+from livn_gym.backends.native.intrinsics import whole_registers, zeros
 from livn_gym.backends.native.plasticity import Spikes
 from livn_gym.backends.native.team import meet, sort_spikes
 
@@ -79,7 +80,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     the reasons in ``control``, leaves the arrays in an intermediate state.
     """
     arrivals, found = workspace(group, window)
-    new_spikes = Spikes(team.cell, team.step, np.zeros(1 + len(group.start), np.int64))
+    new_spikes = Spikes(team.cell, team.step, zeros(1 + len(group.start), np.int64))
     rewind_stimuli(drive)
     sampling = probe.every > 0 or probe.weight_every > 0
     step = np.int64(0)  # a literal would be a separate type, for which functions would be compiled again
@@ -125,7 +126,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     if step == 0:
         rewind_stimuli(drive)
     size = len(all_spikes.cell)
-    found = Spikes(np.empty(size, np.int64), np.empty(size, np.int64), np.zeros(1, np.int64))
+    found = Spikes(empty(size, np.int64), empty(size, np.int64), zeros(1, np.int64))
     sort_spikes(all_spikes, 1, np.int64(0), found, previous, step - previous)
     flight, spikes, queue = send_spikes(net, rules.dendritic_delay_steps, group, flight, spikes, queue, found, dt)
     if step == num_steps:
