@@ -156,6 +156,8 @@ def _memory_child() -> None:
     for cultures in (1, 64, 256):
         Native("EI2", cultures, PROFILES["exact"]).close()
         print(f"{cultures} of EI2, exact, built and run\t{_peak_resident_kB() / 1024:.0f}")
+    Native("EI4", 1, PROFILES["exact"]).close()
+    print(f"1 of EI4, exact, built and run\t{_peak_resident_kB() / 1024:.0f}")
 
 
 def _peak_resident_kB() -> int:

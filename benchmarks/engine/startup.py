@@ -1,7 +1,7 @@
 """Start of a new process: imports, first run of a culture, first step of an environment, as a Markdown table.
 
 Each statement runs in new processes, with an empty cache, for which kernels are compiled, and with a filled one. Times
-do not contain the start of the interpreter. Medians are shown.
+do not contain the start of the interpreter; MB are the peak of resident memory. Medians are shown.
 
 ``--quick`` takes fewer processes and the environment alone.
 """
@@ -15,29 +15,44 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from typing import NamedTuple
 
-from children import Times
 from tables import table
 
 IMPORTS = {"import gymnasium": "import gymnasium", "import livn_gym": "import livn_gym"}
-RUN = "import livn_gym; livn_gym.make('EI2', seed=0, profile={!r}).record_spikes().run(100.0)"
+RUN = "import livn_gym; livn_gym.make({!r}, seed=0, profile={!r}).record_spikes().run(100.0)"
 ENVIRONMENT = "make, reset and step of livn/EI2-v0"
 FIRST = {
     ENVIRONMENT: "import gymnasium as gym, livn_gym; env = gym.make('livn/EI2-v0'); env.reset(seed=0); "
     "env.step(env.action_space.sample())",
-    "make of EI2 and 100 ms, fast": RUN.format("fast"),
-    "make of EI2 and 100 ms, exact": RUN.format("exact"),
+} | {
+    f"make of {system} and 100 ms, {profile}": RUN.format(system, profile)
+    for system in ("EI1", "EI2", "EI3")
+    for profile in ("fast", "exact")
 }
 _TIMED = """
-import json, time
+import json, resource, time
 wall, cpu = time.perf_counter(), time.process_time()
 {}
-print(json.dumps([time.perf_counter() - wall, time.process_time() - cpu]))
+wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+print(json.dumps([wall, cpu, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
 """
 
 
-def measure(statement: str, cache: str | None = None) -> Times:
-    """Run a statement in a new process and return its times.
+class Start(NamedTuple):
+    """Seconds on the clock and of processor time, and the peak of resident memory."""
+
+    wall_s: float
+    cpu_s: float
+    peak_MB: float
+
+    def cells(self, digits: int) -> tuple[str, ...]:
+        """Return the cells of a table."""
+        return f"{self.wall_s:.{digits}f}", f"{self.cpu_s:.{digits}f}", f"{self.peak_MB:.0f}"
+
+
+def measure(statement: str, cache: str | None = None) -> Start:
+    """Run a statement in a new process and return what it took.
 
     Args:
         statement: Statement.
@@ -46,27 +61,28 @@ def measure(statement: str, cache: str | None = None) -> Times:
     Raises:
         subprocess.CalledProcessError: It failed.
     """
-    environment = os.environ if cache is None else os.environ | {"LIVN_GYM_CACHE": cache}
+    environment = os.environ | ({} if cache is None else {"LIVN_GYM_CACHE": cache})
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # otherwise every process compiles the modules of a checkout
     command = [sys.executable, "-c", _TIMED.format(statement)]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return Times(*json.loads(done.stdout.splitlines()[-1]))
+    return Start(*json.loads(done.stdout.splitlines()[-1]))
 
 
-def medians(times: list[Times]) -> Times:
-    """Return the medians of both times."""
-    return Times(*(statistics.median(column) for column in zip(*times, strict=True)))
+def medians(times: list[Start]) -> Start:
+    """Return the median of every column."""
+    return Start(*(statistics.median(column) for column in zip(*times, strict=True)))
 
 
 def imports(turns: int) -> list[tuple[str, ...]]:
     """Return the rows of imports, taken in turns."""
     for statement in IMPORTS.values():
         measure(statement)  # writes byte code
-    times: dict[str, list[Times]] = {name: [] for name in IMPORTS}
+    times: dict[str, list[Start]] = {name: [] for name in IMPORTS}
     for _ in range(turns):
         for name, statement in IMPORTS.items():
             times[name].append(measure(statement))
     rows = {name: medians(each) for name, each in times.items()}
-    return [(name, "-", "-", f"{row.wall_s:.3f}", f"{row.cpu_s:.3f}") for name, row in rows.items()]
+    return [(name, *"---", *row.cells(3)) for name, row in rows.items()]
 
 
 def first(name: str, empty: int, filled: int) -> tuple[str, ...]:
@@ -76,7 +92,7 @@ def first(name: str, empty: int, filled: int) -> tuple[str, ...]:
         with tempfile.TemporaryDirectory() as cache:
             cold.append(measure(FIRST[name], cache))
             cached += [measure(FIRST[name], cache) for _ in range(filled // empty)]
-    return name, *(f"{value:.2f}" for value in (*medians(cold), *medians(cached)))
+    return name, *medians(cold).cells(2), *medians(cached).cells(2)
 
 
 def main() -> None:
@@ -87,7 +103,7 @@ def main() -> None:
     rows = imports(3 if quick else 15)
     rows += [first(name, 1 if quick else 2, 1 if quick else 6) for name in ([ENVIRONMENT] if quick else FIRST)]
     print("Start of a new process, s\n")
-    table(("what", "empty cache", "of processor time", "filled cache", "of processor time"), rows)
+    table(("what", "empty cache", "of processor time", "MB", "filled cache", "of processor time", "MB"), rows)
 
 
 if __name__ == "__main__":

@@ -63,8 +63,8 @@ class Selection:
         temporary = make(cultures)
         targets = [(group, d) for group in temporary for d in range(group.count)]
         for _, pairs in groupby(zip(sources, targets, strict=True), lambda pair: (id(pair[0][0]), id(pair[1][0]))):
-            froms, tos = zip(*pairs, strict=True)
-            move = (froms[0][0], [c for _, c in froms], tos[0][0], [d for _, d in tos])
+            origins, copies = zip(*pairs, strict=True)
+            move = (origins[0][0], [c for _, c in origins], copies[0][0], [d for _, d in copies])
             copy_cultures(*move)
             self._moves.append(move)
         self.groups += temporary
