@@ -171,10 +171,9 @@ def by_level(rows: dict[str, list[Row]]) -> str:
 
 
 def by_step() -> str:
-    """Return the table of constant currents by time step and scheme, and the profile ``fast``."""
+    """Return the table of constant currents by time step and scheme, in float64."""
     engines = {f"{dt:g} {scheme.replace('_', ' ')}": {"dt": dt, "scheme": scheme} for dt, scheme in SETTINGS}
     rows = {name: _shown(isi_errors(["constant"], **engine)) for name, engine in engines.items()}
-    rows["fast"] = _shown(isi_errors(["constant"], profile="fast"))
     lines = [f"| cell, level | interval (ms) | {' | '.join(rows)} |", "| --- " * (2 + len(rows)) + "|"]
     for each in zip(*rows.values(), strict=True):
         values = " | ".join(f"{row.interval_error:+.2f} %" for row in each)
