@@ -174,10 +174,10 @@ def by_step() -> str:
     """Return the table of constant currents by time step and scheme, in float64."""
     engines = {f"{dt:g} {scheme.replace('_', ' ')}": {"dt": dt, "scheme": scheme} for dt, scheme in SETTINGS}
     rows = {name: _shown(isi_errors(["constant"], **engine)) for name, engine in engines.items()}
-    lines = [f"| cell, level | interval (ms) | {' | '.join(rows)} |", "| --- " * (2 + len(rows)) + "|"]
+    lines = [f"| cell, level | rate (Hz) | {' | '.join(rows)} |", "| --- " * (2 + len(rows)) + "|"]
     for each in zip(*rows.values(), strict=True):
         values = " | ".join(f"{row.interval_error:+.2f} %" for row in each)
-        lines.append(f"| {each[0].cell} {each[0].level} | {1e3 / each[0].rate_hz:.2f} | {values} |")
+        lines.append(f"| {each[0].cell} {each[0].level} | {each[0].rate_hz:.1f} | {values} |")
     lines.append(f"| mean of sizes | | {' | '.join(f'{size(each):.2f} %' for each in rows.values())} |")
     return "\n".join(lines)
 
