@@ -60,10 +60,11 @@ def enlarged(array, size):
 class Arrivals(NamedTuple):
     """Increments of the cells of a thread that arrive in a window, in the order in which they are found and sorted.
 
-    ``slot``, ``cell_address`` and ``amount`` are workspace. The increments of block b at step k are
-    ``bucket[b * steps + k] ... bucket[b * steps + k + 1]`` of ``address`` and ``increment`` (uS).
+    ``following`` (see ``link_spikes``), ``slot``, ``cell_address`` and ``amount`` are workspace. The increments of
+    block b at step k are ``bucket[b * steps + k] ... bucket[b * steps + k + 1]`` of ``address`` and ``increment`` (uS).
     """
 
+    following: Any
     slot: Any
     cell_address: Any
     amount: Any
@@ -73,41 +74,58 @@ class Arrivals(NamedTuple):
 
 
 @compiled
-def workspace(group, window):
-    """Allocate arrays for increments that arrive in a window, and for the spikes of a window."""
-    # After a spike, a cell is below the threshold for at least a step.
-    size = len(group.address) * (window // 2 + 1)
-    count = zeros(1 + len(group.start), np.int64)
-    arrivals = Arrivals(
-        empty(64, np.int64),
-        empty(64, np.int64),
-        empty(64, np.float64),
-        zeros(group.num_blocks * window + 2, np.int64),
-        empty(64, np.int64),
-        empty(64, np.float64),
+def empty_arrivals(bucket, size):
+    """Allocate arrays for ``size`` increments and due postsynaptic spikes."""
+    return Arrivals(
+        empty(size, np.int64),
+        empty(size, np.int64),
+        empty(size, np.int64),
+        empty(size, np.float64),
+        bucket,
+        empty(size, np.int64),
+        empty(size, np.float64),
     )
-    return arrivals, Spikes(empty(size, np.int64), empty(size, np.int64), count)
+
+
+@borrowing
+def most_arrivals(net, size, flight, queue):
+    """Return a bound on the numbers of increments and of due postsynaptic spikes of the next window."""
+    number = np.int64(0)
+    for spike in range(flight.count[0]):
+        number += net.start[flight.cell[spike] % size + 1] - flight.synapse[spike]
+    return max(number, queue.count[0])
 
 
 @compiled
+def workspace(group, window):
+    """Allocate arrays for increments that arrive in a window, for the spikes of a window, and for their numbers."""
+    # After a spike, a cell is below the threshold for at least a step.
+    size = len(group.address) * (window // 2 + 1)
+    count = zeros(1 + len(group.start), np.int64)
+    arrivals = empty_arrivals(zeros(group.num_blocks * window + 2, np.int64), 256)
+    spikes = Spikes(empty(size, np.int64), empty(size, np.int64), count)
+    return arrivals, spikes, empty(window + 2, np.int64)
+
+
+@borrowing
 def deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt):
-    """Collect the thread's increments of the next ``steps`` steps by (block, step), and drop delivered spikes."""
+    """Collect the thread's increments of the next ``steps`` steps by (block, step), and drop delivered spikes.
+
+    ``arrivals`` has space for ``most_arrivals``.
+    """
     bucket, slots, addresses, amounts = arrivals.bucket, arrivals.slot, arrivals.cell_address, arrivals.amount
     for slot in range(group.num_blocks * steps + 2):
         bucket[slot] = 0
     stop = step + steps
-    learns, following, num_due = learnt.weight.shape[0] > 0, empty(0, np.int64), 0
+    learns, following, num_due = learnt.weight.shape[0] > 0, arrivals.following, np.int64(0)
     if rules.dendritic_delay_steps > 0:
-        following, num_due = link_spikes(learnt, queue, stop, group.block)
+        num_due = link_spikes(learnt, queue, following, stop, group.block)
     # Counting sort: entries, and counts per (block, step), shifted by two; cumulative sums; then the sorted entries.
     count, remaining = 0, 0
     for spike in range(flight.count[0]):
         cell, since, x = flight.cell[spike], flight.step[spike], flight.x[spike]
         c, gid = cell // group.size, cell % group.size
         first_cell, synapse, end, row = cell - gid, flight.synapse[spike], net.start[gid + 1], group.row[c]
-        if count + end - synapse > len(slots):
-            size = count + end - synapse
-            slots, addresses, amounts = enlarged(slots, size), enlarged(addresses, size), enlarged(amounts, size)
         while synapse < end and since + net.link[synapse, 0] < stop:
             target = first_cell + net.link[synapse, 1]
             if group.block[target] >= 0:
@@ -130,14 +148,12 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
     flight.count[0] = remaining
     for slot in range(2, group.num_blocks * steps + 2):
         bucket[slot] += bucket[slot - 1]
-    address, increment = enlarged(arrivals.address, count), enlarged(arrivals.increment, count)
     for k in range(count):
         position = bucket[slots[k]]
-        address[position], increment[position] = addresses[k], amounts[k]
+        arrivals.address[position], arrivals.increment[position] = addresses[k], amounts[k]
         bucket[slots[k]] = position + 1
     if num_due > 0:
         postsynaptic_updates(rules, learnt, queue, num_due, group.size, group.block, group.row, group.time, dt)
-    return Arrivals(slots, addresses, amounts, bucket, address, increment)
 
 
 @compiled

@@ -69,7 +69,8 @@ def source(
         )
         texts += [*functions.texts, kernel]
         arrays = f"parameters[{tag}], parameters[{len(layouts) + tag}]" if lanes else f"parameters[{tag}]"
-        calls.append(f"step_blocks_{tag}(S, {arrays}, group, step, steps, bucket, addresses, increments, new_spikes)")
+        due = "arrivals.bucket, arrivals.address, arrivals.increment"
+        calls.append(f"step_blocks_{tag}(S, {arrays}, group, step, steps, {due}, new_spikes)")
     texts.append((RUN_RANK if shared else RUN).format(advance=_lines(calls, 2)))
     return "\n\n".join(text.strip("\n") for text in texts) + "\n"
 

@@ -90,6 +90,8 @@ class CultureGroup:
         self.queue = Spikes(flying.copy(), since.copy(), np.zeros(1, dtype=np.int64))
         """Spikes in transit to the plastic synapses of their own cell."""
         self.learnt = shared_synapses()
+        self.teams: dict[tuple[int, int], Any] = {}
+        """Arrays for teams of threads, by number of threads and window, which ``group_run`` reuses."""
         self._saved: list[NDArray] = []
         """Copies of the arrays from before the last run."""
         self.first_states: dict[int, tuple[NDArray[np.float64] | None, ...]] = {}
@@ -98,8 +100,8 @@ class CultureGroup:
         self.reset(dict(enumerate(streams)))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state for copying and pickling, without the checkpoint."""
-        return vars(self) | {"_saved": []}
+        """Return the state for copying and pickling, without the checkpoint and the arrays of teams."""
+        return vars(self) | {"_saved": [], "teams": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the state, with the array aligned as in a new group."""

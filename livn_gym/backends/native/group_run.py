@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,9 +78,8 @@ class GroupRun:
         self.control: NDArray[np.int64] = np.full(1 + 2 * self.threads, -1)
         self.control[STOP] = 0
         if group.ranks is None:
-            bounds = block_bounds(group.group.span[:, 1], self.threads)
-            self._team = _team(bounds, window)
-            self._calls = [self._thread_arguments(thread, bounds) for thread in range(self.threads)]
+            self._team, parts = _divided(group, self.threads, window)
+            self._calls = [self._thread_arguments(thread, part) for thread, part in enumerate(parts)]
 
     def advance(self, thread: int) -> None:
         """Advance the blocks of a thread, together with the other threads of the team.
@@ -132,22 +132,12 @@ class GroupRun:
             cell = int(cells[cells >= 0].min())
             raise Diverged(*divmod(cell, self.group.group.size), int(steps[cells == cell][0]))
 
-    def _thread_arguments(self, thread: int, bounds: NDArray[np.int64]) -> tuple[Any, ...]:
+    def _thread_arguments(self, thread: int, part: Group) -> tuple[Any, ...]:
         """Return the arguments of the program for a thread: its part of the group, and copies of what all change.
 
         Thread 0 changes the arrays of the group. Copies are made before any thread starts.
         """
-        group, inputs, part = self.group, self._inputs, self.group.group
-        flight, queue = group.flight, group.queue
-        if len(bounds) > 2:
-            span = bounds[thread : thread + 2].T.copy()
-            counts = span[:, 1] - span[:, 0]
-            bucket = np.cumsum(counts) - counts - span[:, 0]
-            block = np.full(len(part.block), -1, dtype=np.int32)
-            for k, (first, last) in enumerate(span + part.bucket[:, None]):
-                own = (part.block >= first) & (part.block < last)
-                block[own] = part.block[own] - part.bucket[k] + bucket[k]
-            part = part._replace(num_blocks=int(counts.sum()), span=span, bucket=bucket, block=block)
+        group, inputs, flight, queue = self.group, self._inputs, self.group.flight, self.group.queue
         if thread > 0:
             part = part._replace(x=part.x.copy(), last=part.last.copy(), time=part.time.copy())
             drive = inputs.drive._replace(cursor=inputs.drive.cursor.copy(), level=inputs.drive.level.copy())
@@ -197,12 +187,34 @@ def block_bounds(blocks: NDArray[np.int64], threads: int) -> NDArray[np.int64]:
     return np.concatenate([np.zeros((1, len(blocks)), np.int64), np.cumsum(np.array(shares).T, axis=0)])
 
 
+def _divided(group: CultureGroup, threads: int, window: int) -> tuple[Team, list[Group]]:
+    """Return a team for a group at the start of a run, and the group as each thread sees it; both are cached."""
+    if (threads, window) not in group.teams:
+        bounds = block_bounds(group.group.span[:, 1], threads)
+        group.teams[threads, window] = _team(bounds, window), [_part(group.group, *pair) for pair in pairwise(bounds)]
+    team, parts = group.teams[threads, window]
+    team.progress[:] = 0
+    team.progress[:, 1] = -2
+    return team, parts
+
+
 def _team(bounds: NDArray[np.int64], window: int) -> Team:
     start = bounds.sum(axis=1) * W * (window // 2 + 1)  # after a spike, a cell is below the threshold for a step
     size, threads, width = 2 * int(start[-1]), len(bounds) - 1, LINE * -(-(3 + 2 * bounds.shape[1]) // LINE)
     progress = aligned(threads * width, np.int64).reshape(threads, width)
-    progress[:, 1] = -2
     return Team(np.empty(size, np.int64), np.empty(size, np.int64), start, progress)
+
+
+def _part(group: Group, first: NDArray[np.int64], last: NDArray[np.int64]) -> Group:
+    """Return the group with the blocks from ``first`` to ``last`` of each population, those of a thread."""
+    counts = last - first
+    bucket = np.cumsum(counts) - counts - first
+    block = np.full(len(group.block), -1, dtype=np.int32)
+    for k, start in enumerate(group.bucket):
+        own = (group.block >= start + first[k]) & (group.block < start + last[k])
+        block[own] = group.block[own] - start + bucket[k]
+    span = np.stack([first, last], axis=1)
+    return group._replace(num_blocks=int(counts.sum()), span=span, bucket=bucket, block=block)
 
 
 def _received(cell: NDArray[np.int64], step: NDArray[np.int64]) -> Team:

@@ -15,11 +15,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from livn_gym.backends.native.compiler import BORROWED, INNER
-from livn_gym.backends.native.intrinsics import empty
+from livn_gym.backends.native.compiler import BORROWED
 from livn_gym.plasticity import Plasticity
 
-compiled, borrowing = njit(**INNER), njit(**BORROWED)
+borrowing = njit(**BORROWED)
 
 
 class Spikes(NamedTuple):
@@ -111,21 +110,20 @@ def individual_synapses(weights: NDArray[np.float64], cells: int) -> Learnt:
     return Learnt(weights, np.zeros_like(weights), np.zeros_like(weights), pre, pre - 1, head)
 
 
-@compiled
-def link_spikes(learnt, queue, stop, block):
-    """Link the postsynaptic spikes of each cell before ``stop``, earliest first; return the links and their number.
+@borrowing
+def link_spikes(learnt, queue, following, stop, block):
+    """Link the postsynaptic spikes of each cell before ``stop`` in ``following``, earliest first; return their number.
 
     A thread links the spikes of its own cells, those with a ``block`` (see ``Group``).
     """
     count = 0
     while count < queue.count[0] and queue.step[count] < stop:
         count += 1
-    following = empty(count, np.int64)
     for k in range(count - 1, -1, -1):
         if block[queue.cell[k]] >= 0:
             following[k] = learnt.head[queue.cell[k]]
             learnt.head[queue.cell[k]] = k
-    return following, count
+    return count
 
 
 @borrowing

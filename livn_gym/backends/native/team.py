@@ -14,8 +14,8 @@ import numpy as np
 from numba import njit
 
 from livn_gym.backends.native.arithmetic import inlined
-from livn_gym.backends.native.compiler import INNER
-from livn_gym.backends.native.intrinsics import pause, peek, post, processor, sleep, yield_processor, zeros
+from livn_gym.backends.native.compiler import BORROWED
+from livn_gym.backends.native.intrinsics import pause, peek, post, processor, sleep, yield_processor
 
 STOP, CELL, AT = 0, 1, 2
 """Indices in the array ``control`` of a run, int64 ``[1 + 2 T]``: nonzero requests the run to end; then, for each of T
@@ -30,7 +30,7 @@ _PAUSES = 200
 _PLACING_WINDOWS = 32
 """Number of windows after which a thread leaves a processor that it shares with another thread of its team."""
 
-compiled = njit(**INNER)
+borrowing = njit(**BORROWED)
 
 
 class Team(NamedTuple):
@@ -89,9 +89,12 @@ def meet(progress, thread, number, count, control):
     return proceed
 
 
-@compiled
-def sort_spikes(team, parts, number, found, step, steps):
-    """Write the spikes of a window of all threads to ``found``, in the order (step, culture, gid)."""
+@borrowing
+def sort_spikes(team, parts, number, found, position, step, steps):
+    """Write the spikes of a window of all threads to ``found``, in the order (step, culture, gid).
+
+    ``position`` is workspace, int64 ``[steps + 2]`` or longer.
+    """
     threads, first_end = len(team.start) - 1, 3 + (number & 1) * parts
     offset, total = (number & 1) * team.start[threads], np.int64(0)
     for thread in range(threads):
@@ -101,7 +104,8 @@ def sort_spikes(team, parts, number, found, step, steps):
         return
     # Within a population, lists of threads and blocks are in the order (culture, gid) at every step, so that a stable
     # sort by step is sufficient: counts, then their cumulative sums, then the entries.
-    position = zeros(steps + 2, np.int64)
+    for s in range(steps + 2):
+        position[s] = 0
     for thread in range(threads):
         for k in range(team.start[thread] + offset, team.progress[thread, first_end + parts - 1]):
             position[team.step[k] - step + 1] += 1

@@ -9,7 +9,8 @@ from livn_gym.backends.native.arithmetic import philox
 from livn_gym.backends.native.arithmetic import exp{bits} as exp
 from livn_gym.backends.native.arithmetic import normal{bits} as normal
 from livn_gym.backends.native.compiler import BORROWED
-from livn_gym.backends.native.delivery import deliver, send_spikes, shift_times, workspace
+from livn_gym.backends.native.delivery import deliver, empty_arrivals, most_arrivals, send_spikes, shift_times
+from livn_gym.backends.native.delivery import workspace
 from livn_gym.backends.native.driver import check_voltages, diverged, rewind_stimuli, shared_parity, take_samples
 from livn_gym.backends.native.driver import update_stimuli
 from livn_gym.backends.native.intrinsics import empty, fma, from_bits, load, store, to_bits
@@ -79,7 +80,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     All threads of the team return the same, but only thread 0 returns the spikes of the run. A run that ends early, for
     the reasons in ``control``, leaves the arrays in an intermediate state.
     """
-    arrivals, found = workspace(group, window)
+    arrivals, found, position = workspace(group, window)
     new_spikes = Spikes(team.cell, team.step, zeros(1 + len(group.start), np.int64))
     rewind_stimuli(drive)
     sampling = probe.every > 0 or probe.weight_every > 0
@@ -92,19 +93,22 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
             stop = take_samples(S, group, net, learnt, probe, step, stop)
         stop = update_stimuli(S, group, drive, step, stop)
         steps = stop - step
-        arrivals = deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
-        bucket, addresses, increments = arrivals.bucket, arrivals.address, arrivals.increment
+        number_due = most_arrivals(net, group.size, flight, queue)
+        if number_due > len(arrivals.slot):
+            arrivals = empty_arrivals(arrivals.bucket, 2 * number_due)
+        deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
         new_spikes.count[0] = team.start[thread] + (number & 1) * team.start[-1]
         {advance}
         check_voltages(S, group.address, group.block, control, thread, stop, num_steps, BOUND)
         proceed = meet(team.progress, thread, number, new_spikes.count, control)
         if proceed and not diverged(control, stop, num_steps):
-            sort_spikes(team, len(group.start), number, found, step, steps)
+            sort_spikes(team, len(group.start), number, found, position, step, steps)
             if thread > 0:
                 spikes.count[0] = 0
-            flight, spikes, queue = send_spikes(
-                net, rules.dendritic_delay_steps, group, flight, spikes, queue, found, dt
-            )
+            if found.count[0] > 0:
+                flight, spikes, queue = send_spikes(
+                    net, rules.dendritic_delay_steps, group, flight, spikes, queue, found, dt
+                )
         else:
             proceed = False
         step = stop
@@ -122,12 +126,13 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
 
     Return spikes in transit, spikes of the run, queued postsynaptic spikes, and spikes of this rank since ``step``.
     """
-    arrivals, new_spikes = workspace(group, stop - step)
+    arrivals, new_spikes, _ = workspace(group, stop - step)
     if step == 0:
         rewind_stimuli(drive)
     size = len(all_spikes.cell)
     found = Spikes(empty(size, np.int64), empty(size, np.int64), zeros(1, np.int64))
-    sort_spikes(all_spikes, 1, np.int64(0), found, previous, step - previous)
+    position = empty(step - previous + 2, np.int64)
+    sort_spikes(all_spikes, 1, np.int64(0), found, position, previous, step - previous)
     flight, spikes, queue = send_spikes(net, rules.dendritic_delay_steps, group, flight, spikes, queue, found, dt)
     if step == num_steps:
         shift_times(group, flight, queue, num_steps)
@@ -139,8 +144,10 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
             stop = take_samples(S, group, net, learnt, probe, step, stop)
         stop = update_stimuli(S, group, drive, step, stop)
         steps = stop - step
-        arrivals = deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
-        bucket, addresses, increments = arrivals.bucket, arrivals.address, arrivals.increment
+        number_due = most_arrivals(net, group.size, flight, queue)
+        if number_due > len(arrivals.slot):
+            arrivals = empty_arrivals(arrivals.bucket, 2 * number_due)
+        deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
         {advance}
         step = stop
         check_voltages(S, group.address, group.block, control, 0, step, num_steps, BOUND)
