@@ -259,8 +259,12 @@ class CultureGroup:
 
     def advance_step(self, num_steps: int) -> None:
         """Advance the step of the noise of all cells, which is stored in two 32-bit words."""
+        fits = int(self.group.time.max()) + num_steps < 2**32  # so the high words are and stay 0
         for k in range(len(self.layouts)):
             words: NDArray[Any] = self._blocks(k, self._base).view(self._words)
+            if fits:
+                words[:, STEP] += self._words(num_steps)
+                continue
             step = words[:, STEP].astype(np.uint64) + np.uint64(num_steps)
             words[:, STEP] = step & np.uint64(0xFFFFFFFF)
             words[:, STEP_HIGH] += (step >> np.uint64(32)).astype(self._words)

@@ -77,6 +77,7 @@ class GroupRun:
         self.threads = min(threads, group.threads) if long else 1
         self.control: NDArray[np.int64] = np.full(1 + 2 * self.threads, -1)
         self.control[STOP] = 0
+        self._spikes: Spikes | None = None
         if group.ranks is None:
             self._team, parts = _divided(group, self.threads, window)
             self._calls = [self._thread_arguments(thread, part) for thread, part in enumerate(parts)]
@@ -94,6 +95,8 @@ class GroupRun:
                 results = self._program(*self._calls[thread], self._team, thread, *self._time)
                 if thread == 0:
                     self._results = results
+                if self.threads == 1 and not self._ended_early:
+                    self._spikes = self._collected()  # here, while other groups run
         except BaseException:
             self.control[STOP] = 1  # the other threads wait for this one
             raise
@@ -111,8 +114,12 @@ class GroupRun:
             RunStopped: ``control`` requested it; the states are inconsistent.
             Diverged: A voltage is out of bounds; the states are inconsistent.
         """
-        group, (_, num_steps, _) = self.group, self._time
         self._check()
+        return self._collected() if self._spikes is None else self._spikes
+
+    def _collected(self) -> Spikes:
+        """Store the results in the group, and return the cells and steps of its spikes."""
+        group, (_, num_steps, _) = self.group, self._time
         group.flight, spikes, group.queue = self._results
         group.advance_step(num_steps)
         count = int(spikes.count[0])
@@ -122,6 +129,10 @@ class GroupRun:
         steps = np.concatenate([np.zeros(len(group.late), dtype=np.int64), step[in_run]])
         group.late = cell[~in_run]
         return Spikes(cells, steps, spikes.count)
+
+    @property
+    def _ended_early(self) -> bool:
+        return bool(self.control[STOP]) or bool((self.control[CELL::2] >= 0).any())
 
     def _check(self) -> None:
         """Raise if a run ended early."""
