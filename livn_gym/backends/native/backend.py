@@ -6,6 +6,7 @@ import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import numba
@@ -81,6 +82,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         self._control: list[NDArray[np.int64]] = []
         self._restore: Callable[[], None] | None = None
         self._programs: dict[Varied, Callable[..., Any]] = {}
+        self._cached_arguments: tuple[Any, dict[range, tuple[Varied, tuple[NDArray, ...]]]] = None, {}
 
     @property
     def num_cultures(self) -> int:
@@ -197,8 +199,16 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
             first += group.count
 
     def _arguments(self, cultures: Sequence[int]) -> tuple[Varied, tuple[NDArray, ...]]:
-        """See ``SettingsMaker.arguments``."""
-        return self._maker.arguments(self._settings, cultures, np.dtype(self._spec.precision))
+        """See ``SettingsMaker.arguments``; those of a range of cultures are cached while the settings stay the same."""
+        if not isinstance(cultures, range):
+            return self._maker.arguments(self._settings, cultures, np.dtype(self._spec.precision))
+        settings, cached = self._cached_arguments
+        if settings is not self._settings:
+            cached = {}
+            self._cached_arguments = self._settings, cached
+        if cultures not in cached:
+            cached[cultures] = self._maker.arguments(self._settings, cultures, np.dtype(self._spec.precision))
+        return cached[cultures]
 
     def _program(self, varied: Varied) -> Callable[..., Any]:
         """Return the kernels that read these parameters per lane."""
@@ -223,7 +233,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         state = vars(self).copy()
         if self._groups and self._spec.ranks is not None:
             raise UnsupportedModel("Cultures that MPI ranks share cannot be copied or pickled.")
-        return state | {"_control": [], "_restore": None, "_programs": {}}
+        return state | {"_control": [], "_restore": None, "_programs": {}, "_cached_arguments": (None, {})}
 
     def _compile(self, varied: Varied, run: Any) -> None:
         """Compile the program for the types of its arguments, without running it."""
@@ -327,7 +337,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         cultures: Sequence[int],
     ) -> Recording:
         """Advance groups; ``cultures`` are the indices of their cultures."""
-        first = np.concatenate([[0], np.cumsum([group.count for group in groups])]).tolist()
+        first = list(accumulate((group.count for group in groups), initial=0))
         bounds = list(zip(first[:-1], first[1:], strict=True))
         drives = [self._drives.drive(stimulus, start, stop) for start, stop in bounds]
         learns = all(group.learns for group in groups)

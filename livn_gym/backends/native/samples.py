@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -53,8 +54,8 @@ class Samples:
         soma, dendrite = (np.empty((cultures, len(current_gid), count)) for _ in range(2))
         traces = (every, voltage_row, current_gid, coupling_uS, voltage, soma, dendrite)
         indices = [synapses.indices(key) for key in request.weight_keys]
-        self._weight_ends = np.cumsum([len(index) for index in indices])[:-1]
-        recorded = np.concatenate([empty, *indices])
+        self._weight_ends = list(accumulate(map(len, indices)))[:-1]
+        recorded = np.concatenate(indices) if indices else empty
         weight_every = request.weight_steps if request.weight_keys and learns else 0
         weight_count = -(-num_steps // weight_every) if weight_every else 0
         weight = np.empty((cultures, len(recorded), weight_count))
@@ -75,19 +76,10 @@ class Samples:
             first: Index of the first culture of every group, followed by B.
         """
         request, probe = self._request, self.probe
-        dt, size = self._spec.dt_ms, self._spec.system.num_neurons
+        dt = self._spec.dt_ms
         fields: dict[str, Any] = request.trace_fields
         if request.spike_gids is not None:
-            cell = np.concatenate([group.cell + b * size for b, group in zip(first[:-1], spikes, strict=True)])
-            step = np.concatenate([group.step for group in spikes])
-            culture = cell // size
-            # NumPy sorts 16 bit integers by radix. The spikes of a culture are in the order (step, gid).
-            small = np.uint16 if first[-1] < 2**16 else np.int64
-            order = np.argsort(culture.astype(small), kind="stable")
-            gid = cell - culture * size
-            if len(request.spike_gids) < size:
-                order = order[np.isin(gid[order], request.spike_gids)]
-            fields |= {"spike_culture": culture[order], "spike_gid": gid[order], "spike_t": step[order] * dt}
+            fields |= self._spikes(spikes, first, request.spike_gids)
         if request.voltage_gids is not None:
             voltages = np.split(probe.voltage, len(request.voltage_compartments), axis=1)
             fields |= {f"voltage_{name}": v for name, v in zip(request.voltage_compartments, voltages, strict=True)}
@@ -100,3 +92,23 @@ class Samples:
             fields["weight_dt_ms"] = request.weight_steps * dt
         times = (0.0, self._num_steps * dt, dt, request.sample_steps * dt)
         return Recording(*times, first[-1], **fields)
+
+    def _spikes(
+        self, spikes: Sequence[Spikes], first: Sequence[int], recorded: NDArray[np.int64]
+    ) -> dict[str, NDArray]:
+        """Return culture, gid and time of every spike of the recorded cells, sorted by culture, time and gid."""
+        dt, size = self._spec.dt_ms, self._spec.system.num_neurons
+        if first[-1] == 1:
+            culture, gid, step = np.zeros(len(spikes[0].cell), dtype=np.int64), spikes[0].cell, spikes[0].step
+        else:
+            cell = np.concatenate([group.cell + b * size for b, group in zip(first[:-1], spikes, strict=True)])
+            step = np.concatenate([group.step for group in spikes])
+            culture = cell // size
+            gid = cell - culture * size
+            # NumPy sorts 16 bit integers by radix. The spikes of a culture are in the order (step, gid).
+            order = np.argsort(culture.astype(np.uint16) if first[-1] < 2**16 else culture, kind="stable")
+            culture, gid, step = culture[order], gid[order], step[order]
+        if len(recorded) < size:
+            among = np.isin(gid, recorded)
+            culture, gid, step = culture[among], gid[among], step[among]
+        return {"spike_culture": culture, "spike_gid": gid, "spike_t": step * dt}
