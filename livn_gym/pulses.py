@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field, fields
 from typing import Literal
@@ -113,7 +114,7 @@ class Pulses:
         if width.min(initial=1) < 1:
             raise InvalidInput(f"Pulse widths must be at least the time step {dt_ms:g} ms.")
         start = np.floor(self.onset_ms / dt_ms + 0.5).astype(np.int64) + offset
-        order = np.lexsort((start, self.column, self.culture))
+        order = _order(self.culture, self.column, start)
         start, width, value = start[order], width[order], self.value[order]
         culture, column = self.culture[order], self.column[order]
         stop = start + width
@@ -124,7 +125,7 @@ class Pulses:
         cultures, columns = np.concatenate([culture, culture[ends]]), np.concatenate([column, column[ends]])
         step = np.concatenate([start, stop[ends]])
         values = np.concatenate([value, np.zeros(ends.sum())])
-        order = np.lexsort((columns, step, cultures))
+        order = _order(cultures, step, columns)
         return Schedule(cultures[order], step[order], columns[order], values[order])
 
 
@@ -210,6 +211,17 @@ def numbers(what: str, values: ArrayLike) -> NDArray[np.float64]:
         InvalidInput: The values are not numbers, or the rows differ in length.
     """
     return np.array(number_array(what, values, only_finite=False), dtype=np.float64)
+
+
+def _order(*keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the indices that sort entries by keys, integers from 0 on of which the first counts most."""
+    sizes = [int(key.max(initial=0)) + 1 for key in keys]
+    if math.prod(sizes) >= 2**63:
+        return np.lexsort(keys[::-1])
+    joint = keys[0]  # one key for all is sorted several times faster
+    for key, size in zip(keys[1:], sizes[1:], strict=True):
+        joint = joint * size + key
+    return np.argsort(joint, kind="stable")
 
 
 def _steps(name: str, times_ms: NDArray, dt_ms: float) -> NDArray[np.int64]:

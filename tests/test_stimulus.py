@@ -516,3 +516,21 @@ def test_a_train_of_one_rate_is_that_of_equal_rates(sizes, rate_hz, shape, start
             assert not np.signbit(ours[ours == 0]).any()
         for name in ("culture", "column", "onset_ms", "offset_ms", "width_ms", "value"):
             np.testing.assert_array_equal(getattr(first.pulses, name), getattr(second.pulses, name))
+
+
+@pytest.mark.parametrize("offset_ms", [0.0, 1e15])
+def test_the_changes_of_pulses_in_any_order_are_sorted_by_culture_step_and_column(offset_ms):
+    rng = np.random.default_rng(0)
+    culture, column, onset = (a.ravel().astype(float) for a in np.indices((3, 5, 4)))
+    shuffled = rng.permutation(len(culture))
+    made = Pulses(
+        culture[shuffled].astype(int),
+        column[shuffled].astype(int),
+        offset_ms + 8.0 * onset[shuffled],
+        np.zeros(60),
+        np.full(60, 4.0),
+        rng.random(60),
+    )
+    schedule = made.schedule(1.0 if offset_ms else DT)
+    keys = np.stack([schedule.culture, schedule.step, schedule.column], axis=1).tolist()
+    assert keys == sorted(keys) and len(keys) == 120
