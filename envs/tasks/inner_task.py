@@ -93,8 +93,8 @@ class InnerTask(Task):
     def to_command(self, action: NDArray) -> NDArray:
         """Return the command of each electrode; the lower end of the encoding's range is no stimulation."""
         gains = (np.asarray(action, dtype=np.float64).reshape(2, -1) + 1.0) / 2.0
-        low, high = (bound.astype(np.float64) for bound in (self.setup.commands.low, self.setup.commands.high))
-        return low + self.shares(gains) * (high - low)
+        low, high = self.setup.commands.low, self.setup.commands.high  # float32: products are of float64
+        return low + self.shares(gains) * (high.astype(np.float64) - low)
 
     def after_step(self, measurement: Measurement) -> None:
         """Run one step of the inner environment with the action of the most active motor region."""

@@ -164,9 +164,12 @@ class ResponseClamp(Task):
         self._action = float(measurement.action[0])
         _, gid, t = measurement.recording.spikes
         near = self.near[self.electrode]
-        self._response = len(np.intersect1d(gid[t < self.options.window_ms], near)) / len(near)
+        responded = np.zeros(self.setup.system.num_neurons, dtype=np.bool_)
+        responded[gid[t < self.options.window_ms]] = True
+        self._response = int(np.count_nonzero(responded[near])) / len(near)
         self._past.append((self._response, self.target))
-        self._response_1s, target_1s = (float(mean) for mean in np.mean(self._past, axis=0))
+        past = np.array(list(self._past))
+        self._response_1s, target_1s = (np.add.reduce(past, axis=0) / len(past)).tolist()  # as np.mean, but faster
         self._error, self._error_1s = abs(self._response - self.target), abs(self._response_1s - target_1s)
         if measurement.time_ms >= self._next_ms - 1e-6:
             self.target = float(self._rng.uniform(*self.range))
