@@ -24,8 +24,9 @@ threads, the first of its cells whose voltage is out of bounds, and the step (-1
 LINE = 8
 """Number of int64 in a cache line; what a thread writes and others read has lines of its own."""
 
-_PAUSES = 200
-"""Number of short pauses in a barrier, some microseconds, before a thread offers its processor to other threads."""
+_PAUSES, _LONG_PAUSES = 200, 4000
+"""Number of short pauses in a barrier before a thread looks whether it shares a processor with the one for which it
+waits, some microseconds; and before it sleeps, some hundred microseconds."""
 
 _PLACING_WINDOWS = 32
 """Number of windows after which a thread leaves a processor that it shares with another thread of its team."""
@@ -51,8 +52,8 @@ class Team(NamedTuple):
 
 @inlined
 def shares_processor(own, other):
-    """Return whether a thread is on the same processor as another one, or has not started, as if it waited for it."""
-    return own >= 0 and (other == own or other == -2)
+    """Return whether a thread may keep another one from its processor: it is on the same one, or has not started."""
+    return own < 0 or other < 0 or other == own
 
 
 @inlined
@@ -66,7 +67,7 @@ def meet(progress, thread, number, count, control):
     for k in range(parts):
         progress[thread, 3 + (number & 1) * parts + k] = count[1 + k]
     placing = threads > 1 and number % _PLACING_WINDOWS == 0
-    if placing:
+    if threads > 1:
         post(progress, thread * width + 1, processor())
     post(progress, thread * width, number + 1)
     proceed = peek(control, STOP) == 0
@@ -79,11 +80,16 @@ def meet(progress, thread, number, count, control):
             waited += 1
             if waited <= _PAUSES:
                 pause()
-            elif placing and shares_processor(progress[thread, 1], peek(progress, other * width + 1)):
-                sleep()  # to yield would leave both threads on this processor, also if another one is idle
-                placing = False
+            elif shares_processor(processor(), peek(progress, other * width + 1)):
+                if placing:
+                    sleep()  # to yield would leave both threads on this processor, also if another one is idle
+                    placing = False
+                else:
+                    yield_processor()
+            elif waited <= _LONG_PAUSES:
+                pause()
             else:
-                yield_processor()
+                sleep()  # to yield would leave the processor to another program for milliseconds
     if waited > _PAUSES:
         progress[thread, 2] += 1
     return proceed
