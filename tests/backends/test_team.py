@@ -1,7 +1,6 @@
 """Several threads advance one culture: the results of one thread, bit for bit, and no hang however a run ends."""
 
 import copy
-import os
 import pickle
 import threading
 
@@ -110,7 +109,6 @@ def test_copies_and_pickles_continue_exactly():
             other.close()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_team_starts_anew_in_a_forked_child():
     child(
         """
