@@ -81,8 +81,8 @@ def meet(progress, thread, number, count, control):
             if waited <= _PAUSES:
                 pause()
             elif shares_processor(processor(), peek(progress, other * width + 1)):
-                if placing:
-                    sleep()  # to yield would leave both threads on this processor, also if another one is idle
+                if placing and thread > other:  # the system wakes a thread elsewhere as long as the other one is here
+                    sleep()
                     placing = False
                 else:
                     yield_processor()
