@@ -38,6 +38,7 @@ CODE = ("livn_gym", "envs", "configs", "benchmarks/engine")
 TABLES = {
     "engines": "benchmarks/engine/speed.py --only engines",
     "larger cultures": "benchmarks/engine/speed.py --only large",
+    "threads": "benchmarks/engine/threads.py",
     "operations": "benchmarks/engine/flops.py",
     "registers": "benchmarks/engine/kernels.py",
     "outside the engine": "benchmarks/engine/outside.py --only steps runs resets",

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 from contestants import Native
 from numba import njit
-from tables import machine, table
+from tables import table
 
 from livn_gym import processors
 from livn_gym.backends import PROFILES
@@ -130,7 +130,7 @@ def main() -> None:
     TeamChoice.note = lambda *_, **__: None  # type: ignore[method-assign]  # teams also beside other programs
     threads = [1, *(number for number in (2, *MODEL_THREADS) if number <= usable)]
     barrier = barrier_us()
-    print(f"{machine()}\n\nA barrier of two threads: {barrier:.2f} us\n")
+    print(f"A barrier of two threads: {barrier:.2f} us\n")
     rows, model = [], []
     for name in a.systems:
         for profile in ("fast", "exact"):
