@@ -141,8 +141,8 @@ class Trace:
             "np": numpy,
             "njit": lambda **_: lambda function: function,
             "select": lambda condition, a, b: self.apply("select", self.apply("and", condition), a, b),
-            "min": lambda a, b: self.apply("min", a, b),
-            "max": lambda a, b: self.apply("max", a, b),
+            "min": lambda a, b: self.apply("min", a, b) if _traced(a, b) else min(a, b),
+            "max": lambda a, b: self.apply("max", a, b) if _traced(a, b) else max(a, b),
             "fma": lambda a, b, c: self.apply("fma", a, b, c),
             "to_bits": as_integer,
             "from_bits": as_float,
@@ -152,6 +152,11 @@ class Trace:
             "negated": lambda value: self.apply("not", value) if isinstance(value, Value) else not value,
             "FLAG": lambda _: 0,
         }
+
+
+def _traced(*arguments: Any) -> bool:
+    """True if an argument is a number of a cell, not one of the loops around it."""
+    return any(isinstance(argument, Value) for argument in arguments)
 
 
 class _Plain(ast.NodeTransformer):
