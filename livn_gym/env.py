@@ -63,10 +63,11 @@ class Env(SavedStates, Recorder, Configurable):
             ``livn_gym.backends.make``. Default: the environment variable LIVN_BACKEND, otherwise ``"native"``.
         num_cultures: Number B of independent cultures, each with its own seed and stimuli.
         profile: Profile from which ``dt``, ``scheme`` and ``precision`` are taken if they are omitted: ``"exact"``
-            (0.025 ms, backward Euler, float64), or ``"fast"`` (0.05 ms, second order, and float32 if the backend
-            supports it).
-        dt: Simulation time step, ms.
-        scheme: ``"backward_euler"``, or ``"second_order"`` for the staggered Crank-Nicolson scheme.
+            (0.025 ms, backward Euler, float64), or ``"fast"`` (0.05 ms, multirate, float32; second order, float64 with
+            backends without these).
+        dt: Time step, ms.
+        scheme: ``"backward_euler"``, ``"second_order"`` (staggered Crank-Nicolson) or ``"multirate"`` (native backend
+            only; the same with slow states in longer steps, see ``docs/model.md``).
         precision: ``"float64"`` or ``"float32"``.
 
     Raises:
@@ -102,7 +103,7 @@ class Env(SavedStates, Recorder, Configurable):
             self.dt = resolved.dt_ms
             self.scheme: Scheme = resolved.scheme
             self.precision: Precision = resolved.precision
-            self._precision_given = precision is not None
+            self._given = (scheme, precision)
             self.seeds = checked_seeds(seed, self.num_cultures)
             self.trials = [0] * self.num_cultures
             bound = (MEA() if io is None else ios.make(io)).bind(self.system)
@@ -113,8 +114,7 @@ class Env(SavedStates, Recorder, Configurable):
             self._backend_spec = backend
             self._request = RecordingRequest()
             self._steps = [0] * self.num_cultures
-            self._closed = False
-            self._lock = CallLock("Env")
+            self._closed, self._lock = False, CallLock("Env")
             self._last: Run | None = None
             if self._ranks is not None and self._ranks.size > self.system.num_neurons:
                 raise InvalidInput(f"{self._ranks.size} ranks cannot share {self.system.num_neurons} cells.")
@@ -131,14 +131,14 @@ class Env(SavedStates, Recorder, Configurable):
         """Build the cultures in a new simulator, which is closed if an exception is raised."""
         backend = backends.make(self._backend_spec)
         can = backend.capabilities
-        precision = self.precision
-        if precision not in can.precisions:
-            if self._precision_given:
-                raise UnsupportedModel(f"The {can.name} backend has no {precision}, only {can.precisions}.")
-            precision = can.precisions[0]
+        for value, allowed in ((self._given[0], can.schemes), (self._given[1], can.precisions)):
+            if value is not None and value not in allowed:
+                raise UnsupportedModel(f"The {can.name} backend has no {value}, only {', '.join(allowed)}.")
+        scheme = self.scheme if self.scheme in can.schemes else can.schemes[-1]
+        precision = self.precision if self.precision in can.precisions else can.precisions[0]
         if self._ranks is not None and not can.mpi:
             raise UnsupportedModel(f"The {can.name} backend cannot share a culture between ranks.")
-        numbers = (self.dt, self.scheme, self.num_cultures, precision)
+        numbers = (self.dt, scheme, self.num_cultures, precision)
         spec = CultureSpec(self.system, self.model, *numbers, ranks=self._ranks)
         started = time.perf_counter()
         try:
@@ -164,7 +164,7 @@ class Env(SavedStates, Recorder, Configurable):
                 backend.close()
                 self._check_open()
                 return
-            self.precision, self.own_gids = spec.precision, spec.gids
+            self.scheme, self.precision, self.own_gids = spec.scheme, spec.precision, spec.gids
             self._backend = backend
 
         self._exclusively(install)

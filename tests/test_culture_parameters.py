@@ -68,7 +68,7 @@ def test_a_culture_with_parameters_of_its_own_runs_as_it_would_alone(backend, pr
             assert np.array_equal(all_cultures.spike_t[kept], one.spike_t)
             assert np.array_equal(all_cultures.voltage[b : b + 1], one.voltage)
         assert len(single[1].spike_t) > 0
-    assert len({len(together[1].culture(b).spike_t) for b in range(3)}) == 3
+    assert len({tuple(together[1].culture(b).spike_t) for b in range(3)}) == 3
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])

@@ -77,7 +77,7 @@ def test_a_folder_with_something_else_is_refused(made, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-@pytest.mark.parametrize("at", [0.5, 0.9, None])
+@pytest.mark.parametrize("at", [0.1, 0.9, None])
 def test_a_damaged_file_of_samples_is_noticed_and_made_again(made, tmp_path, at):
     folder = shutil.copytree(made, tmp_path / "copy")
     first, second, _ = sorted((folder / "data").iterdir())

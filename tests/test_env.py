@@ -269,15 +269,17 @@ def test_a_profile_is_a_setting_that_single_arguments_change():
         return env.dt, env.scheme, env.precision
 
     assert setting() == (0.025, "backward_euler", "float64")
-    assert setting(profile="fast", backend="native") == (0.05, "second_order", "float32")
+    assert setting(profile="fast", backend="native") == (0.05, "multirate", "float32")
     assert setting(profile="fast", backend="native", dt=0.025, precision="float64") == (
         0.025,
-        "second_order",
+        "multirate",
         "float64",
     )
     assert setting(profile="fast", backend="neuron") == (0.05, "second_order", "float64")
     with pytest.raises(UnsupportedModel, match="float32"):
         setting(precision="float32", backend="neuron")
+    with pytest.raises(UnsupportedModel, match="multirate"):
+        setting(scheme="multirate", backend="neuron")
     for wrong in ({"profile": "fats"}, {"precision": "float16"}, {"scheme": "euler"}):
         with pytest.raises(UnknownName):
             setting(**wrong)

@@ -108,11 +108,11 @@ def test_one_pair_of_spikes_at_every_interval(backend, rule, pre, key, before, a
     assert np.all(np.diff(seen) > 3.0) and seen[0] < -48.0 and seen[-1] > 48.0
 
 
-@pytest.mark.parametrize("profile", ["exact", "fast"])
-def test_backends_agree_on_a_culture(profile):
+@pytest.mark.parametrize(("dt", "scheme"), [(0.025, "backward_euler"), (0.05, "second_order")])
+def test_backends_agree_on_a_culture(dt, scheme):
     results = []
     for backend in BACKENDS:
-        env = make("EI1", backend=backend, profile=profile, precision="float64", seed=3)
+        env = make("EI1", backend=backend, dt=dt, scheme=scheme, seed=3)
         env.enable_plasticity(
             {"EXC_EXC": STDP(0.05, 0.06), NMDA: STDP(0.02, 0.01), "INH_EXC": InhibitorySTDP(0.05)}
         ).record_spikes()

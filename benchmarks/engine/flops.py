@@ -30,7 +30,7 @@ from livn_gym.backends import PROFILES, CultureSpec
 from livn_gym.backends.native import arithmetic
 from livn_gym.backends.native.generate import source
 from livn_gym.backends.native.intrinsics import fma, load, store
-from livn_gym.backends.native.layout import W, layouts
+from livn_gym.backends.native.layout import layouts
 from livn_gym.models import Noise, ReducedCalciumSomaDendrite
 from livn_gym.system import make
 
@@ -213,7 +213,7 @@ def count(profile: str) -> dict[str, Counter[str]]:
         values = [trace.apply("parameter", float(k)) for k in range(len(parameters[tag]))]
         spikes, nothing = SimpleNamespace(count=[0] * (1 + len(found))), [0] * (CYCLE + 1)
         names[f"step_blocks_{tag}"](None, values, group, 0, CYCLE, nothing, [], [], spikes)
-        result[layout.name] = Counter({name: number // W for name, number in trace.counts.items()})
+        result[layout.name] = Counter({name: number // layout.lanes for name, number in trace.counts.items()})
     return result
 
 

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 import llvmlite.binding
 import numpy as np
 
-from livn_gym.backends.native import generate
+from livn_gym.backends.native import generate, lines
 from livn_gym.env import Env
 from livn_gym.parameters import tuned
 from livn_gym.system import make
@@ -28,13 +28,13 @@ SEEDS = [5000, 5001]
 @contextmanager
 def kernels(subnormal: bool, narrow: bool) -> Iterator[None]:
     """Kernels generated meanwhile lack the lines."""
-    least, kernel = generate._MIN_CONDUCTANCE_US, generate.KERNEL
-    generate._MIN_CONDUCTANCE_US = 0.0 if subnormal else least
+    least, kernel = lines.MIN_CONDUCTANCE_US, generate.KERNEL
+    lines.MIN_CONDUCTANCE_US = 0.0 if subnormal else least
     generate.KERNEL = kernel.replace("    whole_registers()\n", "") if narrow else kernel
     try:
         yield
     finally:
-        generate._MIN_CONDUCTANCE_US, generate.KERNEL = least, kernel
+        lines.MIN_CONDUCTANCE_US, generate.KERNEL = least, kernel
 
 
 def main() -> None:

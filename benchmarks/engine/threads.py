@@ -28,7 +28,7 @@ from livn_gym import processors
 from livn_gym.backends import PROFILES
 from livn_gym.backends.native.group import aligned
 from livn_gym.backends.native.group_run import block_bounds
-from livn_gym.backends.native.layout import W
+from livn_gym.backends.native.layout import LANES
 from livn_gym.backends.native.team import LINE, meet
 from livn_gym.backends.native.team_size import TeamChoice, group_size
 
@@ -101,9 +101,11 @@ def measure(name: str, profile: str, cultures: int, threads: list[int], rounds: 
     return Measured(ms, ratios, windows)
 
 
-def modelled(measured: Measured, counts: tuple[int, ...], threads: int, barrier_ms: float) -> tuple[int, float]:
+def modelled(
+    measured: Measured, counts: tuple[int, ...], lanes: int, threads: int, barrier_ms: float
+) -> tuple[int, float]:
     """Return the size of the team among some threads, and the speedup by the model."""
-    blocks = np.array([-(-count // W) for count in counts])
+    blocks = np.array([-(-count // lanes) for count in counts])
 
     def imbalance(team: int) -> float:
         return float(np.diff(block_bounds(blocks, team), axis=0).sum(axis=1).max() * team / blocks.sum())
@@ -140,8 +142,9 @@ def main() -> None:
                 scale = 100.0 / MS[name]
                 times = (f"{ms * scale:.2f}" for ms in found.ms.values())
                 rows.append((name, profile, cultures, *times, *(f"{found.speedup[n]:.2f}" for n in threads[1:])))
+                lanes = LANES[PROFILES[profile].precision]
                 if cultures == 1 and group_size(1, COUNTS[name], 2)[1] > 1:
-                    each = (modelled(found, COUNTS[name], number, barrier * 1e-3) for number in MODEL_THREADS)
+                    each = (modelled(found, COUNTS[name], lanes, number, barrier * 1e-3) for number in MODEL_THREADS)
                     model.append((name, profile, *(f"{speedup:.1f} ({team})" for team, speedup in each)))
     print("ms for 100 ms of all cultures, and times faster than one thread\n")
     table(

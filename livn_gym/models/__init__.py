@@ -11,7 +11,7 @@ from livn_gym.models.excitatory_inhibitory import ExcitatoryInhibitory
 from livn_gym.models.izhikevich import Izhikevich, IzhikevichModel
 from livn_gym.models.pinsky_rinzel import PinskyRinzel
 from livn_gym.models.rcsd import ReducedCalciumSomaDendrite
-from livn_gym.models.step import CellStep
+from livn_gym.models.step import CellStep, MultirateStep
 from livn_gym.registry import Kind
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "BoothRinzelKiehn",
     "Cell",
     "CellStep",
+    "MultirateStep",
     "Depression",
     "ExcitatoryInhibitory",
     "Geometry",

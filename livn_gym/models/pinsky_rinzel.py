@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from livn_gym.models.base import Cell
-from livn_gym.models.step import CellStep
+from livn_gym.models.step import CellStep, MultirateStep, relaxed
 
 # The equations use only floats and math.exp, so that Python can execute them and backends can translate them.
 # u is the V of the paper, in mV relative to PAPER_ZERO; v is the voltage in mV; conductances are in mS/cm2, currents in
@@ -183,6 +183,95 @@ def _advance(
     )
 
 
+# A time step of the scheme "multirate"; see MultirateStep. All gates but q are advanced in every step.
+
+_LOG2_E = 1.4426950408889634
+# exp2(u * _E18) is exp(u / 18), exp2(u * _S) is exp(0.072 u)
+_E18, _E27, _E11, _S = _LOG2_E / 18.0, _LOG2_E / 27.0, _LOG2_E / 11.0, _LOG2_E * 0.072
+
+
+def _approximate_beta_n(u: float) -> float:
+    """Return ``beta_n`` from -60 to 140 mV, with a relative error of 1.6e-3."""
+    w = u * 0.01 + -0.4
+    return 0.15183 + w * (
+        -0.378609 + w * (0.467418 + w * (-0.389931 + w * (0.266926 + w * (-0.147382 + w * 0.0422148))))
+    )
+
+
+def _nonzero(z: float) -> float:
+    """Return z, or a small number instead of 0, by which ``z / _expm1(z)`` can be computed."""
+    if abs(z) < 1e-6:
+        return 1e-6
+    return z
+
+
+def _expm1(z: float) -> float:
+    """Return exp(z) - 1, without cancellation near 0."""
+    if abs(z) < 0.02:
+        return z * (1.0 + z * (0.5 + z * 0.16666667))
+    return math.exp2(z * _LOG2_E) - 1.0
+
+
+def _slow_parameters(cell: PinskyRinzel, dt_ms: float, slow_ms: float) -> dict[str, float]:
+    decay = dCa_dt(0.0, -1.0)
+    return {"step_ms": dt_ms, "minus_slow_dt": -slow_ms, "slow_slope_Ca": (1.0 - math.exp(-slow_ms * decay)) / decay}
+
+
+def _held_conductances(
+    q: float, g_L: float, g_KAHP: float, V_K: float, J_L: float
+) -> tuple[float, float, float, float]:
+    KAHP = G_KAHP(q, g_KAHP)
+    return g_L, J_L, KAHP + g_L, KAHP * V_K + J_L
+
+
+def _fast_conductances(
+    n: float, s: float, c: float, Ca: float, g_Kdr: float, g_Ca: float, g_KC: float, V_K: float, V_Ca: float
+) -> tuple[float, float, float, float]:
+    Kdr = G_Kdr(n, g_Kdr)
+    Ca_d = G_Ca(s, g_Ca)
+    KC = G_KC(c, Ca, g_KC)
+    return Kdr, Kdr * V_K, Ca_d + KC, Ca_d * V_Ca + KC * V_K
+
+
+def _instant_conductance(v_ahead: float, h: float, g_Na: float, V_Na: float) -> tuple[float, float]:
+    u = min(max(v_ahead - PAPER_ZERO, -60.0), 140.0)
+    z, y = _nonzero(3.275 + u * -0.25), _nonzero(u * 0.2 + -8.02)  # (13.1 - u) / 4, (u - 40.1) / 5
+    opening = 1.28 * z * _expm1(y)  # alpha_m and beta_m times the same number
+    return G_Na(opening / (opening + 1.4 * y * _expm1(z)), h, g_Na), V_Na
+
+
+def _advance_slow(
+    v_d: float, s: float, q: float, Ca: float, g_Ca: float, V_Ca: float, minus_slow_dt: float, slow_slope_Ca: float
+) -> tuple[float, float]:
+    I_Ca = G_Ca(s, g_Ca) * (v_d - V_Ca)
+    return _relaxed(q, alpha_q(Ca), BETA_Q, minus_slow_dt), Ca + slow_slope_Ca * dCa_dt(I_Ca, Ca)
+
+
+def _advance_fast(
+    v_s: float, v_d: float, h: float, n: float, s: float, c: float, step_ms: float
+) -> tuple[float, float, float, float]:
+    u_s = min(max(v_s - PAPER_ZERO, -60.0), 140.0)
+    u_d = min(max(v_d - PAPER_ZERO, -60.0), 140.0)
+    z = _nonzero(7.02 + u_s * -0.2)  # (35.1 - u) / 5
+    e_z = _expm1(z)
+    a_h = 0.128 * math.exp2(u_s * -_E18 + 17.0 * _E18)
+    one_e_h = 3.664456 + 2.664456 * e_z  # 1 + exp((40 - u) / 5), with exp((40 - 35.1) / 5)
+    b_n = e_z * _approximate_beta_n(u_s)
+    z_d = _nonzero(u_d * 0.2 + -10.22)  # (u - 51.1) / 5
+    e_d = _expm1(z_d)
+    one_e_s = 1.0 + math.exp2(u_d * -_S + 65.0 * _S)
+    c_rate = math.exp2(u_d * -_E27 + (6.5 * _E27 + 1.0))
+    c_inf = min(math.exp2(u_d * _E11 + -10.0 * _E11) * 0.02635046, 1.0)
+    # Rates with the denominators of their parts
+    h_opening, n_opening, s_opening = a_h * one_e_h, 0.08 * z, 1.6 * e_d
+    return (
+        relaxed(h, h_opening, h_opening + 4.0, step_ms * (a_h + 4.0 / one_e_h)),
+        relaxed(n, n_opening, n_opening + b_n, step_ms * ((n_opening + b_n) / e_z)),
+        relaxed(s, s_opening, s_opening + 0.1 * z_d * one_e_s, step_ms * (1.6 / one_e_s + 0.1 * z_d / e_d)),
+        relaxed(c, c_inf, 1.0, step_ms * c_rate),
+    )
+
+
 @final
 @dataclass(frozen=True)
 class PinskyRinzel(Cell):
@@ -212,6 +301,15 @@ class PinskyRinzel(Cell):
         parameters=_parameters,
         conductances=_conductances,
         advance=_advance,
+        multirate=MultirateStep(
+            slow=("q", "Ca"),
+            parameters=_slow_parameters,
+            held_conductances=_held_conductances,
+            conductances=_fast_conductances,
+            instant_conductance=_instant_conductance,
+            advance_slow=_advance_slow,
+            advance=_advance_fast,
+        ),
     )
 
     g_L: float

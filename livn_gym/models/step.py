@@ -8,6 +8,35 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class MultirateStep:
+    """Discretised equations of a cell for the scheme ``"multirate"``: slow states are advanced every few steps.
+
+    The functions obey the rules of ``CellStep`` and take their arguments by name in the same way.
+
+    Attributes:
+        slow: Names of the slow states; the other states of the cell are fast and are advanced in every step.
+        parameters: Function of a cell, a time step and a slow time step (both ms) that returns the parameters of the
+            functions by name.
+        held_conductances: Returns ``(G_s, J_s, G_d, J_d)`` of the currents that depend on slow states only; they are
+            constant during a slow step.
+        conductances: Returns the same of the currents that depend on fast states, but not instantly on the voltage.
+        instant_conductance: Returns the conductance (mS/cm2) and the reversal potential (mV) of the soma's current with
+            an instantaneous gate, at the soma's voltage ``v_ahead``. It is called twice: at the voltage extrapolated by
+            half a step, and at the voltage which follows from that.
+        advance_slow: Returns the slow states one slow step later, given the voltages in the middle of that step.
+        advance: Returns the fast states one step later, given the voltages at the end of the step.
+    """
+
+    slow: tuple[str, ...]
+    parameters: Callable[[Any, float, float], dict[str, float]]
+    held_conductances: Callable[..., Any]
+    conductances: Callable[..., Any]
+    instant_conductance: Callable[..., Any]
+    advance_slow: Callable[..., Any]
+    advance: Callable[..., Any]
+
+
+@dataclass(frozen=True)
 class CellStep:
     """Discretised equations of a cell.
 
@@ -27,6 +56,7 @@ class CellStep:
         reset: For cells that are reset after a spike: returns ``(v_s, v_d)`` and the states at the start of the next
             step, if the soma has reached the parameter ``v_peak`` at the end of a step. Recordings and spike detection
             use the voltage before the reset.
+        multirate: Equations for the scheme ``"multirate"``. Without them, all states are fast in that scheme.
     """
 
     states: tuple[str, ...]
@@ -35,3 +65,21 @@ class CellStep:
     conductances: Callable[..., Any]
     advance: Callable[..., Any]
     reset: Callable[..., Any] | None = None
+    multirate: MultirateStep | None = None
+
+
+def relaxed(x: float, opening: float, total: float, rate_dt: float) -> float:
+    """Return a gate one time step later by a rational approximation of the exponential, for ``MultirateStep``.
+
+    The decay is the inverse of the Taylor polynomial of degree 3 of the exponential: an approximation of third order
+    that stays between 0 and 1.
+
+    Args:
+        x: The gate.
+        opening: Its steady state times ``total``.
+        total: A positive number by which the function divides only once.
+        rate_dt: The rate at which the gate relaxes times the time step.
+    """
+    p = 1.0 + rate_dt * (0.5 + rate_dt * 0.16666667)
+    q = rate_dt * p
+    return (x * total + opening * q) / (total + total * q)

@@ -9,7 +9,7 @@ from cultures import Lab, system
 
 from livn_gym import numerics
 from livn_gym.backends.native.arithmetic import normal32, normal64, philox
-from livn_gym.backends.native.layout import Y_E, Y_I
+from livn_gym.backends.native.layout import GID, NOISE_STEPS, ODD_ANGLE, ODD_RADIUS, Y_E, Y_I
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput
 from livn_gym.numerics import NoiseStream
@@ -29,20 +29,37 @@ def processes(env):
     return np.array([np.hstack([v[[Y_E, Y_I]] for v in state.variables]) for state in env.save_state().states])
 
 
-def expected(stream, first, steps, dt, cells=10):
-    """The same processes from ``numerics.noise`` alone."""
-    draws = np.array(numerics.noise(first + np.arange(steps)[:, None], np.arange(cells), stream))
-    keep = np.exp(-dt / np.array([[NOISY["noise-tau_e"]], [NOISY["noise-tau_i"]]]))
+def expected(stream, first, steps, dt, every=1, cells=10):
+    """The same processes from ``numerics.noise`` alone, which are advanced once in ``every`` steps."""
+    keep = np.exp(-every * dt / np.array([[NOISY["noise-tau_e"]], [NOISY["noise-tau_i"]]]))
     y = np.zeros((2, cells))
-    for step in range(steps):
-        y = keep * y + np.sqrt(1 - keep * keep) * draws[:, step]
+    for step in range(first, first + steps):
+        if step % every == 0:
+            draws = np.array(numerics.noise(step // every, np.arange(cells), stream))
+            y = keep * y + np.sqrt(1 - keep * keep) * draws
     return y
 
 
-def moved(env, step):
-    """Put all cultures to a time, in other respects as they are."""
+def moved(env, step, stream, every=1):
+    """Put all cultures to a time, with the random words that were drawn before it, in other respects as they are."""
     state = env.save_state()
-    moved = tuple(replace(s, time=step, last=np.full_like(s.last, step)) for s in state.states)
+    pair = np.uint64(step // every >> 1)
+    low, high, trial = stream.words
+
+    def variables(values):
+        values = values.copy()
+        words = values.view(np.uint64 if values.dtype == np.float64 else np.uint32)
+        cell = words[GID].astype(np.uint64)
+        drawn = numerics.philox4x32(
+            pair, pair >> np.uint64(32), cell, np.uint64(trial), np.uint64(low), np.uint64(high)
+        )
+        words[ODD_RADIUS], words[ODD_ANGLE] = drawn[2], drawn[3]
+        return values
+
+    moved = tuple(
+        replace(s, time=step, last=np.full_like(s.last, step), variables=tuple(map(variables, s.variables)))
+        for s in state.states
+    )
     env.load_state(replace(state, steps=(step,) * len(state), states=moved))
 
 
@@ -76,12 +93,13 @@ def test_the_engines_words_and_normal_numbers_are_those_of_numerics():
 @pytest.mark.parametrize("first", [0, 1, 2**32 - 5, 2**33 - 4, 2**33 + 2**20 + 1, 2**40 - 3])
 def test_native_noise_follows_seed_trial_cell_and_step_at_every_time(first, profile, tolerance):
     """Runs are cut at odd and even steps, on both sides of the counters' words."""
+    every = NOISE_STEPS if profile == "fast" else 1
     with noisy(2**63 + 5, profile) as env:
         env.clear()
-        moved(env, first)
+        moved(env, first, NoiseStream(2**63 + 5, 1), every)
         for steps in (1, 2, 3, 40, 7):
             env.run(steps * env.dt)
-        y = expected(NoiseStream(2**63 + 5, 1), first, 53, env.dt)
+        y = expected(NoiseStream(2**63 + 5, 1), first, 53, env.dt, every)
         assert np.abs(processes(env)[0] - y).max() <= tolerance
         assert env.t == (first + 53) * env.dt
 

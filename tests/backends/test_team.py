@@ -195,10 +195,10 @@ def test_ctrl_c_ends_a_run_of_a_large_culture_at_any_moment():
         draw = random.Random(1)
         stopped = 0
         for k in range(20):
-            if interrupted(lambda: env.run(500.0), draw.uniform(0.0, 0.05)):
+            if interrupted(lambda: env.run(3000.0), draw.uniform(0.0, 0.05)):
                 stopped += 1
             else:
-                other.run(500.0)
+                other.run(3000.0)
             assert env.t == other.t
         assert stopped > 5
         assert same(env.run(50.0), other.run(50.0))

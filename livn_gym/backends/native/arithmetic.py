@@ -21,7 +21,7 @@ _WEYL0, _WEYL1 = _U(0x9E3779B9), _U(0xBB67AE85)
 _S23, _S30, _S32, _S52 = np.uint32(23), _U(30), _U(32), _U(52)
 _ANGLE = _U(0x3FFFFFFF)
 _ONE, _TWO = _U(1), _U(2)
-_LOG2_E = 1.4426950408889634
+_LOG2_E, _LN2 = 1.4426950408889634, 0.6931471805599453
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _ROUND64 = 6755399441055744.0  # 1.5 * 2**52: adding it leaves the nearest integer in the lowest bits
 _MANTISSA64, _HALF64 = _U(0x000FFFFFFFFFFFFF), _U(0x3FE0000000000000)
@@ -31,6 +31,8 @@ _LOG2_E32, _LN2_HIGH32, _LN2_LOW32 = _F(1.4426950408889634), _F(0.69314575195312
 _ROUND32 = _F(12582912.0)
 _TOP32, _BOTTOM32 = _F(88.0), _F(-87.0)
 _E6, _E5, _E4, _E3 = _F(0.0013926213), _F(0.008363203), _F(0.041666556), _F(0.16666576)
+# 2**r on [-1/2, 1/2], minimax
+_P4, _P3, _P2, _P1, _P0 = _F(0.00956998348), _F(0.0559177197), _F(0.240247461), _F(0.693121834), _F(0.999999262)
 _HALF32, _ONE32, _ZERO32, _TWO32 = _F(0.5), _F(1.0), _F(0.0), _F(2.0)
 _GRID32, _ANGLE32, _QUARTER32 = _F(2.0**-32), _F(2.0**-30), _F(1.5707963267948966)
 _SQRT_HALF32, _LN2_32 = _F(0.70710677), _F(0.6931472)
@@ -75,6 +77,24 @@ def exp32(x):
     p = fma(p, r, _HALF32)
     p = fma(p, r, _ONE32)
     p = fma(p, r, _ONE32)
+    return from_bits(np.uint32(to_bits(p) + (to_bits(shifted) << _S23)))
+
+
+@inlined
+def exp2_64(x):
+    """Return 2 to the power of x, for arguments from -1000 to 1000."""
+    return exp64(x * _LN2)
+
+
+@inlined
+def exp2_32(x):
+    """Return 2 to the power of x with a relative error of 3e-6; arguments from -126 to 127 are not checked."""
+    shifted = x + _ROUND32
+    r = x - (shifted - _ROUND32)
+    p = fma(_P4, r, _P3)
+    p = fma(p, r, _P2)
+    p = fma(p, r, _P1)
+    p = fma(p, r, _P0)
     return from_bits(np.uint32(to_bits(p) + (to_bits(shifted) << _S23)))
 
 

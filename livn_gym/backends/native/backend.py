@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import numba
 import numpy as np
@@ -23,6 +23,7 @@ from livn_gym.backends.base import (
     CultureSpec,
     Learning,
     Parameters,
+    Scheme,
     Snapshots,
     Stoppable,
     Undoable,
@@ -68,7 +69,9 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         InvalidInput: The number of threads is not positive.
     """
 
-    capabilities = Capabilities(name="native", snapshots=True, mpi=True, precisions=("float64", "float32"))
+    capabilities = Capabilities(
+        name="native", snapshots=True, mpi=True, precisions=("float64", "float32"), schemes=get_args(Scheme)
+    )
 
     def __init__(self, threads: int | None = None) -> None:
         if threads is not None and threads < 1:

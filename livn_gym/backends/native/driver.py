@@ -15,14 +15,14 @@ from numba import njit
 from livn_gym.backends.native.arithmetic import inlined
 from livn_gym.backends.native.compiler import BORROWED, INNER
 from livn_gym.backends.native.intrinsics import zeros
-from livn_gym.backends.native.layout import AMP_D, AMP_S, G_IN, J_IN, V_D, W
+from livn_gym.backends.native.layout import AMP_D, AMP_S, G_IN, J_IN, V_D
 from livn_gym.backends.native.team import AT, CELL
-
-_AMP_S, _AMP_D, _G_IN, _J_IN, _V_D = AMP_S * W, AMP_D * W, G_IN * W, J_IN * W, V_D * W
 
 CHECK_STEPS = 1024
 """Number of steps between two checks of all voltages, independent of windows, so that recording requests do not affect
 whether a run diverges."""
+
+_ALL_PHASES, _ONE_PHASE = np.uint64(2**64 - 1), np.uint64(1)
 
 compiled, borrowing = njit(**INNER), njit(**BORROWED)
 
@@ -30,14 +30,16 @@ compiled, borrowing = njit(**INNER), njit(**BORROWED)
 class Group(NamedTuple):
     """Addresses of the cells of a group of cultures, and the state of their depression, as a thread sees them.
 
-    ``size`` is N, ``num_blocks`` the number of the thread's blocks. Per population: ``start`` (first gid), ``count``
-    (cells in a culture), ``span`` (the thread's first block, and the block after its last), ``base`` (address of block
-    0), ``bucket`` (number of block 0 among the thread's). Per cell ``[cultures * N]``: ``address``, ``block`` (number
-    among the thread's; -1 for cells of others), resources ``x``, step ``last`` of its last spike. Per culture:
-    ``time``, steps since its reset, and ``row``, that of its parameters in ``Network`` and ``Rules``.
+    ``size`` is N, ``lanes`` the number of cells in a block, ``num_blocks`` the number of the thread's blocks. Per
+    population: ``start`` (first gid), ``count`` (cells in a culture), ``span`` (the thread's first block, and the block
+    after its last), ``base`` (address of block 0), ``bucket`` (number of block 0 among the thread's). Per cell
+    ``[cultures * N]``: ``address``, ``block`` (number among the thread's; -1 for cells of others), resources ``x``,
+    step ``last`` of its last spike. Per culture: ``time``, steps since its reset, and ``row``, that of its parameters
+    in ``Network`` and ``Rules``.
     """
 
     size: int
+    lanes: int
     num_blocks: int
     start: Any
     count: Any
@@ -94,13 +96,25 @@ class Probe(NamedTuple):
 
 
 @borrowing
-def shared_parity(time):
-    """Return whether the times of all cultures are even (0) or odd (1); -1 if they differ."""
-    parity = time[0] & 1
-    for c in range(1, len(time)):
-        if time[c] & 1 != parity:
-            return np.int64(-1)
-    return parity
+def phases_of(time):
+    """Return the remainders of the times of all cultures by 64, as the bits of a number."""
+    phases = np.uint64(0)
+    for c in range(len(time)):
+        phases |= np.uint64(1) << np.uint64(time[c] & 63)
+    return phases
+
+
+@inlined
+def is_due(phases, step, period):
+    """Return whether the time of a culture is a multiple of ``period`` after ``step`` steps.
+
+    Args:
+        phases: See ``phases_of``.
+        step: Number of steps.
+        period: A power of two, at most 32.
+    """
+    every = _ALL_PHASES // ((_ONE_PHASE << np.uint64(period)) - _ONE_PHASE)  # bits 0, period, 2 * period, ...
+    return phases & (every << np.uint64(-step & (period - 1))) != np.uint64(0)
 
 
 @borrowing
@@ -141,7 +155,9 @@ def update_stimuli(S, group, drive, step, stop):
         for cell in range(len(group.address)):
             if group.block[cell] >= 0:
                 a = group.address[cell]
-                S[a + _AMP_S] = S[a + _AMP_D] = S[a + _G_IN] = S[a + _J_IN] = 0.0
+                S[a + AMP_S * group.lanes] = S[a + AMP_D * group.lanes] = S[a + G_IN * group.lanes] = S[
+                    a + J_IN * group.lanes
+                ] = 0.0
     for c in range(len(drive.kind)):
         cursor, end = drive.cursor[c], drive.first[c + 1]
         if cursor < end and drive.step[cursor] == step:
@@ -165,8 +181,8 @@ def sum_columns(S, group, drive, c):
     gains = drive.gains[drive.gain[c]]
     for k in range(len(group.start)):
         before = c * group.count[k] - group.start[k]  # the index of a cell in its population is before + gid
-        first = max(group.span[k, 0] * W - before, group.start[k])
-        last = min(group.span[k, 1] * W - before, group.start[k] + group.count[k])
+        first = max(group.span[k, 0] * group.lanes - before, group.start[k])
+        last = min(group.span[k, 1] * group.lanes - before, group.start[k] + group.count[k])
         total = zeros(max(last - first, 0), np.float64)
         for column in range(drive.level.shape[1]):
             level = drive.level[c, column]
@@ -184,13 +200,13 @@ def set_input(S, group, drive, c, gid, value):
     kind = drive.kind[c]
     scaled = value * drive.scale[c, gid]
     if kind == 2:  # a field drives a current between the compartments
-        S[a + _AMP_S] = scaled
-        S[a + _AMP_D] = -scaled
+        S[a + AMP_S * group.lanes] = scaled
+        S[a + AMP_D * group.lanes] = -scaled
     elif kind == 1:
-        S[a + _G_IN] = scaled
-        S[a + _J_IN] = scaled * drive.reversal[c]
+        S[a + G_IN * group.lanes] = scaled
+        S[a + J_IN * group.lanes] = scaled * drive.reversal[c]
     else:
-        S[a + _AMP_S] = scaled
+        S[a + AMP_S * group.lanes] = scaled
 
 
 @borrowing
@@ -200,7 +216,7 @@ def sample(S, group, probe, column):
         for row in range(len(probe.voltage_row)):
             gid, offset = probe.voltage_row[row], 0
             if gid >= group.size:
-                gid, offset = gid - group.size, _V_D
+                gid, offset = gid - group.size, V_D * group.lanes
             cell = c * group.size + gid
             if group.block[cell] >= 0:
                 probe.voltage[c, row, column] = S[group.address[cell] + offset]
@@ -210,14 +226,16 @@ def sample(S, group, probe, column):
             if group.block[c * group.size + gid] < 0:
                 continue
             a = group.address[c * group.size + gid]
-            v, amp_s, amp_d = float(S[a]), float(S[a + _AMP_S]), float(S[a + _AMP_D])
-            axial = probe.coupling[gid] * (float(S[a + _V_D]) - v) - amp_d
-            probe.current_soma[c, row, column] = axial + (amp_s + amp_d) + (S[a + _J_IN] - S[a + _G_IN] * v)
+            v, amp_s, amp_d = float(S[a]), float(S[a + AMP_S * group.lanes]), float(S[a + AMP_D * group.lanes])
+            axial = probe.coupling[gid] * (float(S[a + V_D * group.lanes]) - v) - amp_d
+            probe.current_soma[c, row, column] = (
+                axial + (amp_s + amp_d) + (S[a + J_IN * group.lanes] - S[a + G_IN * group.lanes] * v)
+            )
             probe.current_dendrite[c, row, column] = -axial
 
 
 @inlined
-def check_voltages(S, address, block, control, thread, step, num_steps, bound):
+def check_voltages(S, address, block, lanes, control, thread, step, num_steps, bound):
     """Note the first of the thread's cells whose voltage is out of bounds (mV), if a check is due.
 
     It takes single arrays; otherwise Numba counts references of all arrays in every window.
@@ -225,7 +243,7 @@ def check_voltages(S, address, block, control, thread, step, num_steps, bound):
     if step % CHECK_STEPS == 0 or step == num_steps:
         for cell in range(len(address)):
             a = address[cell]
-            inside = block[cell] < 0 or (abs(S[a]) <= bound and abs(S[a + _V_D]) <= bound)  # false for NaN
+            inside = block[cell] < 0 or (abs(S[a]) <= bound and abs(S[a + V_D * lanes]) <= bound)  # false for NaN
             if not inside and control[CELL + 2 * thread] < 0:
                 control[CELL + 2 * thread], control[AT + 2 * thread] = cell, step
 

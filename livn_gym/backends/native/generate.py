@@ -11,19 +11,20 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from textwrap import dedent
 from types import FunctionType
 from typing import Any
 
 from livn_gym.backends.base import MAX_VOLTAGE_MV
 from livn_gym.backends.native import layout as variables
-from livn_gym.backends.native.layout import Layout, W
-from livn_gym.backends.native.templates import HEADER, KERNEL, RUN, RUN_RANK
+from livn_gym.backends.native import lines
+from livn_gym.backends.native.layout import Layout
+from livn_gym.backends.native.templates import HEADER, KERNEL, RUN, RUN_RANK, SLOW
 
-_MIN_CONDUCTANCE_US = 1e-30
-"""Conductances below this are set to 0. They are negligible in any sum, and subnormal numbers, which a decay reaches in
-float32 some 30 ms after a spike, take over a hundred cycles each on some processors."""
+TILE_BLOCKS = 4
+"""Number of blocks that are advanced in turn: steps of different blocks do not wait for each other, and so few blocks
+fit into the innermost cache."""
 
 _IDENTIFIER = re.compile(r"\w+")
 
@@ -46,26 +47,40 @@ def source(
         varied: Names of the parameters of each kernel that differ between cells and are read per lane from an
             additional array.
     """
-    texts = [HEADER.format(bits=bits, bound=MAX_VOLTAGE_MV)]
+    texts = [HEADER.format(bits=bits, bound=MAX_VOLTAGE_MV, lanes=layouts[0].lanes)]
     calls = []
     none: tuple[str, ...] = ()
     populations = zip(layouts, parameter_names, varied or [none] * len(layouts), strict=True)
     for tag, (layout, names, lanes) in enumerate(populations):
         functions = _Functions(f"_{tag}", names, layout)
-        solve, advance = ([_fused(line) for line in lines(layout, functions)] for lines in (_solve, _advance))
-        solve, noise, noise_drawn, advance = (_laned(lines, lanes) for lines in (solve, _NOISE, _NOISE_DRAWN, advance))
+        loops = {
+            "noise_drawn": list(lines.noise_drawn(layout)),
+            "noise_stored": list(lines.noise_stored(layout)),
+            "advance_slow": list(map(_fused, lines.advance_slow(layout, functions))) if layout.multirate else [],
+            "solve": list(map(_fused, lines.solve(layout, functions))),
+            "advance": list(map(_fused, lines.advance(layout, functions))),
+        }
+        slow = (
+            SLOW.format(slow_steps=layout.slow_steps, advance_slow=_lines(_laned(loops["advance_slow"], lanes), 6))
+            if layout.multirate
+            else ""
+        )
         kernel = KERNEL.format(
             tag=tag,
             name=layout.name,
             size=layout.size,
-            W=W,
-            v_old=variables.V_OLD * W,
+            tile=TILE_BLOCKS,
+            v_old=variables.V_OLD,
             Q="Q, " if lanes else "",
             parameters=_lines((f"p_{name} = T(P[{k}])" for k, name in enumerate(names) if name not in lanes), 1),
-            solve=_lines(solve, 4),
-            noise=_lines(noise, 5),
-            noise_drawn=_lines(noise_drawn, 5),
-            advance=_lines(advance, 4),
+            arrive=_lines(lines.arrive(layout), 5),
+            noise_steps=layout.noise_steps,
+            noise_period=2 * layout.noise_steps,
+            noise_drawn=_lines(_laned(loops["noise_drawn"], lanes), 6),
+            noise_stored=_lines(_laned(loops["noise_stored"], lanes), 6),
+            advance_slow=slow,
+            solve=_lines(_laned(loops["solve"], lanes), 5),
+            advance=_lines(_laned(loops["advance"], lanes), 5),
         )
         texts += [*functions.texts, kernel]
         arrays = f"parameters[{tag}], parameters[{len(layouts) + tag}]" if lanes else f"parameters[{tag}]"
@@ -75,139 +90,15 @@ def source(
     return "\n\n".join(text.strip("\n") for text in texts) + "\n"
 
 
-def _laned(lines: Sequence[str], lanes: Sequence[str]) -> list[str]:
+def _laned(texts: Sequence[str], lanes: Sequence[str]) -> list[str]:
     """Return the lines of a loop over the lanes, preceded by those that read the parameters per lane that they use."""
-    used = set(_IDENTIFIER.findall("\n".join(lines)))
-    read = [f"p_{name} = load(Q, q + {k * W})" for k, name in enumerate(lanes) if f"p_{name}" in used]
-    return [f"q = block * {len(lanes) * W} + lane", *read, *lines] if read else list(lines)
+    used = set(_IDENTIFIER.findall("\n".join(texts)))
+    read = [f"p_{name} = load(Q, q + {k} * LANES)" for k, name in enumerate(lanes) if f"p_{name}" in used]
+    return [f"q = block * {len(lanes)} * LANES + lane", *read, *texts] if read else list(texts)
 
 
-def _get(variable: int) -> str:
-    return f"load(S, i + {variable * W})"
-
-
-def _put(variable: int, value: str) -> str:
-    return f"store(S, i + {variable * W}, {value})"
-
-
-def _word(variable: int) -> str:
-    return f"WORD(to_bits({_get(variable)}))"
-
-
-_NOISE_KEY = (variables.GID, variables.TRIAL, variables.SEED_LOW, variables.SEED_HIGH)
-_UPDATE = [
-    "draw_e, draw_i = normal(radius, angle)",
-    _put(variables.Y_E, f"p_noise_keep_e * {_get(variables.Y_E)} + p_noise_spread_e * draw_e"),
-    _put(variables.Y_I, f"p_noise_keep_i * {_get(variables.Y_I)} + p_noise_spread_i * draw_i"),
-]
-
-_NOISE = [
-    f"at = ({_word(variables.STEP_HIGH)} << WORD(32)) + {_word(variables.STEP)} + now",
-    f"words = philox(at, {', '.join(map(_word, _NOISE_KEY))})",
-    "odd = at & WORD(1) == WORD(1)",
-    "radius, angle = words[2] if odd else words[0], words[3] if odd else words[1]",
-    _put(variables.ODD_RADIUS, "from_bits(BITS(words[2]))"),
-    _put(variables.ODD_ANGLE, "from_bits(BITS(words[3]))"),
-    *_UPDATE,
-]
-"""Noise at even steps, at the first step of a window, and in groups with cultures at even and odd steps."""
-
-_NOISE_DRAWN = [f"radius, angle = {_word(variables.ODD_RADIUS)}, {_word(variables.ODD_ANGLE)}", *_UPDATE]
-"""Noise at an odd step that follows an even step of the same window."""
-
-
-# Three loops over the lanes instead of one, so that the code after the solution does not wait for it within the few
-# hundred instructions that a processor looks ahead.
-
-
-def _solve(layout: Layout, functions: _Functions) -> Iterator[str]:
-    """Return the lines that compute the next voltages from the conductances, and the decay of the synapses."""
-    states = layout.state_variables
-    at = {"s": "v_s", "d": "v_d"}  # voltages at the end of the previous step
-    yield f"v_s = {_get(variables.V_S)}"
-    yield f"v_d = {_get(variables.V_D)}"
-    yield "v_before = v_s"
-    yield f"v_old = {_get(variables.V_OLD)}"
-    for name, variable in states.items():
-        yield f"x_{name} = {_get(variable)}"
-    if layout.native.reset is not None:
-        at = {"s": "v_before", "d": "v_d_before"}
-        yield from _reset(layout, functions)
-    yield "v_ahead = v_s + T(0.5) * (v_s - v_old)"
-    yield f"G_s, J_s, G_d, J_d = {functions.call(layout.native.conductances)}"
-    yield f"G_s = p_area_s * G_s + {_get(variables.G_IN)}"
-    yield f"J_s = p_area_s * J_s + {_get(variables.J_IN)} + {_get(variables.AMP_S)}"
-    yield "G_d = p_area_d * G_d"
-    yield f"J_d = p_area_d * J_d + {_get(variables.AMP_D)}"
-    for name, slot in layout.slots.items():
-        side = slot.site[0]
-        yield f"A_{name} = {_get(slot.first)}"
-        yield f"B_{name} = {_get(slot.first + 1)}"
-        yield f"g = p_norm_{name} * (B_{name} - A_{name})"
-        if slot.receptor.magnesium_mM:
-            yield f"g = g / (T(1.0) + exp(T(-0.062) * {at[side]}) * p_mg_{name} / T(3.57))"
-        yield f"G_{side} += g"
-        yield f"J_{side} += g * p_E_{name}"
-    for sign, variable in (("e", variables.Y_E), ("i", variables.Y_I)):
-        side = layout.noise_site[sign][0]
-        yield f"g = p_noise_g0_{sign} + p_noise_std_{sign} * {_get(variable)}"
-        yield "g = g if g > T(0.0) else T(0.0)"
-        yield f"G_{side} += g"
-        yield f"J_{side} += g * p_noise_E_{sign}"
-    yield from (
-        "flow = p_coupling * (v_d - v_s)",
-        "R_s = J_s - G_s * v_s + flow",
-        "R_d = J_d - G_d * v_d - flow",
-        "inverse = T(1.0) / (p_C_d + G_d + p_coupling)",
-        "share = p_coupling * inverse",
-        "change = (R_s + share * R_d) / (p_C_s + G_s + p_coupling - share * p_coupling)",
-        "v_s = v_s + p_order * change",
-        "v_d = v_d + p_order * (R_d + p_coupling * change) * inverse",
-        _put(variables.V_S, "v_s"),
-        _put(variables.V_D, "v_d"),
-        _put(variables.V_OLD, "v_before"),
-        "crossed = FLAG(crossed + (FLAG(1) if (v_s > p_threshold) & (v_before <= p_threshold) else FLAG(0)))",
-    )
-    for name, slot in layout.slots.items():
-        yield f"arrived = {_get(slot.first + 2)}"
-        for k, (process, phase) in enumerate((("A", "rise"), ("B", "decay"))):
-            yield f"left = ({process}_{name} + arrived) * p_keep_{phase}_{name}"
-            yield _put(slot.first + k, f"left if abs(left) > T({_MIN_CONDUCTANCE_US}) else T(0.0)")
-        yield _put(slot.first + 2, "T(0.0)")
-
-
-def _reset(layout: Layout, functions: _Functions) -> Iterator[str]:
-    """Return the lines that reset cells whose soma has reached the peak, across which nothing is extrapolated."""
-    assert layout.native.reset is not None
-    changed = {"v_s": None, "v_d": None} | {f"x_{name}": k for name, k in layout.state_variables.items()}
-    yield "v_d_before = v_d"
-    yield "fired = v_s >= p_v_peak"
-    yield f"{', '.join(f'reset_{name}' for name in changed)} = {functions.call(layout.native.reset)}"
-    for name, variable in changed.items():
-        yield f"{name} = reset_{name} if fired else {name}"
-        if variable is not None:
-            yield _put(variable, name)
-    yield "v_old = v_s if fired | (v_old >= p_v_peak) else v_old"
-
-
-def _advance(layout: Layout, functions: _Functions) -> Iterator[str]:
-    """Return the lines that advance the states of the cell at the new voltages."""
-    states = layout.state_variables
-    if not states:
-        return
-    yield f"v_s = {_get(variables.V_S)}"
-    yield f"v_d = {_get(variables.V_D)}"
-    if "v_old" in inspect.signature(layout.native.advance).parameters:
-        yield f"v_old = {_get(variables.V_OLD)}"
-    for name, variable in states.items():
-        yield f"x_{name} = {_get(variable)}"
-    yield f"{', '.join(f'x_{name}' for name in states)} = {functions.call(layout.native.advance)}"
-    for name, variable in states.items():
-        yield _put(variable, f"x_{name}")
-
-
-def _lines(lines: Iterable[str], depth: int) -> str:
-    return ("\n" + "    " * depth).join(lines)
+def _lines(texts: Iterable[str], depth: int) -> str:
+    return ("\n" + "    " * depth).join(texts)
 
 
 class _Functions:
@@ -235,7 +126,9 @@ class _Functions:
     def name(self, function: Callable[..., Any]) -> str:
         """Return the name of a function in the generated module, to which it and the functions it calls are added."""
         if function not in self._names:
-            self._names[function] = function.__name__.strip("_") + self.suffix
+            stem = function.__name__.strip("_")
+            same = sum(other.__name__.strip("_") == stem for other in self._names)
+            self._names[function] = f"{stem}{'' if same == 0 else f'_{same}'}{self.suffix}"
             definition = ast.parse(dedent(inspect.getsource(function))).body[0]
             assert isinstance(definition, ast.FunctionDef)
             definition = _Fuser().visit(_Rewriter(self, function).visit(definition))
@@ -267,9 +160,9 @@ class _Rewriter(ast.NodeTransformer):
         return _constant(node.value)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        if ast.unparse(node) != "math.exp":
-            raise TypeError(f"A cell's function may only use math.exp, not {ast.unparse(node)}.")
-        return ast.Name("exp", ast.Load())
+        if ast.unparse(node) not in ("math.exp", "math.exp2"):
+            raise TypeError(f"A cell's function may only use math.exp and math.exp2, not {ast.unparse(node)}.")
+        return ast.Name(node.attr, ast.Load())
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         value = self._globals.get(node.id)

@@ -22,7 +22,6 @@ from livn_gym.backends.native.layout import (
     V_OLD,
     V_S,
     Layout,
-    W,
 )
 from livn_gym.backends.native.plasticity import Spikes, individual_synapses, shared_synapses
 from livn_gym.backends.native.state import CultureState
@@ -52,23 +51,25 @@ class CultureGroup:
         threads: int = 1,
     ) -> None:
         self.layouts, self.count, self.ranks, self.threads = layouts, len(streams), ranks, threads
+        lanes = self.lanes = layouts[0].lanes
         cells = [layout.count * self.count for layout in layouts]
-        blocks = [-(-number // W) for number in cells]
+        blocks = [-(-number // lanes) for number in cells]
         sizes = [number * layout.size for number, layout in zip(blocks, layouts, strict=True)]
         base = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         bucket = np.concatenate([[0], np.cumsum(blocks)]).astype(np.int64)
         # All cells of other ranks share an unused address at the end, so that stimuli can be written for all cells.
-        self.state = aligned(int(base[-1]) + NUM_COMMON * W, dtype)
+        self.state = aligned(int(base[-1]) + NUM_COMMON * lanes, dtype)
         address = np.full((self.count, size), base[-1], dtype=np.int64)
         block = np.full((self.count, size), -1, dtype=np.int32)
         for k, layout in enumerate(layouts):
             gids = slice(layout.start, layout.start + layout.count)
             cell = np.arange(cells[k]).reshape(self.count, layout.count)
-            address[:, gids] = base[k] + cell // W * layout.size + cell % W
-            block[:, gids] = bucket[k] + cell // W
+            address[:, gids] = base[k] + cell // lanes * layout.size + cell % lanes
+            block[:, gids] = bucket[k] + cell // lanes
             self._blocks(k, base)[:] = self._initial(layout)[:, None]
         self.group = Group(
             size,
+            lanes,
             int(bucket[-1]),
             np.array([layout.start for layout in layouts], dtype=np.int64),
             np.array([layout.count for layout in layouts], dtype=np.int64),
@@ -114,11 +115,11 @@ class CultureGroup:
         return np.uint64 if self.state.dtype == np.float64 else np.uint32
 
     def _blocks(self, k: int, base: NDArray[np.int64]) -> NDArray:
-        """Return a view of the blocks of a population, ``[blocks, variables, W]``."""
-        return self.state[base[k] : base[k + 1]].reshape(-1, self.layouts[k].size // W, W)
+        """Return a view of the blocks of a population, ``[blocks, variables, lanes]``."""
+        return self.state[base[k] : base[k + 1]].reshape(-1, self.layouts[k].num_variables, self.lanes)
 
     def _initial(self, layout: Layout) -> NDArray:
-        values = np.zeros(layout.size // W, dtype=self.state.dtype)
+        values = np.zeros(layout.num_variables, dtype=self.state.dtype)
         values[[V_S, V_D, V_OLD]] = layout.cell.v_init
         values[layout.first_state :] = layout.native.initial(layout.cell)
         return values
@@ -133,15 +134,15 @@ class CultureGroup:
             gids = np.arange(layout.start, layout.start + layout.count)
             address = group.address.reshape(self.count, -1)[cultures][:, gids]
             for variable, value in enumerate(self._initial(layout)):
-                self.state[address + variable * W] = value
+                self.state[address + variable * self.lanes] = value
             for addresses, c in zip(address, streams, strict=True):
                 states = self.first_states.get(c, (None,) * len(self.layouts))[k]
                 if states is not None:
                     rows = layout.first_state + np.arange(len(states))[:, None]
-                    self.state[addresses + rows * W] = states
-            words[address + GID * W] = gids
+                    self.state[addresses + rows * self.lanes] = states
+            words[address + GID * self.lanes] = gids
             for variable, values in zip((SEED_LOW, SEED_HIGH, TRIAL), numbers, strict=True):
-                words[address + variable * W] = values[:, None]
+                words[address + variable * self.lanes] = values[:, None]
         group.x.reshape(self.count, -1)[cultures] = 1.0
         group.last.reshape(self.count, -1)[cultures] = 0
         group.time[cultures] = 0
@@ -250,7 +251,7 @@ class CultureGroup:
     def _addresses(self, layout: Layout, c: int) -> NDArray[np.int64]:
         """Return the addresses of the variables of a population in a culture, ``[variables, cells]``."""
         first = c * self.group.size + layout.start
-        return self.group.address[first : first + layout.count] + np.arange(0, layout.size, W)[:, None]
+        return self.group.address[first : first + layout.count] + np.arange(0, layout.size, self.lanes)[:, None]
 
     def _set_step(self, addresses: NDArray[np.int64], step: int) -> None:
         """Set the step of the noise of cells with the given addresses ``[variables, cells]``."""

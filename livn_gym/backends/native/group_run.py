@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from livn_gym.backends.native.delivery import Network
 from livn_gym.backends.native.driver import Drive, Group, Probe
 from livn_gym.backends.native.group import CultureGroup, aligned
-from livn_gym.backends.native.layout import W
 from livn_gym.backends.native.plasticity import Rules, Spikes
 from livn_gym.backends.native.team import AT, CELL, LINE, STOP, Team
 from livn_gym.backends.ranks import Ranks
@@ -202,15 +201,18 @@ def _divided(group: CultureGroup, threads: int, window: int) -> tuple[Team, list
     """Return a team for a group at the start of a run, and the group as each thread sees it; both are cached."""
     if (threads, window) not in group.teams:
         bounds = block_bounds(group.group.span[:, 1], threads)
-        group.teams[threads, window] = _team(bounds, window), [_part(group.group, *pair) for pair in pairwise(bounds)]
+        group.teams[threads, window] = (
+            _team(bounds, group.lanes, window),
+            [_part(group.group, *pair) for pair in pairwise(bounds)],
+        )
     team, parts = group.teams[threads, window]
     team.progress[:] = 0
     team.progress[:, 1] = -2
     return team, parts
 
 
-def _team(bounds: NDArray[np.int64], window: int) -> Team:
-    start = bounds.sum(axis=1) * W * (window // 2 + 1)  # after a spike, a cell is below the threshold for a step
+def _team(bounds: NDArray[np.int64], lanes: int, window: int) -> Team:
+    start = bounds.sum(axis=1) * lanes * (window // 2 + 1)  # after a spike, a cell is below the threshold for a step
     size, threads, width = 2 * int(start[-1]), len(bounds) - 1, LINE * -(-(3 + 2 * bounds.shape[1]) // LINE)
     progress = aligned(threads * width, np.int64).reshape(threads, width)
     return Team(np.empty(size, np.int64), np.empty(size, np.int64), start, progress)

@@ -1,44 +1,62 @@
 """Memory layout of the variables of cells, and parameters of the kernels.
 
-A block consists of W cells, the lanes, and stores ``[variable][lane]``; all blocks of a group of cultures are in one
-flat array. The address of a variable is ``base + lane + variable * W``, with constant offsets. A compiler can prove
+A block consists of some cells, the lanes, and stores ``[variable][lane]``; all blocks of a group of cultures are in one
+flat array. The address of a variable is ``base + lane + variable * lanes``, with constant offsets. A compiler can prove
 that they do not overlap, and process the lanes of a block together in SIMD registers.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from livn_gym.backends.base import CultureSpec
 from livn_gym.errors import UnknownName, UnsupportedModel
-from livn_gym.models import Cell, CellStep, Model, Noise, Receptor
+from livn_gym.models import Cell, CellStep, Model, MultirateStep, Noise, Receptor
 from livn_gym.units import NS_TO_US
 
-W = 16
-"""Number of lanes (cells) per block: a multiple of the SIMD width of all processors in both precisions."""
+LANES = {"float64": 16, "float32": 32}
+"""Number of lanes (cells) per block by precision: two of the widest SIMD registers, whose operations alternate."""
+
 
 # Variables of every cell, in this order: mV, nA, uS, and the noise processes of unit variance.
 V_S, V_D, V_OLD, AMP_S, AMP_D, G_IN, J_IN, Y_E, Y_I = range(9)
 # Inputs of the noise, as 32-bit words: seed, trial, cell and, at the start of a run, the step.
 SEED_LOW, SEED_HIGH, TRIAL, GID, STEP, STEP_HIGH = range(9, 15)
-# Random words of an odd step, drawn together with those of the preceding even step in the same window.
+# Random words of the next advance of the noise, drawn together with those of the last one.
 ODD_RADIUS, ODD_ANGLE = 15, 16
 NUM_COMMON = 17
+
+SLOW_STEPS, NOISE_STEPS = 4, 8
+"""Number of steps in a slow step of the scheme ``"multirate"``, and while its noise is constant; powers of two."""
+
+_SLOW_RISE_STEPS = 10
+"""Least rise time of receptors that are advanced in slow steps, in slow steps."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Conductance of a receptor of a cell; its variables A, B and ARRIVED (uS) start at ``first``."""
+    """Conductance of a receptor of a cell.
+
+    Attributes:
+        receptor: Kinetics.
+        site: Compartment.
+        first: Index of its first variable: A and B (uS), and the sum of arriving increments if they are added later.
+        size: Number of its variables. If there are two, increments are added to A and B as they arrive, which changes
+            the last digits.
+    """
 
     receptor: Receptor
     site: str
     first: int
+    size: int
 
     @property
     def arrived(self) -> int:
-        """Offset from the address of a cell at which arriving increments are summed."""
-        return (self.first + 2) * W
+        """Index of the variable to which arriving increments are added."""
+        return self.first + self.size % 2 * 2
 
 
 @dataclass(frozen=True)
@@ -52,6 +70,9 @@ class Layout:
         cell: Parameters of the cells.
         slots: Receptors of the cells, by name.
         noise_site: Compartments of the excitatory (``"e"``) and the inhibitory (``"i"``) noise.
+        dt_ms: Time step.
+        multirate: Whether the scheme is ``"multirate"``.
+        lanes: Number of lanes per block.
     """
 
     name: str
@@ -60,6 +81,9 @@ class Layout:
     cell: Cell
     slots: dict[str, Slot]
     noise_site: dict[str, str]
+    dt_ms: float
+    multirate: bool
+    lanes: int
 
     @property
     def native(self) -> CellStep:
@@ -69,9 +93,55 @@ class Layout:
         return step
 
     @property
+    def noise_steps(self) -> int:
+        """Number of steps during which the noise is constant, a power of two."""
+        return NOISE_STEPS if self.multirate else 1
+
+    @property
+    def slow_steps(self) -> int:
+        """Number of steps in a slow step, a power of two; without slow steps, 1."""
+        return SLOW_STEPS if self.multirate else 1
+
+    @property
+    def multirate_step(self) -> MultirateStep | None:
+        """Equations with slow states, if the scheme uses them and the cell has them."""
+        return self.native.multirate if self.multirate else None
+
+    @property
+    def slow_states(self) -> tuple[str, ...]:
+        """Names of the states that are advanced in slow steps."""
+        return () if self.multirate_step is None else self.multirate_step.slow
+
+    @property
+    def conductances(self) -> Callable[..., Any]:
+        """Conductances that are computed in every step; see ``CellStep`` and ``MultirateStep``."""
+        return (self.multirate_step or self.native).conductances
+
+    @property
+    def advance(self) -> Callable[..., Any]:
+        """Function that advances the states that are not slow."""
+        return (self.multirate_step or self.native).advance
+
+    @property
+    def fast_slots(self) -> dict[str, Slot]:
+        """Receptors that are advanced in every step."""
+        least_ms = _SLOW_RISE_STEPS * SLOW_STEPS * self.dt_ms
+        return {
+            name: slot
+            for name, slot in self.slots.items()
+            if not self.multirate or slot.receptor.tau_rise_ms < least_ms
+        }
+
+    @property
+    def held_variables(self) -> dict[str, int]:
+        """Indices of the sums of conductances (uS) and their currents (nA) that are held during a slow step."""
+        first = NUM_COMMON + sum(slot.size for slot in self.slots.values())
+        return {name: first + k for k, name in enumerate(("G_s", "J_s", "G_d", "J_d") if self.multirate else ())}
+
+    @property
     def first_state(self) -> int:
         """Index of the first state of the cell."""
-        return NUM_COMMON + 3 * len(self.slots)
+        return NUM_COMMON + sum(slot.size for slot in self.slots.values()) + len(self.held_variables)
 
     @property
     def state_variables(self) -> dict[str, int]:
@@ -79,15 +149,20 @@ class Layout:
         return {name: self.first_state + k for k, name in enumerate(self.native.states)}
 
     @property
+    def num_variables(self) -> int:
+        """Number of variables of a cell."""
+        return self.first_state + len(self.native.states)
+
+    @property
     def size(self) -> int:
         """Number of values in a block."""
-        return (self.first_state + len(self.native.states)) * W
+        return self.num_variables * self.lanes
 
     def fixed(self, spec: CultureSpec) -> dict[str, float]:
         """Return the constant parameters of the kernel by name; the first is ``threshold``."""
         dt, cell = spec.dt_ms, self.cell
-        # The second-order scheme computes the voltage half a step ahead and doubles the change.
-        order = 2.0 if spec.scheme == "second_order" else 1.0
+        # The second-order schemes compute the voltage half a step ahead and double the change.
+        order = 1.0 if spec.scheme == "backward_euler" else 2.0
         area_s, area_d = cell.density_to_nA(1.0, "soma"), cell.density_to_nA(1.0, "dendrite")
         values = {
             "threshold": spec.model.spike_threshold_mV,
@@ -100,20 +175,24 @@ class Layout:
         }
         for name, slot in self.slots.items():
             receptor = slot.receptor
+            step_ms = dt if name in self.fast_slots else SLOW_STEPS * dt
             values |= {
                 f"norm_{name}": receptor.normalisation,
                 f"E_{name}": receptor.reversal_mV,
-                f"keep_rise_{name}": math.exp(-dt / receptor.tau_rise_ms),
-                f"keep_decay_{name}": math.exp(-dt / receptor.tau_decay_ms),
+                f"keep_rise_{name}": math.exp(-step_ms / receptor.tau_rise_ms),
+                f"keep_decay_{name}": math.exp(-step_ms / receptor.tau_decay_ms),
                 f"mg_{name}": receptor.magnesium_mM or 0.0,
             }
-        return values | self.native.parameters(cell, dt)
+        values |= self.native.parameters(cell, dt)
+        if self.multirate_step is not None:
+            values |= self.multirate_step.parameters(cell, dt, SLOW_STEPS * dt)
+        return values
 
     def background(self, noise: Noise, dt_ms: float) -> dict[str, float]:
         """Return the parameters of the kernel that depend on the noise, by name."""
         values: dict[str, float] = {}
         for sign in ("e", "i"):
-            keep = math.exp(-dt_ms / getattr(noise, f"tau_{sign}"))
+            keep = math.exp(-self.noise_steps * dt_ms / getattr(noise, f"tau_{sign}"))
             values |= {
                 f"noise_g0_{sign}": getattr(noise, f"g_{sign}0") * NS_TO_US,
                 f"noise_std_{sign}": getattr(noise, f"std_{sign}") * NS_TO_US,
@@ -144,15 +223,19 @@ def layouts(spec: CultureSpec) -> list[Layout]:
         for projection in system.projections:
             for receptor in projection.receptors if projection.post == name else ():
                 receptors[receptor] = model.synapse(system, projection, receptor)[0]
+        multirate = spec.scheme == "multirate"
+        size = 2 if multirate else 3
         slots = {
-            receptor: Slot(kinetics, model.receptor_site(name, receptor), NUM_COMMON + 3 * k)
+            receptor: Slot(kinetics, model.receptor_site(name, receptor), NUM_COMMON + size * k, size)
             for k, (receptor, kinetics) in enumerate(receptors.items())
         }
         sites: dict[str, str] = {"e": model.noise_site(name, "e"), "i": model.noise_site(name, "i")}
         cell = model.cell(name)
         if cell.step is None:
             raise UnsupportedModel(f"The native backend cannot run {type(cell).__name__}: it has no step.")
-        result.append(Layout(name, start, stop - start, cell, slots, sites))
+        result.append(
+            Layout(name, start, stop - start, cell, slots, sites, spec.dt_ms, multirate, LANES[spec.precision])
+        )
     return result
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from livn_gym.backends.native.delivery import Flight
 from livn_gym.backends.native.group import CultureGroup
-from livn_gym.backends.native.layout import W
 from livn_gym.backends.native.plasticity import Spikes
 
 Move = tuple[CultureGroup, list[int], CultureGroup, list[int]]
@@ -87,7 +86,10 @@ def copy_cultures(source: CultureGroup, cultures: Sequence[int], target: Culture
     size = source.group.size
     read, write = np.asarray(cultures, dtype=np.int64), np.asarray(indices, dtype=np.int64)
     for layout in source.layouts:
-        gids, variables = slice(layout.start, layout.start + layout.count), np.arange(0, layout.size, W)[:, None, None]
+        gids, variables = (
+            slice(layout.start, layout.start + layout.count),
+            np.arange(0, layout.size, layout.lanes)[:, None, None],
+        )
         addresses = [
             group.group.address.reshape(-1, size)[selected, gids] + variables
             for group, selected in ((source, read), (target, write))

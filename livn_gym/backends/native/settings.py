@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec, Parameters
 from livn_gym.backends.native.delivery import Network
-from livn_gym.backends.native.layout import Layout, W
+from livn_gym.backends.native.layout import Layout
 from livn_gym.backends.native.plasticity import Rules
 from livn_gym.backends.native.synapses import Synapses
 from livn_gym.cell_values import CellValues, cells_of
@@ -147,7 +147,9 @@ class SettingsMaker:
                 if table is not None:
                     values[c][:, [names.index(name) for name in table.names]] = table.numbers
             columns = [names.index(name) for name in varied[-1]]
-            lanes.append(_lanes(values[:, :, columns].reshape(len(tables) * layout.count, len(columns)), dtype))
+            lanes.append(
+                _lanes(values[:, :, columns].reshape(len(tables) * layout.count, len(columns)), layout.lanes, dtype)
+            )
         return tuple(varied) if any(varied) else (), (*common, *lanes) if any(varied) else common
 
     def _background(self, layout: Layout, noise: Noise) -> list[float]:
@@ -175,10 +177,10 @@ def _same_tables(tables: Sequence[Parameters], before: Settings, firsts: list[in
     )
 
 
-def _lanes(values: NDArray[np.float64], dtype: np.dtype) -> NDArray:
+def _lanes(values: NDArray[np.float64], width: int, dtype: np.dtype) -> NDArray:
     """Arrange values ``[cells, names]`` of a group's cells of a population as contiguous ``[block][name][lane]``."""
-    blocks = -(-len(values) // W)
-    lanes = np.empty((blocks * W, values.shape[1]), dtype=dtype)
+    blocks = -(-len(values) // width)
+    lanes = np.empty((blocks * width, values.shape[1]), dtype=dtype)
     lanes[: len(values)] = values
     lanes[len(values) :] = values[:1]  # lanes without a cell
-    return np.ascontiguousarray(lanes.reshape(blocks, W, values.shape[1]).transpose(0, 2, 1)).ravel()
+    return np.ascontiguousarray(lanes.reshape(blocks, width, values.shape[1]).transpose(0, 2, 1)).ravel()

@@ -21,7 +21,6 @@ from livn_gym.backends.native.layout import (
     V_S,
     Y_I,
     Layout,
-    W,
 )
 from livn_gym.errors import InvalidInput
 
@@ -96,7 +95,7 @@ def check_state(state: Any, layouts: Sequence[Layout], network: Network, cells: 
 def _check_variables(variables: Any, layouts: Sequence[Layout], dtype: np.dtype) -> None:
     streams: set[tuple[int, ...]] = set()
     for layout, values in zip(layouts, _tuple("variables", variables, len(layouts)), strict=True):
-        rows = layout.size // W
+        rows = layout.num_variables
         _array("variables", values, dtype, (rows, layout.count))
         floats = [row for row in range(rows) if row not in _WORDS]
         if not np.isfinite(values[floats]).all() or (np.abs(values[[V_S, V_D]]) > MAX_VOLTAGE_MV).any():

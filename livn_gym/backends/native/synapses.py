@@ -35,7 +35,9 @@ class Synapses:
             steps = spec.delay_steps(projection).astype(np.int32)
             for receptor, key in zip(projection.receptors, projection.weight_names, strict=True):
                 _, unit_nS = spec.model.synapse(spec.system, projection, receptor)
-                offset = np.full(len(projection), slots[projection.post][receptor].arrived, dtype=np.int32)
+                offset = np.full(
+                    len(projection), slots[projection.post][receptor].arrived * layouts[0].lanes, dtype=np.int32
+                )
                 index = np.full(len(projection), len(keys), dtype=np.int32)
                 scale_uS = projection.scale * (unit_nS * NS_TO_US)
                 units.append(unit_nS * NS_TO_US)

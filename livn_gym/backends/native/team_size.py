@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from livn_gym.backends.native.layout import W
-
 GROUP_CELLS = 1024
 """Number of cells per thread in a group of several cultures: few enough to fit into the processor cache."""
+
+_BLOCK_CELLS = 16
+"""Number of cells in a block."""
 
 LEAST_BLOCKS = 8
 """Least number of blocks of a thread in a team; with fewer, threads wait for each other longer than they work."""
@@ -76,4 +77,4 @@ class TeamChoice:
 
 
 def _blocks(cultures: int, counts: Sequence[int]) -> int:
-    return sum(-(-cultures * count // W) for count in counts)
+    return sum(-(-cultures * count // _BLOCK_CELLS) for count in counts)

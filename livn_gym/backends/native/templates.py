@@ -6,19 +6,21 @@ import numpy as np
 from numba import njit
 
 from livn_gym.backends.native.arithmetic import philox
+from livn_gym.backends.native.arithmetic import exp2_{bits} as exp2
 from livn_gym.backends.native.arithmetic import exp{bits} as exp
 from livn_gym.backends.native.arithmetic import normal{bits} as normal
 from livn_gym.backends.native.compiler import BORROWED
 from livn_gym.backends.native.delivery import deliver, empty_arrivals, most_arrivals, send_spikes, shift_times
 from livn_gym.backends.native.delivery import workspace
-from livn_gym.backends.native.driver import check_voltages, diverged, rewind_stimuli, shared_parity, take_samples
-from livn_gym.backends.native.driver import update_stimuli
+from livn_gym.backends.native.driver import check_voltages, diverged, is_due, phases_of, rewind_stimuli
+from livn_gym.backends.native.driver import take_samples, update_stimuli
 from livn_gym.backends.native.intrinsics import empty, fma, from_bits, load, store, to_bits
 from livn_gym.backends.native.intrinsics import whole_registers, zeros
 from livn_gym.backends.native.plasticity import Spikes
 from livn_gym.backends.native.team import meet, sort_spikes
 
 T = np.float{bits}
+LANES = {lanes}
 BOUND = T({bound})
 FLAG = np.int{bits}
 WORD = np.uint64
@@ -35,41 +37,50 @@ def step_blocks_{tag}(S, P, {Q}group, step, steps, bucket, addresses, increments
     {parameters}
     num_cells = group.count[{tag}] * len(group.time)
     num_spikes = new_spikes.count[0]
-    parity = shared_parity(group.time)
-    for block in range(group.span[{tag}, 0], group.span[{tag}, 1]):
-        base = group.base[{tag}] + block * {size}
+    phases = phases_of(group.time)
+    start, stop = group.span[{tag}, 0], group.span[{tag}, 1]
+    for first in range(start, stop, {tile}):
         for k in range(steps):
-            slot = (group.bucket[{tag}] + block) * steps + k
-            for event in range(bucket[slot], bucket[slot + 1]):
-                S[addresses[event]] += T(increments[event])
-            crossed = FLAG(0)
-            now = WORD(step + k)
-            drawn = k > 0 and parity >= 0 and (parity + step + k) & 1 == 1
-            for lane in range({W}):
-                i = base + lane
-                {solve}
-            if drawn:
-                for lane in range({W}):
+            for block in range(first, min(first + {tile}, stop)):
+                base = group.base[{tag}] + block * {size}
+                slot = (group.bucket[{tag}] + block) * steps + k
+                for event in range(bucket[slot], bucket[slot + 1]):
+                    {arrive}
+                crossed = FLAG(0)
+                now = WORD(step + k)
+                {advance_slow}
+                for lane in range(LANES):
                     i = base + lane
-                    {noise_drawn}
-            else:
-                for lane in range({W}):
+                    {solve}
+                if is_due(phases, step + k, {noise_period}):
+                    for lane in range(LANES):
+                        i = base + lane
+                        {noise_drawn}
+                if is_due(phases, step + k + {noise_steps}, {noise_period}):
+                    for lane in range(LANES):
+                        i = base + lane
+                        {noise_stored}
+                for lane in range(LANES):
                     i = base + lane
-                    {noise}
-            for lane in range({W}):
-                i = base + lane
-                {advance}
-            if crossed > FLAG(0):
-                for lane in range({W}):
-                    cell = block * {W} + lane
-                    if S[base + lane] > P[0] and S[base + lane + {v_old}] <= P[0] and cell < num_cells:
-                        culture = cell // group.count[{tag}]
-                        gid = group.start[{tag}] + cell % group.count[{tag}]
-                        new_spikes.cell[num_spikes] = culture * group.size + gid
-                        new_spikes.step[num_spikes] = step + k + 1
-                        num_spikes += 1
+                    {advance}
+                if crossed > FLAG(0):
+                    for lane in range(LANES):
+                        cell = block * LANES + lane
+                        if S[base + lane] > P[0] and S[base + lane + {v_old} * LANES] <= P[0] and cell < num_cells:
+                            culture = cell // group.count[{tag}]
+                            gid = group.start[{tag}] + cell % group.count[{tag}]
+                            new_spikes.cell[num_spikes] = culture * group.size + gid
+                            new_spikes.step[num_spikes] = step + k + 1
+                            num_spikes += 1
     new_spikes.count[0] = new_spikes.count[{tag} + 1] = num_spikes
 '''
+
+SLOW = """
+                if is_due(phases, step + k, {slow_steps}):
+                    for lane in range(LANES):
+                        i = base + lane
+                        {advance_slow}
+""".strip()
 
 RUN = '''
 @njit(nogil=True, **OPTIONS)
@@ -99,7 +110,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
         deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
         new_spikes.count[0] = team.start[thread] + (number & 1) * team.start[-1]
         {advance}
-        check_voltages(S, group.address, group.block, control, thread, stop, num_steps, BOUND)
+        check_voltages(S, group.address, group.block, group.lanes, control, thread, stop, num_steps, BOUND)
         proceed = meet(team.progress, thread, number, new_spikes.count, control)
         if proceed and not diverged(control, stop, num_steps):
             sort_spikes(team, len(group.start), number, found, position, step, steps)
@@ -150,6 +161,6 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
         deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
         {advance}
         step = stop
-        check_voltages(S, group.address, group.block, control, 0, step, num_steps, BOUND)
+        check_voltages(S, group.address, group.block, group.lanes, control, 0, step, num_steps, BOUND)
     return flight, spikes, queue, new_spikes
 '''

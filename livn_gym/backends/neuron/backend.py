@@ -58,7 +58,13 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
         self._stopping = threading.Lock()
 
     def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
-        """Start the workers and build a culture in each. The mechanisms are compiled on first use."""
+        """Start the workers and build a culture in each. The mechanisms are compiled on first use.
+
+        Raises:
+            UnsupportedModel: NEURON does not have the scheme, or one of the cells or plasticity rules.
+        """
+        if spec.scheme not in self.capabilities.schemes:
+            raise UnsupportedModel(f"The neuron backend has no {spec.scheme}.")
         cells = [spec.model.cell(population.name) for population in spec.system.populations]
         self._spec, self._compiled = spec, mechanism_library(sources(cells, spec.dt_ms))
         self._parameters = [parameters] * len(streams)
