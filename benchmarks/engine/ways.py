@@ -1,16 +1,15 @@
 """What each way of making the profile ``fast`` faster gives, alone and left out, in time and in accuracy.
 
-    python benchmarks/engine/ways.py [former] [fast] [exact] [--system EI2] [--cultures 8] [--ms 200] [--rounds 21]
+    python benchmarks/engine/ways.py [former] [fast] [--system EI2] [--cultures 8] [--ms 200] [--rounds 21]
                                      [--no-errors] [--quick]
 
 One thread, processor time; all kernels of a table take turns, and medians over the turns are shown. Kernels are
 generated with other constants, lines or equations, which takes about 5 s each the first time.
 
-``former``: each way alone, from the scheme second_order at 0.05 ms in float32 with 16 lanes and without tiles, which
+``former``: each way alone, from the scheme second_order at 0.05 ms in float32 with 16 lanes, which
 the profile was before. The conductances of slow states, slow receptors and noise are held together, so that the ways
 of these share the first line of them. The corrector costs time, which buys accuracy. ``fast``: from the profile, each
-way left out or changed; what a way gives is how much longer the profile takes without it. ``exact``: the way that keeps
-its numbers.
+way left out or changed; what a way gives is how much longer the profile takes without it.
 
 Errors are mean sizes of interval errors of single cells with the parameters of a culture, %, under constant currents
 and a fluctuating one (see ``time_step.py``). Without noise, these do not depend on how it is advanced.
@@ -123,22 +122,28 @@ def noise_steps(steps: int) -> Change:
     return layout.Layout, "noise_steps", property(lambda self: steps)
 
 
+def corrected_above(voltage_mV: float) -> tuple[Change, ...]:
+    """Return the changes by which instant gates are corrected above a voltage of the soma."""
+    return tuple(
+        (cell, "step", replace(cell.step, multirate=replace(cell.step.multirate, correct_above_mV=voltage_mV)))
+        for cell in CELLS
+    )
+
+
 NO_SLOW_RECEPTORS: Change = (layout, "_SLOW_RISE_STEPS", 1e9)
-TILE = "TILE_BLOCKS"
 
 
 def former() -> list[Variant]:
     """Return the former profile, each way alone, and the profile ``fast``."""
-    plain: tuple[Change, ...] = ((generate, TILE, 1), lanes(16))
+    plain: tuple[Change, ...] = (lanes(16),)
     engine = {"dt": 0.05, "scheme": "second_order", "precision": "float32"}
     # The scheme multirate without its ways, from which single ones are used.
-    multirate = (*plain, *increments_summed(), (layout, "NOISE_STEPS", 1), (lines, "_corrected", extrapolated))
+    multirate = (*plain, *increments_summed(), (layout, "NOISE_STEPS", 1), (lines, "_solution", extrapolated))
     whole = tuple((cell, "step", replace(cell.step, multirate=None)) for cell in CELLS)
     exact = equations(EXACT)
     return [
         Variant("former profile", plain, engine),
-        Variant("tiles of 4 blocks", (lanes(16),), engine),
-        Variant("32 lanes", ((generate, TILE, 1),), engine),
+        Variant("32 lanes", (), engine),
         Variant("noise advanced every 8th step", (*plain, noise_steps(8)), engine),
         Variant("increments added to both variables of a receptor", (*plain, *increments_added()), engine),
         Variant(
@@ -172,7 +177,9 @@ def left_out() -> list[Variant]:
         ),
         *(Variant(f"slow steps of {steps} step{'s' * (steps > 1)}", slow_steps(steps)) for steps in (1, 2, 8)),
         Variant("NMDA in every step", (NO_SLOW_RECEPTORS,)),
-        Variant("instant gates at the extrapolated voltage", ((lines, "_corrected", uncorrected),)),
+        Variant("instant gates at the extrapolated voltage", ((lines, "_solution", uncorrected),)),
+        Variant("instant gates corrected in all cells", corrected_above(-1e9)),
+        Variant("instant gates corrected above -45 mV", corrected_above(-45.0)),
         Variant("gates by exponentials and divisions", equations(EXACT)),
         Variant("decay of gates by an exponential", in_modules("relaxed", exponential)),
         Variant("gates with two divisions", in_modules("relaxed", unmerged)),
@@ -180,25 +187,14 @@ def left_out() -> list[Variant]:
         Variant("exponential to full precision", (header("exp2_{bits}", "exp2", "exp(x * T(0.6931471805599453))"),)),
         Variant("increments summed first", increments_summed()),
         *(Variant(f"{number} lanes", (lanes(number),)) for number in (16, 64)),
-        *(Variant(f"tiles of {blocks} block{'s' * (blocks > 1)}", ((generate, TILE, blocks),)) for blocks in (1, 2, 8)),
         Variant(
-            "NMDA in every step, increments summed, two divisions, no tiles",
-            (NO_SLOW_RECEPTORS, *increments_summed(), *in_modules("relaxed", unmerged), (generate, TILE, 1)),
+            "NMDA in every step, increments summed, two divisions",
+            (NO_SLOW_RECEPTORS, *increments_summed(), *in_modules("relaxed", unmerged)),
         ),
     ]
 
 
-def exact() -> list[Variant]:
-    """Return the profile ``exact`` with tiles of several sizes."""
-    engine = {"profile": "exact"}
-    sizes = (1, 2, 4, 8)
-    return [
-        Variant(f"exact, tiles of {blocks} block{'s' * (blocks > 1)}", ((generate, TILE, blocks),), engine)
-        for blocks in sizes
-    ]
-
-
-TABLES = {"former": former, "fast": left_out, "exact": exact}
+TABLES = {"former": former, "fast": left_out}
 
 
 def times(variants: Sequence[Variant], name: str, cultures: int, ms: float, rounds: int) -> NDArray[np.float64]:

@@ -10,18 +10,16 @@ from livn_gym.backends.native import layout, lines
 Change = tuple[Any, str, Any]
 """A module or class, the name of an attribute, and what it is in a variant."""
 
-_CORRECTED, _SOLVE, _SLOW, _ARRIVE = lines._corrected, lines.solve, lines.advance_slow, lines.arrive
+_SOLUTION, _SOLVE, _SLOW, _ARRIVE = lines._solution, lines.solve, lines.advance_slow, lines.arrive
 _SLOT = layout.Slot
 
 
-def uncorrected(step: Any, functions: Any) -> Iterator[str]:
+def uncorrected(step: Any, functions: Any, *, corrected: bool) -> Iterator[str]:
     """Return the lines of the profile's solution with the instant gate at the extrapolated voltage only."""
-    texts = list(_CORRECTED(step, functions))
-    again = next(k for k, text in enumerate(texts) if text.startswith("v_ahead = "))
-    yield from (*texts[:again], *texts[texts.index("inverse = T(2.0) / determinant") :])
+    return _SOLUTION(step, functions, corrected=False)
 
 
-def extrapolated(step: Any, functions: Any) -> Iterator[str]:
+def extrapolated(step: Any, functions: Any, *, corrected: bool) -> Iterator[str]:
     """Return the lines of the scheme second_order for cells with an instant conductance."""
     yield f"G_instant, E_instant = {functions.call(step.instant_conductance)}"
     yield "G_instant = p_area_s * G_instant"
@@ -47,7 +45,7 @@ def increments_summed() -> tuple[Change, ...]:
         keep = f"p_keep_{'rise' if part == 'A' else 'decay'}_{name}"
         return {f"{before} * {keep}": f"({before} + {lines.get(slot.first + 2)}) * {keep}"}
 
-    def solve(population: layout.Layout, functions: Any) -> Iterator[str]:
+    def solve(population: layout.Layout, functions: Any, *, corrected: bool = False) -> Iterator[str]:
         changed = {}
         for name, slot in population.fast_slots.items():
             for k, part in enumerate("AB"):
@@ -56,7 +54,7 @@ def increments_summed() -> tuple[Change, ...]:
                         f"left = {new}",
                         lines.put(slot.first + k, lines._flushed("left")),
                     )
-        for text in _SOLVE(population, functions):
+        for text in _SOLVE(population, functions, corrected=corrected):
             yield from changed.get(text, (text,))
         yield from (lines.put(slot.first + 2, "T(0.0)") for slot in population.fast_slots.values())
 
@@ -83,9 +81,9 @@ def increments_summed() -> tuple[Change, ...]:
 def increments_added() -> tuple[Change, ...]:
     """Return the changes by which the scheme second_order adds increments to A and B as they arrive."""
 
-    def solve(population: layout.Layout, functions: Any) -> Iterator[str]:
+    def solve(population: layout.Layout, functions: Any, *, corrected: bool = False) -> Iterator[str]:
         cleared = {lines.put(slot.first + 2, "T(0.0)") for slot in population.slots.values()}
-        for text in _SOLVE(population, functions):
+        for text in _SOLVE(population, functions, corrected=corrected):
             if not text.startswith("arrived = ") and text not in cleared:
                 yield text.replace(" + arrived)", ")")
 

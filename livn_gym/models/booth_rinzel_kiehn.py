@@ -325,6 +325,7 @@ class BoothRinzelKiehn(Cell):
             held_conductances=_held_conductances,
             conductances=_fast_conductances,
             instant_conductance=_instant_conductance,
+            correct_above_mV=-50.0,
             advance_slow=_advance_slow,
             advance=_advance_fast,
         ),

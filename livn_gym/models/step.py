@@ -21,8 +21,9 @@ class MultirateStep:
             constant during a slow step.
         conductances: Returns the same of the currents that depend on fast states, but not instantly on the voltage.
         instant_conductance: Returns the conductance (mS/cm2) and the reversal potential (mV) of the soma's current with
-            an instantaneous gate, at the soma's voltage ``v_ahead``. It is called twice: at the voltage extrapolated by
-            half a step, and at the voltage which follows from that.
+            an instantaneous gate, at the soma's voltage ``v_ahead``, which is extrapolated by half a step.
+        correct_above_mV: Voltage of the soma above which it is called again, at the voltage half a step ahead that
+            follows from the first call; the upstroke of a spike must be above.
         advance_slow: Returns the slow states one slow step later, given the voltages in the middle of that step.
         advance: Returns the fast states one step later, given the voltages at the end of the step.
     """
@@ -32,6 +33,7 @@ class MultirateStep:
     held_conductances: Callable[..., Any]
     conductances: Callable[..., Any]
     instant_conductance: Callable[..., Any]
+    correct_above_mV: float
     advance_slow: Callable[..., Any]
     advance: Callable[..., Any]
 

@@ -20,11 +20,7 @@ from livn_gym.backends.base import MAX_VOLTAGE_MV
 from livn_gym.backends.native import layout as variables
 from livn_gym.backends.native import lines
 from livn_gym.backends.native.layout import Layout
-from livn_gym.backends.native.templates import HEADER, KERNEL, RUN, RUN_RANK, SLOW
-
-TILE_BLOCKS = 4
-"""Number of blocks that are advanced in turn: steps of different blocks do not wait for each other, and so few blocks
-fit into the innermost cache."""
+from livn_gym.backends.native.templates import HEADER, KERNEL, RUN, RUN_RANK, SLOW, SOLVE, SOLVE_CORRECTED
 
 _IDENTIFIER = re.compile(r"\w+")
 
@@ -54,33 +50,34 @@ def source(
     for tag, (layout, names, lanes) in enumerate(populations):
         functions = _Functions(f"_{tag}", names, layout)
         loops = {
-            "noise_drawn": list(lines.noise_drawn(layout)),
-            "noise_stored": list(lines.noise_stored(layout)),
-            "advance_slow": list(map(_fused, lines.advance_slow(layout, functions))) if layout.multirate else [],
-            "solve": list(map(_fused, lines.solve(layout, functions))),
-            "advance": list(map(_fused, lines.advance(layout, functions))),
+            "noise_drawn": lines.noise_drawn(layout),
+            "noise_stored": lines.noise_stored(layout),
+            "advance_slow": map(_fused, lines.advance_slow(layout, functions)),
+            "solve": map(_fused, lines.solve(layout, functions)),
+            "solve_corrected": map(_fused, lines.solve(layout, functions, corrected=True)),
+            "advance": map(_fused, lines.advance(layout, functions)),
         }
-        slow = (
-            SLOW.format(slow_steps=layout.slow_steps, advance_slow=_lines(_laned(loops["advance_slow"], lanes), 6))
-            if layout.multirate
-            else ""
-        )
+        depths = {"noise_drawn": 5, "noise_stored": 5, "solve_corrected": 5, "advance_slow": 5, "advance": 4}
+        depths["solve"] = 4 if layout.multirate_step is None else 5
+        texts_of = {name: _lines(_laned(list(loop), lanes), depths[name]) for name, loop in loops.items()}
+        slow = SLOW.format(period=layout.slow_steps, lines=texts_of["advance_slow"]) if layout.multirate else ""
+        solve = SOLVE if layout.multirate_step is None else SOLVE_CORRECTED
         kernel = KERNEL.format(
             tag=tag,
             name=layout.name,
             size=layout.size,
-            tile=TILE_BLOCKS,
             v_old=variables.V_OLD,
             Q="Q, " if lanes else "",
             parameters=_lines((f"p_{name} = T(P[{k}])" for k, name in enumerate(names) if name not in lanes), 1),
-            arrive=_lines(lines.arrive(layout), 5),
+            arrive=_lines(lines.arrive(layout), 4),
             noise_steps=layout.noise_steps,
             noise_period=2 * layout.noise_steps,
-            noise_drawn=_lines(_laned(loops["noise_drawn"], lanes), 6),
-            noise_stored=_lines(_laned(loops["noise_stored"], lanes), 6),
+            noise_drawn=texts_of["noise_drawn"],
+            noise_stored=texts_of["noise_stored"],
             advance_slow=slow,
-            solve=_lines(_laned(loops["solve"], lanes), 5),
-            advance=_lines(_laned(loops["advance"], lanes), 5),
+            solve=solve.format(solve=texts_of["solve"], corrected=texts_of["solve_corrected"]),
+            advance=texts_of["advance"],
+            active=lines.ACTIVE,
         )
         texts += [*functions.texts, kernel]
         arrays = f"parameters[{tag}], parameters[{len(layouts) + tag}]" if lanes else f"parameters[{tag}]"

@@ -23,6 +23,11 @@ MIN_CONDUCTANCE_US = 1e-30
 float32 some 30 ms after a spike, take over a hundred cycles each on some processors."""
 
 
+ACTIVE = 1024
+"""What a cell adds to the flags of its block after a step if its instant gate is corrected in the next step. Cells
+whose voltage has crossed the threshold add 1."""
+
+
 class Functions(Protocol):
     """Translated functions of a cell."""
 
@@ -88,8 +93,15 @@ def arrive(layout: Layout) -> Iterator[str]:
         yield "S[addresses[event] + LANES] += T(increments[event])"
 
 
-def solve(layout: Layout, functions: Functions) -> Iterator[str]:
-    """Return the lines that compute the next voltages from the conductances, and the decay of the synapses."""
+def solve(layout: Layout, functions: Functions, *, corrected: bool = False) -> Iterator[str]:
+    """Return the lines that compute the next voltages from the conductances, and the decay of the synapses.
+
+    Args:
+        layout: The population.
+        functions: Its translated functions.
+        corrected: Whether instant gates are corrected in cells above the voltage of ``MultirateStep``. The results of
+            other cells are the same with and without it.
+    """
     at = {"s": "v_s", "d": "v_d"}  # voltages at the end of the previous step
     yield f"v_s = {get(variables.V_S)}"
     yield f"v_d = {get(variables.V_D)}"
@@ -124,13 +136,16 @@ def solve(layout: Layout, functions: Functions) -> Iterator[str]:
         "R_s = J_s - G_s * v_s + flow",
         "R_d = J_d - G_d * v_d - flow",
     )
-    yield from _SOLUTION if layout.multirate_step is None else _corrected(layout.multirate_step, functions)
+    step = layout.multirate_step
+    yield from _SOLUTION if step is None else _solution(step, functions, corrected=corrected)
     yield from (
         put(variables.V_S, "v_s"),
         put(variables.V_D, "v_d"),
         put(variables.V_OLD, "v_before"),
-        "crossed = FLAG(crossed + (FLAG(1) if (v_s > p_threshold) & (v_before <= p_threshold) else FLAG(0)))",
+        "flags = FLAG(flags + (FLAG(1) if (v_s > p_threshold) & (v_before <= p_threshold) else FLAG(0)))",
     )
+    if step is not None:
+        yield f"flags = FLAG(flags + (FLAG({ACTIVE}) if v_s > T({step.correct_above_mV}) else FLAG(0)))"
     for name, slot in layout.fast_slots.items():
         if layout.multirate:
             yield put(slot.first, f"A_{name} * p_keep_rise_{name}")
@@ -153,24 +168,24 @@ _SOLUTION = (
 """Solution for both voltages in the order of operations of NEURON."""
 
 
-def _corrected(step: MultirateStep, functions: Functions) -> Iterator[str]:
-    """Return the lines that solve for both voltages half a step ahead, and again with the instant gate at that voltage.
+def _solution(step: MultirateStep, functions: Functions, *, corrected: bool) -> Iterator[str]:
+    """Return the lines that solve for both voltages, if corrected first half a step ahead for the instant gate.
 
     Where a conductance is so large that the second-order scheme would overshoot its reversal potential (in the upstroke
     of a spike), the scheme becomes implicit as far as needed: theta = max(1/2, 1 - C / (G dt)).
     """
-    limited = "p_C_s + p_coupling + max(G, T(2.0) * G - p_C_s)"
     yield "b = p_C_d + G_d + p_coupling"
     yield "flow_d = p_coupling * R_d"
-    for part in ("extrapolated", "corrected"):
+    for last in (False, True) if corrected else (True,):
         yield f"G_instant, E_instant = {functions.call(step.instant_conductance)}"
         yield "G_instant = p_area_s * G_instant"
         yield "G = G_s + G_instant"
         yield "R = R_s + G_instant * (E_instant - v_s)"
-        yield f"a = {limited}"
+        yield "a = p_C_s + p_coupling + max(G, T(2.0) * G - p_C_s)"
         yield "determinant = a * b - p_coupling * p_coupling"
-        if part == "extrapolated":
-            yield "v_ahead = v_s + (R * b + flow_d) / determinant"
+        if not last:
+            yield "v_half = v_s + (R * b + flow_d) / determinant"
+            yield f"v_ahead = v_half if v_s > T({step.correct_above_mV}) else v_ahead"
     yield "inverse = T(2.0) / determinant"
     yield "v_d = v_d + (R_d * a + p_coupling * R) * inverse"
     yield "v_s = v_s + (R * b + flow_d) * inverse"

@@ -38,48 +38,63 @@ def step_blocks_{tag}(S, P, {Q}group, step, steps, bucket, addresses, increments
     num_cells = group.count[{tag}] * len(group.time)
     num_spikes = new_spikes.count[0]
     phases = phases_of(group.time)
-    start, stop = group.span[{tag}, 0], group.span[{tag}, 1]
-    for first in range(start, stop, {tile}):
+    for block in range(group.span[{tag}, 0], group.span[{tag}, 1]):
+        base = group.base[{tag}] + block * {size}
+        active = True
         for k in range(steps):
-            for block in range(first, min(first + {tile}, stop)):
-                base = group.base[{tag}] + block * {size}
-                slot = (group.bucket[{tag}] + block) * steps + k
-                for event in range(bucket[slot], bucket[slot + 1]):
-                    {arrive}
-                crossed = FLAG(0)
-                now = WORD(step + k)
-                {advance_slow}
+            slot = (group.bucket[{tag}] + block) * steps + k
+            for event in range(bucket[slot], bucket[slot + 1]):
+                {arrive}
+            flags = FLAG(0)
+            now = WORD(step + k)
+            {advance_slow}
+            {solve}
+            if is_due(phases, step + k, {noise_period}):
                 for lane in range(LANES):
                     i = base + lane
-                    {solve}
-                if is_due(phases, step + k, {noise_period}):
-                    for lane in range(LANES):
-                        i = base + lane
-                        {noise_drawn}
-                if is_due(phases, step + k + {noise_steps}, {noise_period}):
-                    for lane in range(LANES):
-                        i = base + lane
-                        {noise_stored}
+                    {noise_drawn}
+            if is_due(phases, step + k + {noise_steps}, {noise_period}):
                 for lane in range(LANES):
                     i = base + lane
-                    {advance}
-                if crossed > FLAG(0):
-                    for lane in range(LANES):
-                        cell = block * LANES + lane
-                        if S[base + lane] > P[0] and S[base + lane + {v_old} * LANES] <= P[0] and cell < num_cells:
-                            culture = cell // group.count[{tag}]
-                            gid = group.start[{tag}] + cell % group.count[{tag}]
-                            new_spikes.cell[num_spikes] = culture * group.size + gid
-                            new_spikes.step[num_spikes] = step + k + 1
-                            num_spikes += 1
+                    {noise_stored}
+            for lane in range(LANES):
+                i = base + lane
+                {advance}
+            active = flags >= FLAG({active})
+            if flags & FLAG({active} - 1) != FLAG(0):
+                for lane in range(LANES):
+                    cell = block * LANES + lane
+                    if S[base + lane] > P[0] and S[base + lane + {v_old} * LANES] <= P[0] and cell < num_cells:
+                        culture = cell // group.count[{tag}]
+                        gid = group.start[{tag}] + cell % group.count[{tag}]
+                        new_spikes.cell[num_spikes] = culture * group.size + gid
+                        new_spikes.step[num_spikes] = step + k + 1
+                        num_spikes += 1
     new_spikes.count[0] = new_spikes.count[{tag} + 1] = num_spikes
 '''
 
 SLOW = """
-                if is_due(phases, step + k, {slow_steps}):
-                    for lane in range(LANES):
-                        i = base + lane
-                        {advance_slow}
+            if is_due(phases, step + k, {period}):
+                for lane in range(LANES):
+                    i = base + lane
+                    {lines}
+""".strip()
+
+SOLVE = """
+            for lane in range(LANES):
+                i = base + lane
+                {solve}
+""".strip()
+
+SOLVE_CORRECTED = """
+            if active:
+                for lane in range(LANES):
+                    i = base + lane
+                    {corrected}
+            else:
+                for lane in range(LANES):
+                    i = base + lane
+                    {solve}
 """.strip()
 
 RUN = '''
