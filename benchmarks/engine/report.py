@@ -40,6 +40,7 @@ TABLES = {
     "larger cultures": "benchmarks/engine/speed.py --only large",
     "threads": "benchmarks/engine/threads.py",
     "operations": "benchmarks/engine/flops.py",
+    "ways": "benchmarks/engine/ways.py",
     "registers": "benchmarks/engine/kernels.py",
     "outside the engine": "benchmarks/engine/outside.py --only steps runs resets",
     "start": "benchmarks/engine/startup.py",
