@@ -105,24 +105,10 @@ def dCa_dt(I_Ca: float, Ca: float, f: float, alpha: float, k_Ca: float) -> float
 
 # A time step; see CellStep.
 
-_NAMES = (
-    "g_Na",
-    "g_Kdr",
-    "g_CaN_soma",
-    "g_KCa_soma",
-    "g_leak_soma",
-    "g_CaN_dendrite",
-    "g_CaL",
-    "g_KCa_dendrite",
-    "g_leak_dendrite",
-    "E_Na",
-    "E_K",
-    "E_Ca",
-    "Kd",
-    "f",
-    "alpha",
-    "k_Ca",
-)
+_NAMES = """
+g_Na g_Kdr g_CaN_soma g_KCa_soma g_leak_soma
+g_CaN_dendrite g_CaL g_KCa_dendrite g_leak_dendrite E_Na E_K E_Ca Kd f alpha k_Ca
+""".split()
 
 
 def _parameters(cell: BoothRinzelKiehn, dt_ms: float) -> dict[str, float]:
