@@ -40,7 +40,7 @@ CLAMP_US, NOISE_CELLS, NOISE_MS, SAMPLE_MS = 0.3, 128, 20_000.0, 0.2
 LAGS_MS = (0.2, 1.0, 5.0, 20.0, 40.0)
 HOLD_MS = 0.2
 HELD_MV = {"e": -75.0, "i": 0.0}
-"""Where the other conductance has no effect."""
+"""Holding voltages at which the current of the other conductance is 0."""
 REVERSAL_MV = {"e": 0.0, "i": -75.0}
 
 CURRENTS_NA = {"EXC": (0.0, 0.01, 0.02, 0.03, 0.05), "INH": (0.0, 0.005, 0.01, 0.02, 0.04)}

@@ -33,7 +33,7 @@ from tables import busy_s, machine
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 CODE = ("livn_gym", "envs", "configs", "benchmarks/engine")
-"""What the figures depend on."""
+"""Folders on whose files the figures depend."""
 
 TABLES = {
     "engines": "benchmarks/engine/speed.py --only engines",

@@ -98,7 +98,7 @@ def engines(turns: int) -> None:
         for label, times in medians.items()
     ]  # fmt: skip
     rows += [(label, f"not run: {reason}", "", "", "") for label, reason in contest.absent.items()]
-    print(f"EI2, 100 ms of one culture, {turns} turns; times faster by the clock / by processor time\n")
+    print(f"EI2, 100 ms of one culture, {turns} turns; times faster in wall time / processor time\n")
     table(("engine", "ms", "processor ms", "x NEURON", "x livn native"), rows)
     for label in (label for label in facts if label.startswith("CoreNEURON")):
         print(f"{label}: {_agreement(facts[REFERENCE]['spikes'], facts[label]['spikes'])}.")

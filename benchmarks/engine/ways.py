@@ -1,4 +1,4 @@
-"""What each way of making the profile ``fast`` faster gives, alone and left out, in time and in accuracy.
+"""Time and accuracy of each way of making the profile ``fast`` faster, alone and left out.
 
     python benchmarks/engine/ways.py [former] [fast] [--system EI2] [--cultures 8] [--ms 200] [--rounds 21]
                                      [--no-errors] [--quick]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from livn_gym.models.base import Cell
-from livn_gym.models.step import CellStep, MultirateStep, relaxed
+from livn_gym.models.step import LOG2_E, CellStep, MultirateStep, relaxed
 
 # The equations use only floats and math.exp, so that Python can execute them and backends can translate them.
 # v is in mV, conductances in mS/cm2, currents in uA/cm2, times in ms.
@@ -165,8 +165,7 @@ def _advance(
 
 # The same for the scheme "multirate"; see MultirateStep. What spikes of the soma move is advanced in every step.
 
-_LOG2_E = 1.4426950408889634
-_M, _E5, _E7, _E15, _E16 = (_LOG2_E / k for k in (7.8, 5.0, 7.0, 15.0, 16.0))  # exp2(v * _E5) is exp(v / 5)
+_M, _E5, _E7, _E15, _E16 = (LOG2_E / k for k in (7.8, 5.0, 7.0, 15.0, 16.0))  # exp2(v * _E5) is exp(v / 5)
 
 
 def _approximate_rate_n(v: float) -> float:

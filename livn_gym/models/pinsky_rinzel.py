@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from livn_gym.models.base import Cell
-from livn_gym.models.step import CellStep, MultirateStep, relaxed
+from livn_gym.models.step import LOG2_E, CellStep, MultirateStep, relaxed
 
 # The equations use only floats and math.exp, so that Python can execute them and backends can translate them.
 # u is the V of the paper, in mV relative to PAPER_ZERO; v is the voltage in mV; conductances are in mS/cm2, currents in
@@ -185,9 +185,8 @@ def _advance(
 
 # A time step of the scheme "multirate"; see MultirateStep. All gates but q are advanced in every step.
 
-_LOG2_E = 1.4426950408889634
 # exp2(u * _E18) is exp(u / 18), exp2(u * _S) is exp(0.072 u)
-_E18, _E27, _E11, _S = _LOG2_E / 18.0, _LOG2_E / 27.0, _LOG2_E / 11.0, _LOG2_E * 0.072
+_E18, _E27, _E11, _S = LOG2_E / 18.0, LOG2_E / 27.0, LOG2_E / 11.0, LOG2_E * 0.072
 
 
 def _approximate_beta_n(u: float) -> float:
@@ -209,7 +208,7 @@ def _expm1(z: float) -> float:
     """Return exp(z) - 1, without cancellation near 0."""
     if abs(z) < 0.02:
         return z * (1.0 + z * (0.5 + z * 0.16666667))
-    return math.exp2(z * _LOG2_E) - 1.0
+    return math.exp2(z * LOG2_E) - 1.0
 
 
 def _slow_parameters(cell: PinskyRinzel, dt_ms: float, slow_ms: float) -> dict[str, float]:

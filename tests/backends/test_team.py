@@ -59,7 +59,7 @@ def life(name, threads, cultures, profile, *, plastic=False, **options):
 
 
 def same(first, second):
-    """Whether two lives are equal, bit for bit."""
+    """Return whether two results are equal to the bit."""
     recordings = all(equal(a, b) for a, b in zip(first[0], second[0], strict=True))
     return recordings and all(np.array_equal(first[1][key], second[1][key]) for key in first[1])
 

@@ -72,7 +72,7 @@ class GroupRun:
         self._time = window, num_steps, dt
         long = group.group.num_blocks * num_steps >= LEAST_STEPS
         self.allows_team = long and group.threads > 1
-        """Whether several threads may advance the group together."""
+        """True if several threads may advance the group together."""
         self.threads = min(threads, group.threads) if long else 1
         self.control: NDArray[np.int64] = np.full(1 + 2 * self.threads, -1)
         self.control[STOP] = 0

@@ -56,7 +56,7 @@ class Slot:
     @property
     def arrived(self) -> int:
         """Index of the variable to which arriving increments are added."""
-        return self.first + self.size % 2 * 2
+        return self.first + (2 if self.size == 3 else 0)
 
 
 @dataclass(frozen=True)

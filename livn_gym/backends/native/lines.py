@@ -24,8 +24,8 @@ float32 some 30 ms after a spike, take over a hundred cycles each on some proces
 
 
 ACTIVE = 1024
-"""What a cell adds to the flags of its block after a step if its instant gate is corrected in the next step. Cells
-whose voltage has crossed the threshold add 1."""
+"""Number that a cell adds to the flags of its block after a step if its instant gate is corrected in the next step.
+Cells whose voltage has crossed the threshold add 1."""
 
 
 class Functions(Protocol):
@@ -103,12 +103,9 @@ def solve(layout: Layout, functions: Functions, *, corrected: bool = False) -> I
             other cells are the same with and without it.
     """
     at = {"s": "v_s", "d": "v_d"}  # voltages at the end of the previous step
-    yield f"v_s = {get(variables.V_S)}"
-    yield f"v_d = {get(variables.V_D)}"
+    yield from _voltages_and_states(layout)
     yield "v_before = v_s"
     yield f"v_old = {get(variables.V_OLD)}"
-    for name, variable in layout.state_variables.items():
-        yield f"x_{name} = {get(variable)}"
     if layout.native.reset is not None:
         at = {"s": "v_before", "d": "v_d_before"}
         yield from _reset(layout, functions)
@@ -196,12 +193,9 @@ def advance(layout: Layout, functions: Functions) -> Iterator[str]:
     states = {name: k for name, k in layout.state_variables.items() if name not in layout.slow_states}
     if not states:
         return
-    yield f"v_s = {get(variables.V_S)}"
-    yield f"v_d = {get(variables.V_D)}"
+    yield from _voltages_and_states(layout)
     if "v_old" in inspect.signature(layout.advance).parameters:
         yield f"v_old = {get(variables.V_OLD)}"
-    for name, variable in layout.state_variables.items():
-        yield f"x_{name} = {get(variable)}"
     yield f"{_names(states)} = {functions.call(layout.advance)}"
     for name, variable in states.items():
         yield put(variable, f"x_{name}")
@@ -213,10 +207,7 @@ def advance_slow(layout: Layout, functions: Functions) -> Iterator[str]:
     Slow states are half a slow step ahead, that is, in the middle of the step during which they are held.
     """
     yield _due(0, layout.slow_steps)
-    yield f"v_s = {get(variables.V_S)}"
-    yield f"v_d = {get(variables.V_D)}"
-    for name, variable in layout.state_variables.items():
-        yield f"x_{name} = {get(variable)}"
+    yield from _voltages_and_states(layout)
     step = layout.multirate_step
     yield "G_s = J_s = G_d = J_d = T(0.0)"
     if step is not None:
@@ -239,6 +230,13 @@ def advance_slow(layout: Layout, functions: Functions) -> Iterator[str]:
     yield from _background(layout)
     for name, variable in layout.held_variables.items():
         yield put(variable, f"{name} if due else {get(variable)}")
+
+
+def _voltages_and_states(layout: Layout) -> Iterator[str]:
+    """Return the lines that read the voltages and the states of a cell."""
+    yield f"v_s = {get(variables.V_S)}"
+    yield f"v_d = {get(variables.V_D)}"
+    yield from (f"x_{name} = {get(variable)}" for name, variable in layout.state_variables.items())
 
 
 def _names(states: Any) -> str:

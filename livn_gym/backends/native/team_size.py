@@ -53,7 +53,7 @@ class TeamChoice:
 
     def __init__(self) -> None:
         self.alone = False
-        """Whether the next run is by one thread per group."""
+        """True if one thread per group advances the next run."""
         self._remaining = self._kept = 0
         self._team_s = 0.0
 
