@@ -1,6 +1,6 @@
 """Speed of one culture on several threads, as Markdown tables: measured, and by a model for more processors.
 
-Measured: wall time with 1 and 2 threads (on a machine with more processors also 4, 8 and 16), in turns, medians of pairs.
+Measured: wall time with 1 and 2 threads (with more processors also 4, 8 and 16), in turns, medians of pairs.
 The spikes of all must be equal. The cost of a barrier is that of two threads that do nothing else.
 
 Model for n threads: parallel part / n x imbalance + serial part + windows x barrier. The parallel and the serial part
