@@ -14,6 +14,8 @@ settings.load_profile("livn_gym")
 # Workers share the processors: a pool of threads in each of them makes all of them slower. Before NumPy and torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Workers that import PyNWB at once for the first time read its cache while another one writes it.
+os.environ.setdefault("PYNWB_NO_CACHE_DIR", "1")
 
 NEEDS = {
     "rl": ("torch", "stable_baselines3", "tensorboard"),

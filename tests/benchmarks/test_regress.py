@@ -162,9 +162,12 @@ def test_an_interrupt_leaves_nothing(tmp_path, version, number, code):
         text=True,
         env=os.environ | {"TMPDIR": str(folder)},
     ) as process:
-        process.stdout.readline()  # both versions are checked out
-        assert not nothing_left(folder)
-        process.send_signal(number)
-        process.communicate(timeout=60)
+        try:
+            process.stdout.readline()  # both versions are checked out
+            assert not nothing_left(folder)
+            process.send_signal(number)
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == code
     assert nothing_left(folder)
