@@ -182,8 +182,10 @@ class PulseShape:
         pulse = np.tile(nonzero, len(self.phases))
         return Pulses(culture[pulse], column[pulse], onset_ms[pulse], offset, width, size[pulse] * value)
 
-    def train(self, rates_hz: NDArray, duration_ms: float, start_ms: float) -> tuple[NDArray, NDArray, NDArray]:
+    def train(self, rates_hz: NDArray, duration_ms: float, starts_ms: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Return culture, column and onset (ms) of all pulses at the rates ``[B, K]`` that end within the duration.
+
+        The first pulse of a column is at ``starts_ms [K]``.
 
         Raises:
             InvalidInput: Pulses overlap.
@@ -191,7 +193,7 @@ class PulseShape:
         if rates_hz.ndim != 2:
             raise InvalidInput(f"rates_hz must be [B, K], got shape {rates_hz.shape}.")
         culture, column = np.nonzero(rates_hz > 0)
-        rate = rates_hz[culture, column]
+        rate, start_ms = rates_hz[culture, column], starts_ms[column]
         if 1000.0 < rate.max(initial=0.0) * self.length_ms * (1 - 1e-9):
             raise InvalidInput(f"Pulses of {self.length_ms:g} ms overlap at {rate.max():g} Hz.")
         available_ms = duration_ms - start_ms - self.length_ms
@@ -200,7 +202,7 @@ class PulseShape:
         memory.require("A pulse train", 200.0 * np.sum(np.maximum(fits, 0.0)))
         count = np.where(available_ms >= -rounding(duration_ms), fits, 0).astype(np.int64)
         index = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        onset = start_ms + index * 1000.0 / np.repeat(rate, count)
+        onset = np.repeat(start_ms, count) + index * 1000.0 / np.repeat(rate, count)
         return np.repeat(culture, count), np.repeat(column, count), onset
 
 

@@ -142,7 +142,7 @@ class Stimulus:
         shape: Shape = "biphasic",
         recovery_ratio: float = 1.0,
         interphase_ms: float = 0.0,
-        start_ms: float = 0.0,
+        start_ms: ArrayLike = 0.0,
         mode: Mode = "electrode",
         reversal_mV: float = 0.0,
     ) -> Stimulus:
@@ -157,7 +157,7 @@ class Stimulus:
             shape: ``"biphasic"`` (a recovery phase of opposite sign and equal charge) or ``"monophasic"``.
             recovery_ratio: Width of the recovery phase in units of the first; its amplitude is divided by it.
             interphase_ms: Gap between the phases.
-            start_ms: Onset of the first pulse.
+            start_ms: Onset of the first pulse, a scalar or ``[K]``.
             mode: Meaning of the values.
             reversal_mV: Reversal potential of the ``"conductance"`` mode.
 
@@ -174,15 +174,15 @@ class Stimulus:
         if not fits or (rates.ndim == sizes.ndim == 2 and len(rates) != len(sizes)):
             raise InvalidInput(f"rate_hz for amplitudes {sizes.shape} cannot have the shape {rates.shape}.")
         duration = finite("duration_ms", duration_ms, above=0.0)
-        start = finite("start_ms", start_ms, minimum=0.0)
+        starts = _starts(start_ms, sizes.shape)
         if rates.ndim == 0 and rates > 0 and sizes.any():
             size = np.atleast_2d(-sizes if mode == "electrode" else sizes)
-            train = PulseTrain(form, size, float(rates), duration, start)
+            train = PulseTrain(form, size, float(rates), duration, starts)
             waveform = PulseWaveform(train, sizes.shape[-1], duration, len(sizes) if sizes.ndim == 2 else None)
             return cls(waveform, mode=mode, reversal_mV=reversal_mV)
         sizes, rates = np.broadcast_arrays(sizes, rates)
         size = np.atleast_2d(-sizes if mode == "electrode" else sizes)
-        culture, column, onset = form.train(np.atleast_2d(rates) * (size != 0), duration, start)
+        culture, column, onset = form.train(np.atleast_2d(rates) * (size != 0), duration, np.array(starts))
         return cls.from_pulses(
             form.pulses(culture, column, onset, size[culture, column]),
             num_columns=sizes.shape[-1],
@@ -334,6 +334,16 @@ class Stimulus:
 
 
 _pulse_shape = lru_cache(maxsize=64)(PulseShape)
+
+
+def _starts(start_ms: ArrayLike, shape: tuple[int, ...]) -> tuple[float, ...]:
+    """Return the onset of the first pulse of every column, ``[K]``, of amplitudes of a shape ``[..., K]``."""
+    if np.ndim(start_ms) == 0:
+        return (finite("start_ms", start_ms, minimum=0.0),) * shape[-1]
+    starts = numbers("start_ms", start_ms)
+    if starts.shape != shape[-1:]:
+        raise InvalidInput(f"start_ms for amplitudes {shape} cannot have the shape {starts.shape}.")
+    return tuple(finite("start_ms", start, minimum=0.0) for start in starts.tolist())
 
 
 def _dense(array: ArrayLike, dt: float | None) -> DenseWaveform:

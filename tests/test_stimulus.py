@@ -322,6 +322,8 @@ def test_pulses_may_follow_one_another_without_a_gap():
         ([1.0], {"interphase_ms": -0.1}, "interphase_ms must be at least 0"),
         ([1.0], {"start_ms": -0.1}, "start_ms must be at least 0"),
         ([1.0], {"start_ms": np.nan}, "start_ms must be a finite number"),
+        ([1.0], {"start_ms": [-1.0]}, "start_ms must be at least 0"),
+        ([1.0, 2.0], {"start_ms": [0, 1, 2]}, r"start_ms for amplitudes \(2,\) cannot have the shape \(3,\)"),
         ([1.0], {"shape": "triphasic"}, "Unknown pulse shape 'triphasic'"),
     ],
 )
@@ -501,7 +503,7 @@ def test_from_arg_refuses_the_rest(arg, message):
     arrays(np.float64, (2, 3), elements=st.sampled_from([0.0, -0.0, 1.0, -2.5, 15.0, 1e-3])),
     st.sampled_from([5.0, 20.0, 30.0, 200.0]),
     st.sampled_from(["biphasic", "monophasic"]),
-    st.sampled_from([0.0, 0.4]),
+    st.sampled_from([0.0, 0.4, [0.0, 10.0, 0.0], [40.0, 0.025, 99.8]]),
 )
 def test_a_train_of_one_rate_is_that_of_equal_rates(sizes, rate_hz, shape, start_ms):
     options = {"duration_ms": 100.0, "shape": shape, "recovery_ratio": 2.0, "start_ms": start_ms}

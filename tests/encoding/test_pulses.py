@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from livn_gym.encoding import MAX_CHARGE_NC, MAX_PULSE_RATE_HZ, PulseAmplitude, PulseRate, make
+from livn_gym.encoding.replay import load_stimulus, save_stimulus
 from livn_gym.errors import InvalidInput
+from livn_gym.stimulus import Stimulus
 
 fixture_is_constant = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 inputs = arrays(np.float32, 3, elements=st.floats(-1, 1, width=32))
-ENCODINGS = [PulseAmplitude(), PulseRate()]
+ENCODINGS = [PulseAmplitude(), PulseAmplitude(rate_hz=5.0, groups=2), PulseRate()]
 
 
 def onsets(stimulus, column, culture=0):
@@ -21,7 +23,7 @@ def onsets(stimulus, column, culture=0):
     return np.sort(p.onset_ms[(p.column == column) & (p.culture == culture) & (p.offset_ms == 0)])
 
 
-@pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=["amplitude", "groups", "rate"])
 class TestBoth:
     def test_the_action_space_is_a_symmetric_box_a_channel(self, encoding, env, batch):
         assert encoding.action_space(env) == spaces.Box(-1, 1, (3,), np.float32)
@@ -113,6 +115,9 @@ class TestBoth:
         ("pulse_amplitude", {"rate_hz": 0}, "Pulse rate .Hz. must be greater than 0"),
         ("pulse_amplitude", {"max_amplitude_uA": -1}, "Pulse amplitude .uA. must be greater than 0"),
         ("pulse_amplitude", {"phase_ms": np.nan}, "phase_ms must be a finite number"),
+        ("pulse_amplitude", {"groups": 0}, "groups must be an integer from 1 on, got 0"),
+        ("pulse_amplitude", {"groups": 2.5}, "groups must be an integer"),
+        ("pulse_amplitude", {"groups": 16, "rate_hz": 200}, "Pulses of 0.4 ms overlap if 16 groups pulse at 200 Hz"),
         ("pulse_rate", {"amplitude_uA": 20}, "20 uA for 0.2 ms is 4 nC"),
         ("pulse_rate", {"max_rate_hz": 250}, "safe up to 200 Hz"),
         ("pulse_rate", {"phase_ms": 3, "amplitude_uA": 1}, "Pulses of 6 ms overlap at 200 Hz"),
@@ -139,6 +144,50 @@ def test_amplitudes_are_linear_in_the_input(env):
 def test_a_run_needs_a_whole_number_of_pulses(env, duration):
     with pytest.raises(InvalidInput, match="not a whole number; take a rate_hz that is a multiple of"):
         PulseAmplitude()(env, duration, np.zeros(3))
+
+
+def test_groups_pulse_in_turn(env):
+    stimulus = PulseAmplitude(rate_hz=10, groups=2)(env, 200.0, np.ones(3))
+    assert [onsets(stimulus, k).tolist() for k in range(3)] == [[0, 100], [50, 150], [0, 100]]
+
+
+def test_times_between_groups_that_are_no_whole_steps_are_refused(env):
+    with pytest.raises(InvalidInput, match=r"between 3 groups at 20 Hz .ms. must be a multiple of the time step 0.025"):
+        PulseAmplitude(groups=3)(env, 200.0, np.zeros(3))
+
+
+@fixture_is_constant
+@given(
+    action=inputs,
+    groups=st.sampled_from([1, 2, 4, 5, 8, 16]),
+    rate=st.sampled_from([1.0, 4.0, 5.0, 20.0, 25.0]),
+    pulses=st.integers(1, 5),
+)
+def test_groups_keep_rate_charge_and_balance_and_trains_continue(env, action, groups, rate, pulses):
+    duration = pulses * 1000.0 / rate
+    stimulus = PulseAmplitude(rate_hz=rate, groups=groups)(env, duration, action)
+    p = stimulus.pulses
+    assert np.abs(np.bincount(p.column, p.value * p.width_ms, minlength=3)).max() < 1e-9
+    together = PulseAmplitude(rate_hz=rate)(env, duration, action)
+    np.testing.assert_array_equal(stimulus.charge_nC(), together.charge_nC())
+    for k in np.flatnonzero(action > -1):
+        start = k % groups * 1000.0 / (groups * rate)
+        # the next run's first pulse comes at the same interval
+        np.testing.assert_allclose([*onsets(stimulus, k), duration + start], start + np.arange(pulses + 1) * 1e3 / rate)
+        whole = onsets(stimulus, k) / env.dt
+        np.testing.assert_allclose(whole, np.rint(whole), atol=1e-6)
+
+
+def test_pulses_in_groups_are_saved_sliced_and_scheduled_as_their_phases(env, batch, tmp_path):
+    actions = np.array([[-1.0, 0.5, 1.0], [1.0, 1.0, -0.5]])
+    encoding = PulseAmplitude(rate_hz=5, groups=4)
+    stimulus = encoding(batch, 200.0, actions)
+    save_stimulus(stimulus, tmp_path / "stimulus.npz")
+    for other in (load_stimulus(tmp_path / "stimulus.npz"), Stimulus.batch([stimulus[0], stimulus[1]])):
+        np.testing.assert_allclose(other.charge_nC(), stimulus.charge_nC(), rtol=1e-15)
+        for name in ("culture", "step", "column", "value"):
+            ours, theirs = (getattr(each.schedule(env.dt), name) for each in (stimulus, other))
+            np.testing.assert_array_equal(ours, theirs)
 
 
 # Rate
