@@ -17,7 +17,7 @@ from livn_gym.envs.episode_loop import EpisodeLoop
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.envs.specs import in_json
-from livn_gym.envs.tasks import Measurement
+from livn_gym.envs.tasks import Measurement, Task
 from livn_gym.envs.user_env import EnvPlaceholder, claimed
 from livn_gym.errors import ClosedEnvironment, unknown_name
 from livn_gym.numerics import checked_seed
@@ -257,6 +257,11 @@ class CultureEnv(gym.Env):
     def culture(self) -> Env:
         """The culture, used only to read the system and the electrode layout; running it breaks the episode."""
         return self._loop.env
+
+    @property
+    def task(self) -> Task:
+        """The task, used only to read its options and setup; changing it breaks the episode."""
+        return self._loop.tasks[0]
 
     @property
     def measurement(self) -> Measurement:
