@@ -283,6 +283,12 @@ def test_help_imports_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
+SHORT = (
+    "[protocol]\nsettle_ms = 100\nrest_ms = 2000\nonset_ms = 200\nsustained_ms = 400\nlevel_ms = 200\npause_ms = 100\n"
+    "pulse_trials = 1\npulse_interval_ms = 200\nplace_trials = 0\ndevice_ms = 0\ncut_ms = 200\n"
+)
+
+
 def test_validate_prints_a_table_and_writes_page_and_values(run, tmp_path):
     code, out, _ = run("validate", "EI2", "--quick", "--figure", "page.png", "--out", "values.json")
     assert code == 0
@@ -295,9 +301,7 @@ def test_validate_prints_a_table_and_writes_page_and_values(run, tmp_path):
 
 
 def test_validate_ends_with_1_where_a_target_is_missed(run, tmp_path):
-    (tmp_path / "mine.toml").write_text(
-        "[targets.rate_hz]\nlow = 50.0\n[protocol]\nsettle_ms = 100\nrest_ms = 2000\nlevel_ms = 100\npause_ms = 100\n"
-    )
+    (tmp_path / "mine.toml").write_text("[targets.rate_hz]\nlow = 50.0\n" + SHORT)
     short = ("--seeds", "1", "--stimulated", "1", "--targets", "mine.toml", "--markdown")
     code, out, err = run("validate", "EI1", *short)
     assert code == 1
@@ -306,9 +310,7 @@ def test_validate_ends_with_1_where_a_target_is_missed(run, tmp_path):
 
 
 def test_validate_goes_on_from_a_folder(run, tmp_path):
-    (tmp_path / "mine.toml").write_text(
-        'extends = "EI1"\n[protocol]\nsettle_ms = 100\nrest_ms = 2000\nlevel_ms = 100\npause_ms = 100\n'
-    )
+    (tmp_path / "mine.toml").write_text('extends = "EI1"\n' + SHORT)
     short = ("--seeds", "1", "--stimulated", "1", "--targets", "mine.toml", "--folder", "kept")
     _, first, _ = run("validate", "EI1", *short, "--figure", "page.png")
     assert len(list((tmp_path / "kept").iterdir())) == 6  # two seeds of the own graph, and four graphs
@@ -320,8 +322,7 @@ def test_validate_goes_on_from_a_folder(run, tmp_path):
 
 def test_tune_writes_parameters_and_goes_on_from_its_study(run, tmp_path):
     (tmp_path / "mine.toml").write_text(
-        "[targets.rate_hz]\nlow = 1.0\nhigh = 5.0\n[search]\nnoise-EXC-std_e = [0.4, 0.9]\n"
-        "[protocol]\nsettle_ms = 100\nrest_ms = 2000\nlevel_ms = 100\npause_ms = 100\n"
+        "[targets.rate_hz]\nlow = 1.0\nhigh = 5.0\n[search]\nnoise-EXC-std_e = [0.4, 0.9]\n" + SHORT
     )
     options = ("--quick", "--targets", "mine.toml", "--out", "mine-params.toml")
     code, out, _ = run("tune", "EI1", "--trials", 2, *options)

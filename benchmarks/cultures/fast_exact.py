@@ -1,6 +1,6 @@
 """Measures of the shipped cultures on the profile ``fast`` against ``exact``: do both lie in their bands?
 
-    python benchmarks/cultures/fast_exact.py [--folder FOLDER] [--seeds 5] [--no-maps] [--shard K/N] [NAME ...]
+    python benchmarks/cultures/fast_exact.py [--folder FOLDER] [--seeds 5] [--no-pulses] [--shard K/N] [NAME ...]
     python benchmarks/cultures/fast_exact.py --folder FOLDER --report
     python benchmarks/cultures/fast_exact.py --quick
 
@@ -8,11 +8,12 @@ Held-out graphs and seeds, 60 s at rest and under the standard protocol; the sam
 A name is a system or system-variant; default EI1, EI2 and its variants, EI3. With ``--folder`` the measures of every
 culture are stored, an interrupted run continues, and shards (``--shard 2/4`` is the second of four processes)
 share the work; ``--report`` prints what the folder holds. A folder is for one version of the engine. ``--quick``
-takes EI2 on eight graphs, of the amplitude curve only its ends, and no maps, in some two minutes.
+takes EI2 on eight graphs, of the amplitude curve only its ends, and no single pulses, in some two minutes.
 
 Every row has the mean over cultures (of some measures the worst culture), their mean difference over pairs of equal
-graph and seed with its 95 % interval (of maps, over graphs), the target, and whether both means hold it. Rounding
-parts the trajectories of a pair within a second, so that a pair shares its graph and its statistics, not its spikes.
+graph and seed with its 95 % interval (over graphs for measures that the cultures of a graph share), the target, and
+whether both means hold it. Rounding parts the trajectories of a pair within a second, so that a pair shares its graph
+and its statistics, not its spikes.
 """
 
 from __future__ import annotations
@@ -35,25 +36,25 @@ from livn_gym.tuning.validation import HELD_OUT_GRAPHS, HELD_OUT_SEED, Spread, s
 NAMES = ["EI1", "EI2", "EI2-bursting", "EI2-asynchronous", "EI3"]
 PROFILES = ("exact", "fast")
 QUICK_GRAPHS = tuple(range(HELD_OUT_GRAPHS[0], HELD_OUT_GRAPHS[0] + 8))
-OF_MAPS = ("near_hz", "near_by_far", "maps_identified", "burst_trials")
+OF_PULSES = tuple(name for name in tuning.MEASURES if "evoked" in name)
 """Measures that the cultures of a graph share."""
-OF_CURVE = ("monotony", "saturation")
+OF_CURVE = ("curve_fall",)
 """Measures that need all levels of the amplitude curve."""
 
 Job = tuple[str, str, int]
 """A culture's name, a profile and a graph."""
 
 
-def targets_of(name: str, *, maps: bool, quick: bool) -> tuning.Targets:
+def targets_of(name: str, *, pulses: bool, quick: bool) -> tuning.Targets:
     """Return the targets of a culture, with the protocol of the comparison."""
     system, _, variant = name.partition("-")
     targets = tuning.load("", system, variant or None)
     protocol = targets.protocol
     left_out: tuple[str, ...] = ()
     if quick:
-        protocol, left_out = replace(protocol, levels_uA=(0.0, 15.0)), OF_CURVE
-    if quick or not maps:
-        protocol, left_out = replace(protocol, map_trials=0), left_out + OF_MAPS
+        protocol, left_out = replace(protocol, levels_uA=(0.0, protocol.top_uA)), OF_CURVE
+    if quick or not pulses:
+        protocol, left_out = replace(protocol, pulse_trials=0), left_out + OF_PULSES
     gating = {measure: target for measure, target in targets.targets.items() if measure not in left_out}
     return replace(targets, targets=gating, protocol=protocol)
 
@@ -71,7 +72,7 @@ def run(job: Job, seeds: Sequence[int], targets: tuning.Targets, folder: Path) -
 def difference(exact: list[Values], fast: list[Values], measure: str) -> tuple[float, float, int]:
     """Return the mean of ``fast`` minus ``exact`` over pairs, half its 95 % interval, and the number of pairs."""
     pairs = {(e["graph"], e["seed"]): (e, f) for e, f in zip(exact, fast, strict=True)}
-    if measure in OF_MAPS:
+    if measure in OF_PULSES + OF_CURVE:
         pairs = {(graph, 0.0): pair for (graph, _), pair in pairs.items()}
     differences = np.array([f.get(measure, math.nan) - e.get(measure, math.nan) for e, f in pairs.values()])
     differences = differences[np.isfinite(differences)]
@@ -113,7 +114,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--seeds", type=int, default=5, help="Number of seeds per graph.")
-    parser.add_argument("--no-maps", action="store_true")
+    parser.add_argument("--no-pulses", action="store_true")
     parser.add_argument("--shard", default="1/1")
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--quick", action="store_true")
@@ -122,7 +123,7 @@ def main() -> None:
     graphs = QUICK_GRAPHS if arguments.quick else HELD_OUT_GRAPHS
     seeds = range(HELD_OUT_SEED, HELD_OUT_SEED + (1 if arguments.quick else arguments.seeds))
     shard, shards = (int(number) for number in arguments.shard.split("/"))
-    targets = {name: targets_of(name, maps=not arguments.no_maps, quick=arguments.quick) for name in names}
+    targets = {name: targets_of(name, pulses=not arguments.no_pulses, quick=arguments.quick) for name in names}
     jobs = [(name, profile, graph) for name in names for graph in graphs for profile in PROFILES]
     with TemporaryDirectory() as temporary:
         folder = arguments.folder or Path(temporary)

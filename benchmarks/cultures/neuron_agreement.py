@@ -5,8 +5,8 @@
 Both run the exact profile (0.025 ms, backward Euler, float64) with the same seeds, after the protocol's settling;
 the native engine also the fast profile. The noise is the same, yet rounding parts the trajectories after some hundred
 milliseconds, so that what follows is another sample of the same culture. Agreement: mean rate within 5 %, CV of
-intervals within 0.1, number of bursts inside the 95 % interval of a Poisson count with the native's mean; 12.5 s of
-standard stimulation follow.
+intervals within 0.1, number of bursts inside the 95 % interval of a Poisson count with the native's mean; stimulation
+with blanking and a pulse at each electrode follow.
 """
 
 from __future__ import annotations
@@ -51,7 +51,16 @@ def main() -> None:
     parser.add_argument("--variant")
     arguments = parser.parse_args()
     targets = tuning.load("", arguments.system, arguments.variant)
-    protocol = replace(targets.protocol, rest_ms=arguments.seconds * 1e3, levels_uA=(0.0, 15.0), map_trials=0)
+    protocol = replace(
+        targets.protocol,
+        rest_ms=arguments.seconds * 1e3,
+        levels_uA=(0.0, targets.protocol.top_uA),
+        sustained_ms=10_000.0,
+        pulse_trials=1,
+        place_trials=0,
+        device_ms=0.0,
+        cut_ms=0.0,
+    )
     params = tuned(make(arguments.system), arguments.variant)
     cultures = tuning.CultureSet("agreement", (None,), tuple(range(1000, 1000 + arguments.seeds)))
     found: dict[str, list[dict[str, float]]] = {}

@@ -1,6 +1,7 @@
 """Measures of spike trains and signals: functions of arrays that need no environment."""
 
 from livn_gym.measures.bursts import NetworkBursts, more_than_chance, network_bursts
+from livn_gym.measures.classification import centroid_accuracy
 from livn_gym.measures.counts import FEW_SPIKES, bin_index, cell_counts, num_bins, population_counts, same_length
 from livn_gym.measures.criticality import (
     Branching,
@@ -24,6 +25,7 @@ __all__ = [
     "branching",
     "cell_counts",
     "cell_fano_factors",
+    "centroid_accuracy",
     "count_synchrony",
     "intervals",
     "isi_cv",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from livn_gym.checks import checked_types
@@ -11,7 +11,8 @@ from livn_gym.env import Env
 from livn_gym.errors import InvalidInput
 from livn_gym.system import System, make, predefined_names
 from livn_gym.tuning.measurement import measure
-from livn_gym.tuning.protocol import Observation, Progress, Protocol, observe
+from livn_gym.tuning.protocol import Progress, Protocol
+from livn_gym.tuning.stages import Observation, observe
 
 Values = dict[str, float]
 """Measures of one culture, by name."""
@@ -53,7 +54,7 @@ class CultureSet:
     def parts(self, max_cultures: int) -> Iterator[CultureSet]:
         """Split the set by graph: first the stimulated cultures, then the others, ``max_cultures`` at a time.
 
-        The stimulated cultures of a graph stay together, since they share the measures of its maps.
+        The stimulated cultures of a graph stay together, since they share the measures of its single pulses.
         """
         for graph_seed in self.graphs:
             if self.full:
@@ -127,7 +128,7 @@ class Bench:
         params: Mapping[str, float],
         progress: Progress | None = None,
         on_observation: Callable[[Observation], object] | None = None,
-        stop: Callable[[list[Values]], bool] | None = None,
+        proceed: Callable[[Observation], bool] | None = None,
     ) -> list[Values]:
         """Measure all cultures. Results also have the keys ``graph`` (NaN for that of the system) and ``seed``.
 
@@ -135,19 +136,32 @@ class Bench:
             params: Complete parameters.
             progress: Called with the simulated time since the last call, ms.
             on_observation: Called with the observation of every stimulated graph.
-            stop: Called after every graph with the measures so far; if it returns True, no other graph is run.
+            proceed: Called with the observation of a graph after its rest and after its sustained stimulation; if it
+                returns False, neither further stages nor further graphs are run.
         """
         result: list[Values] = []
+        ended: list[Observation] = []
+
+        def goes_on(observation: Observation) -> bool:
+            if proceed is None or proceed(observation):
+                return True
+            ended.append(observation)
+            return False
+
         for seed, stimulate, seeds, env in self._envs:
             env.set_params(params)
             env.clear(list(seeds))
-            observation = observe(env, self.protocol, stimulate=stimulate, progress=progress)
+            observation = observe(env, self.protocol, stimulate=stimulate, progress=progress, proceed=goes_on)
+            if stimulate and self.protocol.cut_ms and not ended:
+                env.set_params({key: 0.0 if key.startswith("weight-") else value for key, value in params.items()})
+                env.clear(list(seeds))
+                observation = replace(observation, cut=observe(env, self.protocol.cut(), progress=progress))
             if on_observation is not None and stimulate:
                 on_observation(observation)
             graph_seed = float("nan") if seed is None else float(seed)
             for values, noise_seed in zip(measure(observation), seeds, strict=True):
                 result.append(values | {"graph": graph_seed, "seed": float(noise_seed)})
-            if stop is not None and stop(result):
+            if ended:
                 break
         return result
 

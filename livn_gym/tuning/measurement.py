@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,9 +11,9 @@ from numpy.typing import NDArray
 from livn_gym import measures
 from livn_gym.checks import checked_types
 from livn_gym.decoding import BurstDetection, culture_result
-from livn_gym.io.fields import distances
 from livn_gym.recording import Recording
-from livn_gym.tuning.protocol import BIN_MS, Observation
+from livn_gym.tuning.response import responses
+from livn_gym.tuning.stages import Observation
 
 AVALANCHE_BIN_MS = 4.0
 SPECTRUM_BIN_MS = 5.0
@@ -22,10 +21,6 @@ CORRELATION_BIN_MS = 10.0
 MIN_SPIKES = 10
 """Minimum number of spikes of a cell for the irregularity of its intervals."""
 
-BURST_SDS = 5.0
-"""Number of standard deviations of the population count above which a trial of the maps is a network burst."""
-
-NEAR_UM, FAR_UM = 60.0, 200.0
 NAN = float("nan")
 
 Pool = Literal["mean", "max", "min"]
@@ -68,17 +63,23 @@ MEASURES: dict[str, Measure] = {
     "above_shuffled": Measure("r_1 by shuffled trains' 99 %"),
     "naive_branching": Measure("ratio of successive bins"),
     "spectral_slope": Measure("spectral slope, 1-50 Hz"),
-    "stimulated_hz": Measure("stimulated rate", "Hz", stage="stimulation"),
-    "d_prime": Measure("d' of a 100 ms count", stage="stimulation"),
-    "suppressed_fano": Measure("Fano factor, stimulated, 500 ms", stage="stimulation"),
-    "range_ratio": Measure("highest level by rest", stage="stimulation"),
-    "lowest_ratio": Measure("lowest 100 ms after a level by rest", stage="stimulation"),
-    "monotony": Measure("rank order of the levels", stage="stimulation"),
-    "saturation": Measure("last step's slope by steepest", stage="stimulation"),
-    "near_hz": Measure(f"evoked within {NEAR_UM:g} um", "Hz", stage="stimulation"),
-    "near_by_far": Measure(f"evoked near by beyond {FAR_UM:g} um", stage="stimulation"),
-    "maps_identified": Measure("maps told apart", stage="stimulation"),
-    "burst_trials": Measure("trials left out of maps for a burst", stage="stimulation"),
+    "blanked_hz": Measure("rate at the top, blanked 3 ms", "Hz", stage="stimulation"),
+    "range_3ms": Measure("top by rest, blanked 3 ms", stage="stimulation"),
+    "range_5ms": Measure("top by rest, blanked 5 ms", stage="stimulation"),
+    "sustained": Measure("last 10 s by first 10 s at the top", stage="stimulation"),
+    "curve_fall": Measure("largest fall of the curve by its range", stage="stimulation"),
+    "cut_gain": Measure("gain of the cut copy by intact", stage="stimulation"),
+    "evoked_share": Measure("electrodes that evoke 10 spikes", stage="stimulation"),
+    "evoked_spikes": Measure("spikes evoked per 100 cells", stage="stimulation"),
+    "evoked_chance": Measure("as many without a pulse", stage="stimulation"),
+    "evoked_cut": Measure("spikes evoked, cut", stage="stimulation"),
+    "place": Measure("quadrant decoded, 20-100 ms", stage="stimulation"),
+    "place_cut": Measure("quadrant decoded, cut", stage="stimulation"),
+    "stimulated_fano": Measure("Fano factor at the top, 500 ms", stage="stimulation"),
+    "direct_share": Measure("share of direct spikes at the top", stage="stimulation"),
+    "device_range_3ms": Measure("device: top by rest, blanked 3 ms", stage="stimulation"),
+    "device_evoked_share": Measure("device: electrodes that evoke 10", stage="stimulation"),
+    "device_evoked_spikes": Measure("device: spikes per 100 cells", stage="stimulation"),
 }
 
 
@@ -86,59 +87,18 @@ MEASURES: dict[str, Measure] = {
 def measure(observation: Observation) -> list[dict[str, float]]:
     """Compute all measures that the observation allows, for each culture; NaN if a measure is undefined.
 
-    The maps' measures are one graph's: its cultures share them.
+    The measures of the amplitude curve and of single pulses are one graph's: its cultures share them.
     """
     result = [_rest(observation, observation.rest.culture(b)) for b in range(observation.num_cultures)]
-    if observation.stimulated is not None:
-        maps = _maps(observation)
-        for b, values in enumerate(result):
-            values |= _response(observation, b) | maps
-    return result
+    if observation.sustained is None:
+        return result
+    return [values | more for values, more in zip(result, responses(observation), strict=True)]
 
 
 @checked_types
 def cell_rates_hz(recording: Recording, num_neurons: int) -> NDArray[np.float64]:
     """Return the mean rate of every cell of one culture, ``[N]``."""
     return np.bincount(recording.spikes[1], minlength=num_neurons) / recording.duration_ms * 1e3
-
-
-@checked_types
-def burst_trials(evoked: NDArray) -> NDArray[np.bool_]:
-    """Return which trials ``[B, trials, E]`` contain a network burst, from spike counts ``[B, trials, E, N]``.
-
-    A spontaneous burst is not a response to the electrode, and one such trial dominates the map of cells with weak
-    responses. Its population count exceeds the median of the electrode by ``BURST_SDS`` standard deviations, which are
-    estimated from the median absolute deviation of all trials and are at least those of a Poisson count. If bursts are
-    the usual response, they are not outliers.
-    """
-    counts = evoked.sum(axis=3)
-    usual = np.median(counts, axis=(0, 1))
-    above = counts - usual
-    sd = max(1.4826 * float(np.median(np.abs(above))), math.sqrt(float(usual.mean())), 1.0)
-    return above > BURST_SDS * sd
-
-
-@checked_types
-def evoked_maps_hz(observation: Observation, trials: slice = slice(None)) -> NDArray[np.float64]:
-    """Return the rate above rest that each electrode evokes in each cell, mean over trials and cultures, ``[E, N]``.
-
-    Trials with a network burst are excluded, unless all trials of an electrode contain one.
-    """
-    assert observation.evoked is not None
-    n = observation.env.system.num_neurons
-    rest = np.mean([cell_rates_hz(observation.rest.culture(b), n) for b in range(observation.num_cultures)], axis=0)
-    calm = ~burst_trials(observation.evoked)[:, trials]
-    calm |= ~calm.any(axis=(0, 1))
-    evoked = np.einsum("bten,bte->en", observation.evoked[:, trials], calm) / calm.sum(axis=(0, 1))[:, None]
-    return evoked / observation.protocol.map_ms * 1e3 - rest
-
-
-@checked_types
-def electrode_distances_um(observation: Observation) -> NDArray[np.float64]:
-    """Return the distance in the plane of every cell from every mapped electrode, ``[E, N]``."""
-    env = observation.env
-    electrodes = env.system.electrodes[observation.electrodes, :2]
-    return distances(env.electrodes.geometry.soma_um[:, :2], electrodes).T
 
 
 def _rest(observation: Observation, rest: Recording) -> dict[str, float]:
@@ -179,75 +139,6 @@ def _criticality(t: NDArray, duration_ms: float) -> dict[str, float]:
         "above_shuffled": branching.r_1 / branching.r_1_chance if branching.r_1_chance > 0 else NAN,
         "naive_branching": measures.naive_branching_ratio(counts),
     }
-
-
-def _response(observation: Observation, b: int) -> dict[str, float]:
-    """Compute the measures of a culture's response to stimulation of all electrodes."""
-    assert observation.stimulated is not None and observation.levels is not None and observation.after is not None
-    n, per_hz = observation.env.system.num_neurons, 1e3 / BIN_MS
-    rest, stimulated = (
-        measures.population_counts(r.culture(b).spikes[2], r.duration_ms, BIN_MS)
-        for r in (observation.rest, observation.stimulated)
-    )
-    enough = rest.sum() + stimulated.sum() >= measures.FEW_SPIKES
-    spread = math.sqrt((rest.var() + stimulated.var()) / 2)
-    curve = observation.levels[b].mean(axis=1) / n * per_hz
-    rest_hz = float(rest.mean()) / n * per_hz
-    slope = np.diff(curve) / np.diff(observation.protocol.levels_uA)
-    return {
-        "stimulated_hz": float(stimulated.mean()) / n * per_hz,
-        "d_prime": float((stimulated.mean() - rest.mean()) / spread) if spread and enough else NAN,
-        "suppressed_fano": measures.population_fano_factor(
-            observation.stimulated.culture(b).spikes[2], observation.stimulated.duration_ms, 500.0
-        ),
-        "range_ratio": float(curve[-1] / rest_hz) if rest_hz else NAN,
-        "lowest_ratio": float(observation.after[b].mean(axis=0)[:3].min() / n * per_hz / rest_hz) if rest_hz else NAN,
-        "monotony": _kendall(curve),
-        "saturation": float(slope[-1] / slope.max()) if slope.max() > 0 else NAN,
-    }
-
-
-def _maps(observation: Observation) -> dict[str, float]:
-    """Compute the measures of the maps of single electrodes and of their differences."""
-    if observation.evoked is None:
-        return {}
-    maps, distance = evoked_maps_hz(observation), electrode_distances_um(observation)
-    near, far = _mean(maps[distance <= NEAR_UM]), _mean(maps[distance > FAR_UM])
-    halves = [evoked_maps_hz(observation, slice(start, None, 2)) for start in (0, 1)]
-    return {
-        "near_hz": near,
-        # What is far may answer less than nothing; half a hertz is the least that can be told from that.
-        "near_by_far": near / max(far, 0.5) if math.isfinite(far) else NAN,
-        "maps_identified": identified(*halves) if len(maps) > 1 and observation.protocol.map_trials > 1 else NAN,
-        "burst_trials": float(burst_trials(observation.evoked).mean()),
-    }
-
-
-@checked_types
-def identified(first: NDArray, second: NDArray) -> float:
-    """Return the fraction of maps ``[E, N]`` that are most similar to the map of the same electrode from other trials.
-
-    Each set of trials is compared with the other. Similarity is Pearson's correlation after subtraction of the mean map
-    of all electrodes, which identifies none of them. The chance level is 1 / E.
-    """
-    correlation = _correlation(first - first.mean(axis=0), second - second.mean(axis=0))
-    truth = np.arange(len(first))
-    hits = [correlation.argmax(axis=axis) == truth for axis in (0, 1)]
-    return float(np.mean(hits))
-
-
-def _correlation(first: NDArray, second: NDArray) -> NDArray[np.float64]:
-    def unit(rows: NDArray) -> NDArray:
-        centred = rows - rows.mean(axis=1, keepdims=True)
-        return centred / np.maximum(np.sqrt((centred**2).sum(axis=1, keepdims=True)), 1e-12)
-
-    return unit(first) @ unit(second).T
-
-
-def _kendall(curve: NDArray) -> float:
-    """Return Kendall's rank correlation with the order of the levels: 1 if the response rises with every level."""
-    i, j = np.triu_indices(len(curve), 1)
-    return float(np.sign(curve[j] - curve[i]).mean())
 
 
 def _mean(values: NDArray) -> float:

@@ -16,9 +16,10 @@ from livn_gym.tuning.measurement import (
     MEASURES,
     SPECTRUM_BIN_MS,
     cell_rates_hz,
-    evoked_maps_hz,
 )
-from livn_gym.tuning.protocol import BIN_MS, Observation
+from livn_gym.tuning.protocol import BLANKS_MS, EVOKED_MS
+from livn_gym.tuning.response import EVOKED_SPIKES, evoked_maps, evoked_spikes, rest_rates_hz
+from livn_gym.tuning.stages import Observation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +33,7 @@ MARKED_ELECTRODES = 100
 
 @checked_types
 def page(observation: Observation, report: Report | None = None) -> Figure:
-    """Draw raster, rates, intervals, avalanches, spectrum, amplitude curve and maps of the cultures of a graph.
+    """Draw activity at rest, blanked amplitude curve and evoked spikes of the cultures of a graph.
 
     Args:
         observation: Observation of a graph whose cultures were stimulated too.
@@ -54,8 +55,8 @@ def page(observation: Observation, report: Report | None = None) -> Figure:
         draw(figure.add_subplot(grid[1, k]), observation)
     _curve(figure.add_subplot(grid[2, 0]), observation)
     _pulse_response(figure.add_subplot(grid[2, 1]), observation)
-    for k in (2, 3):
-        _map(figure, figure.add_subplot(grid[2, k]), observation, k - 2)
+    _evoked(figure, figure.add_subplot(grid[2, 2]), observation)
+    _map(figure, figure.add_subplot(grid[2, 3]), observation)
     if report is not None:
         figure.suptitle(f"{report.title}: {_simulation(report)}", x=0.045, ha="left", fontsize=11, fontweight="bold")
     return figure
@@ -154,60 +155,88 @@ def _spectrum(axes: Any, observation: Observation) -> None:
 
 
 def _curve(axes: Any, observation: Observation) -> None:
-    assert observation.levels is not None
-    n, levels = observation.env.system.num_neurons, np.array(observation.protocol.levels_uA)
-    rates = observation.levels / n * 1e3 / BIN_MS
-    mean = rates.mean(axis=(0, 2))
-    axes.fill_between(levels, *np.quantile(rates, (0.1, 0.9), axis=(0, 2)), color=COLOURS[0], alpha=0.2)
-    axes.plot(levels, mean, "o-", color=COLOURS[0], markersize=3, label="mean; 80 % of 100 ms")
-    axes.axhline(mean[0], color=GREY, linewidth=0.8, linestyle=":")
-    axes.set(xlabel=f"uA, all electrodes at {observation.protocol.pulse_rate_hz:g} Hz", ylabel="Hz a cell")
+    """Draw the rate behind blanking at every level, of the culture and of its copy without synapses."""
+    assert observation.curve_hz is not None
+    levels = np.array(observation.protocol.levels_uA)
+    for k, line in zip((1, 2), ("-", "--"), strict=True):
+        axes.plot(
+            levels,
+            observation.curve_hz[..., k].mean(axis=0),
+            f"o{line}",
+            color=COLOURS[0],
+            markersize=3,
+            label=f"behind {BLANKS_MS[k]:g} ms",
+        )
+    axes.fill_between(
+        levels, *np.quantile(observation.curve_hz[..., 1], (0.1, 0.9), axis=0), color=COLOURS[0], alpha=0.2
+    )
+    if observation.cut is not None and observation.cut.curve_hz is not None:
+        cut = observation.cut.curve_hz[..., 1].mean(axis=0)
+        axes.plot(levels, cut, "o-", color=COLOURS[1], markersize=3, label=f"synapses cut, {BLANKS_MS[1]:g} ms")
+    axes.axhline(rest_rates_hz(observation).mean(), color=GREY, linewidth=0.8, linestyle=":")
+    axes.set(xlabel=f"uA, all electrodes in turns at {observation.protocol.pulse_rate_hz:g} Hz", ylabel="Hz a cell")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=7, frameon=False, loc="lower right")
-    _title(axes, "Amplitude curve")
+    axes.legend(fontsize=6.5, frameon=False)
+    _title(axes, "Amplitude curve, blanked")
 
 
 def _pulse_response(axes: Any, observation: Observation) -> None:
-    """Draw the mean rate of each population after a pulse of the standard stimulation."""
-    stimulated = observation.stimulated
-    assert stimulated is not None
-    period = 1e3 / observation.protocol.pulse_rate_hz
-    bins = np.linspace(0.0, period, 51)
-    width, pulses = bins[1], round(stimulated.duration_ms / period)
-    _, gid, t = stimulated.spikes
-    for population, colour in coloured(observation.env.system):
-        selected = (gid >= population.start) & (gid < population.stop)
-        cells = population.count * observation.num_cultures * stimulated.duration_ms / period
-        bin_after_pulse = measures.bin_index(t[selected], width, 50 * pulses) % 50
-        rate = np.bincount(bin_after_pulse, minlength=50) / cells / (width * 1e-3)
-        axes.stairs(np.maximum(rate, 0.1), bins, baseline=0.1, color=colour, label=population.name)
-    axes.set(yscale="log", ylim=(0.1, 1000.0))
-    axes.set(xlabel="time since the pulse (ms)", ylabel="Hz a cell", xlim=(0, period))
-    axes.legend(fontsize=7, frameon=False)
-    _title(axes, f"After a pulse of {observation.protocol.standard_uA:g} uA")
+    """Draw the mean rate after a group's pulse of the sustained stimulation, with and without synapses."""
+    spacing_ms = observation.protocol.spacing_ms
+    bins = np.linspace(0.0, spacing_ms, 51)
+    for seen, colour, label in ((observation, COLOURS[0], "intact"), (observation.cut, COLOURS[1], "synapses cut")):
+        if seen is None or seen.sustained is None:
+            continue
+        pulses = round(seen.sustained.duration_ms / spacing_ms)
+        index = measures.bin_index(seen.sustained.spikes[2], bins[1], 50 * pulses) % 50
+        cells = seen.env.system.num_neurons * seen.num_cultures * pulses
+        rate = np.bincount(index, minlength=50) / cells / (bins[1] * 1e-3)
+        axes.stairs(np.maximum(rate, 0.1), bins, baseline=0.1, color=colour, label=label)
+    end_ms = 2.0 * observation.protocol.phase_ms
+    axes.axvspan(0.0, end_ms + BLANKS_MS[1], color=GREY, alpha=0.25, linewidth=0, label="blanked")
+    axes.set(yscale="log", ylim=(0.1, 1000.0), xlim=(0, spacing_ms))
+    axes.set(xlabel="time since a group's pulse (ms)", ylabel="Hz a cell")
+    axes.legend(fontsize=6.5, frameon=False)
+    _title(axes, f"After a pulse of {observation.protocol.top_uA:g} uA")
 
 
-def _map(figure: Any, axes: Any, observation: Observation, index: int) -> None:
-    """Draw the rates evoked by the electrode at a third (``index=0``) or two thirds of the mapped electrodes."""
-    electrodes = observation.electrodes
-    if electrodes is None or observation.evoked is None or index >= len(electrodes):
+def _evoked(figure: Any, axes: Any, observation: Observation) -> None:
+    """Draw the number of spikes that each electrode evokes."""
+    if observation.evoked is None or observation.electrodes is None:
         axes.axis("off")
         return
-    row = len(electrodes) // 3 if index == 0 else 2 * len(electrodes) // 3
-    if len(electrodes) == 1:
-        row = 0
-    system, maps = observation.env.system, evoked_maps_hz(observation)
-    limit = max(float(np.quantile(np.abs(maps), 0.995)), 1.0)
+    system, spikes = observation.env.system, evoked_spikes(observation, observation.evoked)
+    limit = max(float(np.abs(spikes).max()), EVOKED_SPIKES)
+    xy = system.electrodes[observation.electrodes, :2]
+    points = axes.scatter(*xy.T, c=spikes, s=120.0, marker="s", cmap="RdBu_r", vmin=-limit, vmax=limit)
+    if len(spikes) <= MARKED_ELECTRODES:
+        for position, number in zip(xy, spikes, strict=True):
+            axes.annotate(f"{number:.0f}", position, ha="center", va="center", fontsize=6)
+    axes.set_aspect("equal")
+    axes.margins(0.15)
+    axes.set(xlabel="um")
+    figure.colorbar(points, ax=axes, fraction=0.046, pad=0.03).ax.tick_params(labelsize=7)
+    _title(axes, f"Evoked per 100 cells, {EVOKED_MS[0]:g}-{EVOKED_MS[1]:g} ms")
+
+
+def _map(figure: Any, axes: Any, observation: Observation) -> None:
+    """Draw the spikes that the strongest of the electrodes evokes in every cell."""
+    if observation.evoked is None or observation.electrodes is None:
+        axes.axis("off")
+        return
+    system, maps = observation.env.system, evoked_maps(observation)
+    row = int(evoked_spikes(observation, observation.evoked).argmax())
+    limit = max(float(np.quantile(np.abs(maps[row]), 0.995)), 0.1)
     xy = system.positions[:, :2]
     size = float(np.clip(4000.0 / system.num_neurons, 1.0, 40.0))
     points = axes.scatter(*xy.T, c=maps[row], s=size, cmap="RdBu_r", vmin=-limit, vmax=limit, linewidths=0)
     if system.num_channels <= MARKED_ELECTRODES:
         axes.plot(*system.electrodes[:, :2].T, "s", color=GREY, markersize=2, fillstyle="none", linewidth=0.5)
-    axes.plot(*system.electrodes[electrodes[row], :2], "*", color="black", markersize=9)
+    axes.plot(*system.electrodes[observation.electrodes[row], :2], "*", color="black", markersize=9)
     axes.set_aspect("equal")
     axes.set(xlabel="um")
     figure.colorbar(points, ax=axes, fraction=0.046, pad=0.03).ax.tick_params(labelsize=7)
-    _title(axes, f"Hz by electrode {electrodes[row]}, {observation.protocol.max_uA:g} uA")
+    _title(axes, f"Spikes by electrode {observation.electrodes[row]}")
 
 
 def _verdicts(axes: Any, report: Report | None) -> None:

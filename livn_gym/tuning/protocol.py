@@ -4,234 +4,169 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym import measures
 from livn_gym.checks import checked_types
 from livn_gym.encoding.limits import safe_pulse
 from livn_gym.errors import InvalidInput
-from livn_gym.recording import Recording
-from livn_gym.stimulus import Stimulus
-from livn_gym.units import finite, whole_number
-
-if TYPE_CHECKING:
-    from livn_gym.env import Env
-
-CHUNK_MS = 5000.0
-"""Simulated time between two updates of a progress bar."""
+from livn_gym.units import whole_number
 
 Progress = Callable[[float], object]
 """Called with the simulated time (ms) since the last call."""
+
+EVOKED_MS = (5.0, 100.0)
+"""Interval after the onset of a pulse whose spikes count as evoked: behind every direct response, ms."""
+
+PLACE_MS = (20.0, 100.0)
+"""Interval after the onset of a pulse from whose spikes its place is decoded, ms."""
+
+BLANKS_MS = (0.0, 3.0, 5.0)
+"""Times after the last phase of a pulse during which no electrode records, for each of which rates are computed."""
 
 
 @checked_types
 @dataclass(frozen=True)
 class Protocol:
-    """Standard protocol of five consecutive stages.
+    """Standard protocol of consecutive stages, and of the same stages in a copy of the culture without synapses.
 
     1. Settling, not recorded, since a culture that starts from rest begins with a burst.
     2. Rest, without stimulation.
-    3. Stimulation of all electrodes at ``standard_uA``. The onset, which often triggers a burst, is not evaluated.
+    3. Sustained stimulation of all electrodes at the highest level.
     4. Amplitude curve: every level in turn on all electrodes, each followed by a pause. Culture b starts with level b,
-       so that the after-effect of a level falls on different levels across cultures. Onsets are not evaluated.
-    5. Maps: single electrodes at ``max_uA``, each followed by a pause, in an order that is rotated likewise.
+       so that the after-effect of a level falls on different levels across cultures.
+    5. Single pulses at the highest level: one electrode at a time, in an order that is rotated likewise.
+    6. Place: one pulse at all electrodes of a quadrant of the array, one quadrant at a time.
+    7. Device: stages 3 and 5 with the pulses that a device with weak currents can give.
+    8. Cut: a copy with the same seed whose synaptic weights are all 0 runs stages 1 to 6, with shorter stages 2 and 3.
 
-    Pulses are biphasic, cathodic first, with equal phases. All times are ms, amplitudes uA.
+    Pulses are biphasic, cathodic first, with equal phases. In stages 3, 4 and 7 the electrodes pulse in interleaved
+    groups that take turns: channel c is in group ``c % groups``. The onsets of stages 3, 4 and 7 are not evaluated.
+    All times are ms, amplitudes uA.
 
     Attributes:
         settle_ms: Length of stage 1.
         rest_ms: Length of stage 2.
-        onset_ms: Initial part of stage 3 and of every level that is not evaluated.
-        stimulated_ms: Evaluated part of stage 3.
         pulse_rate_hz: Pulses per second on a channel.
+        groups: Number of groups of electrodes that take turns.
         phase_ms: Width of a phase.
-        standard_uA: Amplitude of stage 3; the action in the middle of the range.
-        levels_uA: Amplitudes of stage 4; the first is 0, the last the end of the range.
+        levels_uA: Amplitudes of stage 4; the first is 0, the last the highest amplitude, that of stages 3, 5 and 6.
+        onset_ms: Initial part of stages 3 and 7 and of every level that is not evaluated.
+        sustained_ms: Evaluated part of stage 3.
         level_ms: Time at a level after the onset.
-        pause_ms: Pause after a level.
-        max_uA: Amplitude of stage 5.
-        map_electrodes: Maximum number of mapped electrodes; from a larger array, an evenly spaced selection is used.
-        map_trials: Number of trials per electrode in a culture; 0 leaves stage 5 out.
-        map_ms: Length of a trial, all of which is evaluated.
-        map_pause_ms: Pause after a trial.
+        pause_ms: Pause after stages 3 and 7 and after a level.
+        pulse_electrodes: Maximum number of electrodes in stage 5; from a larger array, an evenly spaced selection.
+        pulse_trials: Number of pulses per electrode and culture in stage 5; 0 leaves it out.
+        pulse_interval_ms: Time between pulses of stages 5 and 6, in which synapses recover.
+        place_trials: Number of pulses per quadrant and culture in stage 6; 0 leaves it out.
+        device_uA: Amplitude of stage 7.
+        device_phase_ms: Width of a phase in stage 7.
+        device_ms: Evaluated part of the sustained stimulation in stage 7; 0 leaves the stage out.
+        cut_ms: Length of stage 2 and of the evaluated part of stage 3 in stage 8; 0 leaves stage 8 out.
     """
 
     settle_ms: float = 5000.0
     rest_ms: float = 60_000.0
-    onset_ms: float = 500.0
-    stimulated_ms: float = 10_000.0
-    pulse_rate_hz: float = 20.0
+    pulse_rate_hz: float = 5.0
+    groups: int = 4
     phase_ms: float = 0.2
-    standard_uA: float = 7.5
-    levels_uA: tuple[float, ...] = (0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 10.0, 12.5, 15.0)
-    level_ms: float = 1500.0
-    pause_ms: float = 1000.0
-    max_uA: float = 15.0
-    map_electrodes: int = 64
-    map_trials: int = 4
-    map_ms: float = 200.0
-    map_pause_ms: float = 300.0
+    levels_uA: tuple[float, ...] = (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0)
+    onset_ms: float = 1000.0
+    sustained_ms: float = 30_000.0
+    level_ms: float = 4000.0
+    pause_ms: float = 2000.0
+    pulse_electrodes: int = 16
+    pulse_trials: int = 4
+    pulse_interval_ms: float = 1000.0
+    place_trials: int = 6
+    device_uA: float = 3.0
+    device_phase_ms: float = 0.5
+    device_ms: float = 10_000.0
+    cut_ms: float = 10_000.0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         for item in fields(self):
             if item.name.endswith("_ms"):
-                finite(item.name, getattr(self, item.name), above=0.0)
+                _check_time(item.name, getattr(self, item.name), item.name in ("device_ms", "cut_ms"))
         object.__setattr__(self, "levels_uA", tuple(self.levels_uA))
         if len(self.levels_uA) < 2 or self.levels_uA[0] != 0.0 or list(self.levels_uA) != sorted(set(self.levels_uA)):
             raise InvalidInput(f"levels_uA must rise from 0, got {list(self.levels_uA)}.")
-        for amplitude in (self.standard_uA, self.levels_uA[-1], self.max_uA):
-            safe_pulse(amplitude, self.phase_ms, self.pulse_rate_hz)
-        if self.map_electrodes < 1 or self.map_trials < 0:
-            raise InvalidInput("map_electrodes must be at least 1 and map_trials at least 0.")
+        for amplitude, phase in ((self.top_uA, self.phase_ms), (self.device_uA, self.device_phase_ms)):
+            safe_pulse(amplitude, phase, self.pulse_rate_hz)
+        for name, minimum in (("groups", 1), ("pulse_electrodes", 1), ("pulse_trials", 0), ("place_trials", 0)):
+            whole_number(name, getattr(self, name), minimum=minimum)
+        for name in ("onset_ms", "sustained_ms", "level_ms", "device_ms", "cut_ms"):
+            periods = getattr(self, name) / self.period_ms
+            if abs(periods - round(periods)) > 1e-6:
+                raise InvalidInput(
+                    f"{name} must be a multiple of the {self.period_ms:g} ms between pulses of an electrode, "
+                    f"got {getattr(self, name):g}."
+                )
+        if self.spacing_ms <= 2.0 * self.phase_ms + BLANKS_MS[-1]:
+            raise InvalidInput(
+                f"{self.groups} groups at {self.pulse_rate_hz:g} Hz pulse every {self.spacing_ms:g} ms, which leaves "
+                f"no time to record behind pulses of {2.0 * self.phase_ms:g} ms and {BLANKS_MS[-1]:g} ms of blanking."
+            )
+        if self.pulse_interval_ms < EVOKED_MS[1]:
+            raise InvalidInput(f"pulse_interval_ms must be at least {EVOKED_MS[1]:g}, got {self.pulse_interval_ms:g}.")
+
+    @property
+    def top_uA(self) -> float:
+        """Highest amplitude."""
+        return self.levels_uA[-1]
+
+    @property
+    def period_ms(self) -> float:
+        """Time between pulses of an electrode."""
+        return 1000.0 / self.pulse_rate_hz
+
+    @property
+    def spacing_ms(self) -> float:
+        """Time between the pulses of successive groups."""
+        return self.period_ms / self.groups
 
     def quick(self) -> Protocol:
-        """Return a shortened protocol for a quick check: too short for burst rates, with maps of few electrodes."""
-        return replace(self, rest_ms=10_000.0, stimulated_ms=2000.0, level_ms=500.0, pause_ms=500.0, map_electrodes=4)
+        """Return a shortened protocol for a quick check: too short for burst rates, with pulses at few electrodes."""
+        return replace(
+            self,
+            rest_ms=10_000.0,
+            sustained_ms=4000.0,
+            level_ms=1000.0,
+            pulse_electrodes=4,
+            pulse_trials=2,
+            place_trials=2,
+            device_ms=0.0,
+            cut_ms=min(self.cut_ms, 2000.0),
+        )
+
+    def cut(self) -> Protocol:
+        """Return the protocol of the copy without synapses."""
+        return replace(self, rest_ms=self.cut_ms, sustained_ms=self.cut_ms, device_ms=0.0, cut_ms=0.0)
 
     def electrodes(self, num_channels: int) -> NDArray[np.int64]:
-        """Return the mapped channels, ascending."""
-        count = min(self.map_electrodes, whole_number("num_channels", num_channels, minimum=0))
+        """Return the channels that get single pulses, ascending."""
+        count = min(self.pulse_electrodes, whole_number("num_channels", num_channels, minimum=0))
         return np.unique(np.linspace(0, num_channels - 1, count).round().astype(np.int64))
 
     def duration_ms(self, num_channels: int) -> float:
-        """Return the simulated time of one culture, ms."""
-        trials = len(self.electrodes(num_channels)) * self.map_trials
-        return (
+        """Return the simulated time of one culture, its copy without synapses included, ms."""
+        pulses = len(self.electrodes(num_channels)) * self.pulse_trials
+        duration_ms = (
             self.settle_ms
             + self.rest_ms
             + self.onset_ms
-            + self.stimulated_ms
+            + self.sustained_ms
             + self.pause_ms
             + len(self.levels_uA) * (self.onset_ms + self.level_ms + self.pause_ms)
-            + trials * (self.map_ms + self.map_pause_ms)
+            + (pulses + 4 * self.place_trials) * self.pulse_interval_ms
         )
+        if self.device_ms:
+            duration_ms += self.onset_ms + self.device_ms + self.pause_ms + pulses * self.pulse_interval_ms
+        return duration_ms + (self.cut().duration_ms(num_channels) if self.cut_ms else 0.0)
 
 
-@checked_types
-@dataclass(frozen=True)
-class Observation:
-    """Recordings and spike counts of B cultures of one graph under the protocol.
-
-    Attributes:
-        env: The cultures, for their system and electrodes; not to be run.
-        protocol: The protocol.
-        rest: Recording of stage 2.
-        stimulated: Recording of stage 3; None where it was left out.
-        levels: Spikes of the population in 100 ms bins at every level, ``[B, L, T]``.
-        after: The same for the pause after every level, ``[B, L, T']``.
-        electrodes: The channels mapped, ``[E]``.
-        evoked: Spikes of every cell in every trial of the maps, ``[B, trials, E, N]``.
-    """
-
-    env: Env
-    protocol: Protocol
-    rest: Recording
-    stimulated: Recording | None = None
-    levels: NDArray[np.int64] | None = None
-    after: NDArray[np.int64] | None = None
-    electrodes: NDArray[np.int64] | None = None
-    evoked: NDArray[np.int64] | None = None
-
-    @property
-    def num_cultures(self) -> int:
-        """Number of cultures B."""
-        return self.rest.num_cultures
-
-
-BIN_MS = 100.0
-"""Width of the bins for counts of the population under stimulation."""
-
-
-@checked_types
-def observe(env: Env, protocol: Protocol, *, stimulate: bool = True, progress: Progress | None = None) -> Observation:
-    """Run the protocol on the cultures of an Env, from time 0.
-
-    Args:
-        env: Built, with parameters; it is cleared by the caller.
-        protocol: The protocol.
-        stimulate: False ends after the rest.
-        progress: Called with the simulated time since the last call, ms.
-    """
-    if stimulate and env.electrodes.num_channels < 1:
-        raise InvalidInput("The protocol stimulates electrodes, and this system has none.")
-    stages = _Stages(env, protocol, progress or (lambda ms: None))
-    env.record_spikes()
-    stages.run(protocol.settle_ms)
-    rest = stages.run(protocol.rest_ms)
-    if not stimulate:
-        return Observation(env, protocol, rest)
-    amplitudes_uA = np.full((env.num_cultures, env.electrodes.num_channels), protocol.standard_uA)
-    stages.run(protocol.onset_ms, amplitudes_uA)
-    stimulated = stages.run(protocol.stimulated_ms, amplitudes_uA)
-    stages.run(protocol.pause_ms)
-    levels, after = stages.curve()
-    electrodes = protocol.electrodes(env.electrodes.num_channels)
-    evoked = stages.maps(electrodes) if protocol.map_trials else None
-    return Observation(env, protocol, rest, stimulated, levels, after, electrodes, evoked)
-
-
-class _Stages:
-    """Stages of a protocol on one Env."""
-
-    def __init__(self, env: Env, protocol: Protocol, progress: Progress) -> None:
-        self.env, self.protocol, self.progress = env, protocol, progress
-
-    def run(self, duration_ms: float, amplitude_uA: NDArray | None = None) -> Recording:
-        """Run with pulses of amplitudes ``[B, C]``, in chunks with whole numbers of pulses."""
-        recordings, elapsed_ms = [], 0.0
-        while duration_ms - elapsed_ms > 1e-6:
-            chunk_ms = min(CHUNK_MS, duration_ms - elapsed_ms)
-            stimulus = None
-            if amplitude_uA is not None:
-                stimulus = Stimulus.pulse_train(
-                    amplitude_uA,
-                    duration_ms=chunk_ms,
-                    rate_hz=self.protocol.pulse_rate_hz,
-                    phase_ms=self.protocol.phase_ms,
-                )
-            recordings.append(self.env.run(chunk_ms, stimulus))
-            self.progress(chunk_ms * self.env.num_cultures)
-            elapsed_ms += chunk_ms
-        return Recording.concat(recordings)
-
-    def curve(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the population counts at every level and in the pause after it."""
-        p, cultures = self.protocol, self.env.num_cultures
-        levels = np.array(p.levels_uA)
-        at = np.zeros((cultures, len(levels), round(p.level_ms / BIN_MS)), dtype=np.int64)
-        after = np.zeros((cultures, len(levels), round(p.pause_ms / BIN_MS)), dtype=np.int64)
-        for k in range(len(levels)):
-            level = (k + np.arange(cultures)) % len(levels)
-            amplitude = np.repeat(levels[level][:, None], self.env.electrodes.num_channels, axis=1)
-            self.run(p.onset_ms, amplitude)
-            at[np.arange(cultures), level] = _counts(self.run(p.level_ms, amplitude), at.shape[2])
-            after[np.arange(cultures), level] = _counts(self.run(p.pause_ms), after.shape[2])
-        return at, after
-
-    def maps(self, electrodes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the spike counts of every cell during stimulation of every electrode."""
-        p, cultures, cells = self.protocol, self.env.num_cultures, self.env.system.num_neurons
-        evoked = np.zeros((cultures, p.map_trials, len(electrodes), cells), dtype=np.int64)
-        rows = np.arange(cultures)
-        for trial in range(p.map_trials):
-            for k in range(len(electrodes)):
-                # The increment differs between trials, so that successive electrodes are different pairs in each.
-                electrode = (k + (1 + trial) * rows + trial) % len(electrodes)
-                amplitude = np.zeros((cultures, self.env.electrodes.num_channels))
-                amplitude[rows, electrodes[electrode]] = p.max_uA
-                culture, gid, _ = self.run(p.map_ms, amplitude).spikes
-                counts = np.bincount(culture * cells + gid, minlength=cultures * cells).reshape(cultures, cells)
-                evoked[rows, trial, electrode] = counts
-                self.run(p.map_pause_ms)
-        return evoked
-
-
-def _counts(recording: Recording, bins: int) -> NDArray[np.int64]:
-    """Return the spike counts of each culture in ``bins`` bins of a run, ``[B, bins]``."""
-    culture, _, t = recording.spikes
-    index = measures.bin_index(t, recording.duration_ms / bins, bins)
-    return np.bincount(culture * bins + index, minlength=recording.num_cultures * bins).reshape(-1, bins)
+def _check_time(name: str, value: float, may_be_0: bool) -> None:
+    if not (value > 0.0 or (may_be_0 and value == 0.0)) or value == float("inf"):
+        raise InvalidInput(f"{name} must be a finite time {'of at least' if may_be_0 else 'above'} 0 ms, got {value}.")

@@ -18,6 +18,8 @@ from livn_gym.reading import damage
 from livn_gym.tuning.bench import Bench, CultureSet, Values, graph
 from livn_gym.tuning.journal import open_journal
 from livn_gym.tuning.protocol import Protocol
+from livn_gym.tuning.response import blanked_range, rest_rates_hz
+from livn_gym.tuning.stages import Observation
 from livn_gym.tuning.targets import Targets
 
 if TYPE_CHECKING:
@@ -33,21 +35,42 @@ CONFIRMATION = CultureSet("confirmation", (None, 101, 102, 103), (1000, 1001, 10
 FIRST_TRIALS, NEARBY = 16, 0.08
 """Number of initial parameter sets, and their standard deviation as a fraction of the range of each parameter."""
 
-ALIVE_HZ = (0.2, 12.0)
-"""Range of firing rates; a set is evaluated on further graphs only if the first one fires within it."""
+OF_THE_CUT_COPY = ("cut_gain", "evoked_cut", "place_cut")
+"""Measures that the trials of a search leave out; the confirmation has them."""
+
+PRODUCT = "U_tau_rec"
+"""End of the key of a product of U and tau_rec that a search varies."""
+
+ALIVE_HZ = (1.0, 7.0)
+"""Range of spontaneous rates; a set is stimulated, and evaluated on further graphs, only if it fires within it."""
+
+LEAST_RANGE = 1.5
+"""Rate under stimulation, blanked, by that at rest, which a set must reach to be evaluated any further."""
 
 
 @checked_types
-def search_protocol(protocol: Protocol) -> Protocol:
+def search_protocol(targets: Targets) -> Protocol:
     """Return a shortened protocol that is sufficient to compare parameter sets."""
+    protocol = targets.protocol
     return replace(
         protocol,
         rest_ms=min(protocol.rest_ms, 40_000.0),
-        stimulated_ms=min(protocol.stimulated_ms, 4000.0),
-        level_ms=500.0,
-        pause_ms=500.0,
-        map_electrodes=min(protocol.map_electrodes, 4),
+        sustained_ms=min(protocol.sustained_ms, 10_000.0),
+        level_ms=min(protocol.level_ms, 2000.0),
+        levels_uA=protocol.levels_uA if len(protocol.levels_uA) < 4 else (0.0, *protocol.levels_uA[-5::2]),
+        pulse_electrodes=min(protocol.pulse_electrodes, 8),
+        pulse_trials=min(protocol.pulse_trials, 3),
+        place_trials=protocol.place_trials if "place" in targets.targets else 0,
+        device_ms=0.0,
+        cut_ms=0.0,
     )
+
+
+@checked_types
+def promising(observation: Observation) -> bool:
+    """Return whether to measure a set of parameters any further, judged after the rest and after the stimulation."""
+    alive = ALIVE_HZ[0] < float(rest_rates_hz(observation).mean()) < ALIVE_HZ[1]
+    return alive and (observation.sustained is None or blanked_range(observation) >= LEAST_RANGE)
 
 
 @checked_types
@@ -125,18 +148,21 @@ def tune(
     base = dict(start) if start is not None else tuned(graph(system, None))
     rank = 0 if comm is None else comm.Get_rank()
     study = open_study(study_path, system, targets, seed + rank, base, comm)
-    with Bench(system, cultures, search_protocol(targets.protocol), **options) as bench:
-        bench.env.set_params(base | {key: low for key, (low, _) in targets.search.items()})  # unknown keys end it here
+    measured = {name: target for name, target in targets.targets.items() if name not in OF_THE_CUT_COPY}
+    searched = replace(targets, targets=measured)
+    with Bench(system, cultures, search_protocol(targets), **options) as bench:
+        lowest = {key: low for key, (low, _) in targets.search.items()}
+        bench.env.set_params(with_products(base | lowest))  # unknown keys end it here
 
         def objective(trial: Trial) -> list[float]:
-            params = base | {key: trial.suggest_float(key, *bounds) for key, bounds in targets.search.items()}
-            values = bench.measure(
-                params, stop=lambda results: not ALIVE_HZ[0] < _mean(results)["rate_hz"] < ALIVE_HZ[1]
+            params = with_products(
+                base | {key: trial.suggest_float(key, *bounds) for key, bounds in targets.search.items()}
             )
+            values = bench.measure(params, proceed=promising)
             for name, value in _mean(values).items():
                 if np.isfinite(value):
                     trial.set_user_attr(name, value)
-            return list(targets.objectives(values).values())
+            return list(searched.objectives(values).values())
 
         from optuna.study import MaxTrialsCallback
         from optuna.trial import TrialState
@@ -151,7 +177,7 @@ def tune(
     result = None
     if rank == 0:
         ranked = sorted(study.get_trials(deepcopy=False, states=complete), key=lambda trial: sum(trial.values))
-        sets = [(trial.number, base | trial.params) for trial in ranked[:finalists]]
+        sets = [(trial.number, with_products(base | trial.params)) for trial in ranked[:finalists]]
         with Bench(system, confirmation, targets.protocol, **options) as bench:
             compared = [(number, params, bench.measure(params)) for number, params in sets]
         number, params, values = min(compared, key=lambda item: sum(targets.objectives(item[2]).values()))
@@ -214,6 +240,7 @@ def open_study(
 def first_trials(targets: Targets, base: Mapping[str, float], seed: int) -> list[dict[str, float]]:
     """Return the start and sets near it, since cultures are silent or in seizure in most of the parameter space."""
     generator = np.random.default_rng(seed)
+    base = {**base, **_products(base)}
     result = []
     for number in range(FIRST_TRIALS):
         values = {}
@@ -222,6 +249,25 @@ def first_trials(targets: Targets, base: Mapping[str, float], seed: int) -> list
             values[key] = float(np.clip(base.get(key, low) + shift, low, high))
         result.append(values)
     return result
+
+
+@checked_types
+def with_products(params: Mapping[str, float]) -> dict[str, float]:
+    """Return parameters in which every product ``depression-<population>-U_tau_rec`` (ms) is replaced by U.
+
+    The product sets the rate at which synapses are exhausted, the range of the response; at an equal product, tau_rec
+    changes little else. A search therefore varies the product and tau_rec instead of U and tau_rec.
+    """
+    result = {key: value for key, value in params.items() if not key.endswith(PRODUCT)}
+    for key in params.keys() - result.keys():
+        stem = key.removesuffix(PRODUCT)
+        result[f"{stem}U"] = min(params[key] / result[f"{stem}tau_rec"], 1.0)
+    return result
+
+
+def _products(base: Mapping[str, float]) -> dict[str, float]:
+    stems = [key.removesuffix("tau_rec") for key in base if key.startswith("depression-") and key.endswith("tau_rec")]
+    return {stem + PRODUCT: base[f"{stem}U"] * base[f"{stem}tau_rec"] for stem in stems if f"{stem}U" in base}
 
 
 def _mean(cultures: list[Values]) -> Values:

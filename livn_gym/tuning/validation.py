@@ -16,7 +16,8 @@ from livn_gym.parameters import tuned
 from livn_gym.system import System, predefined_names
 from livn_gym.tuning.bench import Bench, CultureSet, Values, graph
 from livn_gym.tuning.measurement import MEASURES
-from livn_gym.tuning.protocol import Observation, Progress, Protocol
+from livn_gym.tuning.protocol import Progress, Protocol
+from livn_gym.tuning.stages import Observation
 from livn_gym.tuning.targets import Target, Targets, Verdict, load
 from livn_gym.tuning.validation_cache import ValidationCache
 

@@ -43,7 +43,7 @@ class ValidationCache:
         """Read all measures of some cultures and the settings of the simulation; None if a culture is missing.
 
         A culture that was stimulated together with other cultures counts as missing, since the
-        measures of maps are shared.
+        measures of single pulses are shared.
 
         Raises:
             InvalidInput: A file was made with other parameters, protocol or options.

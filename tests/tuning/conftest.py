@@ -8,15 +8,17 @@ from livn_gym.tuning import Protocol
 SHORT = Protocol(
     settle_ms=200.0,
     rest_ms=3000.0,
-    onset_ms=100.0,
-    stimulated_ms=1000.0,
-    levels_uA=(0.0, 7.5, 15.0),
+    levels_uA=(0.0, 7.0, 14.0),
+    onset_ms=200.0,
+    sustained_ms=1000.0,
     level_ms=400.0,
     pause_ms=200.0,
-    map_electrodes=3,
-    map_trials=2,
-    map_ms=100.0,
-    map_pause_ms=100.0,
+    pulse_electrodes=3,
+    pulse_trials=2,
+    pulse_interval_ms=200.0,
+    place_trials=2,
+    device_ms=400.0,
+    cut_ms=1000.0,
 )
 
 
@@ -28,5 +30,5 @@ def short():
 
 @pytest.fixture
 def poisson(monkeypatch):
-    """The fake as the default backend: cells at 3 Hz, and 10.2 Hz under the standard pulses."""
+    """The fake as the default backend: cells at 3 Hz, and 0.12 Hz more for a nC per second on every channel."""
     use_poisson_backend(monkeypatch)

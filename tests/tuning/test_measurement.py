@@ -10,7 +10,6 @@ from livn_gym.env import Env
 from livn_gym.recording import Recording
 from livn_gym.system import make
 from livn_gym.tuning import MEASURES, Observation, Protocol, measure, observe
-from livn_gym.tuning.measurement import burst_trials, evoked_maps_hz, identified
 
 
 def poisson_trains(rate_hz, seconds, cells, generator):
@@ -72,59 +71,17 @@ def test_bursts_of_half_the_cells(env):
 
 
 def test_the_response_of_the_fake_is_what_it_was_built_to_be(env, short):
-    """3 Hz, and 0.12 Hz more for a nC a second on every channel: 7.5 uA x 0.4 ms x 20 Hz are 60 nC/s."""
-    values = measure(observe(env, short))[0]
+    """3 Hz, and 0.12 Hz more for a nC per second on every channel: 14 uA x 0.4 ms x 5 Hz are 28 nC/s."""
+    values = measure(observe(env, replace(short, sustained_ms=5000.0)))[0]
     assert set(values) <= set(MEASURES)
-    # 1 s of 100 cells at 10.2 Hz: 1020 spikes, 3 % standard deviation
-    assert values["stimulated_hz"] == pytest.approx(10.2, rel=0.1)
-    # 15 uA: 17.4 Hz; 400 ms of it and 3 s of rest: 4.5 %
-    assert values["range_ratio"] == pytest.approx(17.4 / 3.0, rel=0.15)
-    # counts in 100 ms of means 30 and 102, Poisson: 72 / sqrt(66), with variances of some 10 and 30 bins
-    assert values["d_prime"] == pytest.approx(72.0 / math.sqrt(66.0), rel=0.35)
-    assert values["monotony"] == 1.0
-    assert values["saturation"] == pytest.approx(1.0, abs=0.3)  # a straight line never saturates
-
-
-def test_maps_are_told_apart_only_where_they_differ():
-    generator = np.random.default_rng(1)
-    maps = generator.normal(size=(5, 40))
-    noise = 0.2 * generator.normal(size=(2, 5, 40))
-    assert identified(maps + noise[0], maps + noise[1]) == 1.0
-    assert identified(maps, np.roll(maps, 1, axis=0)) == 0.0
-    shared = 20.0 * generator.normal(size=(2, 1, 40))
-    assert identified(maps + noise[0] + shared[0], maps + noise[1] + shared[1]) == 1.0
-    same = np.repeat(maps[:1], 5, axis=0)
-    assert identified(same + 0.5 * generator.normal(size=(5, 40)), same) < 0.7
-
-
-def counts(seed, shape=(2, 6, 4, 50), mean=0.5):
-    return np.random.default_rng(seed).poisson(mean, size=shape)
-
-
-def test_trials_with_a_burst_are_outliers_of_their_electrode():
-    """Whatever an electrode evokes itself, and in a culture that nearly always bursts none is."""
-    evoked = counts(1)
-    evoked[:, :, 2] += 2  # this electrode answers with 100 spikes more
-    assert not burst_trials(evoked).any()
-    evoked[0, 3, 1] += 1
-    evoked[1, 0, 2] += 2
-    expected = np.zeros((2, 6, 4), dtype=bool)
-    expected[0, 3, 1] = expected[1, 0, 2] = True
-    assert np.array_equal(burst_trials(evoked), expected)
-    answers = counts(2)
-    answers[:, ::2] += 4
-    assert not burst_trials(answers).any()
-    assert not burst_trials(np.zeros((1, 2, 3, 10), dtype=int)).any()
-
-
-def test_maps_leave_bursts_out_unless_there_is_nothing_else(env, short):
-    seen = observe(env, short)
-    calm = counts(3, (1, 4, 3, 100))
-    burst = calm.copy()
-    burst[0, 1, 0] += 5
-    maps, among = (evoked_maps_hz(replace(seen, evoked=each)) for each in (calm, burst))
-    assert np.array_equal(maps[1:], among[1:])
-    without = evoked_maps_hz(replace(seen, evoked=np.delete(calm, 1, axis=1)))
-    assert np.allclose(among[0], without[0])
-    only = evoked_maps_hz(replace(seen, evoked=burst), slice(1, 2))
-    assert only[0].mean() > 40.0  # five spikes in 100 ms, and no other trial to go by
+    # 5 s of 100 cells at 6.36 Hz: 3,000 spikes, 2 % standard deviation
+    assert values["blanked_hz"] == pytest.approx(6.36, rel=0.08)
+    assert values["range_3ms"] == pytest.approx(6.36 / 3.0, rel=0.15)
+    assert values["range_5ms"] == pytest.approx(6.36 / 3.0, rel=0.15)
+    assert values["sustained"] == pytest.approx(1.0, abs=0.15)
+    assert values["curve_fall"] == 0.0
+    assert values["direct_share"] == pytest.approx(1.2 / 50.0, abs=0.01)
+    # one of 16 channels: 14 uA x 0.4 ms in 200 ms are 1.75 nC/s, 0.21 Hz: 2 spikes per 100 cells
+    assert abs(values["evoked_spikes"]) < 8.0
+    # 3 uA x 1 ms x 5 Hz are 15 nC/s
+    assert values["device_range_3ms"] == pytest.approx(4.8 / 3.0, rel=0.35)

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from livn_gym.env import Env
 from livn_gym.errors import InvalidInput, UnknownName
 from livn_gym.parameters import read_params, tuned
 from livn_gym.system import make
-from livn_gym.tuning import CultureSet, Target, Targets, tune
+from livn_gym.tuning import CultureSet, Protocol, Target, Targets, tune
 from livn_gym.tuning.result import provenance, rounded, write_params
-from livn_gym.tuning.study import FIRST_TRIALS, first_trials, open_study
+from livn_gym.tuning.study import FIRST_TRIALS, first_trials, open_study, search_protocol, with_products
 
 ONE = CultureSet("one", (None,), (1,))
 KEY = "noise-EXC-std_e"
@@ -18,7 +19,7 @@ KEY = "noise-EXC-std_e"
 
 @pytest.fixture
 def targets(short):
-    wanted = {"rate_hz": Target("rest", 2.0, 4.5, 3.0), "stimulated_hz": Target("stimulation", 9.0, 15.0)}
+    wanted = {"rate_hz": Target("rest", 2.0, 4.5, 3.0), "blanked_hz": Target("stimulation", 3.0, 15.0)}
     return Targets("mine", wanted, {KEY: (0.4, 0.9)}, short)
 
 
@@ -51,7 +52,7 @@ def test_the_first_trial_is_the_start_and_only_what_is_searched_changes(search):
     }
     assert seen[0].user_attrs["rate_hz"] == pytest.approx(3.0, abs=1.5)  # the fake's, ten cells for 3 s
     assert len(seen[0].values) == 2  # an objective a group
-    assert found.values["stimulated_hz"] == pytest.approx(10.2, abs=3.0)
+    assert found.values["blanked_hz"] == pytest.approx(6.36, abs=3.0)
     assert found.simulation["backend"] == "fake"
 
 
@@ -63,22 +64,46 @@ def test_first_trials_lie_near_the_start_and_within_the_bounds(targets):
     assert first_trials(targets, base, seed=1) == first_trials(targets, base, seed=1)
 
 
-def test_a_culture_that_does_not_live_is_given_up_after_one_graph(poisson, targets, tmp_path, monkeypatch):
-    from livn_gym.tuning import bench
-
-    built = []
-    observe = bench.observe
-
-    def counted(env, *arguments, **options):
-        built.append(env)
-        return observe(env, *arguments, **options)
-
-    monkeypatch.setattr(bench, "observe", counted)
-    monkeypatch.setattr("livn_gym.tuning.study.ALIVE_HZ", (10.0, 20.0))
+@pytest.mark.parametrize(("limit", "value", "runs"), [("ALIVE_HZ", (10.0, 20.0), 3000.0), ("LEAST_RANGE", 9.0, 4400.0)])
+def test_a_set_that_is_not_promising_is_given_up_after_one_graph(
+    poisson, targets, tmp_path, monkeypatch, limit, value, runs
+):
+    """After its rest if it is silent or in seizure, after its sustained stimulation if that does not move it."""
+    monkeypatch.setattr(f"livn_gym.tuning.study.{limit}", value)
+    simulated = []
+    monkeypatch.setattr(Env, "run", counted(Env.run, simulated))
     two = CultureSet("two", (None, 5), (1,))
-    options = {"cultures": two, "confirmation": ONE, "finalists": 1}
-    tune("EI1", targets, tmp_path / "study.journal", trials=1, **options)
-    assert len(built) == 2  # one graph of the trial, one of the confirmation
+    targets = replace(targets, protocol=replace(targets.protocol, cut_ms=0.0, device_ms=0.0))
+    options = {"cultures": two, "confirmation": ONE, "finalists": 0}
+    with pytest.raises(ValueError, match="empty"):  # no finalists, hence nothing is chosen
+        tune("EI1", targets, tmp_path / "study.journal", trials=1, **options)
+    assert sum(simulated) == 200.0 + runs
+
+
+def counted(run, simulated):
+    def counting(self, duration, *arguments, **options):
+        simulated.append(duration)
+        return run(self, duration, *arguments, **options)
+
+    return counting
+
+
+def test_a_search_varies_the_product_of_u_and_tau_rec():
+    base = {"depression-EXC-U": 0.5, "depression-EXC-tau_rec": 120.0}
+    key = "depression-EXC-U_tau_rec"
+    assert with_products(base) == base
+    changed = with_products(base | {"depression-EXC-tau_rec": 240.0, key: 60.0})
+    assert changed == {"depression-EXC-U": 0.25, "depression-EXC-tau_rec": 240.0}
+    targets = Targets("mine", {"rate_hz": Target("rest", 2.0)}, {key: (40.0, 90.0)}, Protocol())
+    assert first_trials(targets, base, seed=0)[0] == {key: 60.0}
+
+
+def test_the_search_runs_only_what_its_targets_need(targets):
+    protocol = search_protocol(replace(targets, protocol=Protocol()))
+    assert (protocol.cut_ms, protocol.device_ms, protocol.place_trials) == (0.0, 0.0, 0)
+    assert (protocol.levels_uA[0], protocol.top_uA) == (0.0, Protocol().top_uA)
+    placed = replace(targets, targets=targets.targets | {"place": Target("stimulation", 0.6)}, protocol=Protocol())
+    assert search_protocol(placed).place_trials == Protocol().place_trials
 
 
 def test_a_study_of_something_else_is_refused(search, targets, poisson, tmp_path):

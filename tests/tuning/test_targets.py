@@ -12,6 +12,7 @@ from livn_gym.errors import InvalidInput, UnknownName
 from livn_gym.parameters import ParameterSet, tuned
 from livn_gym.system import make
 from livn_gym.tuning import MEASURES, Target, Targets, load
+from livn_gym.tuning.study import with_products
 
 FULL = Target("g", low=2.0, high=5.0, goal=3.0)
 
@@ -83,8 +84,10 @@ def test_shipped_targets_name_what_there_is(name):
     targets = Targets.from_mapping(config.load("targets", name), name)
     assert set(targets.targets) <= set(MEASURES)
     system = make("EI1" if name == "EI1" else "EI2")
-    assert set(targets.search) <= set(ParameterSet(system).keys())
-    assert set(targets.search) <= set(tuned(system))
+    searched = with_products(tuned(system) | {key: low for key, (low, _) in targets.search.items()})
+    assert searched.keys() <= set(ParameterSet(system).keys())
+    assert searched.keys() == tuned(system).keys()
+    assert targets.protocol.groups == 4 and targets.protocol.pulse_rate_hz == 5.0
 
 
 @pytest.mark.parametrize(
@@ -99,6 +102,28 @@ def test_shipped_targets_name_what_there_is(name):
 )
 def test_targets_are_found_by_system_or_variant(system, variant, name):
     assert load("", system, variant).name == name
+
+
+RESPONSE = {"blanked_hz", "range_3ms", "range_5ms", "sustained", "curve_fall", "cut_gain", "evoked_share"}
+"""What only a network does under stimulation."""
+
+
+@pytest.mark.parametrize(
+    ("system", "variant", "gating"),
+    [
+        ("EI1", None, set()),
+        ("EI2", None, RESPONSE),
+        ("EI2", "bursting", set()),
+        ("EI2", "asynchronous", set()),
+        ("EI3", None, RESPONSE | {"place", "place_cut"}),
+        ("EI4", None, set()),
+    ],
+)
+def test_the_networks_response_gates_the_sets_for_control_alone(system, variant, gating):
+    targets = load("", system, variant).targets
+    of_stimulation = {name for name, target in targets.items() if MEASURES[name].stage == "stimulation"}
+    assert {name for name in of_stimulation if targets[name].gating} == gating
+    assert {"rate_hz", "bursts_per_s", "isi_cv"} <= {name for name, target in targets.items() if target.gating}
 
 
 def test_unknown_words_are_refused(tmp_path):
@@ -133,8 +158,10 @@ def test_a_file_of_ones_own(tmp_path):
 
 def test_targets_can_extend_others(tmp_path):
     culture, large = load("", "EI2"), load("", "EI4")
-    assert large.targets == culture.targets and large.search == culture.search
-    assert large.protocol == replace(culture.protocol, map_electrodes=8, map_trials=8)
+    assert large.search == culture.search
+    assert {name for name in culture.targets if large.targets[name] != culture.targets[name]} == RESPONSE
+    assert not any(large.targets[name].gating for name in RESPONSE)
+    assert large.protocol == replace(culture.protocol, rest_ms=30_000.0, pulse_electrodes=8, pulse_trials=8)
     path = tmp_path / "mine.toml"
     path.write_text('extends = "bursting"\n[targets]\nrate_hz = { low = 9.0 }\n')
     mine, bursting = load(path), load("", "EI2", "bursting")

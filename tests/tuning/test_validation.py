@@ -104,9 +104,9 @@ def test_validation_of_the_fake(poisson, short):
     found = validate("EI2", sets=sets, protocol=short, on_observation=seen.append)
     assert [len(values) for values in found.values] == [2, 2]
     assert [v.get("graph") for v in found.values[1]] == [5.0, 6.0]
-    assert found.spread("stimulated_hz", 0).count == 1  # the other culture is at rest
-    assert found.verdict("rate_hz") == found.verdict("stimulated_hz") == "ok"
-    assert {"bursts_per_s", "branching", "maps_identified"} <= set(found.missed)
+    assert found.spread("range_3ms", 0).count == 1  # the other culture is at rest
+    assert found.verdict("rate_hz") == found.verdict("sustained") == "ok"
+    assert {"bursts_per_s", "branching", "range_3ms", "cut_gain"} <= set(found.missed)
     assert len(seen) == 3  # every stimulated graph
     plain = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     assert plain["sets"][0]["cultures"][0]["rate_hz"] == pytest.approx(3.0, rel=0.2)
@@ -128,7 +128,17 @@ def test_the_page_draws_every_panel(poisson, short, tmp_path):
     found = validate("EI2", sets=[CultureSet("x", (None,), (1,))], protocol=short, on_observation=seen.append)
     figure = page(seen[0], found)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    words = ("At rest", "Rates", "Interspike", "Avalanches", "Spectrum", "Amplitude", "After a pulse", "Hz by")
+    words = (
+        "At rest",
+        "Rates",
+        "Interspike",
+        "Avalanches",
+        "Spectrum",
+        "Amplitude",
+        "After a pulse",
+        "Evoked",
+        "Spikes by",
+    )
     for word in words:
         assert any(title.startswith(word) for title in titles), word
     path = tmp_path / "page.png"
@@ -196,7 +206,7 @@ def test_a_validation_goes_on_where_it_was(poisson, short, tmp_path):
     assert len(seen) == 1
     for report in (first, again, mended):
         assert report.as_dict() == whole.as_dict()
-    sets = [replace(sets[0], stimulated=2)]  # whose cultures share their maps' measures
+    sets = [replace(sets[0], stimulated=2)]  # whose cultures share the measures of single pulses
     assert run().as_dict() == validate("EI1", sets=sets, protocol=short).as_dict()
 
 
