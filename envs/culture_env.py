@@ -72,13 +72,19 @@ class CultureEnv(gym.Env):
 
     `info` holds floats, always under the same names. Every task has these:
 
-    | key               | meaning                                                          | unit |
-    | ----------------- | ---------------------------------------------------------------- | ---- |
-    | `rate_hz`         | mean rate of a cell in the last step                             | Hz   |
-    | `rate_1s_hz`      | mean rate of a cell in the last second                           | Hz   |
-    | `charge_nC`       | absolute charge of all channels in the step, both phases counted | nC   |
-    | `charge_fraction` | `charge_nC` as a share of that of the strongest action           | -    |
-    | `time_ms`         | time since the first observation                                 | ms   |
+    | key                | meaning                                                          | unit |
+    | ------------------ | ---------------------------------------------------------------- | ---- |
+    | `rate_hz`          | mean rate of a cell in the last step, while it was recorded      | Hz   |
+    | `rate_1s_hz`       | mean of `rate_hz` over the steps of the last second              | Hz   |
+    | `charge_nC`        | absolute charge of all channels in the step, both phases counted | nC   |
+    | `charge_fraction`  | `charge_nC` as a share of that of the strongest action           | -    |
+    | `time_ms`          | time since the first observation                                 | ms   |
+    | `lost_fraction`    | share of the step lost by blanking, mean over channels           | -    |
+    | `unheard_channels` | channels that recorded for less than a quarter of the step: the  | -    |
+    |                    | observation repeats their last value                             |      |
+    | `direct_spikes`    | spikes that the field evoked, within 0.8 ms of a pulse: for      | -    |
+    |                    | research, since an array does not record them                    |      |
+    | `synaptic_spikes`  | all other spikes of the culture in the step, recorded or not     | -    |
 
     ## Rewards
     The task defines the reward.
@@ -118,6 +124,8 @@ class CultureEnv(gym.Env):
     | `dt`          | `None`              | time step of the simulation; None is the profile's                 | ms   |
     | `conditions`  | `None`              | faults, delays, drift, ablations: `docs/wrappers.md`               | -    |
     | `randomize`   | `None`              | factors of parameters drawn for every episode: `docs/wrappers.md`  | -    |
+    | `blank_ms`    | `(3.0, 1.0)`        | blanking: time after current in which the stimulated electrodes,   | ms   |
+    |               |                     | and the others, do not record; 0 is none: `docs/wrappers.md`       |      |
     | `graph_seed`  | `None`              | another culture of the same numbers, or `"resample"` for a new one | -    |
     |               |                     | in every episode                                                   |      |
     | `render_mode` | `None`              | `"rgb_array"` or `"human"` (a window, or a notebook's cell); both  | -    |

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from livn_gym.blanking import BLANK_MS
 from livn_gym.copies import altered
 from livn_gym.decoding import Decoding
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
 from livn_gym.envs import returned
 from livn_gym.envs.actions import checked_actions
+from livn_gym.envs.amplifier import Amplifier
 from livn_gym.envs.conditions import Condition, Conditioned
 from livn_gym.envs.layout import loop_layout, observation_box
 from livn_gym.envs.measurement import History, Meter
@@ -42,6 +44,7 @@ class ClosedLoop:
         decoding: Turns a recording of one step into features in a bounded ``Box``.
         settle_ms: Time that a reset culture runs unstimulated before the first observation, ms.
         conditions: Conditions between the loop and its cultures, in the order in which they are applied; default none.
+        blank_ms: Times after current in which stimulated and other electrodes do not record, ms; 0 for no blanking.
 
     Raises:
         InvalidInput: Times are no whole number of time steps, a space is no bounded Box, there are not B tasks, or
@@ -57,6 +60,7 @@ class ClosedLoop:
         *,
         settle_ms: float,
         conditions: Sequence[Condition] = (),
+        blank_ms: float | ArrayLike = BLANK_MS,
     ) -> None:
         if len(tasks) != env.num_cultures:
             raise InvalidInput(f"{env.num_cultures} cultures need as many tasks, got {len(tasks)}.")
@@ -71,6 +75,7 @@ class ClosedLoop:
                 raise InvalidInput(f"{type(task).__name__} was set up for another step, encoding or decoding.")
         self.env = env.record_spikes()
         self.conditioned = Conditioned(env, conditions)
+        self.amplifier = Amplifier(env, blank_ms)
         self.tasks = list(tasks)
         self.encoding = encoding
         self.decoding = decoding
@@ -95,7 +100,9 @@ class ClosedLoop:
         """Layout of the observation."""
         self.action_channels = tasks[0].action_channels
         """Channel of each number of an action, ``[A]``; -1 where it belongs to no single channel."""
-        self._meter = Meter(env.system.num_neurons, self.step_ms, num_features, self.highest_charge_nC)
+        self._meter = Meter(
+            env.system.num_neurons, self.step_ms, num_features, self.highest_charge_nC, decoding.per_channel
+        )
         self.history: list[History] = [self._meter.history() for _ in self.tasks]
         """Measurements of the last second of each culture, ``[B]``; never empty after a reset."""
         self._setups = [task.setup for task in self.tasks]
@@ -145,6 +152,7 @@ class ClosedLoop:
             self.tasks[b].reset(generator)
             self.history[b].clear()
         self.conditioned.reset(np_random, cultures)
+        self.amplifier.reset(cultures)
         self._demonstrate(cultures)
         self._settle(cultures)
         return StepResult.of_reset(self._observations(cultures), self._infos(cultures), cultures)
@@ -154,17 +162,19 @@ class ClosedLoop:
         remembered = min(int(self.settle_ms // self.step_ms), self.history[0].maxlen or 0)
         times = [(k + 1 - remembered) * self.step_ms for k in range(remembered)]
         before_ms = self.settle_ms - remembered * self.step_ms
-        if self.settle_ms and self.conditioned.idle:  # one run for all steps
-            whole, _ = self.conditioned.run(self.settle_ms, None, cultures, [0.0] * len(cultures))
+        if self.settle_ms and self.conditioned.idle and self.amplifier.at_rest(cultures):  # one run for all steps
+            (whole, _), _ = self._recorded(self.settle_ms, None, cultures, [0.0] * len(cultures))
             dt, steps = self.env.dt, round(self.step_ms / self.env.dt)
             first = round(self.settle_ms / dt) - remembered * steps
             for start, time_ms in zip(range(first, first + remembered * steps, steps), times, strict=True):
                 times_ms = {"t0_ms": (round(whole.t0_ms / dt) + start) * dt, "duration_ms": steps * dt}
                 recording = altered(whole.slice(start * dt, (start + steps) * dt), **times_ms)
-                self._measure(recording, None, cultures, [time_ms] * len(cultures))
+                counts = np.bincount(recording.spikes[0], minlength=len(cultures))
+                spikes = np.stack([np.zeros_like(counts), counts], axis=1)
+                self._measure(recording, None, cultures, [time_ms] * len(cultures), spikes)
         else:
             if before_ms > 0:
-                self.conditioned.run(before_ms, None, cultures, [-remembered * self.step_ms] * len(cultures))
+                self._recorded(before_ms, None, cultures, [-remembered * self.step_ms] * len(cultures))
             for time_ms in times:
                 self._advance(None, cultures, time_ms=time_ms)
         if not remembered:
@@ -215,9 +225,9 @@ class ClosedLoop:
             UnsupportedModel: The backend has no snapshots.
         """
         culture = self.env.save_state() if any(self._seeded) else None
-        conditions = self.conditioned.state()
-        loop = {"tasks": self.tasks, "conditions": conditions, "history": self.history, "seeded": self._seeded}
-        return {"culture": culture, **loop}
+        between = {"conditions": self.conditioned.state(), "amplifier": self.amplifier.state()}
+        loop = {"tasks": self.tasks, "history": self.history, "seeded": self._seeded}
+        return {"culture": culture, **loop, **between}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue from the state of an equal loop; its objects are used without a copy."""
@@ -226,6 +236,7 @@ class ClosedLoop:
         self.tasks, self.history, self._seeded = state["tasks"], state["history"], state["seeded"]
         self._set_up(self.tasks)
         self.conditioned.set_state(state["conditions"])
+        self.amplifier.set_state(state["amplifier"])
         self._turn = Turn(self.num_cultures)
 
     def close(self) -> None:
@@ -274,9 +285,16 @@ class ClosedLoop:
         time_ms: float | None = None,
     ) -> None:
         times = [self.history[b][-1].time_ms + self.step_ms if time_ms is None else time_ms for b in cultures]
-        recording, stimulus = self.conditioned.run(self.step_ms, stimulus, cultures, times)
+        (recording, spikes), stimulus = self._recorded(self.step_ms, stimulus, cultures, times)
+        self._measure(recording, stimulus, cultures, times, spikes, actions)
+
+    def _recorded(
+        self, duration_ms: float, stimulus: Stimulus | None, cultures: list[int], times: list[float]
+    ) -> tuple[tuple[Recording, NDArray[np.int64]], Stimulus | None]:
+        """Run the cultures under the conditions; return the blanked recording, direct and other spikes, stimulus."""
+        recording, stimulus, of_cultures = self.conditioned.run(duration_ms, stimulus, cultures, times)
         self._turn.commit()
-        self._measure(recording, stimulus, cultures, times, actions)
+        return self.amplifier.record(recording, of_cultures, stimulus, cultures), stimulus
 
     def _measure(
         self,
@@ -284,6 +302,7 @@ class ClosedLoop:
         stimulus: Stimulus | None,
         cultures: list[int],
         times: list[float],
+        spikes: NDArray[np.int64],
         actions: NDArray | None = None,
     ) -> None:
         """Decode the recording of a step and append it to the histories."""
@@ -292,7 +311,7 @@ class ClosedLoop:
         charge_nC = self._charge(stimulus, len(cultures))
         histories = [self.history[b] for b in cultures]
         given = [None] * len(cultures) if actions is None else list(actions)
-        self._meter.add(histories, recording, features, charge_nC, times, given)
+        self._meter.add(histories, recording, features, charge_nC, times, given, spikes)
 
     def _encode(self, commands: NDArray) -> Stimulus | None:
         inputs = commands if self.num_cultures > 1 else commands[0]
@@ -328,6 +347,10 @@ class ClosedLoop:
                 "charge_nC": charge_nC,
                 "charge_fraction": measured.charge_fraction,
                 "time_ms": measured.time_ms,
+                "lost_fraction": measured.lost_fraction,
+                "unheard_channels": measured.unheard_channels,
+                "direct_spikes": measured.direct_spikes,
+                "synaptic_spikes": measured.synaptic_spikes,
             }
             info |= returned.info(self.tasks[b], self.tasks[b].info(measured), info)
             if self.conditioned.conditions:

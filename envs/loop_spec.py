@@ -11,6 +11,7 @@ from typing import Any, Self
 import livn_gym
 from livn_gym import decoding as decodings
 from livn_gym import encoding as encodings
+from livn_gym.blanking import BLANK_MS, blank_times
 from livn_gym.decoding import Decoding
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
@@ -52,6 +53,8 @@ class LoopSpec:
             with a ``name`` and options, or a list of these; None is no condition.
         randomize: Ranges of the factors of parameters that every episode draws, ``[low, high]`` by pattern of keys;
             see ``livn_gym.envs.randomization``. None draws nothing.
+        blank_ms: Times after current in which stimulated and other electrodes do not record, ms: two numbers, or one
+            for both; 0 for no blanking. See ``livn_gym.blanking``.
     """
 
     system: Any
@@ -70,6 +73,7 @@ class LoopSpec:
     dt: float | None = None
     conditions: known_conditions.Spec | Sequence[known_conditions.Spec] | None = None
     randomize: Mapping[str, Sequence[float]] | None = None
+    blank_ms: Any = BLANK_MS
 
     @classmethod
     def of(cls, system: Any, task: tasks.Spec, **options: Any) -> Self:
@@ -101,6 +105,7 @@ class LoopSpec:
         if isinstance(options.get("params"), str | PurePath):
             values.pop("variant", None)  # a parameter set by name or path replaces the task's variant
         values |= {option: value for option, value in options.items() if value is not None}
+        values["blank_ms"] = blank_times(values.get("blank_ms", BLANK_MS))
         task_options = {option: values.pop(option) for option in of_task if option in values}
         tasks.make_options(task_class, task_options)  # refuses wrong values before a culture is built
         return cls(system, name, task_options, **values)
@@ -149,6 +154,7 @@ class LoopSpec:
             decoding,
             settle_ms=self.settle_ms,
             conditions=[*randomized, *known_conditions.make(env, self.conditions)],
+            blank_ms=self.blank_ms,
         )
 
     def make_encoding(self) -> Encoding:

@@ -20,15 +20,23 @@ class Measurement:
     """Recording, rates, charge and action of one culture in a control step, at its end.
 
     Attributes:
-        recording: Spikes of the step; None before a first step without settling.
-        features: The step's decoded recording, ``[F]``; channel rates (Hz) by default.
-        features_1s: Mean of ``features`` over the last second, ``[F]``.
-        rate_hz: Mean rate of a cell in the step, Hz.
-        rate_1s_hz: Mean rate of a cell in the last second, Hz.
+        recording: Recorded spikes of the step, without blanked ones; None before a first step without settling.
+        features: The step's decoded recording, ``[F]``; channel rates (Hz) by default. Of a channel that recorded for
+            less than a quarter of the step, it is that of the step before.
+        features_1s: Mean of ``features`` over the steps of the last second, ``[F]``.
+        rate_hz: Mean over cells of the recorded spikes divided by the time for which the cell's electrode recorded,
+            without cells whose electrode recorded for less than a quarter of the step, Hz. If that leaves no cell, it
+            is the rate of the step before.
+        rate_1s_hz: Mean of ``rate_hz`` over the steps of the last second, Hz.
         charge_nC: Absolute charge that each channel gave in the step, both phases counted, nC ``[C]``.
         charge_fraction: Charge of all channels as a share of that of the strongest action.
         time_ms: Time from the first observation to the end of the step; at most 0 while settling.
         action: The agent's action, ``[A]``; None while settling.
+        lost_fraction: Share of the step in which a channel did not record because of blanking, mean over channels.
+        unheard_channels: Number of channels that recorded for less than a quarter of the step, whose features are
+            those of the step before.
+        direct_spikes: Number of the culture's spikes that the field evoked directly, recorded or not.
+        synaptic_spikes: Number of its other spikes, recorded or not.
     """
 
     recording: Recording | None
@@ -40,6 +48,10 @@ class Measurement:
     charge_fraction: float
     time_ms: float
     action: NDArray | None = None
+    lost_fraction: float = 0.0
+    unheard_channels: float = 0.0
+    direct_spikes: float = 0.0
+    synaptic_spikes: float = 0.0
 
 
 History = deque[Measurement]
@@ -54,16 +66,23 @@ class Meter:
         step_ms: Length of a control step, ms.
         num_features: F, the length of a decoded recording.
         highest_charge_nC: Charge of each channel in a step under the highest command, nC ``[C]``.
+        per_channel: Whether the features are one number per channel.
     """
 
     def __init__(
-        self, num_neurons: int, step_ms: float, num_features: int, highest_charge_nC: NDArray[np.float64]
+        self,
+        num_neurons: int,
+        step_ms: float,
+        num_features: int,
+        highest_charge_nC: NDArray[np.float64],
+        per_channel: bool = False,
     ) -> None:
         self._cell_seconds = num_neurons * step_ms * 1e-3
         self._window_steps = round(WINDOW_MS / step_ms)
         self._num_features = num_features
         self._highest_nC = highest_charge_nC.sum()
         self._num_channels = len(highest_charge_nC)
+        self._per_channel = per_channel
 
     def history(self) -> History:
         """Return an empty history of one culture, which keeps the steps of the last second."""
@@ -77,6 +96,7 @@ class Meter:
         charge_nC: NDArray[np.float64],
         times_ms: Sequence[float],
         actions: Sequence[NDArray | None],
+        spikes: NDArray[np.int64],
     ) -> None:
         """Append the measurements of a step of n cultures to their histories.
 
@@ -87,9 +107,13 @@ class Meter:
             charge_nC: Absolute charge of each channel, nC ``[n, C]``.
             times_ms: End of the step since the first observation of each culture, ``[n]``.
             actions: The agent's actions, ``[n]``; None while settling.
+            spikes: Number of direct and of other spikes of each culture, recorded or not, ``[n, 2]``.
         """
         recordings = recording.cultures
         rates_hz = [len(single.spikes[1]) / self._cell_seconds for single in recordings]
+        lost, unheard = [0.0] * len(recordings), [0.0] * len(recordings)
+        if recording.blanking is not None:
+            features, rates_hz, lost, unheard = self._corrected(histories, recording, features, rates_hz)
         earlier = []
         for history in histories:
             if history and history[-1].recording is None:
@@ -104,11 +128,42 @@ class Meter:
             second_hz = [[*(m.rate_hz for m in earlier[k]), rates_hz[k]] for k in rows]
             rates_1s_hz[rows] = np.add.reduce(np.array(second_hz), axis=1) / (steps + 1)
         fractions = (np.add.reduce(charge_nC, axis=1) / self._highest_nC).tolist()
-        numbers = zip(rates_hz, rates_1s_hz.tolist(), fractions, times_ms, strict=True)
-        for k, (rate_hz, rate_1s_hz, fraction, time_ms) in enumerate(numbers):
+        observed = zip(lost, unheard, *spikes.T.astype(np.float64).tolist(), strict=True)
+        numbers = zip(rates_hz, rates_1s_hz.tolist(), fractions, times_ms, observed, strict=True)
+        for k, (rate_hz, rate_1s_hz, fraction, time_ms, counts) in enumerate(numbers):
             means = features_1s[k], rate_hz, rate_1s_hz
-            measured = Measurement(recordings[k], features[k], *means, charge_nC[k], fraction, time_ms, actions[k])
-            histories[k].append(measured)
+            charge = charge_nC[k], fraction
+            histories[k].append(Measurement(recordings[k], features[k], *means, *charge, time_ms, actions[k], *counts))
+
+    def _corrected(
+        self,
+        histories: Sequence[History],
+        recording: Recording,
+        features: NDArray[np.float64],
+        rates_hz: Sequence[float],
+    ) -> tuple[NDArray[np.float64], list[float], list[float], list[float]]:
+        """Return features, rates, share of time lost and number of unheard channels of a step with blanked times."""
+        blanking, duration_ms = recording.blanking, recording.duration_ms
+        assert blanking is not None
+        listening_ms, heard = blanking.listening_ms, blanking.heard
+        spikes_hz = np.divide(1000.0, listening_ms, out=np.zeros_like(listening_ms), where=heard)
+        culture, gid, _ = recording.spikes
+        sums_hz = np.bincount(
+            culture, blanking.of_cells(spikes_hz, 1000.0 / duration_ms)[culture, gid], minlength=len(histories)
+        )
+        cells = blanking.of_cells(heard, True).sum(axis=1)
+        lost = 1.0 - listening_ms.mean(axis=1) / duration_ms
+        unheard = (~heard).sum(axis=1)
+        features, corrected_hz = features.copy(), list(rates_hz)
+        for k in np.flatnonzero(lost > 0).tolist():  # others have the rates that they would have alone
+            corrected_hz[k] = float(sums_hz[k] / max(cells[k], 1))
+            if unheard[k]:
+                last = histories[k][-1] if histories[k] else None
+                if not cells[k]:
+                    corrected_hz[k] = 0.0 if last is None else last.rate_hz
+                repeated = ~heard[k] if self._per_channel else np.full(features.shape[1], not heard[k].any())
+                features[k, repeated] = 0.0 if last is None else last.features[repeated]
+        return features, corrected_hz, lost.tolist(), unheard.astype(np.float64).tolist()
 
     def add_silence(self, history: History) -> None:
         """Append the measurement at the start of an episode without settling."""

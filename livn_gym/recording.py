@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym import blanked_times
+from livn_gym.blanked_times import Blanking
 from livn_gym.checks import checked_methods
 from livn_gym.copies import altered
-from livn_gym.errors import InvalidInput, NotRecorded, unknown_name
+from livn_gym.errors import InvalidInput, NotRecorded
 from livn_gym.models.base import Compartment
+from livn_gym.selection import selected_gids
 from livn_gym.six_arrays import SixArrays
 from livn_gym.system import Population
 from livn_gym.units import finite, rounding
@@ -58,6 +61,7 @@ class Recording(SixArrays):
             column k is at ``k * weight_dt_ms``.
         weight_dt_ms: Time between columns of weights; 0 if none were recorded.
         populations: Populations of the recorded system; empty if unknown.
+        blanking: Times in which channels did not record (``livn_gym.blanking``); None if nothing was blanked.
     """
 
     t0_ms: float
@@ -79,6 +83,7 @@ class Recording(SixArrays):
     weights: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     weight_dt_ms: float = 0.0
     populations: tuple[Population, ...] = ()
+    blanking: Blanking | None = None
 
     def culture(self, b: int) -> Recording:
         """Return the recording of one culture.
@@ -126,6 +131,15 @@ class Recording(SixArrays):
         arrays |= {"spikes": self.spike_gid, "weights": self.weights or None}
         return tuple(name for name in RECORDABLE if arrays[name] is not None)
 
+    def listening_ms(self, gids: Sequence[int] | NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the time for which each of n cells was recorded, by which counts are divided for rates, ms ``[B, n]``.
+
+        It is the length of the run, less the times in which the cell's electrode was blanked.
+        """
+        if self.blanking is None:
+            return np.full((self.num_cultures, len(gids)), self.duration_ms)
+        return self.blanking.of_cells(self.blanking.listening_ms, self.duration_ms)[:, gids]
+
     def spike_trains(
         self, gids: Sequence[int] | NDArray[np.int64] | None = None, *, populations: str | Sequence[str] | None = None
     ) -> dict[int, NDArray[np.float64]]:
@@ -146,7 +160,7 @@ class Recording(SixArrays):
         """
         self._require_single("spike trains")
         _, gid, t = self.spikes
-        selected = self._selected_gids(gids, populations)
+        selected = selected_gids(self.populations, gids, populations)
         cells = np.unique(gid if selected is None else selected)
         order = np.argsort(gid, kind="stable")  # keeps the spikes of a cell in the order of time
         first, last = (np.searchsorted(gid[order], cells, side=side) for side in ("left", "right"))
@@ -173,12 +187,13 @@ class Recording(SixArrays):
             UnknownName: There is no such population.
         """
         selected = self if cultures is None else self._select_cultures(cultures)
-        cells = self._selected_gids(gids, populations)
+        cells = selected_gids(self.populations, gids, populations)
         return selected if cells is None else selected._select_cells(cells)
 
     def where(self, keep: NDArray[np.bool_]) -> Recording:
         """Return a recording with the spikes that a mask ``[S]`` selects; traces do not change."""
-        return self._where(keep)
+        culture, gid, t = self.spikes
+        return altered(self, spike_culture=culture[keep], spike_gid=gid[keep], spike_t=t[keep])
 
     def with_spikes(
         self, gid: NDArray[np.int64], t: NDArray[np.float64], culture: NDArray[np.int64] | None = None
@@ -226,7 +241,7 @@ class Recording(SixArrays):
             inside = self.spike_t >= start - room
             if stop < self.duration_ms - room:
                 inside &= self.spike_t < stop - room
-            sliced = sliced._where(inside)
+            sliced = self.where(inside)
             sliced = altered(sliced, spike_t=self._shifted(sliced.spikes[2], -start))
         if any(getattr(self, name) is not None for name in TRACES):
             first, last = round(start / self.sample_dt_ms), round(stop / self.sample_dt_ms)
@@ -238,7 +253,8 @@ class Recording(SixArrays):
             if abs(first * self.weight_dt_ms - start) > 1e-6 or abs(last * self.weight_dt_ms - stop) > 1e-6:
                 raise InvalidInput(f"Weights can only be cut at multiples of {self.weight_dt_ms:g} ms.")
             sliced = altered(sliced, weights={key: weight[..., first:last] for key, weight in self.weights.items()})
-        return altered(sliced, t0_ms=self.t0_ms + start, duration_ms=stop - start)
+        blanking = None if self.blanking is None else self.blanking.slice(start, min(stop, self.duration_ms))
+        return altered(sliced, t0_ms=self.t0_ms + start, duration_ms=stop - start, blanking=blanking)
 
     @staticmethod
     def batch(parts: Sequence[Recording], t0_ms: float) -> Recording:
@@ -254,7 +270,8 @@ class Recording(SixArrays):
         if not parts:
             raise InvalidInput("A batch needs at least one recording.")
         counts = [part.num_cultures for part in parts]
-        first = altered(parts[0], t0_ms=t0_ms, num_cultures=sum(counts))
+        blanking = blanked_times.batch([part.blanking for part in parts], counts)
+        first = altered(parts[0], t0_ms=t0_ms, num_cultures=sum(counts), blanking=blanking)
         if len(parts) == 1:
             return first
         if first.spike_gid is not None:
@@ -284,7 +301,8 @@ class Recording(SixArrays):
             if following._kind() != first._kind():
                 raise InvalidInput("Only recordings of the same cultures, cells and time step can be joined.")
             end = following.t0_ms + following.duration_ms
-        joined = altered(first, duration_ms=end - first.t0_ms)
+        blanking = blanked_times.concat([r.blanking for r in recordings], [r.duration_ms for r in recordings])
+        joined = altered(first, duration_ms=end - first.t0_ms, blanking=blanking)
         if first.spike_t is not None:
             culture = np.concatenate([r.spikes[0] for r in recordings])
             gid = np.concatenate([r.spikes[1] for r in recordings])
@@ -315,23 +333,6 @@ class Recording(SixArrays):
                 "take recording.culture(b), or recording.cultures."
             )
 
-    def _selected_gids(
-        self, gids: Sequence[int] | NDArray[np.int64] | None, populations: str | Sequence[str] | None
-    ) -> NDArray[np.int64] | None:
-        """Return the cells that meet both arguments; None if both are None."""
-        cells = None if gids is None else np.asarray(gids, dtype=np.int64)
-        if populations is None:
-            return cells
-        by_name = {population.name: population.gids for population in self.populations}
-        if not by_name:
-            raise InvalidInput("This recording does not know its populations: select cells by system.gids(population).")
-        names = (populations,) if isinstance(populations, str) else tuple(populations)
-        for name in names:
-            if name not in by_name:
-                raise unknown_name("population", name, by_name)
-        named = np.concatenate([np.zeros(0, dtype=np.int64), *(by_name[name] for name in names)])
-        return named if cells is None else np.intersect1d(named, cells)
-
     def _select_cells(self, cells: NDArray[np.int64]) -> Recording:
         changed: dict[str, Any] = {}
         for gid, traces in (("voltage_gid", VOLTAGES), ("current_gid", CURRENTS)):
@@ -343,7 +344,7 @@ class Recording(SixArrays):
                     trace = getattr(self, name)
                     changed[name] = None if trace is None else trace[:, rows]
         selected = altered(self, **changed)
-        return selected if self.spike_gid is None else selected._where(np.isin(self.spike_gid, cells))
+        return selected if self.spike_gid is None else selected.where(np.isin(self.spike_gid, cells))
 
     def _select_cultures(self, cultures: Sequence[int]) -> Recording:
         indices = np.asarray(cultures, dtype=np.int64)
@@ -353,10 +354,11 @@ class Recording(SixArrays):
             )
         weights = {key: weight[indices] for key, weight in self.weights.items()}
         traces = self._cut_traces(indices)
-        selected = altered(self, **traces, num_cultures=len(indices), weights=weights)
+        blanking = None if self.blanking is None else self.blanking.select(indices)
+        selected = altered(self, **traces, num_cultures=len(indices), weights=weights, blanking=blanking)
         if self.spike_culture is None:
             return selected
-        selected = selected._where(np.isin(self.spike_culture, indices))
+        selected = selected.where(np.isin(self.spike_culture, indices))
         return altered(selected, spike_culture=np.searchsorted(indices, selected.spikes[0]))
 
     def _kind(self) -> tuple:
@@ -376,10 +378,6 @@ class Recording(SixArrays):
         """Return ``trace[index]`` of every trace, by field."""
         return {name: trace[index] for name in TRACES if (trace := getattr(self, name)) is not None}
 
-    def _where(self, keep: NDArray) -> Recording:
-        culture, gid, t = self.spikes
-        return altered(self, spike_culture=culture[keep], spike_gid=gid[keep], spike_t=t[keep])
-
     def _singles(self, first: int, last: int) -> tuple[Recording, ...]:
         """Return the recordings of the cultures from ``first`` to ``last - 1``."""
         if self.num_cultures == 1:
@@ -387,8 +385,9 @@ class Recording(SixArrays):
         culture, gid, t = self.spike_culture, self.spike_gid, self.spike_t
         bounds = [] if culture is None else np.searchsorted(culture, np.arange(first, last + 1)).tolist()
         zeros = np.zeros(max((stop - start for start, stop in pairwise(bounds)), default=0), dtype=np.int64)
+        blanked = repeat(None) if self.blanking is None else self.blanking.cultures(first, last)
         singles = []
-        for b in range(first, last):
+        for b, blanking in zip(range(first, last), blanked, strict=False):
             parts: dict[str, Any] = self._cut_traces(np.s_[b : b + 1])
             if self.weights:
                 parts["weights"] = {key: weight[b : b + 1] for key, weight in self.weights.items()}
@@ -396,5 +395,5 @@ class Recording(SixArrays):
                 start, stop = bounds[b - first : b - first + 2]
                 parts |= {"spike_culture": zeros[: stop - start], "spike_gid": gid[start:stop]}
                 parts["spike_t"] = t[start:stop]
-            singles.append(altered(self, num_cultures=1, **parts))
+            singles.append(altered(self, num_cultures=1, blanking=blanking, **parts))
         return tuple(singles)

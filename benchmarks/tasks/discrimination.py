@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 import livn_gym  # noqa: F401  (registers the ids)
 
-CONDITIONS = {
-    "cells shuffled every step": "shuffled_culture",
-    "Poisson culture, rates of settling": "poisson_culture",
-    "Poisson culture, spikes of the step": {"name": "poisson_culture", "match": "step"},
-    "artefacts blanked for 3 ms": "artefact_blanking",
-    "faults, 10 % dead": "electrode_faults",
-    "drift, level 2": {"name": "excitability_drift", "level": 2},
+OPTIONS = {
+    "cells shuffled every step": {"conditions": "shuffled_culture"},
+    "Poisson culture, rates of settling": {"conditions": "poisson_culture"},
+    "Poisson culture, spikes of the step": {"conditions": {"name": "poisson_culture", "match": "step"}},
+    "not blanked": {"blank_ms": 0.0},
+    "faults, 10 % dead": {"conditions": "electrode_faults"},
+    "drift, level 2": {"conditions": {"name": "excitability_drift", "level": 2}},
 }
 
 
@@ -65,8 +65,8 @@ def main() -> None:
     print("| action | reward | accuracy | spread of the output, Hz |\n| --- | --- | --- | --- |")
     for name, policy in rows.items():
         print(f"| {name} | {trials(env_id, policy, given.cultures, given.trials)} |", flush=True)
-    for name, condition in CONDITIONS.items():
-        row = trials(env_id, chosen(1.0), given.cultures, given.trials, conditions=condition)
+    for name, options in OPTIONS.items():
+        row = trials(env_id, chosen(1.0), given.cultures, given.trials, **options)
         print(f"| the last, {name} | {row} |", flush=True)
 
 

@@ -14,18 +14,18 @@ from numpy.typing import NDArray
 
 import livn_gym  # noqa: F401  (registers the ids)
 
-CONDITIONS = {
-    "silent culture": "silent_culture",
-    "cells shuffled every step": "shuffled_culture",
-    "cells shuffled every episode": {"name": "shuffled_culture", "redraw": "episode"},
-    "Poisson culture, rates of settling": "poisson_culture",
-    "Poisson culture, spikes of the step": {"name": "poisson_culture", "match": "step"},
-    "artefacts blanked for 3 ms": "artefact_blanking",
-    "artefacts blanked for 8 ms": {"name": "artefact_blanking", "blank_ms": 8.0},
-    "latency 10 ms": {"name": "latency", "latency_ms": 10.0},
-    "latency 40 ms": {"name": "latency", "latency_ms": 40.0},
-    "faults, 10 % dead": "electrode_faults",
-    "drift, level 2": {"name": "excitability_drift", "level": 2},
+OPTIONS = {
+    "silent culture": {"conditions": "silent_culture"},
+    "cells shuffled every step": {"conditions": "shuffled_culture"},
+    "cells shuffled every episode": {"conditions": {"name": "shuffled_culture", "redraw": "episode"}},
+    "Poisson culture, rates of settling": {"conditions": "poisson_culture"},
+    "Poisson culture, spikes of the step": {"conditions": {"name": "poisson_culture", "match": "step"}},
+    "not blanked": {"blank_ms": 0.0},
+    "all electrodes blanked for 5 ms": {"blank_ms": 5.0},
+    "latency 10 ms": {"conditions": {"name": "latency", "latency_ms": 10.0}},
+    "latency 40 ms": {"conditions": {"name": "latency", "latency_ms": 40.0}},
+    "faults, 10 % dead": {"conditions": "electrode_faults"},
+    "drift, level 2": {"conditions": {"name": "excitability_drift", "level": 2}},
 }
 
 Policy = Callable[[NDArray, np.random.Generator], NDArray]
@@ -89,8 +89,8 @@ def main() -> None:
         row(name, returns(env_id, policy, given.episodes))
     print()
     head("the last gains under")
-    for name, condition in CONDITIONS.items():
-        row(name, returns(env_id, list(rows.values())[-1], given.episodes, conditions=condition))
+    for name, options in OPTIONS.items():
+        row(name, returns(env_id, list(rows.values())[-1], given.episodes, **options))
 
 
 def head(first: str) -> None:

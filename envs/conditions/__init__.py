@@ -1,6 +1,6 @@
 """Conditions by name: faults, delays, drift and ablations inside the closed loop, for any task.
 
-``gym.make("livn/EI2-v0", conditions=["artefact_blanking", {"name": "latency", "latency_ms": 40.0}])``, and the same
+``gym.make("livn/EI2-v0", conditions=["electrode_faults", {"name": "latency", "latency_ms": 40.0}])``, and the same
 with ``gym.make_vec``.
 """
 

@@ -68,7 +68,7 @@ class Conditioned:
 
     def run(
         self, duration_ms: float, stimulus: Stimulus | None, cultures: Sequence[int], time_ms: Sequence[float]
-    ) -> tuple[Recording, Stimulus | None]:
+    ) -> tuple[Recording, Stimulus | None, Recording]:
         """Run n of the cultures under their conditions.
 
         Args:
@@ -78,18 +78,19 @@ class Conditioned:
             time_ms: End of the run since each culture's first observation, ``[n]``.
 
         Returns:
-            The recording and the stimulus after all conditions.
+            The recording and the stimulus after all conditions, and the recording of the cultures before them.
         """
         if self.idle:
-            return self._run(duration_ms, stimulus, cultures), stimulus
+            recording = self._run(duration_ms, stimulus, cultures)
+            return recording, stimulus, recording
         run = ConditionedRun(np.array(cultures, dtype=np.int64), duration_ms, np.array(time_ms, dtype=np.float64))
         for condition in self.conditions:
             stimulus = condition.stimulus(stimulus, run)
         self._set_parameters(run)
-        recording = self._run(duration_ms, stimulus, cultures)
+        recording = of_cultures = self._run(duration_ms, stimulus, cultures)
         for condition in self.conditions:
             recording = condition.recording(recording, stimulus, run)
-        return recording, stimulus
+        return recording, stimulus, of_cultures
 
     def _run(self, duration_ms: float, stimulus: Stimulus | None, cultures: Sequence[int]) -> Recording:
         run_all = len(cultures) == self.env.num_cultures

@@ -19,7 +19,8 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
 
     The observation becomes ``[bins * H + K]``: channels within bins, earliest bin first, then the K entries that are
     not recorded, such as the task's. H is the number of channels that no ``ElectrodeMask`` inside has removed. The
-    response to a pulse lasts some tens of ms, which a rate over a step does not resolve.
+    response to a pulse lasts some tens of ms, which a rate over a step does not resolve. Counts are of recorded spikes;
+    unlike rates, they are not corrected for blanked times.
 
     Args:
         env: The environment.

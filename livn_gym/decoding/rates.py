@@ -17,11 +17,24 @@ MAX_SPIKE_RATE_HZ = 1000.0
 
 
 def _cell_rates_hz(decoding: Decoding, view: CultureView, recording: Recording) -> NDArray[np.float64]:
-    """Rate of every cell of every culture, Hz ``[B, N]``."""
+    """Rate of every cell of every culture in the time for which it was recorded, Hz ``[B, N]``."""
     culture, gid, _ = decoding.spikes(view, recording)
     n = view.system.num_neurons
     counts = np.bincount(culture * n + gid, minlength=recording.num_cultures * n).reshape(recording.num_cultures, n)
-    return counts.astype(np.float64) * (1000.0 / decoding.duration)
+    if recording.blanking is None:
+        return counts.astype(np.float64) * (1000.0 / decoding.duration)
+    listening_ms = recording.listening_ms(np.arange(n))
+    spikes_hz = np.divide(1000.0, listening_ms, out=np.zeros_like(listening_ms), where=listening_ms > 0)
+    return np.minimum(counts * spikes_hz, MAX_SPIKE_RATE_HZ)  # one spike in a short time is no rate
+
+
+def _mean(values: NDArray[np.float64], recording: Recording, cells: slice = slice(None)) -> NDArray[np.float64]:
+    """Mean over those of the cells that were recorded for a quarter of the run; 0 if none was; ``[B]``."""
+    values = values[:, cells]
+    if recording.blanking is None:
+        return values.mean(axis=1)
+    heard = recording.blanking.of_cells(recording.blanking.heard, True)[:, cells]
+    return np.where(heard, values, 0.0).sum(axis=1) / np.maximum(heard.sum(axis=1), 1)
 
 
 @checked
@@ -29,7 +42,8 @@ class MeanFiringRate(Decoding):
     """``{"rate_hz": float, "rates_hz": [N]}``: the mean rate over cells, and the rate of each cell.
 
     Cells that are not recorded count as silent; if only some populations are recorded, name one of them. The results
-    of B cultures are ``{"rate_hz": [B], "rates_hz": [B, N]}``. Without spikes, all rates are 0.
+    of B cultures are ``{"rate_hz": [B], "rates_hz": [B, N]}``. Without spikes, all rates are 0. A rate refers to the
+    time for which the cell was recorded; the mean leaves out cells that were blanked for three quarters of the run.
 
     Args:
         duration: Length of the run, ms.
@@ -42,11 +56,11 @@ class MeanFiringRate(Decoding):
 
     def decode(self, view: CultureView, recording: Recording) -> dict[str, NDArray[np.float64]]:
         """Mean rate and rates of every culture."""
-        rates_hz = _cell_rates_hz(self, view, recording)
+        rates_hz, cells = _cell_rates_hz(self, view, recording), slice(None)
         if self.population is not None:
             population = view.system.population(self.population)
-            rates_hz = rates_hz[:, population.start : population.stop]
-        return {"rate_hz": rates_hz.mean(axis=1), "rates_hz": rates_hz}
+            cells = slice(population.start, population.stop)
+        return {"rate_hz": _mean(rates_hz, recording, cells), "rates_hz": rates_hz[:, cells]}
 
 
 @checked
@@ -55,7 +69,8 @@ class ChannelRates(Decoding):
 
     The upper bound of the space is 1000 Hz (``MAX_SPIKE_RATE_HZ``) times the largest number of cells that an electrode
     records, so that even a seizure lies within the space. The results of B cultures are ``[B, C]``. Without spikes,
-    all rates are 0.
+    all rates are 0. Rates refer to the time for which the cells were recorded. The rate of a channel that was blanked
+    for three quarters of the run means little: the closed loop repeats the channel's last rate instead.
     """
 
     per_channel = True
@@ -81,12 +96,14 @@ class PopulationRates(Decoding):
     """Mean rate of the cells of each population, Hz, in the order of ``view.system.population_names``: float32 ``[P]``.
 
     The upper bound of the space is 1000 Hz. The results of B cultures are ``[B, P]``. Without spikes, all rates are 0.
+    Rates refer to the time for which the cells were recorded; cells that were blanked for three quarters of the run are
+    left out.
     """
 
     def decode(self, view: CultureView, recording: Recording) -> NDArray[np.float32]:
         """Mean rates of every culture, Hz ``[B, P]``."""
         rates_hz = _cell_rates_hz(self, view, recording)
-        means = [rates_hz[:, p.start : p.stop].mean(axis=1) for p in view.system.populations]
+        means = [_mean(rates_hz, recording, slice(p.start, p.stop)) for p in view.system.populations]
         return np.stack(means, axis=1).astype(np.float32)
 
     def observation_space(self, view: CultureView) -> spaces.Box:
@@ -98,7 +115,8 @@ class PopulationRates(Decoding):
 class ActiveFraction(Decoding):
     """Share of all cells that fire faster than a given rate, by default the share that fires at all: a float.
 
-    The results of B cultures are float64 ``[B]``.
+    The results of B cultures are float64 ``[B]``. Rates refer to the time for which the cells were recorded; cells that
+    were blanked for three quarters of the run are left out.
 
     Args:
         duration: Length of the run, ms.
@@ -111,4 +129,5 @@ class ActiveFraction(Decoding):
 
     def decode(self, view: CultureView, recording: Recording) -> NDArray[np.float64]:
         """Share of active cells of every culture, ``[B]``."""
-        return (_cell_rates_hz(self, view, recording) > self.above_hz).mean(axis=1)
+        active = _cell_rates_hz(self, view, recording) > self.above_hz
+        return _mean(active.astype(np.float64), recording)

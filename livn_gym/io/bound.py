@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from livn_gym.checks import checked, number_array
 from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.io.base import IO
+from livn_gym.io.fields import distances
 from livn_gym.models import Geometry
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
@@ -76,6 +77,29 @@ class BoundElectrodes:
     def _channel_cell_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         channel, cell = np.nonzero(self.channel_cells())
         return channel, cell
+
+    @cached_property
+    def _blanking_channels(self) -> NDArray[np.int64]:
+        electrical = np.flatnonzero(self.io.electrical)
+        cells = len(self.geometry.soma_um)
+        if not len(electrical):
+            return np.full(cells, -1)
+        if self.coordinates_um is None:
+            records = self.channel_cells()[electrical]
+            return np.where(records.any(axis=0), electrical[records.argmax(axis=0)], -1)
+        soma_um, electrodes_um = self.geometry.soma_um[:, :2], self.coordinates_um[electrical, :2]
+        parts = range(0, cells, 1000)  # the distances of 10,000 cells to 1,024 electrodes take 80 MB
+        return electrical[
+            np.concatenate([distances(soma_um[k : k + 1000], electrodes_um).argmin(axis=1) for k in parts])
+        ]
+
+    def blanking_channels(self) -> NDArray[np.int64]:
+        """Return the channel with which each cell is blanked, ``[N]``: the electrode nearest to it in the plane.
+
+        If the interface has no positions, it is the first channel that records the cell, and -1 for a cell that no
+        channel records, which is never blanked. Only channels that stimulate by currents count (``IO.electrical``).
+        """
+        return self._blanking_channels
 
     def channel_cells(self) -> NDArray[np.bool_]:
         """Return the mask of the cells that each channel records, ``[C, N]``."""

@@ -17,7 +17,7 @@ from livn_gym.stimulus import Stimulus
 pytestmark = pytest.mark.usefixtures("fake")
 
 EVERY = [
-    "artefact_blanking",
+    "synapses_cut",
     {"name": "latency", "latency_ms": 30.0, "jitter_ms": 20.0},
     {"name": "electrode_faults", "dead": 0.3},
     "silent_culture",
@@ -109,22 +109,6 @@ def test_no_condition_leaves_the_first_episode_as_it_is():
         with gym.make("livn/EI2-v0", conditions=chosen, settle_ms=400.0) as env:
             seen.append([env.reset(seed=3)[0], *(env.step(np.ones(16, np.float32))[0] for _ in range(2))])
     np.testing.assert_array_equal(*seen)
-
-
-def test_blanking_hides_spikes_during_and_after_pulses(culture):
-    blanking = make(culture, "artefact_blanking", blank_ms=3.0)
-    # pulses of 0.4 ms at 0, 50, 100, 150 ms: blanked until 3.4 ms after each onset
-    heard = blanking.recording(spikes(range(6), [0.0, 3.3, 3.5, 49.9, 50.0, 153.5]), train(), run())
-    np.testing.assert_allclose(heard.spike_t, [3.5, 49.9, 153.5])
-    assert len(blanking.recording(spikes([1], [0.0]), None, run(400.0)).spike_t) == 1
-
-
-def test_blanking_reaches_into_the_next_step(culture):
-    blanking = make(culture, "artefact_blanking", blank_ms=5.0)
-    late = Stimulus.pulse_train(np.ones(16), duration_ms=200.0, rate_hz=5.0, start_ms=199.0)
-    blanking.recording(spikes([0], [10.0]), late, run())
-    np.testing.assert_allclose(blanking.recording(spikes([0, 1], [4.3, 4.5]), None, run(400.0)).spike_t, [4.5])
-    np.testing.assert_allclose(blanking.recording(spikes([0, 1], [4.3, 4.5]), None, run(600.0)).spike_t, [4.3, 4.5])
 
 
 def test_latency_shifts_pulses_and_hands_the_rest_to_the_next_step(culture):
@@ -256,12 +240,9 @@ def test_factors_of_several_conditions_are_multiplied(culture):
     assert weights(culture) == [ampa, nmda, 0.5 * gaba]
 
 
-def test_a_condition_of_two_lines_changes_parameters(culture):
-    class SynapsesCut(Condition):
-        def factors(self, run):
-            return {f"weight-{key}": 0.0 for key in self.env.system.weight_names}
-
-    Conditioned(culture, [SynapsesCut(culture)]).run(200.0, None, [0], [200.0])
+def test_cut_synapses_have_no_weight_from_settling_on(culture):
+    (cut,) = conditions.make(culture, "synapses_cut")
+    Conditioned(culture, [cut]).run(200.0, None, [0], [-1800.0])
     assert not any(culture.parameters.weights.values())
 
 
@@ -330,7 +311,7 @@ def test_a_poisson_culture_needs_settling():
 @pytest.mark.parametrize(
     ("chosen", "error", "message"),
     [
-        ("artifact_blanking", UnknownName, "artefact_blanking"),
+        ("synapses_cuts", UnknownName, "synapses_cut"),
         ({"latency_ms": 3.0}, InvalidInput, "'name'"),
         ([3], InvalidInput, "'name'"),
         ({"name": "latency", "latency": 3.0}, InvalidInput, "latency_ms"),
@@ -341,7 +322,6 @@ def test_a_poisson_culture_needs_settling():
         ({"name": "receptor_block", "gain": 1.5}, InvalidInput, "0 ... 1"),
         ({"name": "shuffled_culture", "redraw": "never"}, UnknownName, "episode"),
         ({"name": "poisson_culture", "match": "all"}, UnknownName, "settled"),
-        ({"name": "artefact_blanking", "blank_ms": -1.0}, InvalidInput, "blank_ms"),
     ],
 )
 def test_what_does_not_exist_is_refused(culture, chosen, error, message):

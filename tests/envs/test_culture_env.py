@@ -78,7 +78,8 @@ def test_info_holds_plain_floats_in_new_dictionaries(make):
     _, _, _, _, second = env.step(env.action_space.sample())
     assert set(first) == set(second)
     rates = {"rate_hz", "rate_1s_hz", "target_hz", "error_hz", "error_step_hz"}
-    assert set(first) == rates | {"charge_nC", "charge_fraction", "time_ms"}
+    seen = {"lost_fraction", "unheard_channels", "direct_spikes", "synaptic_spikes"}
+    assert set(first) == rates | seen | {"charge_nC", "charge_fraction", "time_ms"}
     assert all(type(value) is float for info in (first, second) for value in info.values())
     assert first is not second
     assert (first["time_ms"], second["time_ms"]) == (0.0, 200.0)

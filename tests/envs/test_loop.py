@@ -53,7 +53,8 @@ def test_rates_are_spikes_over_cells_and_seconds():
     info = loop.step(np.ones((1, 1))).infos[0]
     spikes = len(loop.history[0][-1].recording.spike_t)
     assert spikes > 0
-    assert info["rate_hz"] == pytest.approx(spikes / 10 / 0.2)
+    assert info["lost_fraction"] == pytest.approx(4 * 3.4 / 200)  # of the only channel
+    assert info["rate_hz"] == pytest.approx(spikes / 10 / (0.2 - 4 * 0.0034))
 
 
 def test_without_settling_the_first_observation_is_silence_and_the_mean_uses_what_there_is():

@@ -26,8 +26,9 @@ def test_means_over_the_last_second_are_those_of_each_culture_alone(step_ms, num
     for step in range(window + 3):
         cultures = [0, 2] if step in (0, 3) else [0, 1, 2]  # culture 1 has fewer steps
         n = len(cultures)
+        counts = rng.integers(0, 9, (n, 2))
         run, features, charge = recording(rng, n, step_ms), rng.random((n, num_features)), rng.random((n, CHANNELS))
-        meter.add([histories[b] for b in cultures], run, features, charge, [float(step)] * n, [None] * n)
+        meter.add([histories[b] for b in cultures], run, features, charge, [float(step)] * n, [None] * n, counts)
         for k, b in enumerate(cultures):
             measured, single = histories[b][-1], run.culture(k)
             features_of[b].append(features[k])
@@ -35,6 +36,8 @@ def test_means_over_the_last_second_are_those_of_each_culture_alone(step_ms, num
             assert measured.rate_hz == rates_of[b][-1]
             assert measured.rate_1s_hz == np.mean(rates_of[b][-window:])
             np.testing.assert_array_equal(measured.features_1s, np.mean(features_of[b][-window:], axis=0))
+            assert [measured.direct_spikes, measured.synaptic_spikes] == counts[k].tolist()
+            assert measured.lost_fraction == measured.unheard_channels == 0.0
             assert measured.charge_fraction == charge[k].sum() / CHANNELS
             assert len(histories[b]) == min(window, len(rates_of[b]))
             np.testing.assert_array_equal(measured.recording.spike_gid, single.spike_gid)

@@ -110,7 +110,7 @@ def test_options_out_of_range_are_refused(create, option, value):
 
 
 def test_the_response_rises_with_the_pulse():
-    env = gym.make("livn/EI2-ResponseClamp-v0", electrode=9)
+    env = gym.make("livn/EI2-ResponseClamp-v0", electrode=9, blank_ms=0.0)
     means = []
     for action in (-1.0, 0.1, 1.0):
         env.reset(seed=1)
@@ -121,7 +121,7 @@ def test_the_response_rises_with_the_pulse():
 
 @pytest.mark.slow
 def test_feedback_holds_the_response():
-    envs = make_envs("livn/EI2-ResponseClamp-v0", 16)
+    envs = make_envs("livn/EI2-ResponseClamp-v0", 16, blank_ms=0.0)
     agents = [ProportionalIntegral() for _ in range(8)] + [Silent() for _ in range(8)]
     episodes = run_episodes(envs, agents, [*range(8), *range(8)])
     envs.close()

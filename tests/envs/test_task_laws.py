@@ -145,7 +145,7 @@ def rows(text):
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         name = cells[0].strip("`") or name
         found[name] = f"{found.get(name, '')} {cells[1].strip('`')}".strip()
-    return {name: cell if cell.startswith("(") else ast.literal_eval(cell) for name, cell in found.items()}
+    return {name: cell if re.match(r"\([a-z]", cell) else ast.literal_eval(cell) for name, cell in found.items()}
 
 
 @pytest.mark.parametrize("cls", [CultureEnv, *(tasks.find(name) for name in tasks.names())])

@@ -1,0 +1,72 @@
+"""The array's amplifier in the closed loop: it is blanked during and after stimulation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from livn_gym.blanking import BLANK_MS, DIRECT_MS, NEVER, CurrentFlow, blank_times
+from livn_gym.env import Env
+from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
+
+
+class Amplifier:
+    """Blanks the recordings of a loop's B cultures, and counts the spikes that the field evoked directly.
+
+    It acts on what the conditions return. The current of a run also blanks the start of the next one.
+
+    Args:
+        env: The cultures.
+        blank_ms: Blank times of stimulated and of other electrodes, ms, as ``livn_gym.blanking.blanked`` takes them.
+
+    Raises:
+        InvalidInput: A time is negative, or the second exceeds the first.
+    """
+
+    def __init__(self, env: Env, blank_ms: float | ArrayLike = BLANK_MS) -> None:
+        self.blank_ms = blank_times(blank_ms)
+        self._electrodes = env.electrodes
+        self._reach_steps = max(*self.blank_ms, DIRECT_MS) / env.dt
+        self._carried = np.full((env.num_cultures, env.electrodes.num_channels), NEVER)
+        """Number of time steps since current last flowed, ``[B, C]``."""
+
+    def reset(self, cultures: Sequence[int]) -> None:
+        """Begin an episode in some cultures: no current has flowed yet."""
+        self._carried[cultures] = NEVER
+
+    def at_rest(self, cultures: Sequence[int]) -> bool:
+        """Return whether earlier currents have no effect on the next run of these cultures."""
+        return bool((self._carried[cultures] > self._reach_steps).all())
+
+    def record(
+        self, recording: Recording, of_cultures: Recording, stimulus: Stimulus | None, cultures: Sequence[int]
+    ) -> tuple[Recording, NDArray[np.int64]]:
+        """Return what is recorded of a run, and how many spikes the field evoked directly.
+
+        Args:
+            recording: The run of n cultures, after the conditions.
+            of_cultures: The run before the conditions.
+            stimulus: The stimulus that reached the electrodes.
+            cultures: The cultures that ran, ascending ``[n]``.
+
+        Returns:
+            The blanked recording, and the number of direct and of other spikes of each culture, blanked or not,
+            ``[n, 2]``.
+        """
+        flow = CurrentFlow(recording, stimulus, self._electrodes, self._carried[cultures])
+        self._carried[cultures] = flow.carried
+        spikes = np.bincount(of_cultures.spikes[0], minlength=len(cultures))
+        direct = flow.direct(of_cultures)
+        return flow.blanked(recording, self.blank_ms), np.stack([direct, spikes - direct], axis=1)
+
+    def state(self) -> list[Any]:
+        """Return the state of every culture, ``[B]``, picklable."""
+        return list(self._carried)
+
+    def set_state(self, states: Sequence[Any]) -> None:
+        """Continue from the states of an equal amplifier."""
+        self._carried = np.array(states, dtype=np.int64).reshape(self._carried.shape)

@@ -1,0 +1,265 @@
+"""Blanking: what an array does not record during and after stimulation, and which spikes the field evoked directly.
+
+An amplifier saturates while current flows through an electrode and needs some time to recover: longer at the electrode
+that stimulated than at the others. ``blanked`` takes what an ideal array would record and returns what a blanked one
+records, so that one run can be analysed under several blank times.
+
+References:
+    Wagenaar & Potter, J Neurosci Methods 120:113 (2002): suppression of stimulus artefacts by software. Brown et
+    al., IEEE Trans Biomed Circuits Syst 2:10 (2008): recording at the stimulated electrode within 3 ms.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from livn_gym.blanked_times import Blanking
+from livn_gym.checks import checked, number_array
+from livn_gym.copies import altered
+from livn_gym.errors import InvalidInput, shown
+from livn_gym.io import BoundElectrodes
+from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
+from livn_gym.units import finite
+
+BLANK_MS = (3.0, 1.0)
+"""Default blank times of stimulated and of other electrodes, ms."""
+
+DIRECT_MS = 0.8
+"""Time after current within which a spike counts as evoked directly by the field, ms."""
+
+NEVER = np.int64(2**40)
+"""Number of steps since the last current of a channel that has had none."""
+
+
+@checked
+def blanked(
+    recording: Recording,
+    stimulus: Stimulus | None,
+    electrodes: BoundElectrodes,
+    blank_ms: float | ArrayLike = BLANK_MS,
+    carried: NDArray[np.int64] | None = None,
+) -> tuple[Recording, NDArray[np.int64]]:
+    """Return what a blanked array records of a run, and the state with which the next run begins.
+
+    While current flows through any electrode of a culture, and for some time after it, spikes are not recorded: for
+    the first of ``blank_ms`` at the electrode through which it flowed, for the second at all others. Both times are
+    rounded up to whole time steps. Each cell is recorded by the electrode nearest to it, so that a spike is either
+    recorded or not (see ``BoundElectrodes.blanking_channels``). Light and currents into cells do not blank.
+
+    Args:
+        recording: The run, with spikes, of B cultures.
+        stimulus: Stimulus at the electrodes, of B cultures or one for all; None is none.
+        electrodes: The electrodes.
+        blank_ms: Times of stimulated and of other electrodes, ms; one number for both. With 0 for both, nothing is
+            blanked, not even the current itself.
+        carried: State after the run before, ``[B, C]``: number of time steps since current last flowed through each
+            channel. None if there was no stimulation before.
+
+    Returns:
+        The recording without the spikes that were not recorded, whose ``blanking`` holds the times (None if there are
+        none), and the state after the run, ``[B, C]``. The state does not depend on the blank times.
+
+    Raises:
+        InvalidInput: Blank times are negative, or the second exceeds the first.
+        NotRecorded: Spikes were not recorded.
+    """
+    flow = CurrentFlow(recording, stimulus, electrodes, carried)
+    return flow.blanked(recording, blank_times(blank_ms)), flow.carried
+
+
+@checked
+def blank_times(blank_ms: float | ArrayLike) -> tuple[float, float]:
+    """Return the blank times of stimulated and of other electrodes, ms.
+
+    Raises:
+        InvalidInput: They are not one or two numbers of at least 0, or the second exceeds the first.
+    """
+    numbers = number_array("blank_ms", blank_ms)
+    if numbers.shape not in ((), (2,)):
+        raise InvalidInput(
+            "blank_ms must be one number or two, of stimulated and of other electrodes, ms; got "
+            + f"{shown(blank_ms)}."
+        )
+    stimulated, others = (finite("blank_ms", float(number), minimum=0.0) for number in np.broadcast_to(numbers, 2))
+    if others > stimulated:
+        raise InvalidInput(
+            f"blank_ms = {shown(blank_ms)}: the second time, of other electrodes, cannot exceed the first, of those "
+            "that stimulate."
+        )
+    return stimulated, others
+
+
+class CurrentFlow:
+    """Times at which current flows through the electrodes of B cultures in a run, in whole time steps.
+
+    Args:
+        recording: Recording of the run.
+        stimulus: Stimulus at the electrodes, of B cultures or one for all; None is none.
+        electrodes: The electrodes.
+        carried: State after the run before, ``[B, C]``, as ``blanked`` takes it; None is none.
+
+    Attributes:
+        carried: State after this run.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        stimulus: Stimulus | None,
+        electrodes: BoundElectrodes,
+        carried: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._dt_ms, self._duration_ms = recording.dt_ms, recording.duration_ms
+        self._steps = round(self._duration_ms / self._dt_ms)
+        self._electrodes = electrodes
+        self._shape = recording.num_cultures, electrodes.num_channels
+        if carried is not None and carried.shape != self._shape:
+            raise InvalidInput(f"The carried state must be {self._shape}, got the shape {carried.shape}.")
+        self._before = np.full(self._shape, NEVER) if carried is None else carried
+        self._row, self._start, self._stop = self._phases(stimulus)
+        self.carried = np.minimum(self._before + self._steps, NEVER)
+        # Phases of a row are in the order of time, so that the last one remains.
+        self.carried.ravel()[self._row] = self._steps - self._stop
+
+    def blanked(self, recording: Recording, blank_ms: tuple[float, float]) -> Recording:
+        """Return the recording without the spikes of blanked times; see ``blanked``."""
+        stimulated, others = map(self._whole_steps, blank_ms)
+        channels = self._shape[1]
+        own, of_all = self._channel_intervals(stimulated), self._near(others)
+        if not stimulated or not len(own[0]):
+            return recording
+        # Intervals of a culture hold for each of its channels.
+        row = (of_all[0][:, None] * channels + np.arange(channels)).ravel()
+        start, stop = (np.repeat(times, channels) for times in of_all[1:])
+        row, start, stop = (np.concatenate(pair) for pair in zip(own, (row, start, stop), strict=True))
+        row, start, stop = _merged(row, start, stop, self._steps)
+        cell_channels = self._electrodes.blanking_channels()
+        blanking = Blanking(
+            self._duration_ms,
+            *self._shape,
+            cell_channels,
+            *np.divmod(row, channels),
+            np.multiply(start, self._dt_ms, dtype=np.float64),
+            np.minimum(np.multiply(stop, self._dt_ms, dtype=np.float64), self._duration_ms),
+        )
+        culture, gid, t = recording.spikes
+        channel, step = cell_channels[gid], np.floor(t / self._dt_ms + 1e-6).astype(np.int64)
+        # Most verdicts follow from the culture, by which spikes are sorted, so that few are searched by channel.
+        lost = self._within(culture, step, *of_all)
+        (open_verdicts,) = np.nonzero(self._within(culture, step, *self._near(stimulated)) & ~lost)
+        row_of_spike = (culture * channels + channel)[open_verdicts]
+        lost[open_verdicts] = self._within(row_of_spike, step[open_verdicts], row, start, stop)
+        return altered(recording.where(~lost | (channel < 0)), blanking=blanking)
+
+    def direct(self, recording: Recording) -> NDArray[np.int64]:
+        """Return the number of spikes that the field evoked directly, by culture ``[B]``.
+
+        A spike counts as direct while current flows through any electrode of its culture and for 0.8 ms after it
+        (``DIRECT_MS``). All others are synaptic or spontaneous.
+        """
+        windows = self._near(self._whole_steps(DIRECT_MS))
+        if not len(windows[0]):
+            return np.zeros(self._shape[0], dtype=np.int64)
+        culture, _, t = recording.spikes
+        step = np.floor(t / self._dt_ms + 1e-6).astype(np.int64)
+        return np.bincount(culture[self._within(culture, step, *windows)], minlength=self._shape[0])
+
+    def _phases(self, stimulus: Stimulus | None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return row (culture * C + channel), first step and end of every time of current, by row and time."""
+        none = np.zeros(0, dtype=np.int64)
+        if stimulus is None or stimulus.mode != "electrode":
+            return none, none, none
+        count, channels = self._shape
+        changes = stimulus.schedule(self._dt_ms)  # cached, since the run has made it
+        row, step, on = changes.culture * channels + changes.column, changes.step, changes.value != 0
+        electrical = self._electrodes.io.electrical
+        if not electrical.all():
+            kept = electrical[changes.column]
+            row, step, on = row[kept], step[kept], on[kept]
+        if not len(row):
+            return none, none, none
+        span = self._steps + 1
+        key = 2 * (row * span + step) + on
+        key.sort()
+        flows = (key & 1).astype(np.bool_)
+        before = np.concatenate([[False], flows[:-1]])  # every row ends with 0, so the one before is over
+        (row, start), stop = np.divmod(key[flows & ~before] >> 1, span), (key[before & ~flows] >> 1) % span
+        if stimulus.num_cultures is None and count > 1:
+            row = (np.arange(count)[:, None] * channels + row).ravel()
+            start, stop = np.tile(start, count), np.tile(stop, count)
+        return row, start, stop
+
+    @cached_property
+    def _of_cultures(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Culture, first step and end of the times of current through any channel."""
+        culture = self._row // self._shape[1] if len(self._row) else self._row
+        culture, start, stop = _merged(culture, self._start, self._stop, self._steps)
+        last = self._before.min(axis=1, initial=NEVER)
+        (earlier,) = np.nonzero(last < NEVER)
+        return (
+            np.concatenate([culture, earlier]),
+            np.concatenate([start, np.zeros_like(earlier)]),
+            np.concatenate([stop, -last[earlier]]),
+        )
+
+    def _near(self, after: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return culture, start and end of current through any channel and ``after`` steps more, merged."""
+        culture, start, stop = self._of_cultures
+        return _merged(*self._cut(culture, start, stop + after), self._steps)
+
+    def _channel_intervals(self, after: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return row, start and end of current through the row's channel and ``after`` steps more."""
+        before = self._before.ravel()
+        (earlier,) = np.nonzero(before < after)
+        if not len(earlier):
+            return self._cut(self._row, self._start, self._stop + after)
+        row, start = np.concatenate([self._row, earlier]), np.concatenate([self._start, np.zeros_like(earlier)])
+        return self._cut(row, start, np.concatenate([self._stop, -before[earlier]]) + after)
+
+    def _cut(
+        self, row: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the intervals within the run."""
+        inside = stop > 0
+        if not inside.all():
+            row, start, stop = row[inside], start[inside], stop[inside]
+        return row, start, np.minimum(stop, self._steps)
+
+    def _whole_steps(self, time_ms: float) -> int:
+        return math.ceil(time_ms / self._dt_ms - 1e-6)
+
+    def _within(
+        self,
+        row_of_spike: NDArray[np.int64],
+        step: NDArray[np.int64],
+        row: NDArray[np.int64],
+        start: NDArray[np.int64],
+        stop: NDArray[np.int64],
+    ) -> NDArray[np.bool_]:
+        """Return whether every spike lies in an interval of its row; the intervals are merged."""
+        if not len(row):
+            return np.zeros(len(step), dtype=np.bool_)
+        span = self._steps + 1
+        at = row_of_spike * span + step
+        latest = np.searchsorted(row * span + start, at, side="right") - 1
+        return (latest >= 0) & (at < (row * span + stop)[latest])
+
+
+def _merged(
+    row: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[np.int64], steps: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return intervals within ``0 ... steps``, sorted by (row, start), with those that overlap or touch made one."""
+    if not len(row):
+        return row, start, stop
+    span = steps + 1
+    start, stop = row * span + start, row * span + stop
+    order = np.argsort(start)
+    start, end = start[order], np.maximum.accumulate(stop[order])
+    first = np.concatenate([[True], start[1:] > end[:-1]])
+    row, start = np.divmod(start[first], span)
+    return row, start, end[np.concatenate([first[1:], [True]])] - row * span
