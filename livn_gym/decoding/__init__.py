@@ -7,6 +7,7 @@ from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding
 from livn_gym.decoding.channels import ChannelRecording
 from livn_gym.decoding.compose import Combine, Pipe, Slice
+from livn_gym.decoding.evoked import EvokedRates
 from livn_gym.decoding.gather import GatherAndMerge
 from livn_gym.decoding.network import AvalancheAnalysis, BurstDetection, Synchrony
 from livn_gym.decoding.rates import MAX_SPIKE_RATE_HZ, ActiveFraction, ChannelRates, MeanFiringRate, PopulationRates
@@ -26,6 +27,7 @@ __all__ = [
     "ChannelRecording",
     "Combine",
     "Decoding",
+    "EvokedRates",
     "FanoFactor",
     "GatherAndMerge",
     "LFPBandPower",

@@ -1,0 +1,39 @@
+import numpy as np
+import pytest
+
+from livn_gym.decoding import ChannelRates, EvokedRates, make
+from livn_gym.errors import InvalidInput
+
+# Cells 0 and 1 are at the first electrode, cell 3 at the second. Spikes in and around a window of 20 to 100 ms.
+TRAIN = [(0, 0.5), (1, 19.9), (0, 20.0), (1, 60.0), (3, 99.9), (3, 100.0), (0, 150.0)]
+
+
+def test_only_the_spikes_of_the_window_count(env, recording_of):
+    rates = EvokedRates(200)(env, *recording_of([TRAIN], 200.0))
+    assert rates.dtype == np.float32
+    assert rates.tolist() == [25.0, 12.5, 0.0]  # two spikes, one and none in 80 ms
+
+
+def test_a_window_of_the_whole_run_gives_channel_rates(env, recording_of):
+    recording = recording_of([TRAIN, []], 200.0)
+    evoked = EvokedRates(200, window_ms=(0, 200)).decode(env, recording)
+    np.testing.assert_array_equal(evoked, ChannelRates(200).decode(env, recording))
+
+
+def test_traces_need_not_fit_the_window(env, recording_of):
+    soma = np.zeros((1, 6, 8))
+    recording = recording_of([TRAIN], 200.0, 25.0, voltage_gid=np.arange(6), voltage_soma=soma)
+    assert EvokedRates(200, window_ms=[20.0, 100.0]).decode(env, recording).tolist() == [[25.0, 12.5, 0.0]]
+
+
+def test_the_space_is_that_of_channel_rates(env):
+    made = make({"name": "evoked_rates", "window_ms": [10, 60]}, duration=200)
+    assert made.per_channel
+    assert made.window_ms == (10.0, 60.0)
+    assert made.observation_space(env) == ChannelRates(50).observation_space(env)
+
+
+@pytest.mark.parametrize("window", [(20.0, 20.0), (100.0, 20.0), (-1.0, 20.0), (20.0, 201.0), (0.0,), 20.0])
+def test_windows_that_are_empty_or_outside_the_run_are_refused(window):
+    with pytest.raises(InvalidInput, match="window_ms"):
+        EvokedRates(200, window_ms=window)
