@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
+from livn_gym.blanking import blanked
 from livn_gym.decoding import ChannelRates, EvokedRates, make
 from livn_gym.errors import InvalidInput
+from livn_gym.stimulus import Stimulus
 
 # Cells 0 and 1 are at the first electrode, cell 3 at the second. Spikes in and around a window of 20 to 100 ms.
 TRAIN = [(0, 0.5), (1, 19.9), (0, 20.0), (1, 60.0), (3, 99.9), (3, 100.0), (0, 150.0)]
@@ -37,3 +39,11 @@ def test_the_space_is_that_of_channel_rates(env):
 def test_windows_that_are_empty_or_outside_the_run_are_refused(window):
     with pytest.raises(InvalidInput, match="window_ms"):
         EvokedRates(200, window_ms=window)
+
+
+def test_rates_refer_to_the_recorded_part_of_the_window(env, recording_of):
+    stimulus = Stimulus.pulse_train([5.0, 0.0, 0.0], duration_ms=200.0, rate_hz=1.0, start_ms=59.6)
+    recording, _ = blanked(recording_of([TRAIN], 200.0), stimulus, env.electrodes, (40.0, 20.0))
+    # The pulse ends at 60 ms: cells of the first electrode are recorded until 59.6 ms, cell 3 again from 80 ms.
+    rates = EvokedRates(200).decode(env, recording)[0]
+    np.testing.assert_allclose(rates, [1000 / 39.6, 1000 / (39.6 + 20.0), 0.0], rtol=1e-6)
