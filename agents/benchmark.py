@@ -38,7 +38,7 @@ from livn_gym.agents.statistics import aggregate
 from livn_gym.agents.train import train
 from livn_gym.agents.train import write_rows as write
 from livn_gym.atomic import replacing
-from livn_gym.envs.provenance import provenance
+from livn_gym.envs.provenance import COMPARED, check_comparable, provenance
 from livn_gym.envs.registration import register_all, spec_of
 from livn_gym.errors import unknown_name
 
@@ -157,7 +157,7 @@ def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
 
 COLUMNS = (
     *("env", "agent", "seed", "steps", "episodes", "options", "status", "total_reward", "deviation"),
-    *("measure", "effect", "charge_nC", "wall_s", "version", "commit", "params", "params_hash"),
+    *("measure", "effect", "charge_nC", "wall_s", "version", "commit", "params", *COMPARED),
 )
 
 
@@ -188,12 +188,13 @@ def benchmark(
     path = folder / "rows.csv"
     rows = read(path)
     environments = {(job.env_id, job.key()[5]): job.options for job in jobs}
-    found = {key: provenance(key[0], options).get("params_hash", "") for key, options in environments.items()}
-    hashes = {job.key(): found[job.env_id, job.key()[5]] for job in jobs}
+    found = {key: provenance(key[0], options) for key, options in environments.items()}
+    origins = {job.key(): found[job.env_id, job.key()[5]] for job in jobs}
 
     def valid(row: Mapping[str, str]) -> bool:
-        """Return whether a row belongs to a job and to the present parameters; older rows do not name theirs."""
-        return _key(row) in hashes and row.get("params_hash") in (None, "", hashes[_key(row)])
+        """Return whether a row belongs to a job, the present parameters and the present task."""
+        origin = origins.get(_key(row))
+        return origin is not None and all(row.get(name) == origin.get(name, "") for name in COMPARED)
 
     finished_keys = {_key(row) for row in rows if valid(row)}
     waiting = [job for job in jobs if job.key() not in finished_keys]
@@ -244,7 +245,14 @@ def summary(jobs: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[str,
         Task -> agent -> ``runs`` (number of finished runs), ``planned`` (number of all runs), ``status`` and
         ``steps``. Agents with finished runs also have ``returns``, ``score`` (value, low, high of the interquartile
         mean of the returns), ``measure``, and the means ``effect``, ``charge_nC`` and ``wall_s``.
+
+    Raises:
+        InvalidInput: Rows of one task have different parameters or versions of the task.
     """
+    jobs = list(jobs)
+    keys = {job.key() for job in jobs}
+    for env_id in {job.env_id for job in jobs}:
+        check_comparable(f"The table of {env_id}", (r for r in rows if r["env"] == env_id and _key(r) in keys))
     done = {_key(row): row for row in rows}
     tables: dict[str, dict[str, dict[str, Any]]] = {}
     for job in jobs:

@@ -22,6 +22,7 @@ from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 from livn_gym import trust as trusted
 from livn_gym.agents.sb3 import VectorEnvAdapter
 from livn_gym.atomic import replacing
+from livn_gym.envs.provenance import check_comparable
 from livn_gym.errors import CorruptData, InvalidInput
 
 
@@ -60,6 +61,7 @@ def save(path: str | Path, model: BaseAlgorithm, extra: Any) -> None:
         "normalize": None if normalize is None else (normalize, normalize.returns),
         "monitor": (monitor.episode_returns, monitor.episode_lengths, monitor.episode_count),
         "envs": envs.state(),
+        "provenance": getattr(envs, "provenance", {}),
         "generators": (random.getstate(), np.random.get_state(), torch.get_rng_state()),
         "log": {name: dict(getattr(model.logger, name)) for name in _PENDING},
         "extra": extra,
@@ -105,6 +107,7 @@ def restore(
 
     Raises:
         CorruptData: The file is damaged.
+        InvalidInput: The checkpoint belongs to other parameters or another version of the task.
         Untrusted: Another user or machine wrote the file, and ``trust`` is False; nothing was unpickled.
     """
     data = trusted.unseal(path, MAGIC, Path(path).read_bytes(), trust=trust)
@@ -115,6 +118,8 @@ def restore(
             f"{path} was written by other package versions and cannot be read: {type(error).__name__}: {error}."
         ) from error
     normalize, monitor, envs = _layers(env)
+    if "provenance" in content:  # an earlier version did not write it
+        check_comparable(f"Continuing from {path}", [content["provenance"], getattr(envs, "provenance", {})])
     envs.set_state(content["envs"])
     monitor.episode_returns, monitor.episode_lengths, monitor.episode_count = content["monitor"]
     if normalize is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from livn_gym import trust
 from livn_gym.atomic import replacing
+from livn_gym.envs.provenance import COMPARED
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.references import names_code
 
@@ -50,7 +51,9 @@ def check_usable(folder: Path, resume: bool, config: dict[str, Any]) -> None:
         raise InvalidInput(f"{folder} already holds a run: resume it or use another folder.")
     previous = read_config(folder)
     current = plain(config)
-    changed = [name for name in current if current[name] != previous.get(name)]
+    # A run of an earlier version does not name all of its provenance.
+    known = [name for name in current if name in previous or name not in ("task", *COMPARED)]
+    changed = [name for name in known if current[name] != previous.get(name)]
     if changed:
         listed = ", ".join(f"{name} ({previous.get(name)} before, {current[name]} now)" for name in changed)
         raise InvalidInput(f"{folder} holds a run with different arguments: {listed}.")

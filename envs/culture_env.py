@@ -16,6 +16,7 @@ from livn_gym.envs.arguments import reset_options
 from livn_gym.envs.episode_loop import EpisodeLoop
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec
+from livn_gym.envs.provenance import IN_INFO, of_loop
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.tasks import Measurement, Task
 from livn_gym.envs.user_env import EnvPlaceholder, claimed
@@ -70,7 +71,7 @@ class CultureEnv(gym.Env):
     | C ... 2C-1 | rate at the channel in the last second | 0   | the decoding's | Hz   |
     | 2C ...     | entries of the task                    |     |                |      |
 
-    `info` holds floats, always under the same names. Every task has these:
+    `info` holds floats and three strings, always under the same names. Every task has these:
 
     | key                | meaning                                                          | unit |
     | ------------------ | ---------------------------------------------------------------- | ---- |
@@ -85,6 +86,10 @@ class CultureEnv(gym.Env):
     | `direct_spikes`    | spikes that the field evoked, within 0.8 ms of a pulse: for      | -    |
     |                    | research, since an array does not record them                    |      |
     | `synaptic_spikes`  | all other spikes of the culture in the step, recorded or not     | -    |
+
+    The strings name the origin of a result: `params` is the name of the culture's parameters (empty for unnamed ones),
+    `params_hash` 12 hexadecimal digits that depend on every one of them, and `task_version` the version of the task.
+    Vector environments hold them in arrays of objects.
 
     ## Rewards
     The task defines the reward.
@@ -162,7 +167,11 @@ class CultureEnv(gym.Env):
             self._loop = EpisodeLoop(spec, graph_seed)
         else:
             with claimed(env, {"system": system, "graph_seed": graph_seed, **options}) as culture:
-                self._loop = EpisodeLoop(LoopSpec.of(culture.system.name, task, **options), env=culture)
+                spec = LoopSpec.of(culture.system.name, task, **options)
+                self._loop = EpisodeLoop(spec, env=culture)
+        self.provenance = of_loop(spec, self._loop.env)
+        """Name and hash of the parameters, name, version and hash of the task."""
+        self._origin = {name: self.provenance[name] for name in IN_INFO}
         self.step_ms = self._loop.step_ms
         self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}
         self.action_space = self._loop.action_space
@@ -192,7 +201,7 @@ class CultureEnv(gym.Env):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float32], dict[str, float]]:
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
         """Begin an episode with a settled culture and new random numbers of the task.
 
         Args:
@@ -212,7 +221,7 @@ class CultureEnv(gym.Env):
         seed = None if seed is None else checked_seed(seed)
         super().reset(seed=seed)
         result = self._loop.reset([self.np_random], [seed])
-        (info,) = result.infos
+        info: dict[str, Any] = {**result.infos[0], **self._origin}
         self._started = True
         self.episode_charge_nC = 0.0
         if self._renderer is not None:
@@ -220,7 +229,7 @@ class CultureEnv(gym.Env):
             self._render_human()
         return result.observations[0], info
 
-    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, float]]:
+    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """Stimulate the culture for one step.
 
         Args:
@@ -235,7 +244,7 @@ class CultureEnv(gym.Env):
         """
         self._check_started("step")
         result = self._loop.step(as_numbers(action)[None])
-        (info,) = result.infos
+        info: dict[str, Any] = {**result.infos[0], **self._origin}
         self.episode_charge_nC += info["charge_nC"]
         if self._renderer is not None:
             self._renderer.add_step(info)

@@ -1,29 +1,45 @@
-"""Provenance of a result: name and hash of the culture's parameters."""
+"""Provenance of a result: name and hash of the culture's parameters, version and hash of the task.
+
+Results are comparable only if both hashes are equal; ``check_comparable`` refuses others in one table.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from livn_gym import parameter_sets
+from livn_gym import config, parameter_sets
 from livn_gym import system as systems
+from livn_gym.env import Env
 from livn_gym.envs import tasks
 from livn_gym.envs.loop_spec import LoopSpec, loop_options
 from livn_gym.envs.registration import is_ours, spec_of
+from livn_gym.envs.specs import plain_options
+from livn_gym.errors import InvalidInput
 from livn_gym.parameters import ParameterSet
+from livn_gym.registry import snake_case
+
+IN_INFO = ("params", "params_hash", "task_version")
+"""Entries that every ``info`` holds, as strings."""
+
+COMPARED = ("params_hash", "task_version", "task_hash")
+"""Entries that must be equal for two results to be comparable."""
+
+_OF_CULTURES = ("variant", "params", "model", "backend", "profile", "dt")
+"""Arguments of the loop that belong to the culture or its simulation, not to the task."""
 
 
 def provenance(env_id: str, options: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """Return name and hash of an environment's parameters, for the config of a run and the rows of a benchmark.
+    """Return the provenance of results on an environment, for the config of a run and the rows of a benchmark.
 
     Args:
         env_id: Id of the environment.
         options: Options of the environment, as of ``gym.make``.
 
     Returns:
-        ``params``: the name of the shipped set that the parameters equal, otherwise the name or path of ``params``, or
-        an empty string. ``params_hash``: 12 hexadecimal digits that depend on every value. An empty dict for an
-        environment of another package.
+        The entries of ``of_loop``; an empty dict for an environment of another package.
     """
     spec = spec_of(env_id)
     if not is_ours(spec):
@@ -31,10 +47,60 @@ def provenance(env_id: str, options: Mapping[str, Any] | None = None) -> dict[st
     arguments = {"system": "EI2", "task": "rate_tracking"} | dict(spec.kwargs) | dict(options or {})
     system, task = arguments.pop("system"), arguments.pop("task")
     known = {*loop_options(), *tasks.option_names(tasks.find(task["name"] if isinstance(task, Mapping) else task))}
-    loop = LoopSpec.of(system, task, **{name: value for name, value in arguments.items() if name in known})
-    culture = systems.make(loop.system)
-    values = parameter_sets.find(culture, loop.params, loop.variant)
-    identity = parameter_sets.identity(culture, ParameterSet(culture).updated(values).frozen())
+    return of_loop(LoopSpec.of(system, task, **{name: value for name, value in arguments.items() if name in known}))
+
+
+def of_loop(loop: LoopSpec, env: Env | None = None) -> dict[str, str]:
+    """Return the provenance of results in a closed loop.
+
+    Args:
+        loop: The loop.
+        env: Its cultures, before any condition has changed their parameters. Default: as the loop would make them.
+
+    Returns:
+        ``params``: the name of the shipped set that the parameters equal, otherwise the name or path of ``params``, or
+        an empty string. ``params_hash``: 12 hexadecimal digits that depend on every value. ``task``: its name.
+        ``task_version``: as in its id. ``task_hash``: 12 hexadecimal digits that depend on all options of the task
+        and of the loop around it.
+    """
+    if env is None:
+        system = systems.make(loop.system)
+        values = parameter_sets.find(system, loop.params, loop.variant)
+        identity = parameter_sets.identity(system, ParameterSet(system).updated(values).frozen())
+    else:
+        identity = parameter_sets.identity(env.system, env.parameters_of(0))
     if not identity["params"] and isinstance(loop.params, str):
         identity["params"] = loop.params
-    return identity
+    task_class = tasks.find(loop.task)
+    name = snake_case(task_class.__name__)
+    shipped = name in tasks.names() and tasks.find(name) is task_class
+    version = config.load("tasks", name)["registration"]["version"] if shipped else task_class.version
+    around = {option: getattr(loop, option) for option in loop_options() if option not in _OF_CULTURES}
+    content = plain_options({"task": name, "version": version, "options": dict(loop.task_options), **around})
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=_type_name).encode()).hexdigest()[:12]
+    return identity | {"task": name, "task_version": str(version), "task_hash": digest}
+
+
+def check_comparable(what: str, origins: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse results of different parameters or tasks in one table.
+
+    Args:
+        what: Name of the table, for the message.
+        origins: The provenance of each result; entries that one lacks count as empty.
+
+    Raises:
+        InvalidInput: Two of them differ in a hash or in the version of the task.
+    """
+    found = {tuple(str(origin.get(name) or "") for name in COMPARED): origin.get("params") or "" for origin in origins}
+    if len(found) > 1:
+        listed = "; ".join(
+            f"parameters {params or 'without a name'} of hash {first or 'unknown'}, task version {version or 'unknown'}"
+            f" of hash {second or 'unknown'}"
+            for (first, version, second), params in found.items()
+        )
+        raise InvalidInput(f"{what} would mix results that cannot be compared: {listed}.")
+
+
+def _type_name(value: object) -> str:
+    """Describe an object that JSON cannot hold, the same in every process."""
+    return f"{type(value).__module__}.{type(value).__qualname__}"

@@ -21,10 +21,12 @@ class SubEnvironment:
         batch: The environments, which this process simulates.
         index: Index of the environment.
         metadata: Metadata of the vector environment.
+        provenance: Provenance of its results, the same for all environments.
     """
 
-    def __init__(self, batch: LocalBatch, index: int, metadata: dict[str, Any]) -> None:
+    def __init__(self, batch: LocalBatch, index: int, metadata: dict[str, Any], provenance: dict[str, str]) -> None:
         self._batch = batch
+        self.provenance = dict(provenance)
         self._index = index
         self.metadata = metadata
         self.render_mode = None
@@ -85,5 +87,5 @@ class SubEnvironment:
         return self._batch.locate(self._index)
 
 
-NAMES = tuple(name for name in ("metadata", "render_mode", *vars(SubEnvironment)) if not name.startswith("_"))
+NAMES = tuple(name for name in ("metadata", "provenance", "render_mode", *vars(SubEnvironment)) if not name.startswith("_"))
 """Names of the attributes that ``get_attr`` returns."""

@@ -21,6 +21,7 @@ from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.envs.results import Info
+from livn_gym.envs.provenance import IN_INFO, of_loop
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
 from livn_gym.envs.turn import Turn
@@ -105,6 +106,9 @@ class CultureVectorEnv(VectorEnv):
         graphs = dict(enumerate(graph_seeds(graph_seed, self.num_envs)))
         spec = BatchSpec(LoopSpec.of(system, task, **options), graphs, on_worker_failure == "truncate")
         self._batch: EnvironmentBatch = make_batch(spec)
+        culture = self._batch.loops[0].env if isinstance(self._batch, LocalBatch) else None
+        self.provenance = of_loop(spec.loop, culture)
+        """Name and hash of the parameters, name, version and hash of the task."""
         self.step_ms = self._batch.step_ms
         self.metadata = {
             **type(self).metadata,
@@ -271,7 +275,7 @@ class CultureVectorEnv(VectorEnv):
         if name not in NAMES:
             raise unknown_attribute(type(self).__name__, name, NAMES)
         batch = self._local_batch(f"{name!r} of every environment")
-        values = [getattr(SubEnvironment(batch, i, self.metadata), name) for i in range(self.num_envs)]
+        values = [getattr(SubEnvironment(batch, i, self.metadata, self.provenance), name) for i in range(self.num_envs)]
         return tuple(value(*args, **kwargs) if callable(value) else value for value in values)
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
@@ -358,6 +362,10 @@ class CultureVectorEnv(VectorEnv):
             values = np.zeros(self.num_envs)
             values[indices] = [infos[i][name] for i in indices]
             result[name], result[f"_{name}"] = values, mask.copy()
+        for name in IN_INFO if indices else ():
+            texts = np.full(self.num_envs, None, dtype=object)
+            texts[indices] = self.provenance[name]
+            result[name], result[f"_{name}"] = texts, mask.copy()
         return result
 
     def _check_open(self) -> None:

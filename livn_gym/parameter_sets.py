@@ -72,10 +72,10 @@ def identity(system: System, parameters: Parameters) -> dict[str, str]:
 
     Returns:
         ``params``: name of the shipped set that they equal, otherwise ``""``; ``params_hash``: 12 hexadecimal digits
-        that depend on every value.
+        that depend on every value, those of single cells included.
     """
     content = json.dumps(by_key(parameters), sort_keys=True)
-    return {
-        "params": set_name(system, parameters),
-        "params_hash": hashlib.sha256(content.encode()).hexdigest()[:12],
-    }
+    digest = hashlib.sha256(content.encode())
+    for key, constants in sorted(parameters.cells.items()):
+        digest.update(key.encode() + constants.values.tobytes())
+    return {"params": set_name(system, parameters), "params_hash": digest.hexdigest()[:12]}

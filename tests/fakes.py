@@ -44,7 +44,7 @@ class PoissonBackend(Backend, CultureParameters):
         parts = []
         for k, b in enumerate(range(len(self.keys)) if cultures is None else cultures):
             charge_nC = 0.0 if stimulus is None else stimulus[k].charge_nC().mean()
-            rate_hz = 3.0 + 120.0 * charge_nC / duration_ms
+            rate_hz = 3.0 + 120.0 * self.gain(b) * charge_nC / duration_ms
             cell, index = np.meshgrid(np.arange(self.spec.system.num_neurons), np.arange(bins))
             chance, place = uniform(cell, index + self.bins[b], self.keys[b])
             fires = chance < rate_hz * BIN_MS * 1e-3
@@ -54,6 +54,10 @@ class PoissonBackend(Backend, CultureParameters):
             spikes = (np.zeros(len(gid), np.int64), gid[order], t[order]) if request.spike_gids is not None else ()
             parts.append(Recording(0.0, duration_ms, self.spec.dt_ms, self.spec.dt_ms, 1, *spikes))
         return Recording.batch(parts, 0.0)
+
+    def gain(self, culture: int) -> float:
+        """Share of the effect of charge."""
+        return 1.0
 
     def reset(self, streams: Mapping[int, NoiseStream]) -> None:
         for b, stream in streams.items():
@@ -69,7 +73,24 @@ class PoissonBackend(Backend, CultureParameters):
         self.closed = True
 
 
-def use_poisson_backend(monkeypatch) -> None:
+class NetworkBackend(PoissonBackend):
+    """Cells whose response to charge needs synapses: without weights they fire at 3 Hz whatever the stimulus."""
+
+    def build(self, spec: CultureSpec, parameters: Parameters, streams: Sequence[NoiseStream]) -> None:
+        super().build(spec, parameters, streams)
+        self.set_parameters(parameters)
+
+    def set_parameters(self, parameters: Parameters) -> None:
+        self.set_culture_parameters(dict.fromkeys(range(len(self.keys)), parameters))
+
+    def set_culture_parameters(self, parameters: Mapping[int, Parameters]) -> None:
+        self.linked = getattr(self, "linked", {}) | {b: any(p.weights.values()) for b, p in parameters.items()}
+
+    def gain(self, culture: int) -> float:
+        return float(self.linked[culture])
+
+
+def use_poisson_backend(monkeypatch, kind: str = "PoissonBackend") -> None:
     """Make ``backend="fake"`` a backend, and the default one, for a test."""
-    monkeypatch.setitem(backends._SHIPPED, "fake", f"{__name__}:PoissonBackend")
+    monkeypatch.setitem(backends._SHIPPED, "fake", f"{__name__}:{kind}")
     monkeypatch.setenv("LIVN_BACKEND", "fake")

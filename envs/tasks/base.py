@@ -63,6 +63,12 @@ class Task(ABC):
     measure: ClassVar[str] = ""
     """Name of the entry of ``info`` that benchmarks report beside the return, for a task that has no config file."""
 
+    version: ClassVar[int] = 0
+    """Version of a task that has no config file; raise it when the reward or a space changes."""
+
+    gate: ClassVar[Mapping[str, Any]] = {}
+    """Rules of ``livn_gym.testing.network_gate``, such as ``{"spatial": True}``, for a task that has no config file."""
+
     @dataclass(frozen=True)
     class Options:
         """Options of a task that has none."""

@@ -1,4 +1,4 @@
-"""``livn-gym validate``: measure a culture and compare it with its targets."""
+"""``livn-gym validate``: measure a culture and compare it with its targets, or tasks by the gate."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 
 from livn_gym.atomic import replacing
+from livn_gym.cli import gate
 from livn_gym.cli.common import (
     Backend,
     ProfileName,
-    SystemName,
     check_output,
     find_system,
     progress_bar,
@@ -34,10 +34,29 @@ TargetsFile = Annotated[
 ]
 
 
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="SYSTEM | IDS",
+        help="Name of a system, SONATA or livn folder, TOML file of the generator, or module:attribute. With --tasks: ids "
+        "of environments, or tasks as module:attribute or path; default: every task on EI2 and EI3.",
+        show_default=False,
+    ),
+]
+
+
 def validate(
-    system: SystemName,
+    names: Names = None,
+    tasks: Annotated[
+        bool, typer.Option("--tasks", help="Measure whether tasks need the network, instead of a culture.")
+    ] = False,
     variant: Variant = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Quick check: two cultures, shortened protocol.")] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="Quick check: two cultures and a shortened protocol; with --tasks, 4 episodes per arm."
+        ),
+    ] = False,
     seeds: Annotated[int, typer.Option(min=1, help="Number of cultures in each set.")] = 20,
     stimulated: Annotated[
         int, typer.Option(min=1, help="Number of cultures of each graph that are also stimulated.")
@@ -57,7 +76,7 @@ def validate(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Folder in which the measures of every culture are stored; cultures in it are not simulated again.",
+            help="Folder in which the measures of every culture or task are stored; those in it are not simulated again.",
             show_default=False,
         ),
     ] = None,
@@ -67,8 +86,18 @@ def validate(
 ) -> None:
     """Measure cultures with the standard protocol and compare every measure with its target.
 
-    The exit code is 1 if a gating target is missed, except with --quick.
+    With --tasks, measure instead whether tasks need the network: how much of an agent's score is left when the synapses
+    of the culture are cut.
+
+    The exit code is 1 if a gating target is missed, except with --quick, or if a task fails the gate.
     """
+    if tasks:
+        check_output("--params", params, ".toml")
+        gate.validate_tasks(names or [], folder=folder, short=quick, markdown=markdown, params=params)
+        return
+    if names is None or len(names) != 1:
+        raise InvalidInput(f"validate takes one system, or ids with --tasks; got {' '.join(names or []) or 'nothing'}.")
+    system = names[0]
     from livn_gym import tuning
 
     check_output("--figure", figure, ".png", ".pdf", ".svg")

@@ -95,7 +95,7 @@ def frame_message(view: View, since: int = -1) -> bytes:
         "last_return": _number(view.last_return),
         "error": view.error,
         "held": {str(channel): amplitude for channel, amplitude in view.held.items()},
-        "info": {name: _number(value) for name, value in info.items()},
+        "info": {name: _number(value) for name, value in info.items() if not isinstance(value, str)},
         "followed": quantity,
         "steps": _columns(new, scene, quantity),
         "charge": [] if share is None else np.round(np.minimum(share, 1.0), 3).tolist(),

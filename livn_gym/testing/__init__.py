@@ -1,4 +1,4 @@
-"""Conformance checks of environments, for the ids of livn_gym and for those that users register.
+"""Conformance checks of environments, and the gate, for the ids of livn_gym and for those that users register.
 
 ``conform("livn/EI2-v0")`` runs all checks; each can also be called alone. A check raises ``NonConforming``, an
 ``AssertionError`` whose message states the expected and the actual result. Options are passed to ``gym.make``::
@@ -7,9 +7,13 @@
 
     conform("livn/EI1-v0", settle_ms=200.0)
     check_vector("my/Culture-v0", num_envs=4)
+
+``network_gate("livn/EI2-v0").check()`` measures whether a task needs the network of its culture.
 """
 
 from livn_gym.errors import NonConforming
+from livn_gym.testing.gate import network_gate
+from livn_gym.testing.gate_result import GateResult
 from livn_gym.testing.rollouts import check_bounds, check_rollout
 from livn_gym.testing.single import (
     check_closing,
@@ -24,6 +28,7 @@ from livn_gym.testing.vector import check_vector
 
 __all__ = [
     "CHECKS",
+    "GateResult",
     "NonConforming",
     "check_bounds",
     "check_closing",
@@ -35,4 +40,5 @@ __all__ = [
     "check_spec",
     "check_vector",
     "conform",
+    "network_gate",
 ]

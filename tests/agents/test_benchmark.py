@@ -14,7 +14,7 @@ from mpi import launch
 
 from livn_gym.agents import benchmark as bench
 from livn_gym.agents import report
-from livn_gym.errors import UnknownName
+from livn_gym.errors import InvalidInput, UnknownName
 
 OPTIONS = {"settle_ms": 200.0, "max_episode_steps": 5}
 
@@ -93,6 +93,15 @@ def test_rows_of_other_parameters_are_not_taken(here, tmp_path):
     (second,) = bench.benchmark(wanted, tmp_path)
     assert len(here) == 2 and second["params_hash"] != first["params_hash"]
     assert bench.read(tmp_path / "rows.csv") == [first, second]
+
+
+def test_a_table_refuses_rows_of_other_parameters_or_another_version_of_the_task(here, tmp_path):
+    wanted = bench.jobs(["livn/EI2-v0"], ["silent", "random"], seeds=1, episodes=2, options=OPTIONS)
+    rows = bench.benchmark(wanted, tmp_path)
+    assert bench.summary(wanted, rows)["livn/EI2-v0"]["silent"]["runs"] == 1
+    for name in ("params_hash", "task_version", "task_hash"):
+        with pytest.raises(InvalidInput, match="would mix results"):
+            bench.summary(wanted, [rows[0], rows[1] | {name: "other"}])
 
 
 def test_runs_of_a_seed_play_the_same_episodes(here, tmp_path):

@@ -8,6 +8,7 @@ from livn_gym.agents import BestConstant, Constant, OnOff, ProportionalIntegral,
 from livn_gym.agents.baselines import NoTarget
 from livn_gym.agents.episodes import with_graphs
 from livn_gym.agents.evaluate import NAMES, agent_factories, baseline, measure_of, play, score
+from livn_gym.envs.provenance import IN_INFO
 from livn_gym.errors import InvalidInput, UnknownName
 
 OPTIONS = {"settle_ms": 200.0, "max_episode_steps": 6}
@@ -34,7 +35,8 @@ def test_an_episode_is_that_of_a_single_environment(mode):
             rewards.append(reward)
             infos.append(info)
         assert episode.rewards.tolist() == rewards
-        for name in infos[0]:
+        assert set(episode.infos) == set(infos[0]) - set(IN_INFO)
+        for name in episode.infos:
             assert episode.infos[name].tolist() == [info[name] for info in infos]
         assert episode.total_reward == pytest.approx(sum(rewards))
         assert episode.charge_nC == pytest.approx(sum(info["charge_nC"] for info in infos))

@@ -9,6 +9,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import livn_gym
+from livn_gym.envs.provenance import IN_INFO
 from livn_gym.envs import tasks
 from livn_gym.envs.culture_env import CultureEnv
 from livn_gym.errors import ClosedError, InvalidInput, UnknownName
@@ -72,15 +73,16 @@ def test_observations_stay_in_the_space_and_show_the_target(make):
         assert terminated is False and truncated is False
 
 
-def test_info_holds_plain_floats_in_new_dictionaries(make):
+def test_info_holds_plain_floats_and_its_origin_in_new_dictionaries(make):
     env = make()
     _, first = env.reset(seed=0)
     _, _, _, _, second = env.step(env.action_space.sample())
     assert set(first) == set(second)
     rates = {"rate_hz", "rate_1s_hz", "target_hz", "error_hz", "error_step_hz"}
     seen = {"lost_fraction", "unheard_channels", "direct_spikes", "synaptic_spikes"}
-    assert set(first) == rates | seen | {"charge_nC", "charge_fraction", "time_ms"}
-    assert all(type(value) is float for info in (first, second) for value in info.values())
+    assert set(first) == rates | seen | {"charge_nC", "charge_fraction", "time_ms", *IN_INFO}
+    assert all(type(value) is float for info in (first, second) for name, value in info.items() if name not in IN_INFO)
+    assert all(first[name] == second[name] == env.unwrapped.provenance[name] for name in IN_INFO)
     assert first is not second
     assert (first["time_ms"], second["time_ms"]) == (0.0, 200.0)
 

@@ -3,10 +3,18 @@
 import shutil
 from importlib.resources import files
 
+import gymnasium as gym
+import numpy as np
 import pytest
+from fakes import use_poisson_backend
 
+from livn_gym import parameter_sets
+from livn_gym.cell_values import CellValues
 from livn_gym.envs.loop_spec import LoopSpec
-from livn_gym.envs.provenance import provenance
+from livn_gym.envs.provenance import COMPARED, IN_INFO, check_comparable, provenance
+from livn_gym.errors import InvalidInput
+from livn_gym.parameters import ParameterSet, by_key
+from livn_gym.system import make as make_system
 
 
 @pytest.mark.parametrize(
@@ -49,3 +57,56 @@ def test_a_whole_set_takes_the_place_of_a_tasks_variant():
     assert LoopSpec.of("EI2", "burst_suppression").variant == "bursting"
     assert LoopSpec.of("EI2", "burst_suppression", params="EI2").variant is None
     assert LoopSpec.of("EI2", "burst_suppression", params={"noise-std_e": 1.0}).variant == "bursting"
+
+
+def test_the_hash_depends_on_every_parameter_and_on_constants_of_single_cells():
+    system = make_system("EI2")
+    base = ParameterSet(system).updated(parameter_sets.find(system))
+    hashes = {parameter_sets.identity(system, base.frozen())["params_hash"]}
+    values = by_key(base.frozen())
+    for key, value in values.items():
+        changed = base.updated({key: value * 0.9 + 1e-7}).frozen()
+        hashes.add(parameter_sets.identity(system, changed)["params_hash"])
+    for leak in (1.0, 1.1):
+        cells = base.with_cells({"EXC-g_leak_soma": CellValues(np.full(80, leak))}).frozen()
+        hashes.add(parameter_sets.identity(system, cells)["params_hash"])
+    assert len(hashes) == 1 + len(values) + 2
+
+
+def test_the_hash_of_a_task_depends_on_its_options_and_those_of_the_loop():
+    base = provenance("livn/EI2-v0")
+    assert (base["task"], base["task_version"]) == ("rate_tracking", "0")
+    same = {"max_episode_steps": 4, "profile": "exact", "graph_seed": 3, "variant": "asynchronous"}
+    assert provenance("livn/EI2-v0", same)["task_hash"] == base["task_hash"]
+    for option in ({"charge_cost": 0.1}, {"step_ms": 100.0}, {"conditions": "silent_culture"}):
+        assert provenance("livn/EI2-v0", option)["task_hash"] != base["task_hash"], option
+
+
+def test_sets_of_one_name_and_other_numbers_are_told_apart_and_never_share_a_table(tmp_path):
+    folders, origins = [tmp_path / "a", tmp_path / "b"], []
+    for folder, std_e in zip(folders, (1.0, 1.1), strict=True):
+        folder.mkdir()
+        (folder / "mine.toml").write_text(f"[noise.EXC]\nstd_e = {std_e}\n")
+        origins.append(provenance("livn/EI2-v0", {"params": str(folder / "mine.toml")}) | {"params": "mine"})
+    assert origins[0]["params_hash"] != origins[1]["params_hash"]
+    check_comparable("A table", [origins[0], origins[0] | {"params": "the same under another name"}])
+    for other in (origins[1], origins[0] | {"task_version": "1"}, origins[0] | {"task_hash": ""}):
+        with pytest.raises(InvalidInput, match="A table would mix.*parameters mine"):
+            check_comparable("A table", [origins[0], other])
+
+
+def test_info_names_its_origin_alone_and_in_a_vector(monkeypatch):
+    use_poisson_backend(monkeypatch)
+    expected = provenance("livn/EI1-v0", {"settle_ms": 200.0})
+    with gym.make("livn/EI1-v0", settle_ms=200.0) as env:
+        _, info = env.reset(seed=0)
+        assert env.unwrapped.provenance == expected
+    envs = gym.make_vec("livn/EI1-v0", 3, settle_ms=200.0, autoreset_mode="Disabled")
+    envs.reset(seed=0)
+    _, infos = envs.reset(options={"reset_mask": np.array([False, True, False])})
+    envs.close()
+    for name in IN_INFO:
+        assert info[name] == expected[name]
+        assert infos[name].tolist() == [None, expected[name], None]
+        assert infos[f"_{name}"].tolist() == [False, True, False]
+    assert envs.provenance == expected and set(COMPARED) <= set(expected)
