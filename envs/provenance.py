@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from livn_gym import config, parameter_sets
 from livn_gym import system as systems
+from livn_gym.cell_values import heterogeneous_cells
 from livn_gym.env import Env
 from livn_gym.envs import tasks
 from livn_gym.envs.loop_spec import LoopSpec, loop_options
@@ -68,7 +70,10 @@ def of_loop(loop: LoopSpec, env: Env | None = None) -> dict[str, str]:
         values = parameter_sets.find(system, loop.params, loop.variant)
         identity = parameter_sets.identity(system, ParameterSet(system).updated(values).frozen())
     else:
-        identity = parameter_sets.identity(env.system, env.parameters_of(0))
+        parameters = env.parameters_of(0)
+        if parameters.cells == heterogeneous_cells(env.system, env.model):  # drawn with the graph
+            parameters = replace(parameters, cells={})
+        identity = parameter_sets.identity(env.system, parameters)
     if not identity["params"] and isinstance(loop.params, str):
         identity["params"] = loop.params
     task_class = tasks.find(loop.task)

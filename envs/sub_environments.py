@@ -87,5 +87,7 @@ class SubEnvironment:
         return self._batch.locate(self._index)
 
 
-NAMES = tuple(name for name in ("metadata", "provenance", "render_mode", *vars(SubEnvironment)) if not name.startswith("_"))
+_OF_OBJECTS = ("metadata", "provenance", "render_mode")
+
+NAMES = tuple(name for name in (*_OF_OBJECTS, *vars(SubEnvironment)) if not name.startswith("_"))
 """Names of the attributes that ``get_attr`` returns."""

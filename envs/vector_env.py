@@ -20,8 +20,8 @@ from livn_gym.envs.batches import BatchSpec, EnvironmentBatch, make_batch
 from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec
-from livn_gym.envs.results import Info
 from livn_gym.envs.provenance import IN_INFO, of_loop
+from livn_gym.envs.results import Info
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
 from livn_gym.envs.turn import Turn

@@ -15,7 +15,7 @@ from livn_gym.checks import checked, checked_methods
 from livn_gym.errors import InvalidInput
 from livn_gym.parameters import by_key, from_table, read_params, set_name, tuned
 from livn_gym.registry import Kind
-from livn_gym.system import System
+from livn_gym.system import System, predefined_config, predefined_names
 
 Spec = str | Path | Mapping[str, Any]
 """Arguments that ``find`` accepts."""
@@ -72,10 +72,14 @@ def identity(system: System, parameters: Parameters) -> dict[str, str]:
 
     Returns:
         ``params``: name of the shipped set that they equal, otherwise ``""``; ``params_hash``: 12 hexadecimal digits
-        that depend on every value, those of single cells included.
+        that depend on every value: those of single cells, and the spread of cells that a predefined system draws for
+        every graph, included. It is the same on all graphs of a system.
     """
-    content = json.dumps(by_key(parameters), sort_keys=True)
-    digest = hashlib.sha256(content.encode())
+    values: dict[str, float] = by_key(parameters)
+    if system.name in predefined_names():
+        spread = predefined_config(system.name).heterogeneity
+        values |= {f"heterogeneity-{key}": float(cv) for key, cv in spread.items()}
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode())
     for key, constants in sorted(parameters.cells.items()):
         digest.update(key.encode() + constants.values.tobytes())
     return {"params": set_name(system, parameters), "params_hash": digest.hexdigest()[:12]}

@@ -38,8 +38,8 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="SYSTEM | IDS",
-        help="Name of a system, SONATA or livn folder, TOML file of the generator, or module:attribute. With --tasks: ids "
-        "of environments, or tasks as module:attribute or path; default: every task on EI2 and EI3.",
+        help="Name of a system, SONATA or livn folder, TOML file of the generator, or module:attribute. With --tasks: "
+        "ids of environments, or tasks as module:attribute or path; default: every task on EI2 and EI3.",
         show_default=False,
     ),
 ]
@@ -76,7 +76,7 @@ def validate(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Folder in which the measures of every culture or task are stored; those in it are not simulated again.",
+            help="Folder in which the measures of every culture or task are stored; those in it are not measured again.",
             show_default=False,
         ),
     ] = None,

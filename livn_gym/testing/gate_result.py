@@ -167,7 +167,7 @@ class GateResult:
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return one row per blanking, with the columns of ``HEADINGS``."""
-        rows = []
+        rows: list[tuple[str, ...]] = []
         for panel in self.panels:
             arms = {name: arm.interval.text() for name, arm in panel.arms.items()}
             cut = arms[panel.best_cut]

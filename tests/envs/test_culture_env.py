@@ -9,9 +9,9 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import livn_gym
-from livn_gym.envs.provenance import IN_INFO
 from livn_gym.envs import tasks
 from livn_gym.envs.culture_env import CultureEnv
+from livn_gym.envs.provenance import IN_INFO
 from livn_gym.errors import ClosedError, InvalidInput, UnknownName
 from livn_gym.models import IzhikevichModel
 

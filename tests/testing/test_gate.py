@@ -18,8 +18,9 @@ from livn_gym.testing.gate_result import Arm, Criterion, Panel
 from livn_gym.testing.gate_rules import GateRules, rules_of
 from livn_gym.testing.gate_statistics import Interval, difference, mean_interval, ratio
 
-SHORT = {"system": "EI2", "settle_ms": 400.0, "max_episode_steps": 10}
+SHORT = {"system": "EI1", "settle_ms": 400.0, "max_episode_steps": 10}
 SEARCH = {"short": True, "budget": Budget(2, 1, 2)}
+ONE = SEARCH | {"blankings": [(3.0, 3.0)]}
 
 
 class FireMuch(Task):
@@ -68,7 +69,7 @@ def test_a_task_that_needs_the_network_passes(network):
         assert means["R"] > 2 * means["S"]
         assert abs(means["poisson"] - means["S_poisson"]) < 0.1 * (means["R"] - means["S"])
         assert all(len(arm.returns) == 4 for arm in panel.arms.values())
-    assert result.provenance["params"] == "EI2" and result.provenance["task"] == "fire_much"
+    assert result.provenance["params"] == "EI1" and result.provenance["task"] == "fire_much"
 
 
 def test_a_response_of_the_field_alone_fails(monkeypatch):
@@ -80,35 +81,35 @@ def test_a_response_of_the_field_alone_fails(monkeypatch):
 
 
 def test_a_task_that_needs_no_culture_fails_and_says_what_it_lacks(network):
-    result = network_gate(GiveCharge, **SEARCH, **SHORT)
+    result = network_gate(GiveCharge, **ONE, **SHORT)
     failed = [criterion.name for criterion in result.panels[0].criteria if not criterion.passed]
     assert failed == [f"upper 95 % bound of ({x}) / (R - S)" for x in ("X1 - S_cut", "poisson - S_poisson")]
     assert result.panels[0].criteria[1].limit == 1.0
-    without = network_gate(GiveCharge, **SEARCH, **SHORT, floor=0.0)
+    without = network_gate(GiveCharge, **ONE, **SHORT, floor=0.0)
     assert any("needs a floor" in reason for reason in without.reasons)
-    assert any("floor, is" in reason for reason in network_gate(GiveCharge, **SEARCH, **SHORT, floor=99.0).reasons)
+    assert any("floor, is" in reason for reason in network_gate(GiveCharge, **ONE, **SHORT, floor=99.0).reasons)
 
 
 def test_the_same_call_takes_a_class_a_path_and_an_id_and_gives_the_same_every_time(network, tmp_path):
     path = tmp_path / "own.py"
     head = "import numpy as np\nfrom gymnasium import spaces\nfrom livn_gym.envs.tasks import Task\n\n\n"
     path.write_text(head + inspect.getsource(FireMuch))
-    first = network_gate(f"{path}:FireMuch", **SEARCH, **SHORT)
-    again = network_gate({"name": FireMuch}, **SEARCH, **SHORT)
-    by_id = network_gate("livn/Culture-v0", task=FireMuch, **SEARCH, **SHORT)
+    first = network_gate(f"{path}:FireMuch", **ONE, **SHORT)
+    again = network_gate({"name": FireMuch}, **ONE, **SHORT)
+    by_id = network_gate("livn/Culture-v0", task=FireMuch, **ONE, **SHORT)
     assert first.panels == again.panels == by_id.panels
     assert by_id.name == "livn/Culture-v0" and again.name == "FireMuch"
 
 
 def test_agents_of_the_user_are_the_only_ones(network):
     family = AgentFamily("half", lambda: Constant(0.5))
-    result = network_gate(FireMuch, agents=[family], **SEARCH, **SHORT)
+    result = network_gate(FireMuch, agents=[family], **ONE, **SHORT)
     assert result.panels[0].arms["R"].agent == "half" and result.protocol["families"] == ["half"]
 
 
 def test_an_exempt_system_is_measured_and_does_not_fail(monkeypatch):
     use_poisson_backend(monkeypatch)
-    result = network_gate("livn/EI1-v0", **SEARCH, settle_ms=400.0, max_episode_steps=5)
+    result = network_gate("livn/EI1-v0", **ONE, settle_ms=400.0, max_episode_steps=5)
     assert result.verdict == "exempt" and not result.passed and "one electrode" in result.exempt
     assert result.check() is result and "Exempt: " in result.markdown()
 
