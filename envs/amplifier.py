@@ -33,6 +33,8 @@ class Amplifier:
         self._reach_steps = max(*self.blank_ms, DIRECT_MS) / env.dt
         self._carried = np.full((env.num_cultures, env.electrodes.num_channels), NEVER)
         """Number of time steps since current last flowed, ``[B, C]``."""
+        self._flow: CurrentFlow | None = None
+        """Times of current in the latest stimulated run, which are mostly those of the next one."""
 
     def reset(self, cultures: Sequence[int]) -> None:
         """Begin an episode in some cultures: no current has flowed yet."""
@@ -57,7 +59,9 @@ class Amplifier:
             The blanked recording, and the number of direct and of other spikes of each culture, blanked or not,
             ``[n, 2]``.
         """
-        flow = CurrentFlow(recording, stimulus, self._electrodes, self._carried[cultures])
+        flow = CurrentFlow(recording, stimulus, self._electrodes, self._carried[cultures], self._flow)
+        if stimulus is not None:
+            self._flow = flow
         self._carried[cultures] = flow.carried
         spikes = np.bincount(of_cultures.spikes[0], minlength=len(cultures))
         direct = flow.direct(of_cultures)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.copies import altered
 from livn_gym.units import rounding
 
 MIN_LISTENING = 0.25
@@ -41,7 +42,7 @@ class Blanking:
     start_ms: NDArray[np.float64]
     stop_ms: NDArray[np.float64]
 
-    @property
+    @cached_property
     def listening_ms(self) -> NDArray[np.float64]:
         """Time for which each channel recorded, ms ``[B, C]``."""
         shape = self.num_cultures, self.num_channels
@@ -51,7 +52,7 @@ class Blanking:
         # Sums of intervals that fill the run differ from its length by rounding.
         return np.where(listening_ms > rounding(self.duration_ms), listening_ms, 0.0)
 
-    @property
+    @cached_property
     def heard(self) -> NDArray[np.bool_]:
         """Whether each channel recorded for at least a quarter of the run (``MIN_LISTENING``), ``[B, C]``."""
         return self.listening_ms > MIN_LISTENING * self.duration_ms - rounding(self.duration_ms)
@@ -66,36 +67,51 @@ class Blanking:
         last = np.full((len(of_channels), 1), otherwise, dtype=of_channels.dtype)
         return np.concatenate([of_channels, last], axis=1)[:, self.cell_channels]  # -1 is the last column
 
+    @cached_property
+    def singles(self) -> tuple[Blanking, ...]:
+        """Intervals of the single cultures, ``[B]``; they are read at every step of a loop, and often the same."""
+        return self.cultures(0, self.num_cultures)
+
     def cultures(self, first: int, last: int) -> tuple[Blanking, ...]:
         """Return the intervals of the single cultures from ``first`` to ``last - 1``."""
-        if self.num_cultures == 1:
-            return (self,)
         bounds = np.searchsorted(self.culture, np.arange(first, last + 1)).tolist()
         singles = []
         for start, stop in zip(bounds[:-1], bounds[1:], strict=True):
             own = slice(start, stop)
             culture = np.zeros(stop - start, dtype=np.int64)
             parts = {name: getattr(self, name)[own] for name in ("channel", "start_ms", "stop_ms")}
-            singles.append(altered(self, num_cultures=1, culture=culture, **parts))
+            singles.append(self._with(num_cultures=1, culture=culture, **parts))
         return tuple(singles)
 
     def select(self, cultures: NDArray[np.int64]) -> Blanking:
         """Return the intervals of some cultures, ascending indices ``[n]``."""
         own = np.isin(self.culture, cultures)
-        return altered(
-            self._where(own), num_cultures=len(cultures), culture=np.searchsorted(cultures, self.culture[own])
-        )
+        culture = np.searchsorted(cultures, self.culture[own])
+        return self._where(own)._with(num_cultures=len(cultures), culture=culture)
 
     def slice(self, start_ms: float, stop_ms: float) -> Blanking:
         """Return what lies in ``[start_ms, stop_ms)``, with times relative to ``start_ms``."""
         starts, stops = (np.clip(times, start_ms, stop_ms) - start_ms for times in (self.start_ms, self.stop_ms))
         inside = stops - starts > rounding(self.duration_ms)
-        cut = altered(self, duration_ms=stop_ms - start_ms, start_ms=starts, stop_ms=stops)
+        cut = self._with(duration_ms=stop_ms - start_ms, start_ms=starts, stop_ms=stops)
         return cut._where(inside)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes without cached results."""
+        return {name: getattr(self, name) for name in _FIELDS}
+
+    def _with(self, **attributes: Any) -> Blanking:
+        """Return a copy with other values of some attributes, without cached results."""
+        other = object.__new__(Blanking)
+        vars(other).update(self.__getstate__(), **attributes)
+        return other
 
     def _where(self, keep: NDArray[np.bool_]) -> Blanking:
         arrays = {name: getattr(self, name)[keep] for name in ("culture", "channel", "start_ms", "stop_ms")}
-        return altered(self, **arrays)
+        return self._with(**arrays)
+
+
+_FIELDS = tuple(own.name for own in fields(Blanking))
 
 
 def batch(parts: Sequence[Blanking | None], counts: Sequence[int]) -> Blanking | None:
@@ -111,7 +127,7 @@ def batch(parts: Sequence[Blanking | None], counts: Sequence[int]) -> Blanking |
     first = np.cumsum([0, *counts[:-1]])
     culture = [part.culture + offset for part, offset in zip(parts, first, strict=True) if part is not None]
     arrays = {name: np.concatenate([getattr(p, name) for p in blanked]) for name in ("channel", "start_ms", "stop_ms")}
-    return altered(blanked[0], num_cultures=sum(counts), culture=np.concatenate(culture), **arrays)
+    return blanked[0]._with(num_cultures=sum(counts), culture=np.concatenate(culture), **arrays)
 
 
 def concat(parts: Sequence[Blanking | None], durations_ms: Sequence[float]) -> Blanking | None:
@@ -134,8 +150,7 @@ def concat(parts: Sequence[Blanking | None], durations_ms: Sequence[float]) -> B
     room = rounding(float(starts[-1]))
     joined = (culture[1:] == culture[:-1]) & (channel[1:] == channel[:-1]) & (begin[1:] <= end[:-1] + room)
     opens, closes = np.append(True, ~joined)[: len(order)], np.append(~joined, True)[: len(order)]
-    return altered(
-        blanked[0][0],
+    return blanked[0][0]._with(
         duration_ms=float(starts[-1]),
         culture=culture[opens],
         channel=channel[opens],

@@ -12,7 +12,9 @@ References:
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -102,6 +104,7 @@ class CurrentFlow:
         stimulus: Stimulus at the electrodes, of B cultures or one for all; None is none.
         electrodes: The electrodes.
         carried: State after the run before, ``[B, C]``, as ``blanked`` takes it; None is none.
+        previous: Times of an earlier run; if current flows at the same times in this one, its results are reused.
 
     Attributes:
         carried: State after this run.
@@ -113,6 +116,7 @@ class CurrentFlow:
         stimulus: Stimulus | None,
         electrodes: BoundElectrodes,
         carried: NDArray[np.int64] | None = None,
+        previous: CurrentFlow | None = None,
     ) -> None:
         self._dt_ms, self._duration_ms = recording.dt_ms, recording.duration_ms
         self._steps = round(self._duration_ms / self._dt_ms)
@@ -121,7 +125,8 @@ class CurrentFlow:
         if carried is not None and carried.shape != self._shape:
             raise InvalidInput(f"The carried state must be {self._shape}, got the shape {carried.shape}.")
         self._before = np.full(self._shape, NEVER) if carried is None else carried
-        self._row, self._start, self._stop = self._phases(stimulus)
+        self._last = int(self._before.min(initial=NEVER))
+        self._row, self._start, self._stop = self._phases(stimulus, previous)
         self.carried = np.minimum(self._before + self._steps, NEVER)
         # Phases of a row are in the order of time, so that the last one remains.
         self.carried.ravel()[self._row] = self._steps - self._stop
@@ -129,31 +134,16 @@ class CurrentFlow:
     def blanked(self, recording: Recording, blank_ms: tuple[float, float]) -> Recording:
         """Return the recording without the spikes of blanked times; see ``blanked``."""
         stimulated, others = map(self._whole_steps, blank_ms)
-        channels = self._shape[1]
-        own, of_all = self._channel_intervals(stimulated), self._near(others)
-        if not stimulated or not len(own[0]):
+        if not stimulated or (not len(self._row) and self._last >= stimulated):
             return recording
-        # Intervals of a culture hold for each of its channels.
-        row = (of_all[0][:, None] * channels + np.arange(channels)).ravel()
-        start, stop = (np.repeat(times, channels) for times in of_all[1:])
-        row, start, stop = (np.concatenate(pair) for pair in zip(own, (row, start, stop), strict=True))
-        row, start, stop = _merged(row, start, stop, self._steps)
-        cell_channels = self._electrodes.blanking_channels()
-        blanking = Blanking(
-            self._duration_ms,
-            *self._shape,
-            cell_channels,
-            *np.divmod(row, channels),
-            np.multiply(start, self._dt_ms, dtype=np.float64),
-            np.minimum(np.multiply(stop, self._dt_ms, dtype=np.float64), self._duration_ms),
-        )
-        culture, gid, t = recording.spikes
-        channel, step = cell_channels[gid], np.floor(t / self._dt_ms + 1e-6).astype(np.int64)
+        by_channel, blanking = self._cached(blank_ms, stimulated, lambda: self._blanking(stimulated, others))
+        culture, gid, _ = recording.spikes
+        channel, step = blanking.cell_channels[gid], self._step_of(recording)
         # Most verdicts follow from the culture, by which spikes are sorted, so that few are searched by channel.
-        lost = self._within(culture, step, *of_all)
-        (open_verdicts,) = np.nonzero(self._within(culture, step, *self._near(stimulated)) & ~lost)
-        row_of_spike = (culture * channels + channel)[open_verdicts]
-        lost[open_verdicts] = self._within(row_of_spike, step[open_verdicts], row, start, stop)
+        lost = _within(culture, step, self._near(others))
+        (open_verdicts,) = np.nonzero(_within(culture, step, self._near(stimulated)) & ~lost)
+        row_of_spike = (culture * self._shape[1] + channel)[open_verdicts]
+        lost[open_verdicts] = _within(row_of_spike, step[open_verdicts], by_channel)
         return altered(recording.where(~lost | (channel < 0)), blanking=blanking)
 
     def direct(self, recording: Recording) -> NDArray[np.int64]:
@@ -162,21 +152,30 @@ class CurrentFlow:
         A spike counts as direct while current flows through any electrode of its culture and for 0.8 ms after it
         (``DIRECT_MS``). All others are synaptic or spontaneous.
         """
-        windows = self._near(self._whole_steps(DIRECT_MS))
-        if not len(windows[0]):
+        after = self._whole_steps(DIRECT_MS)
+        if not len(self._row) and self._last >= after:
             return np.zeros(self._shape[0], dtype=np.int64)
-        culture, _, t = recording.spikes
-        step = np.floor(t / self._dt_ms + 1e-6).astype(np.int64)
-        return np.bincount(culture[self._within(culture, step, *windows)], minlength=self._shape[0])
+        culture = recording.spikes[0]
+        near = _within(culture, self._step_of(recording), self._near(after))
+        return np.bincount(culture[near], minlength=self._shape[0])
 
-    def _phases(self, stimulus: Stimulus | None) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def _phases(
+        self, stimulus: Stimulus | None, previous: CurrentFlow | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return row (culture * C + channel), first step and end of every time of current, by row and time."""
         none = np.zeros(0, dtype=np.int64)
+        self._results: dict[Any, Any] = {}
+        self._source: tuple[Any, ...] = ()
         if stimulus is None or stimulus.mode != "electrode":
             return none, none, none
         count, channels = self._shape
         changes = stimulus.schedule(self._dt_ms)  # cached, since the run has made it
-        row, step, on = changes.culture * channels + changes.column, changes.step, changes.value != 0
+        on = changes.value != 0
+        self._source = changes.culture, changes.step, changes.column, on, self._steps, self._shape, self._electrodes
+        if previous is not None and _same(self._source, previous._source):
+            self._results = previous._results
+            return previous._row, previous._start, previous._stop
+        row, step = changes.culture * channels + changes.column, changes.step
         electrical = self._electrodes.io.electrical
         if not electrical.all():
             kept = electrical[changes.column]
@@ -198,7 +197,7 @@ class CurrentFlow:
     def _of_cultures(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Culture, first step and end of the times of current through any channel."""
         culture = self._row // self._shape[1] if len(self._row) else self._row
-        culture, start, stop = _merged(culture, self._start, self._stop, self._steps)
+        culture, start, stop, _, _ = Intervals.merged(culture, self._start, self._stop, self._steps)
         last = self._before.min(axis=1, initial=NEVER)
         (earlier,) = np.nonzero(last < NEVER)
         return (
@@ -207,10 +206,42 @@ class CurrentFlow:
             np.concatenate([stop, -last[earlier]]),
         )
 
-    def _near(self, after: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Return culture, start and end of current through any channel and ``after`` steps more, merged."""
-        culture, start, stop = self._of_cultures
-        return _merged(*self._cut(culture, start, stop + after), self._steps)
+    def _cached(self, key: Any, after: int, compute: Callable[[], Any]) -> Any:
+        """Return a result of ``compute``, cached unless currents of earlier runs reach into this one."""
+        if self._last < after:
+            return compute()
+        if key not in self._results:
+            self._results[key] = compute()
+        return self._results[key]
+
+    def _near(self, after: int) -> Intervals:
+        """Return the times of current through any channel of a culture and ``after`` steps more."""
+
+        def compute() -> Intervals:
+            culture, start, stop = self._of_cultures
+            return Intervals.merged(*self._cut(culture, start, stop + after), self._steps)
+
+        return self._cached(after, after, compute)
+
+    def _blanking(self, stimulated: int, others: int) -> tuple[Intervals, Blanking]:
+        """Return the blanked times of all channels, in steps and as ``Recording.blanking``."""
+        channels, of_all = self._shape[1], self._near(others)
+        # Intervals of a culture hold for each of its channels.
+        row = (of_all.row[:, None] * channels + np.arange(channels)).ravel()
+        start, stop = (np.repeat(times, channels) for times in (of_all.start, of_all.stop))
+        own = self._channel_intervals(stimulated)
+        row, start, stop = (np.concatenate(pair) for pair in zip(own, (row, start, stop), strict=True))
+        merged = Intervals.merged(row, start, stop, self._steps)
+        start_ms, stop_ms = (np.multiply(step, self._dt_ms, dtype=np.float64) for step in (merged.start, merged.stop))
+        cell_channels = self._electrodes.blanking_channels()
+        times_ms = start_ms, np.minimum(stop_ms, self._duration_ms)
+        return merged, Blanking(
+            self._duration_ms, *self._shape, cell_channels, *np.divmod(merged.row, channels), *times_ms
+        )
+
+    def _step_of(self, recording: Recording) -> NDArray[np.int64]:
+        """Return the step of every spike, ``[S]``."""
+        return np.floor(recording.spikes[2] / self._dt_ms + 1e-6).astype(np.int64)
 
     def _channel_intervals(self, after: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return row, start and end of current through the row's channel and ``after`` steps more."""
@@ -233,33 +264,51 @@ class CurrentFlow:
     def _whole_steps(self, time_ms: float) -> int:
         return math.ceil(time_ms / self._dt_ms - 1e-6)
 
-    def _within(
-        self,
-        row_of_spike: NDArray[np.int64],
-        step: NDArray[np.int64],
-        row: NDArray[np.int64],
-        start: NDArray[np.int64],
-        stop: NDArray[np.int64],
-    ) -> NDArray[np.bool_]:
-        """Return whether every spike lies in an interval of its row; the intervals are merged."""
+
+class Intervals(NamedTuple):
+    """Intervals of rows within a run, sorted by (row, start), of which none overlap or touch, in steps ``[I]``.
+
+    Attributes:
+        row: Row of every interval.
+        start: First step.
+        stop: Step after the last.
+        bounds: ``start`` and ``stop`` on one axis for all rows, ``[2, I]``.
+        span: Length of a row on that axis.
+    """
+
+    row: NDArray[np.int64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+    span: int
+
+    @classmethod
+    def merged(cls, row: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[np.int64], steps: int) -> Intervals:
+        """Make them from intervals within ``0 ... steps``, in any order."""
+        span = steps + 1
         if not len(row):
-            return np.zeros(len(step), dtype=np.bool_)
-        span = self._steps + 1
-        at = row_of_spike * span + step
-        latest = np.searchsorted(row * span + start, at, side="right") - 1
-        return (latest >= 0) & (at < (row * span + stop)[latest])
+            return cls(row, start, stop, np.stack([start, stop]), span)
+        start, stop = row * span + start, row * span + stop
+        order = np.argsort(start)
+        start, end = start[order], np.maximum.accumulate(stop[order])
+        first = np.concatenate([[True], start[1:] > end[:-1]])
+        start, end = start[first], end[np.concatenate([first[1:], [True]])]
+        row = start // span
+        return cls(row, start - row * span, end - row * span, np.stack([start, end]), span)
 
 
-def _merged(
-    row: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[np.int64], steps: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return intervals within ``0 ... steps``, sorted by (row, start), with those that overlap or touch made one."""
-    if not len(row):
-        return row, start, stop
-    span = steps + 1
-    start, stop = row * span + start, row * span + stop
-    order = np.argsort(start)
-    start, end = start[order], np.maximum.accumulate(stop[order])
-    first = np.concatenate([[True], start[1:] > end[:-1]])
-    row, start = np.divmod(start[first], span)
-    return row, start, end[np.concatenate([first[1:], [True]])] - row * span
+def _within(row: NDArray[np.int64], step: NDArray[np.int64], intervals: Intervals) -> NDArray[np.bool_]:
+    """Return whether every spike, at a step of a row, lies in an interval of its row, ``[S]``."""
+    starts, stops = intervals.bounds
+    if not len(starts):
+        return np.zeros(len(step), dtype=np.bool_)
+    at = row * intervals.span + step
+    latest = np.searchsorted(starts, at, side="right") - 1
+    return (latest >= 0) & (at < stops[latest])
+
+
+def _same(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
+    """Return whether two descriptions of the times of current are the same arrays, with current in the same places."""
+    if not theirs or any(a is not b for a, b in zip(ours[:3], theirs[:3], strict=True)):
+        return False
+    return ours[4:6] == theirs[4:6] and ours[6] is theirs[6] and np.array_equal(ours[3], theirs[3])

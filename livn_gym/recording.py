@@ -385,7 +385,8 @@ class Recording(SixArrays):
         culture, gid, t = self.spike_culture, self.spike_gid, self.spike_t
         bounds = [] if culture is None else np.searchsorted(culture, np.arange(first, last + 1)).tolist()
         zeros = np.zeros(max((stop - start for start, stop in pairwise(bounds)), default=0), dtype=np.int64)
-        blanked = repeat(None) if self.blanking is None else self.blanking.cultures(first, last)
+        every, blanking = last - first == self.num_cultures, self.blanking
+        blanked = repeat(None) if blanking is None else blanking.singles if every else blanking.cultures(first, last)
         singles = []
         for b, blanking in zip(range(first, last), blanked, strict=False):
             parts: dict[str, Any] = self._cut_traces(np.s_[b : b + 1])
