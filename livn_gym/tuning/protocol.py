@@ -36,14 +36,15 @@ class Protocol:
     3. Sustained stimulation of all electrodes at the highest level.
     4. Amplitude curve: every level in turn on all electrodes, each followed by a pause. Culture b starts with level b,
        so that the after-effect of a level falls on different levels across cultures.
-    5. Single pulses at the highest level: one electrode at a time, in an order that is rotated likewise.
+    5. Single pulses: one electrode at a time, in an order that is rotated likewise.
     6. Place: one pulse at all electrodes of a quadrant of the array, one quadrant at a time.
     7. Device: stages 3 and 5 with the pulses that a device with weak currents can give.
     8. Cut: a copy with the same seed whose synaptic weights are all 0 runs stages 1 to 6, with shorter stages 2 and 3.
 
     Pulses are biphasic, cathodic first, with equal phases. In stages 3, 4 and 7 the electrodes pulse in interleaved
     groups that take turns: channel c is in group ``c % groups``. The onsets of stages 3, 4 and 7 are not evaluated.
-    All times are ms, amplitudes uA.
+    Pulses of stages 5 and 6 are stronger than those of sustained stimulation, beyond whose highest level the response
+    falls again: what a pulse sets off directly exhausts synapses. All times are ms, amplitudes uA.
 
     Attributes:
         settle_ms: Length of stage 1.
@@ -51,11 +52,12 @@ class Protocol:
         pulse_rate_hz: Pulses per second on a channel.
         groups: Number of groups of electrodes that take turns.
         phase_ms: Width of a phase.
-        levels_uA: Amplitudes of stage 4; the first is 0, the last the highest amplitude, that of stages 3, 5 and 6.
+        levels_uA: Amplitudes of stage 4; the first is 0, the last the highest amplitude, that of stage 3.
         onset_ms: Initial part of stages 3 and 7 and of every level that is not evaluated.
         sustained_ms: Evaluated part of stage 3.
         level_ms: Time at a level after the onset.
         pause_ms: Pause after stages 3 and 7 and after a level.
+        pulse_uA: Amplitude of stages 5 and 6.
         pulse_electrodes: Maximum number of electrodes in stage 5; from a larger array, an evenly spaced selection.
         pulse_trials: Number of pulses per electrode and culture in stage 5; 0 leaves it out.
         pulse_interval_ms: Time between pulses of stages 5 and 6, in which synapses recover.
@@ -71,11 +73,12 @@ class Protocol:
     pulse_rate_hz: float = 5.0
     groups: int = 4
     phase_ms: float = 0.2
-    levels_uA: tuple[float, ...] = (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0)
+    levels_uA: tuple[float, ...] = (0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
     onset_ms: float = 1000.0
     sustained_ms: float = 30_000.0
     level_ms: float = 4000.0
     pause_ms: float = 2000.0
+    pulse_uA: float = 14.0
     pulse_electrodes: int = 16
     pulse_trials: int = 4
     pulse_interval_ms: float = 1000.0
@@ -93,7 +96,11 @@ class Protocol:
         object.__setattr__(self, "levels_uA", tuple(self.levels_uA))
         if len(self.levels_uA) < 2 or self.levels_uA[0] != 0.0 or list(self.levels_uA) != sorted(set(self.levels_uA)):
             raise InvalidInput(f"levels_uA must rise from 0, got {list(self.levels_uA)}.")
-        for amplitude, phase in ((self.top_uA, self.phase_ms), (self.device_uA, self.device_phase_ms)):
+        for amplitude, phase in (
+            (self.top_uA, self.phase_ms),
+            (self.pulse_uA, self.phase_ms),
+            (self.device_uA, self.device_phase_ms),
+        ):
             safe_pulse(amplitude, phase, self.pulse_rate_hz)
         for name, minimum in (("groups", 1), ("pulse_electrodes", 1), ("pulse_trials", 0), ("place_trials", 0)):
             whole_number(name, getattr(self, name), minimum=minimum)
@@ -114,7 +121,7 @@ class Protocol:
 
     @property
     def top_uA(self) -> float:
-        """Highest amplitude."""
+        """Highest amplitude of sustained stimulation."""
         return self.levels_uA[-1]
 
     @property

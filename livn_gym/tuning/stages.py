@@ -93,7 +93,7 @@ def observe(
     seen = replace(seen, curve_hz=stages.curve())
     if protocol.pulse_trials:
         electrodes = protocol.electrodes(env.electrodes.num_channels)
-        evoked = stages.single_pulses(electrodes, protocol.top_uA, protocol.phase_ms)
+        evoked = stages.single_pulses(electrodes, protocol.pulse_uA, protocol.phase_ms)
         seen = replace(seen, electrodes=electrodes, evoked=evoked)
     if protocol.place_trials:
         seen = replace(seen, place=stages.place())
@@ -197,7 +197,7 @@ class _Stages:
         for trial in range(p.place_trials):
             for k in range(4):
                 index = (k + (1 + trial) * self.rows + trial) % 4
-                culture, gid = self._pulse(p.top_uA * (quadrant == index[:, None]), p.phase_ms, PLACE_MS)
+                culture, gid = self._pulse(p.pulse_uA * (quadrant == index[:, None]), p.phase_ms, PLACE_MS)
                 spikes = np.bincount(culture * cells + gid, minlength=len(self.rows) * cells).reshape(-1, cells)
                 counts[self.rows, trial, index] = spikes @ recorded.T
         return counts

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial, Trial
 
-TRAINING = CultureSet("training", (None, 101, 102), (1000, 1001))
+TRAINING = CultureSet("training", (None, 101, 102, 103), (1000, 1001))
 """Cultures on which the search compares parameter sets."""
 
 CONFIRMATION = CultureSet("confirmation", (None, 101, 102, 103), (1000, 1001, 1002, 1003, 1004))
@@ -56,8 +56,8 @@ def search_protocol(targets: Targets) -> Protocol:
         protocol,
         rest_ms=min(protocol.rest_ms, 40_000.0),
         sustained_ms=min(protocol.sustained_ms, 10_000.0),
-        level_ms=min(protocol.level_ms, 2000.0),
-        levels_uA=protocol.levels_uA if len(protocol.levels_uA) < 4 else (0.0, *protocol.levels_uA[-5::2]),
+        level_ms=min(protocol.level_ms, 3000.0),
+        levels_uA=protocol.levels_uA if len(protocol.levels_uA) < 4 else (0.0, *protocol.levels_uA[-5:]),
         pulse_electrodes=min(protocol.pulse_electrodes, 8),
         pulse_trials=min(protocol.pulse_trials, 3),
         place_trials=protocol.place_trials if "place" in targets.targets else 0,

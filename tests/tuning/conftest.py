@@ -9,6 +9,7 @@ SHORT = Protocol(
     settle_ms=200.0,
     rest_ms=3000.0,
     levels_uA=(0.0, 7.0, 14.0),
+    pulse_uA=12.0,
     onset_ms=200.0,
     sustained_ms=1000.0,
     level_ms=400.0,

@@ -5,9 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from livn_gym.blanking import blanked
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput
 from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
 from livn_gym.system import make
 from livn_gym.tuning import Protocol, observe
 from livn_gym.tuning.protocol import BLANKS_MS
@@ -90,7 +92,7 @@ def test_every_single_pulse_is_counted_for_its_own_electrode(diary, short):
         assert (evoked[..., 1:] == 0).all()
     alone = [entry for entry in diary.diary if entry[0] == 250.0]
     sizes = [np.abs(entry[4]).max() for entry in alone]
-    assert set(sizes) == {short.top_uA, short.device_uA}
+    assert set(sizes) == {short.pulse_uA, short.device_uA}
 
 
 def test_the_place_is_counted_on_the_channels_that_record_the_cells(diary, short):
@@ -121,6 +123,25 @@ def test_rates_behind_blanking_are_those_of_the_time_that_is_left(short):
     late = Recording(0.0, 1000.0, 0.05, 0.05, 1, np.zeros(20, int), np.zeros(20, int), onset + 4.0)
     expected = [[20.0, 20.0 / (1.0 - 3.4 / 50.0), 0.0]]
     assert np.allclose(blanked_rates_hz(late, short, 0.2, 1), expected)
+
+
+def test_rates_behind_blanking_are_those_of_a_blanked_array(short):
+    """Where every electrode is blanked as long as those that stimulate, at whole time steps."""
+    generator = np.random.default_rng(5)
+    system, count = make("EI2"), 20_000
+    gid, t = generator.integers(0, 100, count), np.floor(np.sort(generator.uniform(0.0, 40_000.0, count))) / 20.0
+    recording = Recording(0.0, 2000.0, 0.05, 0.05, 1, np.zeros(count, int), gid, t)
+    amplitudes = np.full(16, short.top_uA)
+    start_ms = np.arange(16) % short.groups * short.spacing_ms
+    stimulus = Stimulus.pulse_train(
+        amplitudes, duration_ms=2000.0, rate_hz=short.pulse_rate_hz, phase_ms=short.phase_ms, start_ms=start_ms
+    )
+    with Env(system).init() as env:
+        rates = blanked_rates_hz(recording, short, short.phase_ms, 100)[0]
+        for blank_ms, rate_hz in zip(BLANKS_MS, rates, strict=True):
+            recorded, _ = blanked(recording, stimulus, env.electrodes, blank_ms)
+            lost = 0.0 if recorded.blanking is None else 40 * (0.4 + blank_ms)
+            assert rate_hz == pytest.approx(len(recorded.spikes[0]) / 100 / (2000.0 - lost) * 1e3, rel=1e-12)
 
 
 def test_resting_cultures_are_not_stimulated(diary, short):
@@ -155,6 +176,7 @@ def test_a_short_form_takes_less_time():
         ({"levels_uA": (1.0, 2.0)}, "rise from 0"),
         ({"levels_uA": (0.0, 5.0, 3.0)}, "rise from 0"),
         ({"levels_uA": (0.0, 20.0)}, "at most 3 nC"),
+        ({"pulse_uA": 20.0}, "at most 3 nC"),
         ({"pulse_rate_hz": 300.0}, "200 Hz"),
         ({"level_ms": 500.0}, "multiple of the 200 ms"),
         ({"groups": 40}, "no time to record"),
