@@ -76,7 +76,7 @@ def validate(
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Folder in which the measures of every culture or task are stored; those in it are not measured again.",
+            help="Folder of the measures of every culture or task; those that it holds are not measured again.",
             show_default=False,
         ),
     ] = None,
