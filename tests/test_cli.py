@@ -320,6 +320,53 @@ def test_validate_goes_on_from_a_folder(run, tmp_path):
     assert code == 2 and "kept holds the measures of all" in err
 
 
+FIRE_MUCH = """
+import numpy as np
+from gymnasium import spaces
+from livn_gym.envs.tasks import Task
+
+
+class FireMuch(Task):
+    loop_defaults = {"settle_ms": 400.0, "decoding": "channel_rates"}
+    observation_space = spaces.Box(0.0, 1.0, (1,), np.float32)
+
+    def reset(self, rng):
+        self.steps, self.rate_hz = 0, 0.0
+
+    def after_step(self, measurement):
+        self.steps, self.rate_hz = self.steps + 1, measurement.rate_hz
+
+    @property
+    def reward(self):
+        return self.rate_hz
+
+    @property
+    def terminated(self):
+        return self.steps == 3
+
+    def observe(self, measurement):
+        return np.zeros(1)
+
+    def info(self, measurement):
+        return {}
+"""
+
+
+def test_validate_tasks_ends_with_1_where_a_task_fails_and_goes_on_from_a_folder(run, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(FIRE_MUCH)
+    arguments = ("validate", "--tasks", "mine.py:FireMuch", "--quick", "--folder", "kept")
+    code, out, err = run(*arguments)  # the fake responds to charge without synapses
+    assert code == 1 and "/ (R - S) is" in err
+    assert [blanked for blanked in ("3, 3", "5, 5") if f"mine.py:FireMuch │ {blanked}" in out] == ["3, 3", "5, 5"]
+    assert out.count("FAILED") == 2
+    (path,) = (tmp_path / "kept").iterdir()
+    kept = path.read_bytes()
+    assert run(*arguments)[:2] == (1, out) and path.read_bytes() == kept
+    use_poisson_backend(monkeypatch, "NetworkBackend")
+    code, out, _ = run(*arguments[:-2], "--markdown")
+    assert code == 0 and "| passed |" in out and "- met: lower 95 % bound of R - S" in out
+
+
 def test_tune_writes_parameters_and_goes_on_from_its_study(run, tmp_path):
     (tmp_path / "mine.toml").write_text(
         "[targets.rate_hz]\nlow = 1.0\nhigh = 5.0\n[search]\nnoise-EXC-std_e = [0.4, 0.9]\n" + SHORT
@@ -342,6 +389,9 @@ def test_tune_writes_parameters_and_goes_on_from_its_study(run, tmp_path):
     ("arguments", "message"),
     [
         (("validate", "EI9"), "EI9"),
+        (("validate",), "one system, or ids with --tasks"),
+        (("validate", "EI1", "EI2"), "one system"),
+        (("validate", "--tasks", "livn/EI9-v0"), "EI9"),
         (("validate", "EI2", "--variant", "asleep"), "asleep"),
         (("validate", "EI2", "--params", "none.toml"), "cannot be read"),
         (("validate", "EI2", "--figure", "page.txt"), ".png"),

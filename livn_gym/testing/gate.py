@@ -196,7 +196,7 @@ class _Work:
 
     def panel(self, blank_ms: tuple[float, float]) -> Panel:
         """Measure the panel of a blanking."""
-        reference, retuned = (self._tune(blank_ms, culture) for culture in ("intact", "cut"))
+        reference, tuned_on_cut = (self._tune(blank_ms, culture) for culture in ("intact", "cut"))
         arms: dict[str, Arm] = {}
         recorded: list[_Recorded] = []
 
@@ -215,7 +215,7 @@ class _Work:
         play("R", str(reference), record, "intact")
         play("S_cut", "silence", Silent, "cut")
         play("X1", str(reference), reference.make, "cut")
-        play("X2", str(retuned), retuned.make, "cut")
+        play("X2", str(tuned_on_cut), tuned_on_cut.make, "cut")
         for culture in ("poisson", "shuffled") if self.rules.spatial else ("poisson",):
             play(f"S_{culture}", "silence", Silent, culture)
             play(culture, str(reference), reference.make, culture)
