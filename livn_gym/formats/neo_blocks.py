@@ -34,7 +34,6 @@ _QUANTITY = {
 }
 _PART_BYTES = 20_000
 """Approximate overhead of a spike train or a column of a signal in a NIX file, bytes."""
-_ANNOTATED_ARRAYS = ("positions_um", "electrodes_um", "heard", "stimulus_step", "stimulus_column", "stimulus_value")
 
 
 @checked
@@ -53,7 +52,7 @@ def to_neo(session: Session) -> Block:
         dt_ms=recording.dt_ms,
         profile=session.profile,
         livn_gym=json.dumps(session.metadata()),
-        livn_gym_arrays=json.dumps({name: arrays[name].tolist() for name in _ANNOTATED_ARRAYS}),
+        livn_gym_arrays=json.dumps({name: array.tolist() for name, array in arrays.items()}),
     )
     segment = Segment(name="recording", index=0)
     block.segments.append(segment)

@@ -16,8 +16,10 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.blanked_times import Blanking
 from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.formats.blanked import ARRAYS
 from livn_gym.formats.parts import TRACES, at_steps
 from livn_gym.formats.session import Session
 from livn_gym.hdf5 import Hdf5, check_structure, new_file, seal
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from pynwb import NWBFile
 
 PROCESSED = "ecephys"
+BLANKED_WITH = "blanked_with"
+"""Name of the column of units with the electrode with which a cell is blanked."""
 STIMULUS = "stimulus_"
 """Prefix of the names of stimulus series, followed by the column."""
 SPECIES = "http://purl.obolibrary.org/obo/NCBITaxon_32630"
@@ -71,6 +75,7 @@ def to_nwb(session: Session) -> NWBFile:
     )
     _add_electrodes(file, session)
     _add_units(file, session)
+    _add_blanked_times(file, session)
     _add_stimulus(file, session)
     _add_traces(file, session)
     return file
@@ -98,6 +103,8 @@ def from_nwb(file: NWBFile) -> Session:
             cell, channel = _ragged(units, "electrodes")
             order = np.lexsort((cell, channel))
             arrays["heard"] = np.column_stack([channel[order], cell[order]])
+        if BLANKED_WITH in units.colnames:
+            arrays |= _blanked_arrays(file, units)
         arrays |= _stimulus_arrays(file, metadata["dt_ms"])
         for name in TRACES:
             if name in file.acquisition:
@@ -176,6 +183,12 @@ def _add_units(file: NWBFile, session: Session) -> None:
     channels: list[list[int]] = [[] for _ in range(session.num_neurons)]
     for channel, cell in session.channel_cells.tolist():
         channels[cell].append(channel)
+    blanking, recorded_s = session.recording.blanking, [[0.0, session.recording.duration_ms / 1000.0]]
+    listening = [recorded_s] * session.num_neurons
+    if blanking is not None:
+        file.add_unit_column(BLANKED_WITH, "Electrode with which the cell is blanked; -1: with none.")
+        between = [_between(blanking, channel) for channel in range(blanking.num_channels)]
+        listening = [recorded_s if channel < 0 else between[channel] for channel in blanking.cell_channels.tolist()]
     names = [population.name for population in session.populations]
     population = session.population_of(np.arange(session.num_neurons))
     # HDF5 has no type for a column whose lists are all empty
@@ -183,13 +196,45 @@ def _add_units(file: NWBFile, session: Session) -> None:
     for cell, position in enumerate(session.positions_um.tolist()):
         file.add_unit(
             id=cell,
-            obs_intervals=[[0.0, session.recording.duration_ms / 1000.0]],
+            obs_intervals=listening[cell],
             population=names[population[cell]],
             **{f"{axis}_um": value for axis, value in zip("xyz", position, strict=True)},
             spike_times=t_ms[order[first[cell] : first[cell + 1]]] / 1000.0,
             **({"electrodes": channels[cell]} if any_recorded else {}),
+            **({} if blanking is None else {BLANKED_WITH: int(blanking.cell_channels[cell])}),
         )
     file.units.resolution = session.recording.dt_ms / 1000.0  # spikes occur at whole steps
+
+
+def _between(blanking: Blanking, channel: int) -> list[list[float]]:
+    """Return the intervals in which a channel recorded, s."""
+    own = blanking.channel == channel
+    blanked_ms = np.column_stack([blanking.start_ms[own], blanking.stop_ms[own]])
+    borders = np.concatenate([[0.0], blanked_ms.ravel(), [blanking.duration_ms]])
+    intervals = borders.reshape(-1, 2) / 1000.0
+    return intervals[intervals[:, 1] > intervals[:, 0]].tolist()
+
+
+def _add_blanked_times(file: NWBFile, session: Session) -> None:
+    """Add the blanked times of every electrode as invalid times."""
+    blanking = session.recording.blanking
+    if blanking is None:
+        return
+    file.add_invalid_times_column("channel", "Electrode that did not record.")
+    for channel, start_ms, stop_ms in zip(blanking.channel, blanking.start_ms, blanking.stop_ms, strict=True):
+        file.add_invalid_time_interval(
+            start_time=start_ms / 1000.0, stop_time=stop_ms / 1000.0, tags=["blanked"], channel=int(channel)
+        )
+
+
+def _blanked_arrays(file: NWBFile, units: Any) -> dict[str, NDArray]:
+    times = file.invalid_times
+    columns = [np.zeros(0)] * 3 if times is None else [times[c][:] for c in ("channel", "start_time", "stop_time")]
+    channel, start_s, stop_s = map(np.asarray, columns)
+    dt_ms = float(parse_json(file.notes, "the NWB file's notes")["dt_ms"])
+    start_ms, stop_ms = (at_steps(seconds * 1000.0, dt_ms) for seconds in (start_s, stop_s))
+    values = channel.astype(np.int64), start_ms, stop_ms, np.asarray(units[BLANKED_WITH][:])
+    return dict(zip(ARRAYS, values, strict=True))
 
 
 def _add_stimulus(file: NWBFile, session: Session) -> None:

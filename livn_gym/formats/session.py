@@ -17,6 +17,7 @@ from livn_gym.atomic import replacing
 from livn_gym.backends import PROFILES, Profile
 from livn_gym.checks import checked_types
 from livn_gym.errors import CorruptData, InvalidInput
+from livn_gym.formats.blanked import blanked_arrays, blanking_of, integers
 from livn_gym.formats.parts import (
     FIELDS,
     TRACES,
@@ -37,9 +38,9 @@ from livn_gym.units import finite, whole_number
 if TYPE_CHECKING:
     from livn_gym.env import Env
 
-FORMAT = 3
-"""Newest supported version of the format. A file is written in the oldest version that can hold it: 2, or 3 with
-dendritic voltages. Version 1 had no model, parameters and potential."""
+FORMAT = 4
+"""Newest supported version of the format. A file is written in the oldest version that can hold it: 2, 3 with
+dendritic voltages, or 4 with blanked times. Version 1 had no model, parameters and potential."""
 
 _ORIGIN = ("system", "system_sha256", "seed", "trial", "backend", "scheme", "precision", "created")
 _SINCE_2: dict[str, Any] = {"model": "", "parameter_set": "", "parameters": {}, "plasticity": ""}
@@ -235,7 +236,7 @@ class Session:
         recording, stimulus = self.recording, self.stimulus
         dendrites = traces and recording.voltage_dendrite is not None
         return {
-            "format": 3 if dendrites else 2,
+            "format": 4 if recording.blanking is not None else 3 if dendrites else 2,
             "livn_gym": self.version,
             "created": self.created,
             "system": self.system,
@@ -273,6 +274,7 @@ class Session:
             "stimulus_step": changes.step,
             "stimulus_column": changes.column,
             "stimulus_value": changes.value,
+            **blanked_arrays(self.recording.blanking),
         }
         if traces:
             for name, field_name in FIELDS.items():
@@ -325,13 +327,14 @@ class Session:
                 voltage_compartment=compartment_of(metadata.get("voltage_compartment", "soma")),
                 current_compartment=compartment_of(metadata["current_compartment"]),
                 populations=tuple(populations),
-            ).with_spikes(_integers("gid", gid), np.asarray(t_ms, dtype=np.float64))
+                blanking=blanking_of(arrays, values["duration_ms"], len(arrays["electrodes_um"]), start),
+            ).with_spikes(integers("gid", gid), np.asarray(t_ms, dtype=np.float64))
             session = cls(
                 recording=recording,
                 populations=tuple(populations),
                 positions_um=np.asarray(arrays["positions_um"], dtype=np.float64).reshape(-1, 3),
                 electrodes_um=np.asarray(arrays["electrodes_um"], dtype=np.float64).reshape(-1, 3),
-                channel_cells=_integers("heard", arrays["heard"]).reshape(-1, 2),
+                channel_cells=integers("heard", arrays["heard"]).reshape(-1, 2),
                 version=metadata["livn_gym"],
                 potential=np.asarray(arrays["potential"]) if "potential" in arrays else None,
                 **{name: metadata[name] for name in _ORIGIN},
@@ -390,11 +393,3 @@ def _potential(env: Env, recording: Recording) -> NDArray[np.float64] | None:
     if recording.current_soma is None or recording.current_dendrite is None or not env.electrodes.num_channels:
         return None
     return env.electrodes.potential_recording(recording)
-
-
-def _integers(name: str, values: ArrayLike) -> NDArray[np.int64]:
-    """Convert indices read from a file; fractions are an error and are not rounded."""
-    array = np.asarray(values)
-    if array.size and array.dtype.kind not in "iu":
-        raise ValueError(f"{name} holds {array.dtype}, expected integers")
-    return array.astype(np.int64, copy=False)
