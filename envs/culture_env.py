@@ -91,6 +91,9 @@ class CultureEnv(gym.Env):
     `params_hash` 12 hexadecimal digits that depend on every one of them, and `task_version` the version of the task.
     Vector environments hold them in arrays of objects.
 
+    Cultures with an opsin have two more: `dose_mJ_mm2`, the dose of all lights in the step (mJ/mm2), and
+    `dose_fraction`, the same as a share of that of the strongest action.
+
     ## Rewards
     The task defines the reward.
 
@@ -124,6 +127,9 @@ class CultureEnv(gym.Env):
     | `params`      | `None`              | parameters: name, TOML file or mapping of keys                     | -    |
     | `io`          | `None`              | electrode interface: name, mapping or `IO`                         | -    |
     | `model`       | `None`              | cells: name, mapping or `Model`; None is the default               | -    |
+    | `opsin`       | `None`              | opsin of the cells, as `"williams_2013"`; None is none             | -    |
+    | `light`       | `None`              | lights: `"lamp"`, mapping or `LightArray`; None is a lamp if there | -    |
+    |               |                     | is an opsin                                                        |      |
     | `backend`     | `None`              | simulator; None takes `LIVN_BACKEND`, otherwise `"native"`         | -    |
     | `profile`     | `"fast"`            | profile of the simulation; or `"exact"`, see `Env`                 | -    |
     | `dt`          | `None`              | time step of the simulation; None is the profile's                 | ms   |

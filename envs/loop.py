@@ -18,6 +18,7 @@ from livn_gym.envs import returned
 from livn_gym.envs.actions import checked_actions
 from livn_gym.envs.amplifier import Amplifier
 from livn_gym.envs.conditions import Condition, Conditioned
+from livn_gym.envs.delivery import Delivery
 from livn_gym.envs.layout import loop_layout, observation_box
 from livn_gym.envs.measurement import History, Meter
 from livn_gym.envs.results import Info, StepResult
@@ -88,10 +89,10 @@ class ClosedLoop:
         self._num_observed = observed.shape[0]
         self.observation_space = observation_box(setup.features if sees_culture else None, observed)
         commands = np.broadcast_to(setup.commands.high, (self.num_cultures, *setup.commands.shape))
-        self.highest_charge_nC = self._charge(self._encode(commands), 1)[0]
-        """Charge of each channel in a step under the highest command, both phases counted, nC ``[C]``."""
-        if not self.highest_charge_nC.all():
-            raise InvalidInput(f"The highest command gives some channel no charge in a step of {self.step_ms:g} ms.")
+        highest = Delivery.of(env, self._encode(commands), 1)
+        highest.check_highest(self.step_ms)
+        self.highest_charge_nC = highest.charge_nC[0]
+        """Charge of each channel in a step under the highest command, both phases counted, nC ``[C]``; 0 with light."""
         num_features = setup.features.shape[0]
         self.num_features = num_features if sees_culture else 0
         """F, the length of each of the two decoded recordings at the start of the observation; 0 if it has none."""
@@ -100,9 +101,8 @@ class ClosedLoop:
         """Layout of the observation."""
         self.action_channels = tasks[0].action_channels
         """Channel of each number of an action, ``[A]``; -1 where it belongs to no single channel."""
-        self._meter = Meter(
-            env.system.num_neurons, self.step_ms, num_features, self.highest_charge_nC, decoding.per_channel
-        )
+        numbers = env.system.num_neurons, self.step_ms, num_features, self.highest_charge_nC, highest.dose_mJ_mm2[0]
+        self._meter = Meter(*numbers, decoding.per_channel)
         self.history: list[History] = [self._meter.history() for _ in self.tasks]
         """Measurements of the last second of each culture, ``[B]``; never empty after a reset."""
         self._setups = [task.setup for task in self.tasks]
@@ -308,22 +308,18 @@ class ClosedLoop:
         """Decode the recording of a step and append it to the histories."""
         results = self.decoding.decode(self.env, recording)
         features = returned.features(self.decoding, results, len(cultures), self._setups[0].features.shape[0])
-        charge_nC = self._charge(stimulus, len(cultures))
+        delivery = Delivery.of(self.env, stimulus, len(cultures))
         histories = [self.history[b] for b in cultures]
         given = [None] * len(cultures) if actions is None else list(actions)
-        self._meter.add(histories, recording, features, charge_nC, times, given, spikes)
+        charge_nC, dose = delivery.charge_nC, delivery.dose_mJ_mm2
+        self._meter.add(histories, recording, features, charge_nC, dose, times, given, spikes)
 
     def _encode(self, commands: NDArray) -> Stimulus | None:
         inputs = commands if self.num_cultures > 1 else commands[0]
         stimulus = self.encoding(self.env, self.step_ms, inputs)
-        return returned.stimulus(self.encoding, stimulus, len(commands), self.env.electrodes.num_channels)
-
-    def _charge(self, stimulus: Stimulus | None, count: int) -> NDArray[np.float64]:
-        """Return the absolute charge of each channel, nC ``[n, C]``."""
-        if stimulus is None:
-            return np.zeros((count, self.env.electrodes.num_channels))
-        charge_nC = np.atleast_2d(stimulus.charge_nC())
-        return charge_nC if stimulus.num_cultures is not None else np.repeat(charge_nC, count, axis=0)
+        lights = self.env.lights
+        columns = self.env.electrodes.num_channels, 0 if lights is None else lights.num_lights
+        return returned.stimulus(self.encoding, stimulus, len(commands), *columns)
 
     def _observations(self, cultures: list[int]) -> NDArray[np.float32]:
         latest, tasks = [self.history[b][-1] for b in cultures], [self.tasks[b] for b in cultures]
@@ -352,6 +348,9 @@ class ClosedLoop:
                 "direct_spikes": measured.direct_spikes,
                 "synaptic_spikes": measured.synaptic_spikes,
             }
+            if self.env.lights is not None:
+                info["dose_mJ_mm2"] = float(measured.dose_mJ_mm2.sum())
+                info["dose_fraction"] = measured.dose_fraction
             info |= returned.info(self.tasks[b], self.tasks[b].info(measured), info)
             if self.conditioned.conditions:
                 info |= returned.info(self.conditioned, self.conditioned.info(b), info)

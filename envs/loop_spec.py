@@ -46,6 +46,8 @@ class LoopSpec:
         params: Parameters, as ``livn_gym.parameter_sets.find`` takes them; None for the shipped ones.
         io: The electrode interface, as ``livn_gym.io.make`` takes it; None for the default.
         model: The dynamics of the cells, as ``livn_gym.models.make`` takes it; None for the default.
+        opsin: The opsin of the cells, as ``livn_gym.models.channelrhodopsin.make`` takes it; None for none.
+        light: The lights, as ``livn_gym.io.make_lights`` takes them; None is a lamp if there is an opsin.
         backend: The simulator, as ``livn_gym.backends.make`` takes it; None for the default.
         profile: Profile of the simulation, ``"fast"`` or ``"exact"`` (see ``Env``).
         dt: Time step of the simulation, ms; None takes the profile's.
@@ -68,6 +70,8 @@ class LoopSpec:
     params: Any = None
     io: Any = None
     model: Any = None
+    opsin: Any = None
+    light: Any = None
     backend: Any = None
     profile: str = "fast"
     dt: float | None = None
@@ -128,6 +132,8 @@ class LoopSpec:
             params=self.params,
             io=self.io,
             model=self.model,
+            opsin=self.opsin,
+            light=self.light,
             backend=self.backend,
             profile=self.profile,
             dt=self.dt,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.copies import altered
 from livn_gym.recording import Recording
 
 WINDOW_MS = 1000.0
@@ -37,6 +38,8 @@ class Measurement:
             those of the step before.
         direct_spikes: Number of the culture's spikes that the field evoked directly, recorded or not.
         synaptic_spikes: Number of its other spikes, recorded or not.
+        dose_mJ_mm2: Dose of each light in the step, at its centre, mJ/mm2 ``[L]``; empty without lights.
+        dose_fraction: Dose of all lights as a share of that of the strongest action.
     """
 
     recording: Recording | None
@@ -52,6 +55,8 @@ class Measurement:
     unheard_channels: float = 0.0
     direct_spikes: float = 0.0
     synaptic_spikes: float = 0.0
+    dose_mJ_mm2: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    dose_fraction: float = 0.0
 
 
 History = deque[Measurement]
@@ -66,6 +71,7 @@ class Meter:
         step_ms: Length of a control step, ms.
         num_features: F, the length of a decoded recording.
         highest_charge_nC: Charge of each channel in a step under the highest command, nC ``[C]``.
+        highest_dose_mJ_mm2: Dose of each light, likewise, mJ/mm2 ``[L]``.
         per_channel: Whether the features are one number per channel.
     """
 
@@ -75,13 +81,14 @@ class Meter:
         step_ms: float,
         num_features: int,
         highest_charge_nC: NDArray[np.float64],
+        highest_dose_mJ_mm2: NDArray[np.float64],
         per_channel: bool = False,
     ) -> None:
         self._cell_seconds = num_neurons * step_ms * 1e-3
         self._window_steps = round(WINDOW_MS / step_ms)
         self._num_features = num_features
-        self._highest_nC = highest_charge_nC.sum()
-        self._num_channels = len(highest_charge_nC)
+        self._highest_nC, self._highest_dose = highest_charge_nC.sum() or 1.0, highest_dose_mJ_mm2.sum() or 1.0
+        self._silence = np.zeros(len(highest_charge_nC)), np.zeros(len(highest_dose_mJ_mm2))
         self._per_channel = per_channel
 
     def history(self) -> History:
@@ -94,6 +101,7 @@ class Meter:
         recording: Recording,
         features: NDArray[np.float64],
         charge_nC: NDArray[np.float64],
+        dose_mJ_mm2: NDArray[np.float64],
         times_ms: Sequence[float],
         actions: Sequence[NDArray | None],
         spikes: NDArray[np.int64],
@@ -105,6 +113,7 @@ class Meter:
             recording: Recording of the step, of n cultures.
             features: Its decoded recordings, ``[n, F]``.
             charge_nC: Absolute charge of each channel, nC ``[n, C]``.
+            dose_mJ_mm2: Dose of each light, mJ/mm2 ``[n, L]``.
             times_ms: End of the step since the first observation of each culture, ``[n]``.
             actions: The agent's actions, ``[n]``; None while settling.
             spikes: Number of direct and of other spikes of each culture, recorded or not, ``[n, 2]``.
@@ -128,12 +137,14 @@ class Meter:
             second_hz = [[*(m.rate_hz for m in earlier[k]), rates_hz[k]] for k in rows]
             rates_1s_hz[rows] = np.add.reduce(np.array(second_hz), axis=1) / (steps + 1)
         fractions = (np.add.reduce(charge_nC, axis=1) / self._highest_nC).tolist()
+        doses = (np.add.reduce(dose_mJ_mm2, axis=1) / self._highest_dose).tolist()
         observed = zip(lost, unheard, *spikes.T.astype(np.float64).tolist(), strict=True)
-        numbers = zip(rates_hz, rates_1s_hz.tolist(), fractions, times_ms, observed, strict=True)
-        for k, (rate_hz, rate_1s_hz, fraction, time_ms, counts) in enumerate(numbers):
+        numbers = zip(rates_hz, rates_1s_hz.tolist(), fractions, times_ms, observed, doses, strict=True)
+        for k, (rate_hz, rate_1s_hz, fraction, time_ms, counts, dose) in enumerate(numbers):
             means = features_1s[k], rate_hz, rate_1s_hz
-            charge = charge_nC[k], fraction
-            histories[k].append(Measurement(recordings[k], features[k], *means, *charge, time_ms, actions[k], *counts))
+            given = charge_nC[k], fraction
+            measured = Measurement(recordings[k], features[k], *means, *given, time_ms, actions[k], *counts)
+            histories[k].append(altered(measured, dose_mJ_mm2=dose_mJ_mm2[k], dose_fraction=dose))
 
     def _corrected(
         self,
@@ -168,4 +179,5 @@ class Meter:
     def add_silence(self, history: History) -> None:
         """Append the measurement at the start of an episode without settling."""
         silent = np.zeros(self._num_features)
-        history.append(Measurement(None, silent, silent, 0.0, 0.0, np.zeros(self._num_channels), 0.0, 0.0))
+        charge, dose = self._silence
+        history.append(Measurement(None, silent, silent, 0.0, 0.0, charge, 0.0, 0.0, dose_mJ_mm2=dose))

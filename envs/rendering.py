@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.envs.delivery import shares
 from livn_gym.envs.screens import OffScreen, Screen, human_screen
 from livn_gym.envs.tasks import Measurement
 from livn_gym.plot.array_map import CHARGE_MAP, draw_array
@@ -163,7 +164,7 @@ class _Picture:
             self._title.set_text(self._system.name)
             return
         latest = steps[-1]
-        charge = np.array([100.0 * step.charge_nC / self._highest_nC for step in steps])
+        charge = np.array([100.0 * shares(step.charge_nC, self._highest_nC) for step in steps])
         self._electrodes.set_array(charge[-1])
         aim = "" if np.isnan(targets_hz[-1]) else f" (target {targets_hz[-1]:.1f})"
         self._title.set_text(

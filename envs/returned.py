@@ -25,23 +25,30 @@ def features(owner: object, results: Any, count: int, num_features: int) -> NDAr
     return numbers.astype(np.float64, copy=False)
 
 
-def stimulus(owner: object, made: Any, count: int, num_channels: int) -> Stimulus | None:
+def stimulus(owner: object, made: Any, count: int, num_channels: int, num_lights: int) -> Stimulus | None:
     """Check the result of an encoding for n cultures and return it as a stimulus.
 
     Raises:
-        InvalidInput: It is no stimulus of the electrodes, or one of another number of cultures.
+        InvalidInput: It is no stimulus of the electrodes or of the lights, or one of another number of cultures.
     """
     applied = Stimulus.from_arg(made)
     if applied is None:
         return None
     what = f"{type(owner).__name__} must make a stimulus"
-    if applied.mode != "electrode" or applied.num_columns != num_channels:
-        raise InvalidInput(
-            f"{what} in the mode 'electrode' with {num_channels} columns, one per channel, got the mode "
-            f"{applied.mode!r} with {applied.num_columns}."
-        )
-    if applied.num_cultures not in (None, count):
-        raise InvalidInput(f"{what} of {count} cultures for as many inputs, got one of {applied.num_cultures}.")
+    electrical, light = applied.parts
+    for part, mode, columns, each in (
+        (electrical, "electrode", num_channels, "channel"),
+        (light, "light", num_lights, "light"),
+    ):
+        if part is None:
+            continue
+        if part.mode != mode or part.num_columns != columns:
+            raise InvalidInput(
+                f"{what} in the mode {mode!r} with {columns} columns, one per {each}, got the mode {part.mode!r} with "
+                f"{part.num_columns}."
+            )
+        if part.num_cultures not in (None, count):
+            raise InvalidInput(f"{what} of {count} cultures for as many inputs, got one of {part.num_cultures}.")
     return applied
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from livn_gym import backends, memory, models
 from livn_gym import io as ios
 from livn_gym import system as systems
+from livn_gym.applied import applied_stimulus
 from livn_gym.backends import Backend, CultureSpec, Precision, Scheme, Undoable
 from livn_gym.backends.ranks import Ranks
 from livn_gym.cell_values import heterogeneous_cells
@@ -24,8 +25,8 @@ from livn_gym.decoding.gather import merge
 from livn_gym.errors import InvalidInput, UnsupportedModel, shown
 from livn_gym.exclusive import Run
 from livn_gym.interrupts import CallLock
-from livn_gym.io import IO, MEA, BoundElectrodes
-from livn_gym.models import Geometry, ReducedCalciumSomaDendrite
+from livn_gym.io import IO, MEA, BoundElectrodes, BoundLights
+from livn_gym.models import Geometry, ReducedCalciumSomaDendrite, channelrhodopsin
 from livn_gym.numerics import NoiseStream, checked_seed, checked_seeds
 from livn_gym.parameters import ParameterSet
 from livn_gym.recorder import Recorder
@@ -69,6 +70,8 @@ class Env(SavedStates, Recorder, Configurable):
         scheme: ``"backward_euler"``, ``"second_order"`` (staggered Crank-Nicolson) or ``"multirate"`` (native backend
             only; the same with slow states in longer steps, see ``docs/model.md``).
         precision: ``"float64"`` or ``"float32"``.
+        opsin: Opsin of the cells, as ``livn_gym.models.channelrhodopsin.make`` takes it. Default: none.
+        light: Lights, as ``livn_gym.io.make_lights`` takes them. Default: a lamp if there is an opsin, otherwise none.
 
     Raises:
         InvalidInput: An argument is out of range.
@@ -91,6 +94,8 @@ class Env(SavedStates, Recorder, Configurable):
         dt: float | None = None,
         scheme: Scheme | None = None,
         precision: Precision | None = None,
+        opsin: channelrhodopsin.Spec | None = None,
+        light: ios.LightSpec | None = None,
     ) -> None:
         self._ranks = Ranks.of(comm, subworld_size)
         with self._together("Env"):
@@ -108,6 +113,8 @@ class Env(SavedStates, Recorder, Configurable):
             self.trials = [0] * self.num_cultures
             bound = (MEA() if io is None else ios.make(io)).bind(self.system)
             self.electrodes = BoundElectrodes(bound, self.model.geometry(self.system))
+            self.opsin = None if opsin is None else channelrhodopsin.make(opsin)
+            self.lights = BoundLights.of(light, self.opsin, self.system, self.electrodes.geometry)
             first = ParameterSet(self.system).with_cells(heterogeneous_cells(self.system, self.model))
             self._parameters = [first] * self.num_cultures
             self._backend: Backend | None = None
@@ -139,7 +146,7 @@ class Env(SavedStates, Recorder, Configurable):
         if self._ranks is not None and not can.mpi:
             raise UnsupportedModel(f"The {can.name} backend cannot share a culture between ranks.")
         numbers = (self.dt, scheme, self.num_cultures, precision)
-        spec = CultureSpec(self.system, self.model, *numbers, ranks=self._ranks)
+        spec = CultureSpec(self.system, self.model, *numbers, ranks=self._ranks, opsin=self.opsin)
         started = time.perf_counter()
         try:
             streams = [NoiseStream(*numbers) for numbers in zip(self.seeds, self.trials, strict=True)]
@@ -275,7 +282,8 @@ class Env(SavedStates, Recorder, Configurable):
             raise InvalidInput(
                 f"duration must be a multiple of the sampling interval {self._request.sample_steps * self.dt:g} ms."
             )
-        applied = self._applied(Stimulus.from_arg(stimulus), float(duration), len(indices))
+        own = self.dt, self.electrodes, self.lights
+        applied = applied_stimulus(Stimulus.from_arg(stimulus), float(duration), len(indices), *own)
         plasticity = self._parameters[0].plasticity
         request = self._request if self._ranks is None else self._request.restricted_to(self.own_gids)
         if request.weight_steps and plasticity is not None:
@@ -378,23 +386,3 @@ class Env(SavedStates, Recorder, Configurable):
             self.seeds, self.trials, self._steps = after, trials, steps
 
         return reset
-
-    def _applied(self, stimulus: Stimulus | None, duration_ms: float, count: int) -> Stimulus | None:
-        """Check a stimulus, and return it as a stimulus of the cells."""
-        if stimulus is None:
-            return None
-        if stimulus.duration_ms > duration_ms * (1 + 1e-9):
-            raise InvalidInput(
-                f"The stimulus lasts {stimulus.duration_ms:g} ms, longer than the run of {duration_ms:g} ms."
-            )
-        if stimulus.num_cultures not in (None, count):
-            raise InvalidInput(f"The stimulus is for {stimulus.num_cultures} cultures, {count} are to run.")
-        if stimulus.mode == "electrode":
-            stimulus = self.electrodes.cell_stimulus(stimulus)
-        width = stimulus.num_columns if stimulus.gain is None else len(stimulus.gain)
-        if width != self.system.num_neurons:
-            raise InvalidInput(
-                f"A stimulus per neuron needs {self.system.num_neurons} columns for {self.system.name}, got {width}."
-            )
-        stimulus.schedule(self.dt)  # raises for overlapping pulses and times that are not whole steps
-        return stimulus

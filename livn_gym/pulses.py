@@ -231,3 +231,14 @@ def _steps(name: str, times_ms: NDArray, dt_ms: float) -> NDArray[np.int64]:
     if np.abs(whole * dt_ms - times_ms).max(initial=0.0) > 1e-6 * dt_ms:
         raise InvalidInput(f"Pulse {name} must be multiples of the time step {dt_ms:g} ms.")
     return whole.astype(np.int64)
+
+
+@checked
+def train_starts(start_ms: ArrayLike, shape: tuple[int, ...]) -> tuple[float, ...]:
+    """Return the onset of the first pulse of every column, ``[K]``, of amplitudes of a shape ``[..., K]``."""
+    if np.ndim(start_ms) == 0:
+        return (finite("start_ms", start_ms, minimum=0.0),) * shape[-1]
+    starts = numbers("start_ms", start_ms)
+    if starts.shape != shape[-1:]:
+        raise InvalidInput(f"start_ms for amplitudes {shape} cannot have the shape {starts.shape}.")
+    return tuple(finite("start_ms", start, minimum=0.0) for start in starts.tolist())

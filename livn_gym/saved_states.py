@@ -10,7 +10,7 @@ from livn_gym.backends import Precision, Scheme, Snapshots
 from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput, UnsupportedModel
 from livn_gym.exclusive import Exclusive
-from livn_gym.models import Model
+from livn_gym.models import Channelrhodopsin, Model
 from livn_gym.snapshot import Snapshot
 from livn_gym.system import System
 
@@ -21,6 +21,7 @@ class SavedStates(Exclusive):
 
     system: System
     model: Model
+    opsin: Channelrhodopsin | None
     num_cultures: int
     dt: float
     scheme: Scheme
@@ -113,7 +114,8 @@ class SavedStates(Exclusive):
         return backend
 
     def _setting(self) -> dict[str, Any]:
-        return {
+        setting = {} if self.opsin is None else {"opsin": str(self.opsin)}
+        return setting | {
             "system": f"{self.system.name} ({self.system.sha256()[:12]})",
             "model": f"{type(self.model).__name__}({dict(self.model.cells)})",
             "dt": self.dt,

@@ -13,17 +13,21 @@ from livn_gym.checks import checked
 from livn_gym.copies import altered
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.pulse_trains import PulseTrain
-from livn_gym.pulses import Pulses, PulseShape, Schedule, Shape, numbers
+from livn_gym.pulses import Pulses, PulseShape, Schedule, Shape, numbers, train_starts
 from livn_gym.units import finite
 from livn_gym.waveforms import DenseWaveform, PulseWaveform, Waveform
 
-Mode = Literal["current", "current_density", "conductance", "extracellular", "electrode"]
+Mode = Literal["current", "current_density", "conductance", "extracellular", "electrode", "irradiance", "light"]
 """Meaning and unit of a stimulus's values.
 
 ``current``: nA into the soma. ``current_density``: uA/cm2 of the soma. ``conductance``: uS at the soma with
 ``reversal_mV``, never negative. ``extracellular``: mV, the potential at the dendrite minus that at the
 soma, so that positive depolarises the soma. ``electrode``: uA, one column per channel, negative is cathodic.
+``irradiance``: mW/mm2 at each cell, never negative. ``light``: mW/mm2 at the centre of each light of a ``LightArray``.
 """
+
+LIGHT_MODES = ("irradiance", "light")
+"""Modes of light, which acts on cells with an opsin."""
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 
@@ -42,10 +46,11 @@ class Stimulus:
     Attributes:
         waveform: Time course, a ``DenseWaveform`` or a ``PulseWaveform``.
         gain: Effect of a unit of each column on each neuron, ``[N, K]``; None if columns are neurons.
+        light: Light that is applied at the same time, see ``with_light``; None for none.
 
     Raises:
         InvalidInput: A value is not finite, the number of dimensions is wrong, the time step is not positive, or a
-            conductance is negative.
+            conductance or an irradiance is negative.
     """
 
     __iter__ = None  # otherwise stimulus[b] would make it an endless sequence
@@ -56,11 +61,13 @@ class Stimulus:
         self.waveform: Waveform = array if isinstance(array, Waveform) else _dense(array, dt)
         if mode not in MODES:
             raise unknown_name("stimulus mode", mode, MODES)
-        if mode == "conductance" and (lowest := self.waveform.values.min(initial=0.0)) < 0.0:
-            raise InvalidInput(f"A conductance must be at least 0 uS, got {lowest:g}.")
+        if mode in ("conductance", *LIGHT_MODES) and (lowest := self.waveform.values.min(initial=0.0)) < 0.0:
+            what, unit = ("A conductance", "uS") if mode == "conductance" else ("Light", "mW/mm2")
+            raise InvalidInput(f"{what} must be at least 0 {unit}, got {lowest:g}.")
         self.mode: Mode = mode
         self.reversal_mV = finite("reversal_mV", reversal_mV)
         self.gain: NDArray[np.float64] | None = None
+        self.light: Stimulus | None = None
 
     @property
     def num_columns(self) -> int:
@@ -174,7 +181,7 @@ class Stimulus:
         if not fits or (rates.ndim == sizes.ndim == 2 and len(rates) != len(sizes)):
             raise InvalidInput(f"rate_hz for amplitudes {sizes.shape} cannot have the shape {rates.shape}.")
         duration = finite("duration_ms", duration_ms, above=0.0)
-        starts = _starts(start_ms, sizes.shape)
+        starts = train_starts(start_ms, sizes.shape)
         if rates.ndim == 0 and rates > 0 and sizes.any():
             size = np.atleast_2d(-sizes if mode == "electrode" else sizes)
             train = PulseTrain(form, size, float(rates), duration, starts)
@@ -299,13 +306,15 @@ class Stimulus:
                     f"got {_described(first)} and {_described(part)}."
                 )
         waveforms = [None if part is None else part.waveform for part in parts]
-        return altered(first, waveform=type(first.waveform).batch(waveforms))
+        light = cls.batch([None if part is None else part.light for part in parts])
+        return altered(first, waveform=type(first.waveform).batch(waveforms), light=light)
 
     def __getitem__(self, culture: int) -> Stimulus:
         """Return the stimulus of one culture, without a culture axis."""
+        light = None if self.light is None else self.light[culture]
         if self.num_cultures is None:
-            return self
-        return altered(self, waveform=self.waveform.culture(culture))
+            return self if light is self.light else altered(self, light=light)
+        return altered(self, waveform=self.waveform.culture(culture), light=light)
 
     def with_gain(self, gain: NDArray[np.float64], mode: Mode) -> Stimulus:
         """Return a stimulus of neurons with the same time course: ``gain [N, K]`` maps columns to values of ``mode``.
@@ -320,9 +329,44 @@ class Stimulus:
             raise unknown_name("stimulus mode", mode, MODES)
         return altered(self, gain=gain, mode=mode)
 
+    def with_light(self, light: Stimulus) -> Stimulus:
+        """Return this electrical stimulus together with light, which are applied in the same run.
+
+        Args:
+            light: Stimulus in the mode ``"light"`` or ``"irradiance"``, of as many cultures or of all.
+
+        Raises:
+            InvalidInput: This is light itself, the other is not, or they are of different numbers of cultures.
+        """
+        if self.mode in LIGHT_MODES or light.mode not in LIGHT_MODES:
+            raise InvalidInput(f"Light is added to an electrical stimulus, got {self.mode!r} and {light.mode!r}.")
+        counts = {self.num_cultures, light.num_cultures} - {None}
+        if len(counts) > 1:
+            raise InvalidInput(
+                f"Stimulus and light must be of as many cultures, got {self.num_cultures} and {light.num_cultures}."
+            )
+        return altered(self, light=light)
+
+    @property
+    def parts(self) -> tuple[Stimulus | None, Stimulus | None]:
+        """The electrical stimulus and the light; None for what there is not."""
+        if self.mode in LIGHT_MODES:
+            return None, self
+        return (self if self.light is None else altered(self, light=None)), self.light
+
     def charge_nC(self) -> NDArray[np.float64]:
         """Return the absolute charge per column, nC for values in uA, ``[K]`` or ``[B, K]``."""
         return self.waveform.charge()
+
+    def dose_mJ_mm2(self) -> NDArray[np.float64]:
+        """Return the dose of light per column, mJ/mm2 ``[K]`` or ``[B, K]``.
+
+        Raises:
+            InvalidInput: This is no stimulus of light; take the second of ``parts``.
+        """
+        if self.mode not in LIGHT_MODES:
+            raise InvalidInput(f"Light has a dose, a stimulus in the mode {self.mode!r} has none.")
+        return self.waveform.charge() * 1e-3
 
     def schedule(self, dt_ms: float) -> Schedule:
         """Return the changes of all cultures' values at whole simulation steps.
@@ -334,16 +378,6 @@ class Stimulus:
 
 
 _pulse_shape = lru_cache(maxsize=64)(PulseShape)
-
-
-def _starts(start_ms: ArrayLike, shape: tuple[int, ...]) -> tuple[float, ...]:
-    """Return the onset of the first pulse of every column, ``[K]``, of amplitudes of a shape ``[..., K]``."""
-    if np.ndim(start_ms) == 0:
-        return (finite("start_ms", start_ms, minimum=0.0),) * shape[-1]
-    starts = numbers("start_ms", start_ms)
-    if starts.shape != shape[-1:]:
-        raise InvalidInput(f"start_ms for amplitudes {shape} cannot have the shape {starts.shape}.")
-    return tuple(finite("start_ms", start, minimum=0.0) for start in starts.tolist())
 
 
 def _dense(array: ArrayLike, dt: float | None) -> DenseWaveform:

@@ -145,6 +145,7 @@ VALUES: dict[str, Any] = {
     "points_um": lambda: np.zeros((2, 3)),
     "distance_um": lambda: np.array([1.0, 2.0]),
     "electrode": lambda: "disk",
+    "lights": lambda: "lamp",
     "positions": lambda: [[0.0, 0.0], [100.0, 0.0]],
     "probe": lambda: MEA([[0.0, 0.0], [100.0, 0.0]]).to_probe(),
     "config": STDP,

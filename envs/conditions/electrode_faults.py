@@ -68,9 +68,14 @@ class ElectrodeFaults(Condition):
         return _Faults(rng, current, spikes, np.where(self._recorded.any(axis=0), 1.0 - missed, 1.0))
 
     def stimulus(self, stimulus: Stimulus | None, run: ConditionedRun) -> Stimulus | None:
-        """Return the stimulus scaled by the share of current that each electrode delivers."""
-        if stimulus is None:
-            return None
+        """Return the stimulus scaled by the share of current that each electrode delivers; light is not changed."""
+        electrical, light = (None, None) if stimulus is None else stimulus.parts
+        if electrical is None:
+            return light
+        delivered = self._delivered(electrical, run)
+        return delivered if light is None else delivered.with_light(light)
+
+    def _delivered(self, stimulus: Stimulus, run: ConditionedRun) -> Stimulus:
         current = np.stack([self.states[b].current for b in run.cultures])
         if stimulus.array is not None:
             return Stimulus(stimulus.array * current[:, None, :], stimulus.dt, stimulus.mode)

@@ -103,6 +103,8 @@ class Latency(Condition):
 
 
 def _pulses(stimulus: Stimulus) -> Pulses:
+    if stimulus.parts[1] is not None:
+        raise InvalidInput("Latency delays the pulses of electrodes, not light.")
     if stimulus.pulses is None:
         raise InvalidInput("Latency delays pulses; this encoding gives a waveform.")
     return stimulus.pulses

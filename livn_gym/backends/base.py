@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from livn_gym.backends.ranks import Ranks
 from livn_gym.cell_values import CellValues
 from livn_gym.errors import BackendError, InvalidInput, shown, unknown_name
-from livn_gym.models import Depression, Model, Noise
+from livn_gym.models import Channelrhodopsin, Depression, Model, Noise
 from livn_gym.numerics import NoiseStream
 from livn_gym.plasticity import Plasticity
 from livn_gym.recording import Recording
@@ -114,6 +114,7 @@ class CultureSpec:
         num_cultures: Number of cultures B.
         precision: Precision of the states of the cells, one of those in the capabilities of the backend.
         ranks: MPI ranks that share every culture, each of which builds only its own cells; None for a single process.
+        opsin: Opsin of the cells; None for none.
     """
 
     system: System
@@ -123,6 +124,7 @@ class CultureSpec:
     num_cultures: int
     precision: Precision = "float64"
     ranks: Ranks | None = None
+    opsin: Channelrhodopsin | None = None
 
     @cached_property
     def ranges(self) -> dict[str, tuple[int, int]]:
@@ -136,6 +138,13 @@ class CultureSpec:
     def gids(self) -> NDArray[np.int64]:
         """Gids of the cells on this rank, ascending."""
         return np.concatenate([np.arange(*bounds, dtype=np.int64) for bounds in self.ranges.values()])
+
+    @cached_property
+    def opsin_uS(self) -> NDArray[np.float64]:
+        """Conductance of the opsin of every cell of the system with all channels open, uS ``[N]``."""
+        if self.opsin is None:
+            return np.zeros(self.system.num_neurons)
+        return self.opsin.conductances_uS(self.system, self.model)
 
     @cached_property
     def projections(self) -> tuple[Projection, ...]:
@@ -214,7 +223,8 @@ class Backend(ABC):
         Args:
             num_steps: Length of the run in steps.
             stimulus: Stimulus of the cultures that run, in their order, or one for all; not longer than the run, and
-                never in the electrode mode.
+                never in the modes ``"electrode"`` and ``"light"``. Its ``parts`` are the electrical stimulus and the
+                irradiance.
             request: What to record.
             cultures: Indices of the cultures that run, ascending; the others do not change. Default: all.
 

@@ -6,6 +6,8 @@ from typing import Any
 from livn_gym.checks import checked
 from livn_gym.encoding.base import Encoding
 from livn_gym.encoding.channel_current import ChannelCurrent
+from livn_gym.encoding.electrodes_and_light import ElectrodesAndLight
+from livn_gym.encoding.light_pulses import LightPulses
 from livn_gym.encoding.limits import MAX_CHARGE_NC, MAX_PULSE_RATE_HZ
 from livn_gym.encoding.pulse_amplitude import PulseAmplitude
 from livn_gym.encoding.pulse_rate import PulseRate
@@ -17,7 +19,9 @@ __all__ = [
     "MAX_CHARGE_NC",
     "MAX_PULSE_RATE_HZ",
     "ChannelCurrent",
+    "ElectrodesAndLight",
     "Encoding",
+    "LightPulses",
     "PulseAmplitude",
     "PulseRate",
     "Replay",

@@ -126,6 +126,19 @@ def channels(view: CultureView) -> int:
 
 
 @checked
+def lights(view: CultureView) -> int:
+    """Return the number of lights L.
+
+    Raises:
+        InvalidInput: The cultures have no lights.
+    """
+    bound = getattr(view, "lights", None)
+    if bound is None:
+        raise InvalidInput("This encoding needs lights on cells with an opsin: give opsin=, such as 'williams_2013'.")
+    return int(bound.num_lights)
+
+
+@checked
 def whole_phase(view: CultureView, phase_ms: float) -> None:
     """Check that a phase is a whole number of time steps.
 

@@ -74,8 +74,11 @@ def save_stimulus(stimulus: Stimulus, path: str | Path) -> None:
     """Write a stimulus as an ``.npz`` file that ``load_stimulus`` and ``Replay`` read.
 
     Raises:
-        InvalidInput: The stimulus has passed through electrodes; save the commands to the electrodes instead.
+        InvalidInput: The stimulus has passed through electrodes or lights (save the commands to them instead), or it
+            is electrical together with light.
     """
+    if stimulus.light is not None:
+        raise InvalidInput("A stimulus with light cannot be saved in one file; save its parts.")
     if stimulus.gain is not None:
         raise InvalidInput("A stimulus that has passed through electrodes cannot be saved; save the commands.")
     content: dict[str, Any] = {

@@ -31,6 +31,8 @@ _QUANTITY = {
     "current_density": "uA/cm**2",
     "conductance": "uS",
     "extracellular": "mV",
+    "irradiance": "mW/mm**2",
+    "light": "mW/mm**2",
 }
 _PART_BYTES = 20_000
 """Approximate overhead of a spike train or a column of a signal in a NIX file, bytes."""

@@ -43,6 +43,8 @@ _STIMULUS_SI = {
     "current_density": ("amperes per square meter", 1e-2),
     "conductance": ("siemens", 1e-6),
     "extracellular": ("volts", 1e-3),
+    "irradiance": ("watts per square meter", 1e3),
+    "light": ("watts per square meter", 1e3),
 }
 """SI unit of stimuli in each mode, and the factor from the unit of livn_gym."""
 

@@ -128,9 +128,9 @@ class Session:
         check_origin(self.seed, self.trial, self.created, self.parameters)
         check_traces(recording, self.potential, self.num_neurons, len(self.electrodes_um))
         if stimulus is not None:
-            if stimulus.num_cultures is not None or stimulus.gain is not None:
+            if stimulus.num_cultures is not None or stimulus.gain is not None or stimulus.light is not None:
                 raise InvalidInput(
-                    "The stimulus of a session must be that of one culture, without a gain: give stimulus[b]."
+                    "The stimulus of a session must be of one culture, without a gain or added light: give stimulus[b]."
                 )
             if stimulus.duration_ms > recording.duration_ms * (1 + 1e-9):
                 raise InvalidInput("The stimulus is longer than the recording.")

@@ -1,4 +1,4 @@
-"""Electrode interfaces, which stimulate and record a culture's cells."""
+"""Electrode interfaces, which stimulate and record a culture's cells, and lights."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 from livn_gym.checks import checked
 from livn_gym.io.base import IO
 from livn_gym.io.bound import BoundElectrodes
+from livn_gym.io.light_array import BoundLights, LightArray, make_lights
+from livn_gym.io.light_array import Spec as LightSpec
 from livn_gym.io.mea import MEA
 from livn_gym.registry import Kind
 
@@ -37,4 +39,15 @@ def names() -> list[str]:
     return IOS.names()
 
 
-__all__ = ["IO", "IOS", "MEA", "BoundElectrodes", "make", "names"]
+__all__ = [
+    "IO",
+    "IOS",
+    "MEA",
+    "BoundElectrodes",
+    "BoundLights",
+    "LightArray",
+    "LightSpec",
+    "make",
+    "make_lights",
+    "names",
+]

@@ -7,7 +7,9 @@ from livn_gym.checks import checked
 from livn_gym.models.adaptive_exponential import AdaptiveExponential, AdaptiveExponentialModel
 from livn_gym.models.base import Cell, Depression, Geometry, Model, Noise, Receptor
 from livn_gym.models.booth_rinzel_kiehn import BoothRinzelKiehn
+from livn_gym.models.channelrhodopsin import Channelrhodopsin
 from livn_gym.models.excitatory_inhibitory import ExcitatoryInhibitory
+from livn_gym.models.expression import Expression
 from livn_gym.models.izhikevich import Izhikevich, IzhikevichModel
 from livn_gym.models.pinsky_rinzel import PinskyRinzel
 from livn_gym.models.rcsd import ReducedCalciumSomaDendrite
@@ -21,9 +23,11 @@ __all__ = [
     "BoothRinzelKiehn",
     "Cell",
     "CellStep",
+    "Channelrhodopsin",
     "MultirateStep",
     "Depression",
     "ExcitatoryInhibitory",
+    "Expression",
     "Geometry",
     "Izhikevich",
     "IzhikevichModel",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.envs.delivery import shares
 from livn_gym.envs.tasks import Measurement
 from livn_gym.plot.spikes import raster_spikes, raster_stride
 from livn_gym.serve.messages import MAX_AMPLITUDE_UA, MAX_STEPS, SPEEDS
@@ -77,7 +78,7 @@ def frame_message(view: View, since: int = -1) -> bytes:
     gid, time_ms = gids.astype("<u4"), times_ms.astype("<f4")
     counts = _last_second(steps, scene)
     latest = steps[-1].measurement if steps else None
-    share = None if latest is None else latest.charge_nC / scene.highest_charge_nC
+    share = None if latest is None else shares(latest.charge_nC, scene.highest_charge_nC)
     info = steps[-1].info if steps else {}
     quantity = controlled_quantity(info)
     header = {

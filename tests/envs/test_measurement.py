@@ -19,7 +19,7 @@ def recording(rng, cultures, step_ms):
 @pytest.mark.parametrize("step_ms", [20.0, 200.0, 1000.0])
 def test_means_over_the_last_second_are_those_of_each_culture_alone(step_ms, num_features):
     rng = np.random.default_rng(0)
-    meter = Meter(CELLS, step_ms, num_features, np.ones(CHANNELS))
+    meter = Meter(CELLS, step_ms, num_features, np.ones(CHANNELS), np.zeros(0))
     histories = [meter.history() for _ in range(3)]
     meter.add_silence(histories[2])
     window, features_of, rates_of = round(1000 / step_ms), [[], [], []], [[], [], []]
@@ -28,7 +28,8 @@ def test_means_over_the_last_second_are_those_of_each_culture_alone(step_ms, num
         n = len(cultures)
         counts = rng.integers(0, 9, (n, 2))
         run, features, charge = recording(rng, n, step_ms), rng.random((n, num_features)), rng.random((n, CHANNELS))
-        meter.add([histories[b] for b in cultures], run, features, charge, [float(step)] * n, [None] * n, counts)
+        dark = np.zeros((n, 0))
+        meter.add([histories[b] for b in cultures], run, features, charge, dark, [float(step)] * n, [None] * n, counts)
         for k, b in enumerate(cultures):
             measured, single = histories[b][-1], run.culture(k)
             features_of[b].append(features[k])

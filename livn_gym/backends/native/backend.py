@@ -28,7 +28,7 @@ from livn_gym.backends.base import (
     Stoppable,
     Undoable,
 )
-from livn_gym.backends.native.driver import Drive, Probe
+from livn_gym.backends.native.driver import AnyDrive, Probe
 from livn_gym.backends.native.generate import source
 from livn_gym.backends.native.group import CultureGroup
 from livn_gym.backends.native.group_run import Diverged, GroupRun, Inputs, typed_arguments
@@ -370,7 +370,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         return samples.recording(spikes, first)
 
     def _group_run(
-        self, group: CultureGroup, cultures: Sequence[int], num_steps: int, drive: Drive, probe: Probe, threads: int
+        self, group: CultureGroup, cultures: Sequence[int], num_steps: int, drive: AnyDrive, probe: Probe, threads: int
     ) -> GroupRun:
         varied, arrays = self._arguments(cultures)
         rules = self._settings.rules

@@ -15,7 +15,7 @@ from numba import njit
 from livn_gym.backends.native.arithmetic import inlined
 from livn_gym.backends.native.compiler import BORROWED, INNER
 from livn_gym.backends.native.intrinsics import zeros
-from livn_gym.backends.native.layout import AMP_D, AMP_S, G_IN, J_IN, V_D
+from livn_gym.backends.native.layout import AMP_D, AMP_S, FIRST_LIGHT, G_IN, J_IN, V_D
 from livn_gym.backends.native.team import AT, CELL
 
 CHECK_STEPS = 1024
@@ -73,6 +73,29 @@ class Drive(NamedTuple):
     scale: Any
     cursor: Any
     level: Any
+
+
+class LightDrive(NamedTuple):
+    """Light on a group: culture c has changes ``first[c] ... first[c + 1]`` of all its cells at ``step``.
+
+    ``value [changes, 3, N]`` has the functions of the irradiance on which opsins depend; ``cursor`` is workspace.
+    """
+
+    first: Any
+    step: Any
+    value: Any
+    cursor: Any
+
+
+class LitDrive(NamedTuple):
+    """Stimuli and light of a group whose cells have an opsin."""
+
+    electrical: Drive
+    light: LightDrive
+
+
+AnyDrive = Drive | LitDrive
+"""Stimuli of a group, with light if its cells have an opsin."""
 
 
 class Probe(NamedTuple):
@@ -207,6 +230,35 @@ def set_input(S, group, drive, c, gid, value):
         S[a + J_IN * group.lanes] = scaled * drive.reversal[c]
     else:
         S[a + AMP_S * group.lanes] = scaled
+
+
+@borrowing
+def rewind_light(light):
+    """Rewind the light of all cultures to its start."""
+    for c in range(len(light.cursor)):
+        light.cursor[c] = light.first[c]
+
+
+@compiled
+def update_light(S, group, light, step, stop):
+    """Apply changes of the light on the thread's cells that are due; return the step of the next, at most ``stop``."""
+    if step == 0:
+        for cell in range(len(group.address)):
+            if group.block[cell] >= 0:
+                for k in range(light.value.shape[1]):
+                    S[group.address[cell] + (FIRST_LIGHT + k) * group.lanes] = 0.0
+    for c in range(len(light.cursor)):
+        while light.cursor[c] < light.first[c + 1] and light.step[light.cursor[c]] == step:
+            value = light.value[light.cursor[c]]
+            for gid in range(group.size):
+                cell = c * group.size + gid
+                if group.block[cell] >= 0:
+                    for k in range(len(value)):
+                        S[group.address[cell] + (FIRST_LIGHT + k) * group.lanes] = value[k, gid]
+            light.cursor[c] += 1
+        if light.cursor[c] < light.first[c + 1]:
+            stop = min(stop, light.step[light.cursor[c]])
+    return stop
 
 
 @borrowing

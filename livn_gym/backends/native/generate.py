@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import dedent
 from types import FunctionType
 from typing import Any
@@ -20,7 +20,17 @@ from livn_gym.backends.base import MAX_VOLTAGE_MV
 from livn_gym.backends.native import layout as variables
 from livn_gym.backends.native import lines
 from livn_gym.backends.native.layout import Layout
-from livn_gym.backends.native.templates import HEADER, KERNEL, RUN, RUN_RANK, SLOW, SOLVE, SOLVE_CORRECTED
+from livn_gym.backends.native.templates import (
+    HEADER,
+    KERNEL,
+    LIGHT,
+    NO_LIGHT,
+    RUN,
+    RUN_RANK,
+    SLOW,
+    SOLVE,
+    SOLVE_CORRECTED,
+)
 
 _IDENTIFIER = re.compile(r"\w+")
 
@@ -43,7 +53,8 @@ def source(
         varied: Names of the parameters of each kernel that differ between cells and are read per lane from an
             additional array.
     """
-    texts = [HEADER.format(bits=bits, bound=MAX_VOLTAGE_MV, lanes=layouts[0].lanes)]
+    imports = "" if layouts[0].opsin is None else ", rewind_light, update_light"
+    texts = [HEADER.format(bits=bits, bound=MAX_VOLTAGE_MV, lanes=layouts[0].lanes, imports=imports)]
     calls = []
     none: tuple[str, ...] = ()
     populations = zip(layouts, parameter_names, varied or [none] * len(layouts), strict=True)
@@ -83,7 +94,8 @@ def source(
         arrays = f"parameters[{tag}], parameters[{len(layouts) + tag}]" if lanes else f"parameters[{tag}]"
         due = "arrivals.bucket, arrivals.address, arrivals.increment"
         calls.append(f"step_blocks_{tag}(S, {arrays}, group, step, steps, {due}, new_spikes)")
-    texts.append((RUN_RANK if shared else RUN).format(advance=_lines(calls, 2)))
+    run = RUN_RANK if shared else RUN
+    texts.append(run.format(advance=_lines(calls, 2), **(NO_LIGHT if layouts[0].opsin is None else LIGHT)))
     return "\n\n".join(text.strip("\n") for text in texts) + "\n"
 
 
@@ -115,9 +127,10 @@ class _Functions:
         self._arguments |= {name: f"x_{name}" for name in layout.native.states}
         self._arguments |= {name: name for name in ("v_s", "v_d", "v_ahead", "v_old")}
 
-    def call(self, function: Callable[..., Any]) -> str:
-        """Return a call of a function, with its arguments chosen by name."""
-        arguments = [self._arguments[name] for name in inspect.signature(function).parameters]
+    def call(self, function: Callable[..., Any], names: Mapping[str, str] | None = None) -> str:
+        """Return a call of a function, with its arguments chosen by name; ``names`` replaces those of the cell."""
+        names = self._arguments if names is None else names
+        arguments = [names[name] for name in inspect.signature(function).parameters]
         return f"{self.name(function)}({', '.join(arguments)})"
 
     def name(self, function: Callable[..., Any]) -> str:

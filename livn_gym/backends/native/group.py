@@ -13,6 +13,7 @@ from livn_gym.backends.native.driver import Group
 from livn_gym.backends.native.layout import (
     GID,
     NUM_COMMON,
+    OPSIN_G,
     SEED_HIGH,
     SEED_LOW,
     STEP,
@@ -141,6 +142,8 @@ class CultureGroup:
                     rows = layout.first_state + np.arange(len(states))[:, None]
                     self.state[addresses + rows * self.lanes] = states
             words[address + GID * self.lanes] = gids
+            if layout.opsin is not None:
+                self.state[address + OPSIN_G * self.lanes] = layout.opsin_uS
             for variable, values in zip((SEED_LOW, SEED_HIGH, TRIAL), numbers, strict=True):
                 words[address + variable * self.lanes] = values[:, None]
         group.x.reshape(self.count, -1)[cultures] = 1.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.native.delivery import Network
-from livn_gym.backends.native.driver import Drive, Group, Probe
+from livn_gym.backends.native.driver import AnyDrive, Group, LitDrive, Probe
 from livn_gym.backends.native.group import CultureGroup, aligned
 from livn_gym.backends.native.plasticity import Rules, Spikes
 from livn_gym.backends.native.team import AT, CELL, LINE, STOP, Team
@@ -41,7 +41,7 @@ class Inputs(NamedTuple):
     parameters: tuple[NDArray, ...]
     network: Network
     rules: Rules
-    drive: Drive
+    drive: AnyDrive
     probe: Probe
 
 
@@ -150,8 +150,7 @@ class GroupRun:
         group, inputs, flight, queue = self.group, self._inputs, self.group.flight, self.group.queue
         if thread > 0:
             part = part._replace(x=part.x.copy(), last=part.last.copy(), time=part.time.copy())
-            drive = inputs.drive._replace(cursor=inputs.drive.cursor.copy(), level=inputs.drive.level.copy())
-            inputs, flight, queue = inputs._replace(drive=drive), _copied(flight), _copied(queue)
+            inputs, flight, queue = inputs._replace(drive=_of_thread(inputs.drive)), _copied(flight), _copied(queue)
         return group.state, *_arguments(part, inputs, group), self.control, flight, _no_spikes(), queue
 
     def _exchange(self, ranks: Ranks) -> None:
@@ -238,6 +237,15 @@ def _received(cell: NDArray[np.int64], step: NDArray[np.int64]) -> Team:
 
 def _arguments(part: Group, inputs: Inputs, group: CultureGroup) -> tuple[Any, ...]:
     return inputs.parameters, part, inputs.network, inputs.rules, group.learnt, inputs.drive, inputs.probe
+
+
+def _of_thread(drive: AnyDrive) -> AnyDrive:
+    """Return a drive with a workspace of its own."""
+    electrical = drive.electrical if isinstance(drive, LitDrive) else drive
+    electrical = electrical._replace(cursor=electrical.cursor.copy(), level=electrical.level.copy())
+    if not isinstance(drive, LitDrive):
+        return electrical
+    return LitDrive(electrical, drive.light._replace(cursor=drive.light.cursor.copy()))
 
 
 def _copied(arrays: Any) -> Any:

@@ -14,7 +14,8 @@ from typing import Any
 
 from livn_gym.backends.base import CultureSpec
 from livn_gym.errors import UnknownName, UnsupportedModel
-from livn_gym.models import Cell, CellStep, Model, MultirateStep, Noise, Receptor
+from livn_gym.models import Cell, CellStep, Channelrhodopsin, Model, MultirateStep, Noise, Receptor
+from livn_gym.models.channelrhodopsin import LIGHT, STATES
 from livn_gym.units import NS_TO_US
 
 LANES = {"float64": 16, "float32": 32}
@@ -28,6 +29,10 @@ SEED_LOW, SEED_HIGH, TRIAL, GID, STEP, STEP_HIGH = range(9, 15)
 # Random words of the next advance of the noise, drawn together with those of the last one.
 ODD_RADIUS, ODD_ANGLE = 15, 16
 NUM_COMMON = 17
+
+# Variables of a cell in cultures with an opsin, after the common ones: its conductance, functions of the light, states.
+OPSIN_G, FIRST_LIGHT, FIRST_OPSIN_STATE = NUM_COMMON, NUM_COMMON + 1, NUM_COMMON + 1 + len(LIGHT)
+NUM_OPSIN = 1 + len(LIGHT) + len(STATES)
 
 SLOW_STEPS, NOISE_STEPS = 4, 8
 """Number of steps in a slow step of the scheme ``"multirate"``, and while its noise is constant; powers of two."""
@@ -73,6 +78,8 @@ class Layout:
         dt_ms: Time step.
         multirate: Whether the scheme is ``"multirate"``.
         lanes: Number of lanes per block.
+        opsin: Opsin of the cells; None for none.
+        opsin_uS: Conductance of the opsin of every cell, ``[count]``; empty without an opsin.
     """
 
     name: str
@@ -84,6 +91,8 @@ class Layout:
     dt_ms: float
     multirate: bool
     lanes: int
+    opsin: Channelrhodopsin | None = None
+    opsin_uS: tuple[float, ...] = ()
 
     @property
     def native(self) -> CellStep:
@@ -133,15 +142,27 @@ class Layout:
         }
 
     @property
+    def first_slot(self) -> int:
+        """Index of the first variable of the first receptor."""
+        return NUM_COMMON + (0 if self.opsin is None else NUM_OPSIN)
+
+    @property
+    def opsin_names(self) -> dict[str, str]:
+        """Names in the kernel of the arguments of the opsin's functions."""
+        assert self.opsin is not None
+        names = {name: f"p_opsin_{name}" for name in self.opsin.parameters(self.dt_ms)}
+        return names | {name: f"opsin_{name}" for name in ("g", *LIGHT, *STATES)} | {"v_s": "v_s"}
+
+    @property
     def held_variables(self) -> dict[str, int]:
         """Indices of the sums of conductances (uS) and their currents (nA) that are held during a slow step."""
-        first = NUM_COMMON + sum(slot.size for slot in self.slots.values())
+        first = self.first_slot + sum(slot.size for slot in self.slots.values())
         return {name: first + k for k, name in enumerate(("G_s", "J_s", "G_d", "J_d") if self.multirate else ())}
 
     @property
     def first_state(self) -> int:
         """Index of the first state of the cell."""
-        return NUM_COMMON + sum(slot.size for slot in self.slots.values()) + len(self.held_variables)
+        return self.first_slot + sum(slot.size for slot in self.slots.values()) + len(self.held_variables)
 
     @property
     def state_variables(self) -> dict[str, int]:
@@ -186,6 +207,9 @@ class Layout:
         values |= self.native.parameters(cell, dt)
         if self.multirate_step is not None:
             values |= self.multirate_step.parameters(cell, dt, SLOW_STEPS * dt)
+        if self.opsin is not None:
+            opsin = self.opsin.parameters(self.slow_steps * dt)
+            values |= {f"opsin_{name}": value for name, value in opsin.items()}
         return values
 
     def background(self, noise: Noise, dt_ms: float) -> dict[str, float]:
@@ -225,8 +249,9 @@ def layouts(spec: CultureSpec) -> list[Layout]:
                 receptors[receptor] = model.synapse(system, projection, receptor)[0]
         multirate = spec.scheme == "multirate"
         size = 2 if multirate else 3
+        first = NUM_COMMON + (0 if spec.opsin is None else NUM_OPSIN)
         slots = {
-            receptor: Slot(kinetics, model.receptor_site(name, receptor), NUM_COMMON + size * k, size)
+            receptor: Slot(kinetics, model.receptor_site(name, receptor), first + size * k, size)
             for k, (receptor, kinetics) in enumerate(receptors.items())
         }
         sites: dict[str, str] = {"e": model.noise_site(name, "e"), "i": model.noise_site(name, "i")}
@@ -234,7 +259,19 @@ def layouts(spec: CultureSpec) -> list[Layout]:
         if cell.step is None:
             raise UnsupportedModel(f"The native backend cannot run {type(cell).__name__}: it has no step.")
         result.append(
-            Layout(name, start, stop - start, cell, slots, sites, spec.dt_ms, multirate, LANES[spec.precision])
+            Layout(
+                name,
+                start,
+                stop - start,
+                cell,
+                slots,
+                sites,
+                spec.dt_ms,
+                multirate,
+                LANES[spec.precision],
+                spec.opsin,
+                () if spec.opsin is None else tuple(spec.opsin_uS[start:stop].tolist()),
+            )  # fmt: skip
         )
     return result
 

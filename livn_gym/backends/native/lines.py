@@ -11,12 +11,13 @@ hundred instructions that a processor looks ahead.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from livn_gym.backends.native import layout as variables
 from livn_gym.backends.native.layout import Layout, Slot
-from livn_gym.models import MultirateStep
+from livn_gym.models import MultirateStep, channelrhodopsin
+from livn_gym.models.channelrhodopsin import LIGHT, STATES
 
 MIN_CONDUCTANCE_US = 1e-30
 """Conductances below this are set to 0. They are negligible in any sum, and subnormal numbers, which a decay reaches in
@@ -31,8 +32,8 @@ Cells whose voltage has crossed the threshold add 1."""
 class Functions(Protocol):
     """Translated functions of a cell."""
 
-    def call(self, function: Callable[..., Any]) -> str:
-        """Return a call of a function, with its arguments chosen by name."""
+    def call(self, function: Callable[..., Any], names: Mapping[str, str] | None = None) -> str:
+        """Return a call of a function, with its arguments chosen by name; ``names`` replaces those of the cell."""
 
 
 def get(variable: int) -> str:
@@ -128,6 +129,9 @@ def solve(layout: Layout, functions: Functions, *, corrected: bool = False) -> I
         yield from _open(name, slot, at)
     if not layout.multirate:
         yield from _background(layout)
+        if layout.opsin is not None:
+            yield from _opsin_variables()
+            yield from _opsin_current(layout, functions)
     yield from (
         "flow = p_coupling * (v_d - v_s)",
         "R_s = J_s - G_s * v_s + flow",
@@ -191,9 +195,15 @@ def _solution(step: MultirateStep, functions: Functions, *, corrected: bool) -> 
 def advance(layout: Layout, functions: Functions) -> Iterator[str]:
     """Return the lines that advance the states of the cell, the fast ones if there are slow ones."""
     states = {name: k for name, k in layout.state_variables.items() if name not in layout.slow_states}
-    if not states:
+    advances_opsin = layout.opsin is not None and not layout.multirate
+    if not states and not advances_opsin:
         return
     yield from _voltages_and_states(layout)
+    if advances_opsin:
+        yield from _opsin_variables()
+        yield from _advance_opsin(layout, functions, "{value}")
+    if not states:
+        return
     if "v_old" in inspect.signature(layout.advance).parameters:
         yield f"v_old = {get(variables.V_OLD)}"
     yield f"{_names(states)} = {functions.call(layout.advance)}"
@@ -228,6 +238,10 @@ def advance_slow(layout: Layout, functions: Functions) -> Iterator[str]:
             yield put(slot.first + k, f"{part} if due else before")
         yield from _open(name, slot, {"s": "v_s", "d": "v_d"})
     yield from _background(layout)
+    if layout.opsin is not None:
+        yield from _opsin_variables()
+        yield from _advance_opsin(layout, functions, "{value} if due else {before}")
+        yield from _opsin_current(layout, functions)
     for name, variable in layout.held_variables.items():
         yield put(variable, f"{name} if due else {get(variable)}")
 
@@ -265,6 +279,31 @@ def _background(layout: Layout) -> Iterator[str]:
         yield "g = g if g > T(0.0) else T(0.0)"
         yield f"G_{side} += g"
         yield f"J_{side} += g * p_noise_E_{sign}"
+
+
+def _opsin_variables() -> Iterator[str]:
+    """Return the lines that read the conductance, the light and the states of the opsin."""
+    yield f"opsin_g = {get(variables.OPSIN_G)}"
+    for first, names in ((variables.FIRST_LIGHT, LIGHT), (variables.FIRST_OPSIN_STATE, STATES)):
+        yield from (f"opsin_{name} = {get(first + k)}" for k, name in enumerate(names))
+
+
+def _advance_opsin(layout: Layout, functions: Functions, stored: str) -> Iterator[str]:
+    """Return the lines that advance the states of the opsin; ``stored`` is the pattern of the values to store."""
+    new = ", ".join(f"new_{name}" for name in STATES)
+    yield f"{new} = {functions.call(channelrhodopsin.advance, layout.opsin_names)}"
+    for k, name in enumerate(STATES):
+        yield f"new_{name} = {_flushed(f'new_{name}')}"
+        value = stored.format(value=f"new_{name}", before=f"opsin_{name}")
+        yield put(variables.FIRST_OPSIN_STATE + k, value)
+        yield f"opsin_{name} = new_{name}"
+
+
+def _opsin_current(layout: Layout, functions: Functions) -> Iterator[str]:
+    """Return the lines that add the conductance of the opsin, which is in the soma."""
+    yield f"g = {functions.call(channelrhodopsin.conductance, layout.opsin_names)}"
+    yield "G_s += g"
+    yield "J_s += g * p_opsin_E"
 
 
 def _reset(layout: Layout, functions: Functions) -> Iterator[str]:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from livn_gym.backends.base import MAX_VOLTAGE_MV
 from livn_gym.backends.native.delivery import Network
 from livn_gym.backends.native.layout import (
+    FIRST_OPSIN_STATE,
     GID,
     NUM_COMMON,
+    OPSIN_G,
     SEED_HIGH,
     SEED_LOW,
     TRIAL,
@@ -23,6 +25,7 @@ from livn_gym.backends.native.layout import (
     Layout,
 )
 from livn_gym.errors import InvalidInput
+from livn_gym.models.channelrhodopsin import STATES
 
 _WORDS = range(Y_I + 1, NUM_COMMON)
 """Variables that store 32-bit words."""
@@ -100,6 +103,12 @@ def _check_variables(variables: Any, layouts: Sequence[Layout], dtype: np.dtype)
         floats = [row for row in range(rows) if row not in _WORDS]
         if not np.isfinite(values[floats]).all() or (np.abs(values[[V_S, V_D]]) > MAX_VOLTAGE_MV).any():
             raise _damaged("variables", f"finite, and voltages within +-{MAX_VOLTAGE_MV:g} mV")
+        if layout.opsin is not None:
+            states = values[FIRST_OPSIN_STATE : FIRST_OPSIN_STATE + len(STATES)]
+            if (states < 0.0).any() or (states > 1.0 + 1e-5).any():
+                raise _damaged("variables", "with states of the opsin from 0 to 1")
+            if (values[OPSIN_G] != np.array(layout.opsin_uS, dtype=dtype)).any():
+                raise _damaged("variables", "of cells with the same expression of the opsin")
         bits = np.ascontiguousarray(values).view(np.uint64 if dtype.itemsize == 8 else np.uint32)
         words = bits.astype(np.uint64)
         if (words[_WORDS] >= 2**32).any() or (words[GID] != layout.start + np.arange(layout.count)).any():

@@ -6,8 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.base import CultureSpec
-from livn_gym.backends.native.driver import Drive
+from livn_gym.backends.native.driver import AnyDrive, Drive, LightDrive, LitDrive
 from livn_gym.backends.native.layout import Layout
+from livn_gym.light import light_levels
+from livn_gym.models import Channelrhodopsin
+from livn_gym.models.channelrhodopsin import LIGHT
 from livn_gym.stimulus import Stimulus
 
 KINDS = {"current": 0, "current_density": 0, "conductance": 1, "extracellular": 2}
@@ -27,6 +30,7 @@ class Drives:
 
     def __init__(self, spec: CultureSpec, layouts: list[Layout]) -> None:
         self._dt_ms = spec.dt_ms
+        self._opsin = spec.opsin
         cells = {layout.name: layout.cell for layout in layouts}
         counts = {population.name: population.count for population in spec.system.populations}
         self.coupling_uS, density = (
@@ -44,8 +48,24 @@ class Drives:
         self._gains = np.zeros((0, 0, len(density)))
         self._cached_constants: dict[tuple[tuple[str, float] | None, bool, int], tuple[NDArray, ...]] = {}
 
-    def drive(self, stimulus: Stimulus | None, start: int, stop: int) -> Drive:
+    def drive(self, stimulus: Stimulus | None, start: int, stop: int) -> AnyDrive:
         """Return the drive of a group with the cultures from ``start`` to ``stop - 1`` of the stimulus."""
+        electrical, light = (None, None) if stimulus is None else stimulus.parts
+        drive = self._electrical(electrical, start, stop)
+        return drive if self._opsin is None else LitDrive(drive, self._light(light, start, stop, self._opsin))
+
+    def _light(self, light: Stimulus | None, start: int, stop: int, opsin: Channelrhodopsin) -> LightDrive:
+        """Return the light of a group: every change gives new values to all cells of a culture."""
+        count = stop - start
+        cells = len(self.coupling_uS)
+        if light is None:
+            first, step = np.zeros(count + 1, dtype=np.int64), _NO_CHANGES[0]
+            return LightDrive(first, step, np.zeros((0, len(LIGHT), cells)), first[:-1].copy())
+        steps, levels, first = light_levels(light, self._dt_ms, start, stop)
+        return LightDrive(first, steps, opsin.light(levels).swapaxes(0, 1).copy(), first[:-1].copy())
+
+    def _electrical(self, stimulus: Stimulus | None, start: int, stop: int) -> Drive:
+        """Return the electrical drive of a group."""
         count = stop - start
         first, changes, width = np.zeros(count + 1, dtype=np.int64), _NO_CHANGES, 1
         if stimulus is not None:

@@ -13,7 +13,7 @@ from livn_gym.backends.native.compiler import BORROWED
 from livn_gym.backends.native.delivery import deliver, empty_arrivals, most_arrivals, send_spikes, shift_times
 from livn_gym.backends.native.delivery import workspace
 from livn_gym.backends.native.driver import check_voltages, diverged, is_due, phases_of, rewind_stimuli
-from livn_gym.backends.native.driver import take_samples, update_stimuli
+from livn_gym.backends.native.driver import take_samples, update_stimuli{imports}
 from livn_gym.backends.native.intrinsics import empty, fma, from_bits, load, store, to_bits
 from livn_gym.backends.native.intrinsics import whole_registers, zeros
 from livn_gym.backends.native.plasticity import Spikes
@@ -97,6 +97,16 @@ SOLVE_CORRECTED = """
                     {solve}
 """.strip()
 
+LIGHT = {
+    "drive": "drive.electrical",
+    "rewind_light": "; rewind_light(drive.light)",
+    "update_light": "; stop = update_light(S, group, drive.light, step, stop)",
+}
+"""Parts of ``RUN`` and ``RUN_RANK`` for cells with an opsin."""
+
+NO_LIGHT = {"drive": "drive", "rewind_light": "", "update_light": ""}
+"""The same for cells without an opsin."""
+
 RUN = '''
 @njit(nogil=True, **OPTIONS)
 def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight, spikes, queue, team, thread, window,
@@ -108,7 +118,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     """
     arrivals, found, position = workspace(group, window)
     new_spikes = Spikes(team.cell, team.step, zeros(1 + len(group.start), np.int64))
-    rewind_stimuli(drive)
+    rewind_stimuli({drive}){rewind_light}
     sampling = probe.every > 0 or probe.weight_every > 0
     step = np.int64(0)  # a literal would be a separate type, for which functions would be compiled again
     number = np.int64(0)
@@ -117,7 +127,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
         stop = min(step + window, num_steps)
         if sampling:
             stop = take_samples(S, group, net, learnt, probe, step, stop)
-        stop = update_stimuli(S, group, drive, step, stop)
+        stop = update_stimuli(S, group, {drive}, step, stop){update_light}
         steps = stop - step
         number_due = most_arrivals(net, group.size, flight, queue)
         if number_due > len(arrivals.slot):
@@ -154,7 +164,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     """
     arrivals, new_spikes, _ = workspace(group, stop - step)
     if step == 0:
-        rewind_stimuli(drive)
+        rewind_stimuli({drive}){rewind_light}
     size = len(all_spikes.cell)
     found = Spikes(empty(size, np.int64), empty(size, np.int64), zeros(1, np.int64))
     position = empty(step - previous + 2, np.int64)
@@ -168,7 +178,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
         stop = last
         if sampling:
             stop = take_samples(S, group, net, learnt, probe, step, stop)
-        stop = update_stimuli(S, group, drive, step, stop)
+        stop = update_stimuli(S, group, {drive}, step, stop){update_light}
         steps = stop - step
         number_due = most_arrivals(net, group.size, flight, queue)
         if number_due > len(arrivals.slot):

@@ -66,7 +66,7 @@ class NeuronBackend(Backend, CultureParameters, CellParameters, Learning, Stoppa
         if spec.scheme not in self.capabilities.schemes:
             raise UnsupportedModel(f"The neuron backend has no {spec.scheme}.")
         cells = [spec.model.cell(population.name) for population in spec.system.populations]
-        self._spec, self._compiled = spec, mechanism_library(sources(cells, spec.dt_ms))
+        self._spec, self._compiled = spec, mechanism_library(sources(cells, spec.dt_ms, spec.opsin))
         self._parameters = [parameters] * len(streams)
         """Parameters of each culture."""
         if spec.ranks is None:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.backends.base import MAX_VOLTAGE_MV, CultureSpec, Parameters
-from livn_gym.backends.neuron.mechanisms import compartments
-from livn_gym.backends.neuron.nmodl import POINTERS
+from livn_gym.backends.neuron.mechanisms import compartments, set_constants
+from livn_gym.backends.neuron.nmodl import OPSIN, POINTERS
+from livn_gym.backends.neuron.opsin import Opsins
 from livn_gym.backends.neuron.simulator import Mechanisms, load
 from livn_gym.backends.neuron.synapses import Synapses
 from livn_gym.cell_values import CellValues, cells_of
@@ -58,6 +59,8 @@ class Culture:
         self._cells: Mapping[str, CellValues] = {}
         self._build_cells()
         self.synapses = Synapses(self.pc, spec, self._site, getattr(h, compiled.name("DualExponential")))
+        opsin = None if spec.opsin is None else getattr(h, compiled.name(OPSIN))
+        self._opsins = Opsins(h, spec, lambda gid: self._site(gid, "soma"), opsin)
         self._spike_t, self._spike_gid = h.Vector(), h.Vector()
         self.pc.spike_record(-1, self._spike_t, self._spike_gid)
         self._meet("cells")
@@ -107,7 +110,7 @@ class Culture:
                 cell.C,
             )
             section.insert(name)
-            _set_constants(section, name, values)
+            set_constants(section, name, values)
         if mechanisms.source is not None:
             held_current = getattr(dendrite(0.5), dendrite_name)
             targets = (soma(0.5)._ref_v, dendrite(0.5)._ref_v, held_current._ref_G, held_current._ref_J)
@@ -179,7 +182,7 @@ class Culture:
                     (self._dendrites[row], mechanisms.dendrite, mechanisms.dendrite_values),
                 ):
                     section.cm = parameters.C
-                    _set_constants(section, self._compiled.name(name), constants)
+                    set_constants(section, self._compiled.name(name), constants)
 
     def reset(self, stream: NoiseStream) -> None:
         """Reset to time 0 with a noise stream; the state equals that of a newly built culture."""
@@ -208,14 +211,17 @@ class Culture:
     def run(self, num_steps: int, stimulus: Stimulus | None, request: RecordingRequest) -> Recording:
         """Advance by whole steps; see ``Backend.run``."""
         dt = self.spec.dt_ms
+        stimulus, light = (None, None) if stimulus is None else stimulus.parts
         schedule = None if stimulus is None else stimulus.schedule(dt)
-        bounds = [0] if schedule is None else sorted({0, *(int(s) for s in schedule.step if s < num_steps)})
+        changes = {0, *self._opsins.begin(light), *(() if schedule is None else schedule.step)}
+        bounds = sorted(int(step) for step in changes if step < num_steps)
         columns = np.zeros(0 if stimulus is None else stimulus.num_columns)
         traces = _Traces(num_steps, request)
         applied = 0
         for start, stop in zip(bounds, [*bounds[1:], num_steps], strict=True):
             # The sample at a change is the state reached under the previous input.
             traces.take(start, self)
+            self._opsins.apply(start)
             if schedule is not None and stimulus is not None:
                 applied = _apply(schedule, start, applied, columns)
                 self._set_stimulus(stimulus, columns)
@@ -242,6 +248,7 @@ class Culture:
         """Delete the culture from NEURON, so that another can be built in this process."""
         self.pc.gid_clear()
         self.synapses.clear()
+        self._opsins.clear()
         for objects in (self._thresholds, self._noise, self._inputs, self._somata, self._dendrites):
             objects.clear()
         self._pointers.clear()
@@ -336,12 +343,6 @@ class Culture:
         gid, step = gid[selected], step[selected]
         order = np.lexsort((gid, step))
         return np.zeros(len(gid), dtype=np.int64), gid[order], step[order] * self.spec.dt_ms
-
-
-def _set_constants(section: Any, mechanism: str, values: Mapping[str, float]) -> None:
-    """Set the parameters of the mechanism of a compartment."""
-    for parameter, value in values.items():
-        setattr(section(0.5), f"{parameter}_{mechanism}", value)
 
 
 class _Traces:

@@ -6,12 +6,13 @@ from these functions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from livn_gym.backends.neuron import nmodl
 from livn_gym.errors import UnsupportedModel
-from livn_gym.models import BoothRinzelKiehn, Cell, PinskyRinzel
+from livn_gym.models import BoothRinzelKiehn, Cell, Channelrhodopsin, PinskyRinzel
 from livn_gym.registry import snake_case
 
 
@@ -81,7 +82,16 @@ def compartments(cell: Cell, dt_ms: float) -> Compartments:
     return Compartments(name, values, nmodl.DENDRITE, {}, nmodl.mechanism(name, cell.step, parameters))
 
 
-def sources(cells: Iterable[Cell], dt_ms: float) -> dict[str, str]:
-    """Return the generated mechanisms of cells, file name to text."""
+def sources(cells: Iterable[Cell], dt_ms: float, opsin: Channelrhodopsin | None = None) -> dict[str, str]:
+    """Return the generated mechanisms of cells and of their opsin, file name to text."""
     mechanisms = (compartments(cell, dt_ms) for cell in cells)
-    return {f"{each.soma}.mod": each.source for each in mechanisms if each.source is not None}
+    texts = {f"{each.soma}.mod": each.source for each in mechanisms if each.source is not None}
+    if opsin is not None:
+        texts[f"{nmodl.OPSIN}.mod"] = nmodl.opsin_mechanism(opsin.parameters(dt_ms))
+    return texts
+
+
+def set_constants(section: Any, mechanism: str, values: Mapping[str, float]) -> None:
+    """Set the parameters of the mechanism of a compartment."""
+    for parameter, value in values.items():
+        setattr(section(0.5), f"{parameter}_{mechanism}", value)

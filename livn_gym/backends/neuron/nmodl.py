@@ -14,7 +14,8 @@ from textwrap import dedent
 from types import FunctionType
 from typing import Any
 
-from livn_gym.models import CellStep
+from livn_gym.models import CellStep, channelrhodopsin
+from livn_gym.models.channelrhodopsin import LIGHT, STATES
 
 DENDRITE = "held_current"
 """Mechanism of the dendrite."""
@@ -82,6 +83,59 @@ FUNCTION f_min(x, y) { if (x < y) { f_min = x } else { f_min = y } }
 FUNCTION f_max(x, y) { if (x > y) { f_max = x } else { f_max = y } }
 """
 
+_OPSIN = """\
+TITLE Channelrhodopsin of a cell, written by livn_gym.backends.neuron.nmodl
+
+NEURON {
+    THREADSAFE
+    POINT_PROCESS @name@
+    NONSPECIFIC_CURRENT i
+    RANGE @ranges@
+}
+
+PARAMETER {
+    @parameters@
+}
+
+ASSIGNED {
+    v (millivolt)
+    i (nanoamp)
+    held_uS
+    @assigned@
+}
+
+INITIAL {
+    held_uS = 0
+    @initial@
+}
+
+BEFORE BREAKPOINT {
+    hold()
+}
+
+BREAKPOINT {
+    SOLVE advance
+    i = held_uS * (v - p_E)
+}
+
+PROCEDURE hold() {
+    @hold_locals@
+    @hold@
+}
+
+PROCEDURE advance() {
+    @advance_locals@
+    @advance@
+}
+
+FUNCTION f_abs(x) { f_abs = fabs(x) }
+FUNCTION f_min(x, y) { if (x < y) { f_min = x } else { f_min = y } }
+FUNCTION f_max(x, y) { if (x > y) { f_max = x } else { f_max = y } }
+"""
+
+OPSIN = "Opsin"
+"""Name of the mechanism of an opsin."""
+
 _BUILTIN = {"abs": "f_abs", "min": "f_min", "max": "f_max"}
 
 
@@ -122,6 +176,39 @@ def mechanism(name: str, step: CellStep, parameters: Iterable[str]) -> str:
         "advance": advance[0],
     }
     text = _MECHANISM
+    for key, lines in sections.items():
+        text = text.replace(f"@{key}@", "\n    ".join(lines))
+    return "\n".join([text, *writer.texts])
+
+
+def opsin_mechanism(parameters: Iterable[str]) -> str:
+    """Return the NMODL text of the mechanism of an opsin.
+
+    It has a parameter ``p_<parameter>`` for each parameter and for the conductance ``g`` (uS), and a variable
+    ``light_<function>`` for each function of the light.
+
+    Args:
+        parameters: Names of the parameters of the equations.
+    """
+    writer = _Writer()
+    numbers = {name: f"p_{name}" for name in ("g", *parameters)}
+    states, light = {name: f"x_{name}" for name in STATES}, {name: f"light_{name}" for name in LIGHT}
+    symbols = numbers | states | light | {"v_s": "v"}
+    hold = writer.procedure(channelrhodopsin.conductance, symbols, ["held_uS"])
+    advance = writer.procedure(channelrhodopsin.advance, symbols, list(states.values()))
+    assigned = [*states.values(), *light.values()]
+    sections = {
+        "name": [OPSIN],
+        "ranges": [", ".join([*assigned, *numbers.values()])],
+        "parameters": [f"{number} = 0" for number in numbers.values()],
+        "assigned": assigned,
+        "initial": [f"{state} = 0" for state in states.values()],
+        "hold_locals": [f"LOCAL {', '.join(hold[1])}"],
+        "hold": hold[0],
+        "advance_locals": [f"LOCAL {', '.join(advance[1])}"],
+        "advance": advance[0],
+    }
+    text = _OPSIN
     for key, lines in sections.items():
         text = text.replace(f"@{key}@", "\n    ".join(lines))
     return "\n".join([text, *writer.texts])
