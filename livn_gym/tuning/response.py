@@ -9,12 +9,17 @@ from numpy.typing import NDArray
 
 from livn_gym import measures
 from livn_gym.checks import checked_types
+from livn_gym.io.fields import distances
 from livn_gym.recording import Recording
 from livn_gym.tuning.protocol import EVOKED_MS
 from livn_gym.tuning.stages import Observation, blanked_rates_hz
 
 EVOKED_SPIKES = 10.0
 """Number of spikes per 100 cells above the spontaneous ones that an electrode evokes at least to count."""
+
+LOCAL_UM = 200.0
+"""Distance from an electrode within which cells count as its neighbourhood: about as far as a connection reaches (the
+standard deviation of the predefined systems' connectivity), and all cells of EI2 for an electrode in its middle."""
 
 DIRECT_MS = 0.8
 """Time after the last phase of a pulse within which the pulse itself sets off spikes."""
@@ -56,6 +61,21 @@ def evoked_spikes(observation: Observation, evoked: NDArray | None) -> NDArray[n
 
 
 @checked_types
+def local_evoked_spikes(observation: Observation) -> NDArray[np.float64]:
+    """Return the spikes above the spontaneous ones that each electrode evokes per 100 cells near it, ``[E]``."""
+    near = cells_near(observation)
+    return 100.0 * (evoked_maps(observation) * near).sum(axis=1) / np.maximum(near.sum(axis=1), 1)
+
+
+@checked_types
+def cells_near(observation: Observation) -> NDArray[np.bool_]:
+    """Return which cells are within ``LOCAL_UM``, in the plane, of each electrode with single pulses, ``[E, N]``."""
+    env = observation.env
+    electrodes_um = env.system.electrodes[observation.electrodes, :2]
+    return distances(env.electrodes.geometry.soma_um[:, :2], electrodes_um).T <= LOCAL_UM
+
+
+@checked_types
 def evoked_maps(observation: Observation) -> NDArray[np.float64]:
     """Return the spikes above the spontaneous ones that each electrode evokes in each cell, ``[E, N]``."""
     assert observation.evoked is not None
@@ -67,25 +87,34 @@ def evoked_maps(observation: Observation) -> NDArray[np.float64]:
 
 
 @checked_types
-def chance_share(observation: Observation, seed: int = 0) -> float:
+def chance_share(observation: Observation, near: NDArray | None = None, seed: int = 0) -> float:
     """Return the share of electrodes that seem to evoke ``EVOKED_SPIKES`` if the windows lie at rest instead.
 
     As many windows as there are pulses are drawn from the rest, 200 times.
+
+    Args:
+        observation: It has single pulses.
+        near: The cells that count for each electrode, ``[E, N]``. Default: all cells.
+        seed: Seed of the draws.
     """
     if observation.evoked is None:
         return NAN
-    length_ms = EVOKED_MS[1] - EVOKED_MS[0]
+    length_ms, cultures = EVOKED_MS[1] - EVOKED_MS[0], observation.num_cultures
     windows = int(observation.rest.duration_ms / length_ms)
-    culture, _, t = observation.rest.spikes
+    culture, gid, t = observation.rest.spikes
     index = np.floor(t / length_ms).astype(np.int64)
     inside = index < windows
-    counts = np.bincount(culture[inside] * windows + index[inside], minlength=observation.num_cultures * windows)
-    per_100 = 100.0 * counts.reshape(-1, windows) / observation.env.system.num_neurons
-    above = per_100 - per_100.mean(axis=1, keepdims=True)
-    generator = np.random.default_rng(seed)
-    draws = generator.integers(0, windows, (200, observation.num_cultures, observation.evoked.shape[1]))
-    means = above[np.arange(observation.num_cultures)[:, None], draws].mean(axis=(1, 2))
-    return float((means >= EVOKED_SPIKES).mean())
+    window, gid = (culture * windows + index)[inside], gid[inside]
+    draws = np.random.default_rng(seed).integers(0, windows, (200, cultures, observation.evoked.shape[1]))
+    if near is None:
+        near = np.ones((1, observation.env.system.num_neurons), dtype=np.bool_)
+    shares = []
+    for cells in near:
+        counts = np.bincount(window[cells[gid]], minlength=cultures * windows).reshape(-1, windows)
+        above = 100.0 * (counts - counts.mean(axis=1, keepdims=True)) / max(int(cells.sum()), 1)
+        means = above[np.arange(cultures)[:, None], draws].mean(axis=(1, 2))
+        shares.append((means >= EVOKED_SPIKES).mean())
+    return float(np.mean(shares))
 
 
 @checked_types
@@ -164,6 +193,11 @@ def _pulses(observation: Observation) -> dict[str, float]:
         "evoked_spikes": float(spikes.mean()),
         "evoked_chance": chance_share(observation),
     }
+    if observation.electrodes is not None:
+        local = local_evoked_spikes(observation)
+        values["local_evoked_share"] = float((local >= EVOKED_SPIKES).mean())
+        values["local_evoked_spikes"] = float(local.mean())
+        values["local_evoked_chance"] = chance_share(observation, cells_near(observation))
     if observation.cut is not None and observation.cut.evoked is not None:
         values["evoked_cut"] = float(evoked_spikes(observation.cut, observation.cut.evoked).mean())
     if observation.device_evoked is not None:

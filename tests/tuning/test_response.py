@@ -12,10 +12,13 @@ from livn_gym.system import make
 from livn_gym.tuning import Observation, Protocol
 from livn_gym.tuning.response import (
     EVOKED_SPIKES,
+    LOCAL_UM,
     blanked_range,
+    cells_near,
     chance_share,
     evoked_maps,
     evoked_spikes,
+    local_evoked_spikes,
     responses,
     rest_rates_hz,
 )
@@ -106,6 +109,19 @@ def test_evoked_spikes_are_those_above_the_spontaneous_ones(env):
     assert values["evoked_spikes"] == pytest.approx(16.0 / 3.0)
     assert values["evoked_chance"] == 0.0  # the rest is regular
     assert "evoked_cut" not in values and "device_evoked_share" not in values
+
+
+def test_a_local_response_counts_by_the_cells_near_its_electrode(env):
+    electrodes = np.array([0, 15])
+    seen = observed(env, (2.0, 2.0), (8.0, 8.0), electrodes=electrodes, evoked=np.zeros((2, 4, 2, CELLS), dtype=int))
+    near = cells_near(seen)
+    soma = env.electrodes.geometry.soma_um
+    assert near[1, 7] == (math.dist(soma[7, :2], env.system.electrodes[15, :2]) <= LOCAL_UM)
+    assert 0 < near.sum(axis=1).max() < CELLS
+    seen.evoked[:, :, 0, near[0]] = 1  # spontaneously 0.19 per cell
+    values = responses(seen)[0]
+    assert local_evoked_spikes(seen) == pytest.approx([81.0, -19.0], abs=2.0)
+    assert values["local_evoked_share"] == 0.5 and values["local_evoked_chance"] == 0.0
 
 
 def test_the_chance_of_evoking_follows_from_the_rest(env):

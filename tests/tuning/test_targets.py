@@ -87,7 +87,7 @@ def test_shipped_targets_name_what_there_is(name):
     searched = with_products(tuned(system) | {key: low for key, (low, _) in targets.search.items()})
     assert searched.keys() <= set(ParameterSet(system).keys())
     assert searched.keys() == tuned(system).keys()
-    assert targets.protocol.groups == 4 and targets.protocol.pulse_rate_hz == 5.0
+    assert targets.protocol.groups == (16 if name in ("EI3", "EI4") else 4) and targets.protocol.pulse_rate_hz == 5.0
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ RESPONSE = {"blanked_hz", "range_3ms", "range_5ms", "sustained", "curve_fall", "
         ("EI2", None, RESPONSE),
         ("EI2", "bursting", set()),
         ("EI2", "asynchronous", set()),
-        ("EI3", None, RESPONSE | {"place", "place_cut"}),
+        ("EI3", None, (RESPONSE - {"evoked_share"}) | {"local_evoked_share", "place", "place_cut"}),
         ("EI4", None, set()),
     ],
 )
@@ -161,7 +161,9 @@ def test_targets_can_extend_others(tmp_path):
     assert large.search == culture.search
     assert {name for name in culture.targets if large.targets[name] != culture.targets[name]} == RESPONSE
     assert not any(large.targets[name].gating for name in RESPONSE)
-    assert large.protocol == replace(culture.protocol, rest_ms=30_000.0, pulse_electrodes=8, pulse_trials=8)
+    changed = {"groups": 16, "rest_ms": 30_000.0, "sustained_ms": 10_000.0, "level_ms": 2000.0}
+    fewer = {"pulse_electrodes": 8, "pulse_trials": 4, "place_trials": 4, "device_ms": 0.0}
+    assert large.protocol == replace(culture.protocol, **changed, **fewer, cut_ms=5000.0)
     path = tmp_path / "mine.toml"
     path.write_text('extends = "bursting"\n[targets]\nrate_hz = { low = 9.0 }\n')
     mine, bursting = load(path), load("", "EI2", "bursting")
