@@ -39,7 +39,7 @@ from livn_gym.agents.train import train
 from livn_gym.agents.train import write_rows as write
 from livn_gym.atomic import replacing
 from livn_gym.envs.provenance import COMPARED, check_comparable, provenance
-from livn_gym.envs.registration import register_all, spec_of
+from livn_gym.envs.registration import is_ours, register_all, spec_of
 from livn_gym.errors import unknown_name
 
 AGENTS = (*NAMES, "ppo", "sac")
@@ -47,6 +47,12 @@ AGENTS = (*NAMES, "ppo", "sac")
 
 EPISODES_APART = 1000
 """Difference between the seeds of the first test episodes of two consecutive benchmark seeds."""
+
+LONG_BLANK_MS = 5.0
+"""Time after a pulse for which every electrode is blanked in the stricter control, ms."""
+
+MEANS = "effect", "charge_nC", "cut_reward", "long_blank_reward", "wall_s"
+"""Columns whose mean over runs is reported."""
 
 
 @dataclass(frozen=True)
@@ -145,19 +151,42 @@ def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
                 options=job.options,
             )
             (make,) = evaluate.agent_factories([str(folder)], job.env_id).values()
-        seed = evaluate.TEST_SEED + EPISODES_APART * job.seed
-        played = evaluate.play({job.agent: make}, job.env_id, episodes=job.episodes, seed=seed, **job.options)
+        score = _score(job, make, measure, job.options)
+        for column, options in controls(job.env_id, job.options).items():
+            score[column] = _score(job, make, measure, options)["total_reward"]
     except NoTarget:
         return row | {"status": "no target"}
-    score = asdict(evaluate.score(played[job.agent], measure))
-    del score["episodes"]
     seconds = round(time.perf_counter() - started, 1)
     return row | {"status": "done", "measure": measure, **score, "wall_s": seconds}
 
 
+def controls(env_id: str, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the options of the control episodes, by the column of their mean return.
+
+    The same agent, without further training, plays the same episodes on the culture with all synapses cut, and with
+    every electrode blanked for ``LONG_BLANK_MS`` after each pulse. Environments of other packages have no controls.
+    """
+    if not is_ours(spec_of(env_id)):
+        return {}
+    return {
+        "cut_reward": evaluate.with_condition(options, "synapses_cut"),
+        "long_blank_reward": {**options, "blank_ms": LONG_BLANK_MS},
+    }
+
+
+def _score(job: Job, make: Callable[[], Agent], measure: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Play the test episodes of a run and return its scores, by column."""
+    seed = evaluate.TEST_SEED + EPISODES_APART * job.seed
+    played = evaluate.play({job.agent: make}, job.env_id, episodes=job.episodes, seed=seed, **options)
+    scores = asdict(evaluate.score(played[job.agent], measure))
+    del scores["episodes"]
+    return scores
+
+
 COLUMNS = (
     *("env", "agent", "seed", "steps", "episodes", "options", "status", "total_reward", "deviation"),
-    *("measure", "effect", "charge_nC", "wall_s", "version", "commit", "params", *COMPARED),
+    *("measure", "effect", "charge_nC", "cut_reward", "long_blank_reward", "wall_s"),
+    *("version", "commit", "params", *COMPARED),
 )
 
 
@@ -244,7 +273,7 @@ def summary(jobs: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[str,
     Returns:
         Task -> agent -> ``runs`` (number of finished runs), ``planned`` (number of all runs), ``status`` and
         ``steps``. Agents with finished runs also have ``returns``, ``score`` (value, low, high of the interquartile
-        mean of the returns), ``measure``, and the means ``effect``, ``charge_nC`` and ``wall_s``.
+        mean of the returns), ``measure``, and the means of the columns ``MEANS``.
 
     Raises:
         InvalidInput: Rows of one task have different parameters or versions of the task.
@@ -273,8 +302,8 @@ def summary(jobs: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[str,
                 entry["returns"] = [float(row["total_reward"]) for row in finished]
                 entry["score"] = aggregate([entry["returns"]])
                 entry["measure"] = finished[0]["measure"]
-                for name in ("effect", "charge_nC", "wall_s"):
-                    entry[name] = float(np.mean([float(row[name]) for row in finished]))
+                for name in MEANS:
+                    entry[name] = float(np.mean([float(row[name] or "nan") for row in finished]))
     return tables
 
 

@@ -105,6 +105,13 @@ def play(
     return {name: played[i * episodes : (i + 1) * episodes] for i, name in enumerate(factories)}
 
 
+def with_condition(options: Mapping[str, Any], condition: str) -> dict[str, Any]:
+    """Return options of an environment with one more condition, after those that they name."""
+    given = options.get("conditions")
+    several = list(given) if isinstance(given, list | tuple) else [] if given is None else [given]
+    return {**options, "conditions": [*several, condition]}
+
+
 def measure_of(env_id: str, options: Mapping[str, Any] | None = None) -> str:
     """Return the name in info of a task's measure of effect, from the task's config or, if it has none, its class.
 

@@ -18,6 +18,8 @@ HEADINGS = (
     "steps",
     "runs",
     "return (IQM, 95 %)",
+    "synapses cut",
+    "blanked 5 ms",
     "measure",
     "charge (nC)",
     "wall (s)",
@@ -38,11 +40,12 @@ def lines(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[tuple[s
                 f"{entry['runs']}/{entry['planned']}",
             )
             if not entry["runs"]:
-                rows.append((*start, entry["status"], *["-"] * 3))
+                rows.append((*start, entry["status"], *["-"] * (len(HEADINGS) - len(start) - 1)))
                 continue
             effect = f"{entry['measure']} {entry['effect']:.2f}" if np.isfinite(entry["effect"]) else "-"
             counts = (_number(entry[name], 0) for name in ("charge_nC", "wall_s"))
-            rows.append((*start, interval(entry["score"]), effect, *counts))
+            controls = (_number(entry[name], 2) for name in ("cut_reward", "long_blank_reward"))
+            rows.append((*start, interval(entry["score"]), *controls, effect, *counts))
     return rows
 
 

@@ -37,6 +37,8 @@ def demo(
 ) -> None:
     """Train an agent for a couple of minutes and compare it with baselines that do not learn.
 
+    The trained agent also plays on the culture with all synapses cut: what it loses there, the network earned.
+
     If the training was interrupted, the same command continues it; a finished training is not repeated.
     """
     check_learning()
@@ -75,8 +77,16 @@ def demo(
     limit = spec_steps(env_id, options)
     with progress_bar("playing test episodes") as report:
         played = evaluate.play(factories, env_id, episodes=episodes, report=lambda step: report(step, limit), **options)
+    with progress_bar("playing the same episodes with all synapses cut") as report:
+        cut = evaluate.play(
+            {f"{agent}, trained; synapses cut": lambda: trained},
+            env_id,
+            episodes=episodes,
+            report=lambda step: report(step, limit),
+            **evaluate.with_condition(options, "synapses_cut"),
+        )
     measure = evaluate.measure_of(env_id)
-    scores = {name: evaluate.score(episodes_of_agent, measure) for name, episodes_of_agent in played.items()}
+    scores = {name: evaluate.score(episodes_of_agent, measure) for name, episodes_of_agent in (played | cut).items()}
     title = f"{env_id}, {episodes} test episodes, {curve[-1]['step']:,.0f} training steps"
     Console().print(score_table(title, measure, scores))
 

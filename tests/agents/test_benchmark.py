@@ -13,7 +13,7 @@ from fakes import use_poisson_backend
 from mpi import launch
 
 from livn_gym.agents import benchmark as bench
-from livn_gym.agents import report
+from livn_gym.agents import evaluate, report
 from livn_gym.errors import InvalidInput, UnknownName
 
 OPTIONS = {"settle_ms": 200.0, "max_episode_steps": 5}
@@ -111,6 +111,23 @@ def test_runs_of_a_seed_play_the_same_episodes(here, tmp_path):
     other = bench.benchmark(small(agents=["silent"]), tmp_path / "other")
     first = {bench._key(row): row["total_reward"] for row in rows if row["agent"] == "silent"}
     assert {bench._key(row): row["total_reward"] for row in other} == first
+
+
+def test_control_columns_are_returns_of_the_same_agent_and_episodes(here, tmp_path):
+    options = OPTIONS | {"conditions": "silent_culture"}
+    (job,) = bench.jobs(["livn/EI2-v0"], ["proportional-integral"], seeds=1, episodes=2, options=options)
+    (row,) = bench.benchmark([job], tmp_path)
+    factory = {"agent": evaluate.baseline("proportional-integral", job.env_id, **options)}
+    for column, changed in {
+        "total_reward": {},
+        "cut_reward": {"conditions": ["silent_culture", "synapses_cut"]},
+        "long_blank_reward": {"blank_ms": 5.0},
+    }.items():
+        played = evaluate.play(factory, job.env_id, episodes=2, **(options | changed))["agent"]
+        assert float(row[column]) == np.mean([episode.total_reward for episode in played])
+    (line,) = report.lines(bench.summary([job], [row]))
+    expected = [f"{float(row[column]):.2f}" for column in ("cut_reward", "long_blank_reward")]
+    assert list(line[5:7]) == expected and list(report.HEADINGS[5:7]) == ["synapses cut", "blanked 5 ms"]
 
 
 def test_what_is_missing_says_so(here, tmp_path):
