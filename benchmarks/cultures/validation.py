@@ -1,11 +1,12 @@
 """The tables and pages of docs/cultures.md: every shipped culture under the standard protocol.
 
     python benchmarks/cultures/validation.py [--figures docs/images] [--json FOLDER] [--folder FOLDER] [--seeds 20]
-        [--stimulated 5] [--record] [NAME ...]
+        [--stimulated 5] [--graphs 4] [--record] [NAME ...]
 
-A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4, which takes hours and wants
-``--stimulated 2``. Tables are printed as Markdown. With ``--folder`` the measures of every culture are stored in
-it, and an interrupted run continues. ``--record`` writes what was reached into the set's file in configs/params.
+A name is a system or system-variant, e.g. EI2 or EI2-bursting; default all but EI4, which wants
+``--seeds 6 --stimulated 1 --graphs 2``. Tables are printed as Markdown. With ``--folder`` the measures of every
+culture are stored in it, and an interrupted run continues. ``--record`` writes what was reached into the set's file in
+configs/params.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--stimulated", type=int, default=5)
+    parser.add_argument("--graphs", type=int, default=4)
     parser.add_argument("--profile", default="fast")
     parser.add_argument("--record", action="store_true")
     arguments = parser.parse_args()
     for name in arguments.names:
         system, _, variant = name.partition("-")
         targets = tuning.load("", system, variant or None)
-        sets = tuning.validation_sets(make(system), arguments.seeds, arguments.stimulated)
+        sets = tuning.validation_sets(make(system), arguments.seeds, arguments.stimulated, arguments.graphs)
         observations: list[tuning.Observation] = []
         started = time.perf_counter()
         report = tuning.validate(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from livn_gym import processors
+from livn_gym.errors import InvalidInput
 from livn_gym.measures import require_mrestimator
 from livn_gym.parameters import tuned
 from livn_gym.system import System, predefined_names
@@ -132,12 +133,26 @@ class Report:
         }
 
 
-def validation_sets(system: System, seeds: int = 20, stimulated: int = 5) -> tuple[CultureSet, ...]:
-    """Return the sets of ``seeds`` cultures per_graph on which a system is validated.
+def validation_sets(
+    system: System, seeds: int = 20, stimulated: int = 5, graphs: int = len(HELD_OUT_GRAPHS)
+) -> tuple[CultureSet, ...]:
+    """Return the sets of ``seeds`` cultures on which a system is validated.
 
     The sets are the graph of the system with the noise seeds of the search, the same graph with held-out seeds, and,
-    for predefined systems, four held-out graphs. ``stimulated`` cultures per graph run the whole protocol.
+    for predefined systems, the first of ``HELD_OUT_GRAPHS``.
+
+    Args:
+        system: System that is validated.
+        seeds: Number of cultures in a set; those of held-out graphs are divided among the graphs.
+        stimulated: Number of cultures per graph that run the whole protocol.
+        graphs: Number of held-out graphs, at most four.
+
+    Raises:
+        InvalidInput: There are not so many held-out graphs.
     """
+    if not 1 <= graphs <= len(HELD_OUT_GRAPHS):
+        raise InvalidInput(f"graphs must be from 1 to {len(HELD_OUT_GRAPHS)} held-out graphs, got {graphs}.")
+    held_out_graphs = HELD_OUT_GRAPHS[:graphs]
     graph_of_system = (None,)
     stimulated = min(stimulated, seeds)
     sets = [
@@ -145,9 +160,9 @@ def validation_sets(system: System, seeds: int = 20, stimulated: int = 5) -> tup
         for name, first in (("training seeds", TRAINING_SEED), ("held-out seeds", HELD_OUT_SEED))
     ]
     if system.name in predefined_names():
-        per_graph = max(1, seeds // len(HELD_OUT_GRAPHS))
+        per_graph = max(1, seeds // len(held_out_graphs))
         held_out = tuple(range(HELD_OUT_SEED, HELD_OUT_SEED + per_graph))
-        sets.append(CultureSet("held-out graphs", HELD_OUT_GRAPHS, held_out, min(stimulated, per_graph)))
+        sets.append(CultureSet("held-out graphs", held_out_graphs, held_out, min(stimulated, per_graph)))
     return tuple(sets)
 
 

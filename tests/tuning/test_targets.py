@@ -161,8 +161,9 @@ def test_targets_can_extend_others(tmp_path):
     assert large.search == culture.search
     assert {name for name in culture.targets if large.targets[name] != culture.targets[name]} == RESPONSE
     assert not any(large.targets[name].gating for name in RESPONSE)
-    changed = {"groups": 16, "rest_ms": 30_000.0, "sustained_ms": 10_000.0, "level_ms": 2000.0}
-    fewer = {"pulse_electrodes": 8, "pulse_trials": 4, "place_trials": 4, "device_ms": 0.0}
+    changed = {"groups": 16, "levels_uA": (0.0, 4.0, 6.0, 8.0, 10.0), "level_ms": 2000.0}
+    changed |= {"rest_ms": 30_000.0, "sustained_ms": 10_000.0}
+    fewer = {"pulse_electrodes": 8, "pulse_trials": 2, "place_trials": 4, "device_ms": 0.0}
     assert large.protocol == replace(culture.protocol, **changed, **fewer, cut_ms=5000.0)
     path = tmp_path / "mine.toml"
     path.write_text('extends = "bursting"\n[targets]\nrate_hz = { low = 9.0 }\n')

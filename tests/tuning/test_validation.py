@@ -95,6 +95,10 @@ def test_sets_share_no_seed_and_no_graph_with_the_search():
     assert training.graphs == seeds.graphs == (None,)
     assert None not in graphs.graphs and not set(graphs.graphs) & {101, 102, 103}
     assert [len(s) for s in (training, seeds, graphs)] == [20, 20, 20]
+    fewer = validation_sets(make("EI2"), 6, 1, graphs=2)[2]
+    assert (fewer.graphs, fewer.seeds) == (graphs.graphs[:2], graphs.seeds[:3])
+    with pytest.raises(InvalidInput, match="from 1 to 4 held-out graphs, got 5"):
+        validation_sets(make("EI2"), graphs=5)
 
 
 def test_validation_of_the_fake(poisson, short):
