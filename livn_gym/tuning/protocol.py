@@ -71,9 +71,9 @@ class Protocol:
     settle_ms: float = 5000.0
     rest_ms: float = 60_000.0
     pulse_rate_hz: float = 5.0
-    groups: int = 4
+    groups: int = 16
     phase_ms: float = 0.2
-    levels_uA: tuple[float, ...] = (0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+    levels_uA: tuple[float, ...] = (0.0, 2.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
     onset_ms: float = 1000.0
     sustained_ms: float = 30_000.0
     level_ms: float = 4000.0

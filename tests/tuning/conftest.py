@@ -8,6 +8,7 @@ from livn_gym.tuning import Protocol
 SHORT = Protocol(
     settle_ms=200.0,
     rest_ms=3000.0,
+    groups=4,
     levels_uA=(0.0, 7.0, 14.0),
     pulse_uA=12.0,
     onset_ms=200.0,

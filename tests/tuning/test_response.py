@@ -23,7 +23,7 @@ from livn_gym.tuning.response import (
     rest_rates_hz,
 )
 
-PROTOCOL = Protocol(cut_ms=0.0, device_ms=0.0)
+PROTOCOL = Protocol(groups=4, cut_ms=0.0, device_ms=0.0)
 CELLS = 100
 
 

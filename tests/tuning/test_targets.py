@@ -87,7 +87,7 @@ def test_shipped_targets_name_what_there_is(name):
     searched = with_products(tuned(system) | {key: low for key, (low, _) in targets.search.items()})
     assert searched.keys() <= set(ParameterSet(system).keys())
     assert searched.keys() == tuned(system).keys()
-    assert targets.protocol.groups == (16 if name in ("EI3", "EI4") else 4) and targets.protocol.pulse_rate_hz == 5.0
+    assert targets.protocol.groups == 16 and targets.protocol.pulse_rate_hz == 5.0
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_targets_can_extend_others(tmp_path):
     assert large.search == culture.search
     assert {name for name in culture.targets if large.targets[name] != culture.targets[name]} == RESPONSE
     assert not any(large.targets[name].gating for name in RESPONSE)
-    changed = {"groups": 16, "levels_uA": (0.0, 4.0, 6.0, 8.0, 10.0), "level_ms": 2000.0}
+    changed = {"levels_uA": (0.0, 4.0, 6.0, 8.0, 10.0), "level_ms": 2000.0}
     changed |= {"rest_ms": 30_000.0, "sustained_ms": 10_000.0}
     fewer = {"pulse_electrodes": 8, "pulse_trials": 2, "place_trials": 4, "device_ms": 0.0}
     assert large.protocol == replace(culture.protocol, **changed, **fewer, cut_ms=5000.0)
