@@ -46,7 +46,7 @@ def test_any_number_of_ranks_gives_the_same(ranks, reference, tmp_path):
     path = tmp_path / "results.pkl"
     launch.run(["-m", "livn_gym.mpi", SCRIPT, str(path)], ranks, timeout=300).good()
     found = pickle.loads(path.read_bytes())
-    assert list(found) == list(reference) and len(found) == 11
+    assert list(found) == list(reference) and len(found) == 12
     for name, results in reference.items():
         same(found[name], results)
 

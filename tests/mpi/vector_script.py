@@ -9,7 +9,7 @@ import numpy as np
 import livn_gym  # noqa: F401 (registers)
 
 COMMON = {"max_episode_steps": 3, "settle_ms": 200.0, "backend": "native"}
-LATENCY = {"name": "latency", "delay_ms": 400.0}
+LATENCY = {"name": "latency", "latency_ms": 49.2}
 
 CASES = {
     "NextStep": {"num_envs": 5, "autoreset_mode": "NextStep"},
@@ -20,6 +20,7 @@ CASES = {
     "resampled graphs": {"num_envs": 3, "graph_seed": "resample"},
     "randomized": {"num_envs": 3, "randomize": {"noise-*-g_e0": [0.8, 1.2], "weight-*": [0.5, 1.5]}},
     "drift": {"num_envs": 3, "conditions": [{"name": "excitability_drift"}]},
+    "blanked over the end of a step": {"num_envs": 3, "conditions": [LATENCY], "blank_ms": (120.0, 5.0)},
     "task with a generator of its own": {"num_envs": 3, "task": "discrimination"},
 }
 
