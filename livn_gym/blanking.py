@@ -175,15 +175,8 @@ class CurrentFlow:
         if previous is not None and _same(self._source, previous._source):
             self._results = previous._results
             return previous._row, previous._start, previous._stop
-        row, step = changes.culture * channels + changes.column, changes.step
-        electrical = self._electrodes.io.electrical
-        if not electrical.all():
-            kept = electrical[changes.column]
-            row, step, on = row[kept], step[kept], on[kept]
-        if not len(row):
-            return none, none, none
         span = self._steps + 1
-        key = 2 * (row * span + step) + on
+        key = 2 * ((changes.culture * channels + changes.column) * span + changes.step) + on
         key.sort()
         flows = (key & 1).astype(np.bool_)
         before = np.concatenate([[False], flows[:-1]])  # every row ends with 0, so the one before is over

@@ -9,7 +9,7 @@ import pytest
 from livn_gym.blanking import BLANK_MS, CurrentFlow, blank_times, blanked
 from livn_gym.decoding import ActiveFraction, ChannelRates, MeanFiringRate, PopulationRates
 from livn_gym.errors import InvalidInput
-from livn_gym.io import IO, MEA, BoundElectrodes
+from livn_gym.io import MEA, BoundElectrodes
 from livn_gym.models import Geometry
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
@@ -95,22 +95,13 @@ def test_a_pause_between_phases_longer_than_the_blank_time_is_recorded():
     np.testing.assert_allclose(recorded.spike_t, [3.0, 4.0])
 
 
-@pytest.mark.parametrize("none", [None, "light", "current"])
-def test_what_is_no_current_through_electrodes_does_not_blank(none):
-    class Light(MEA):
-        @property
-        def electrical(self):
-            return np.array([False, True, True])
-
-    bound, stimulus = electrodes(), None
-    if none == "light":
-        bound, stimulus = electrodes(Light([[PITCH * c, 0.0, 0.0] for c in range(3)])), pulse([0])
-        assert set(bound.blanking_channels()) == {1, 2}
-    elif none == "current":
-        stimulus = Stimulus(np.ones((100, 12)), 1.0, "current")
-    run = spikes([0, 4], [50.0, 50.0])
-    recorded, carried = blanked(run, stimulus, bound)
-    assert recorded is run and (CurrentFlow(run, None, bound, carried).direct(run) == 0).all()
+@pytest.mark.parametrize("mode", ["light", "current", "extracellular"])
+def test_what_is_no_current_through_electrodes_does_not_blank(mode):
+    stimulus, run = Stimulus(np.ones((100, 12)), 1.0, mode), spikes([0, 4], [50.0, 50.0])
+    recorded, carried = blanked(run, stimulus, electrodes())
+    assert recorded is run and (CurrentFlow(run, None, electrodes(), carried).direct(run) == 0).all()
+    both = pulse([0]).with_light(Stimulus(np.ones((100, 1)), 1.0, "light"))
+    assert_equal(blanked(run, both, electrodes())[0], blanked(run, pulse([0]), electrodes())[0])
 
 
 def test_a_dense_current_blanks_like_the_same_pulses():
@@ -222,7 +213,6 @@ def test_cells_belong_to_the_nearest_electrode_or_to_the_first_that_records_them
     recorded, _ = blanked(spikes([0, 3], [50.0, 50.0]), pulse([0, 1, 2]), electrodes(io))
     np.testing.assert_array_equal(recorded.spike_gid, [3])
     np.testing.assert_allclose(recorded.listening_ms([0, 3]), [[196.6, 200.0]])
-    assert IO.electrical.fget(io).all()
 
 
 def test_rates_refer_to_the_time_that_was_recorded():

@@ -51,11 +51,6 @@ class IO(ABC):
         """Positions of the electrodes, um ``[C, 3]``; None for an interface without positions."""
         return None
 
-    @property
-    def electrical(self) -> NDArray[np.bool_]:
-        """Whether each channel stimulates by a current, which blinds amplifiers (light does not), ``[C]``; all."""
-        return np.ones(self.num_channels, dtype=np.bool_)
-
     @abstractmethod
     def bind(self, system: System) -> Self:
         """Return a copy for a system, with the system's values for everything that was not specified."""

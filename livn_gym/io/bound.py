@@ -80,24 +80,20 @@ class BoundElectrodes:
 
     @cached_property
     def _blanking_channels(self) -> NDArray[np.int64]:
-        electrical = np.flatnonzero(self.io.electrical)
-        cells = len(self.geometry.soma_um)
-        if not len(electrical):
-            return np.full(cells, -1)
-        if self.coordinates_um is None:
-            records = self.channel_cells()[electrical]
-            return np.where(records.any(axis=0), electrical[records.argmax(axis=0)], -1)
-        soma_um, electrodes_um = self.geometry.soma_um[:, :2], self.coordinates_um[electrical, :2]
-        parts = range(0, cells, 1000)  # the distances of 10,000 cells to 1,024 electrodes take 80 MB
-        return electrical[
-            np.concatenate([distances(soma_um[k : k + 1000], electrodes_um).argmin(axis=1) for k in parts])
-        ]
+        soma_um, electrodes_um = self.geometry.soma_um[:, :2], self.coordinates_um
+        if electrodes_um is None or not len(electrodes_um):
+            records = np.concatenate([self.channel_cells(), np.ones((1, len(soma_um)), dtype=np.bool_)])
+            first = records.argmax(axis=0)
+            return np.where(first < self.num_channels, first, -1)
+        parts = range(0, len(soma_um), 1000)  # the distances of 10,000 cells to 1,024 electrodes take 80 MB
+        nearest = [distances(soma_um[k : k + 1000], electrodes_um[:, :2]).argmin(axis=1) for k in parts]
+        return np.concatenate(nearest)
 
     def blanking_channels(self) -> NDArray[np.int64]:
         """Return the channel with which each cell is blanked, ``[N]``: the electrode nearest to it in the plane.
 
         If the interface has no positions, it is the first channel that records the cell, and -1 for a cell that no
-        channel records, which is never blanked. Only channels that stimulate by currents count (``IO.electrical``).
+        channel records, which is never blanked.
         """
         return self._blanking_channels
 
