@@ -157,3 +157,10 @@ def concat(parts: Sequence[Blanking | None], durations_ms: Sequence[float]) -> B
         start_ms=begin[opens],
         stop_ms=end[closes],
     )
+
+
+def same_times(one: Blanking | None, other: Blanking | None) -> bool:
+    """Return whether two recordings were blanked at the same times, or both not at all."""
+    if one is None or other is None:
+        return one is other
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in _FIELDS)

@@ -90,7 +90,8 @@ class Decoding(ABC):
         """Decode the six arrays of a run of one culture: ``decoding(env, *recording)``.
 
         The arrays hold the membrane current of one compartment. The current of the other is taken as its opposite,
-        which is exact unless a current was injected into cells; ``decode`` with the recording is always exact.
+        which is exact unless a current was injected into cells; ``decode`` with the recording is always exact. Nor do
+        the arrays say when channels were blanked: rates refer to the whole run.
 
         Args:
             env: The environment, or another ``CultureView``.

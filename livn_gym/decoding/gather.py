@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.blanked_times import same_times
 from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding
 from livn_gym.decoding.compose import same_duration
@@ -82,6 +83,8 @@ def merge(parts: Sequence[Recording]) -> Recording:
         return first
     if any(_kind(part) != _kind(first) for part in parts):
         raise InvalidInput("Ranks can only be merged where all recorded the same things in the same run.")
+    if any(not same_times(part.blanking, first.blanking) for part in parts):
+        raise InvalidInput("Ranks can only be merged where all were blanked at the same times.")
     merged = first
     if first.spike_gid is not None:
         _check_disjoint([np.unique(part.spikes[1]) for part in parts])

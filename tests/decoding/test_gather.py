@@ -3,9 +3,11 @@ from threading import Barrier, Thread
 import numpy as np
 import pytest
 
+from livn_gym.blanking import blanked
 from livn_gym.decoding import GatherAndMerge, MeanFiringRate, Pipe, PopulationRates
 from livn_gym.decoding.gather import merge
 from livn_gym.errors import InvalidInput
+from livn_gym.stimulus import Stimulus
 
 TRAIN = [(0, 5.0), (3, 5.0), (1, 7.5), (4, 1.0), (5, 5.0), (2, 90.0)]
 
@@ -105,6 +107,18 @@ def test_pipe_ends_where_there_is_nothing(env, run):
         return pipe(env, *share(run, rank).culture(0))
 
     assert on_ranks(3, decode) == [20.0, None, None]
+
+
+def test_what_every_rank_blanks_is_blanked_in_the_whole(env, run):
+    stimulus = Stimulus.pulse_train([9.0, 0.0, 0.0], duration_ms=100.0, rate_hz=10.0, phase_ms=10.0)
+    whole = blanked(run, stimulus, env.electrodes, (30.0, 10.0))[0]
+    parts = [blanked(share(run, rank), stimulus, env.electrodes, (30.0, 10.0))[0] for rank in (2, 0, 1)]
+    merged = merge(parts)
+    np.testing.assert_array_equal(merged.spike_t, whole.spike_t)
+    np.testing.assert_array_equal(merged.listening_ms(range(6)), whole.listening_ms(range(6)))
+    assert merged.listening_ms([0, 3]).tolist()[0] == pytest.approx([50.0, 70.0])
+    with pytest.raises(InvalidInput, match="blanked"):
+        merge([parts[0], share(run, 0), parts[2]])
 
 
 def test_a_rank_without_spikes_or_cells_is_no_trouble(run):

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from livn_gym import decoding
+from livn_gym.blanked_times import Blanking
+from livn_gym.blanking import blanked
 from livn_gym.decoding import (
     ChannelRates,
     Combine,
@@ -22,6 +24,7 @@ from livn_gym.decoding import (
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput
 from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
 
 DURATION_MS = 2000.0
 MADE = {name: decoding.make(name, duration=DURATION_MS) for name in decoding.names() if name not in ("combine", "pipe")}
@@ -38,9 +41,13 @@ ALL = MADE | COMPOSED
 def same(one, other):
     """Two results are equal to the last bit and of the same types."""
     assert type(one) is type(other)
-    if isinstance(one, Recording):
+    if isinstance(one, Recording | Blanking):
         for name in one.__dataclass_fields__:
-            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+            first, second = getattr(one, name), getattr(other, name)
+            if isinstance(first, Blanking):
+                same(first, second)
+            else:
+                np.testing.assert_array_equal(first, second, err_msg=name)
     elif isinstance(one, Mapping):
         assert list(one) == list(other)
         for name in one:
@@ -72,6 +79,17 @@ def run(recording_of):
 def test_decoding_a_batch_is_decoding_its_cultures(env, run, name):
     together = ALL[name].decode(env, run)
     for b, alone in enumerate(run.cultures):
+        same(culture_result(together, b, 3), culture_result(ALL[name].decode(env, alone), 0, 1))
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_decoding_a_blanked_batch_is_decoding_its_cultures(env, run, name):
+    amplitudes = [[10.0, 5.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 8.0]]
+    stimulus = Stimulus.pulse_train(amplitudes, duration_ms=DURATION_MS, rate_hz=20.0, phase_ms=0.5)
+    recorded, _ = blanked(run, stimulus, env.electrodes, (45.0, 10.0))
+    assert len(recorded.spike_t) < len(run.spike_t) and not recorded.blanking.heard.all()
+    together = ALL[name].decode(env, recorded)
+    for b, alone in enumerate(recorded.cultures):
         same(culture_result(together, b, 3), culture_result(ALL[name].decode(env, alone), 0, 1))
 
 
