@@ -39,7 +39,7 @@ Names = Annotated[
     typer.Argument(
         metavar="SYSTEM | IDS",
         help="Name of a system, SONATA or livn folder, TOML file of the generator, or module:attribute. With --tasks: "
-        "ids of environments, or tasks as module:attribute or path; default: every task on EI2 and EI3.",
+        "ids of environments, or tasks as module:attribute or path; default: every task on EI2, or on EI3.",
         show_default=False,
     ),
 ]

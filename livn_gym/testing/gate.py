@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any
 
@@ -89,7 +89,7 @@ def network_gate(
         short: Short form: 4 episodes and a small search, for tests.
         episodes: Number of episodes per arm. Default: 16, or 4 in short form.
         budget: Size of each search. Default: by the size of the system.
-        blankings: Blanking at stimulated and other electrodes of each panel, ms.
+        blankings: Blanking at stimulated and other electrodes of each panel, ms. Agents are tuned with the first one.
         seed: Seed of the first episode; the next ones count up.
         spatial: Whether shuffled cells must lose the score. Default: as the task says.
         floor: Smallest gain over silence, in units of the return, where all silent episodes score the same. Default: as
@@ -109,12 +109,16 @@ def network_gate(
         _, info = probe.reset(seed=seed)
         culture_env: Any = probe.unwrapped
         families = list(agents or families_of(subject.task, culture_env, info))
+        # A demonstration stimulates during the reset, so that a silent episode depends on the blanking, too.
+        blanks_silence = culture_env.task.demonstration is not None
         cells, system = culture_env.culture.system.num_neurons, culture_env.culture.system.name
         if rules.bursts and rules.bursts not in info:
             raise InvalidInput(f"The gate counts {rules.bursts!r}, which info does not have: {', '.join(info)}.")
     search = budget or (SHORT_BUDGET if short else LARGE_BUDGET if cells > LARGE else Budget())
-    work = _Work(subject, rules, families, search, count, seed, report, len(blankings))
-    panels = tuple(work.panel((float(first), float(second))) for first, second in blankings)
+    times_ms = [(float(first), float(second)) for first, second in blankings]
+    work = _Work(subject, rules, families, search, count, seed, report, len(times_ms), blanks_silence)
+    reference, tuned_on_cut = (work.tune(times_ms[0], culture) for culture in ("intact", "cut"))
+    panels = tuple(work.panel(blank_ms, reference, tuned_on_cut) for blank_ms in times_ms)
     protocol = {
         "env": subject.env_id,
         "options": plain_options(subject.options),
@@ -192,11 +196,12 @@ class _Work:
     seed: int
     report: Progress | None
     num_panels: int
+    blanks_silence: bool
     parts: int = 0
+    silent: dict[str, Arm] = field(default_factory=dict)
 
-    def panel(self, blank_ms: tuple[float, float]) -> Panel:
+    def panel(self, blank_ms: tuple[float, float], reference: Tuned, tuned_on_cut: Tuned) -> Panel:
         """Measure the panel of a blanking."""
-        reference, tuned_on_cut = (self._tune(blank_ms, culture) for culture in ("intact", "cut"))
         arms: dict[str, Arm] = {}
         recorded: list[_Recorded] = []
 
@@ -205,11 +210,16 @@ class _Work:
             return recorded[-1]
 
         def play(name: str, agent: str, make: Callable[[], Agent], culture: str) -> None:
-            options = self.subject.under(blank_ms, culture)
             step = self._step(f"blanked {blank_ms[0]:g}, {blank_ms[1]:g} ms: {name}")
+            if name in self.silent and not self.blanks_silence:
+                arms[name] = self.silent[name]
+                return
+            options = self.subject.under(blank_ms, culture)
             arguments: dict[str, Any] = {"episodes": self.episodes, "seed": self.seed, "report": step}
             played = evaluate.play({name: make}, self.subject.env_id, **arguments, **options)[name]
             arms[name] = _arm(played, agent, culture, self.rules.bursts)
+            if make is Silent:
+                self.silent[name] = arms[name]
 
         play("S", "silence", Silent, "intact")
         play("R", str(reference), record, "intact")
@@ -225,14 +235,15 @@ class _Work:
         criteria = _burst_criteria(arms) if self.rules.bursts else _criteria(arms, self.rules)
         return Panel(blank_ms, arms, tuple(criteria), _network_share(arms))
 
-    def _tune(self, blank_ms: tuple[float, float], culture: str) -> Tuned:
+    def tune(self, blank_ms: tuple[float, float], culture: str) -> Tuned:
+        """Find the best agent on a kind of culture."""
         step = self._step(f"blanked {blank_ms[0]:g}, {blank_ms[1]:g} ms: tuning, {culture}")
         options = self.subject.under(blank_ms, culture)
         return tune(self.families, self.subject.env_id, self.budget, report=lambda k, _: step(k), **options)
 
     def _step(self, part: str) -> Callable[[int], None]:
         """Begin a part of the work, and return the function that reports its steps."""
-        all_parts = self.num_panels * (7 + 2 * self.rules.spatial + bool(self.rules.bursts) + 2)
+        all_parts = 2 + self.num_panels * (7 + 2 * self.rules.spatial + bool(self.rules.bursts))
         done = self.parts / all_parts
         self.parts += 1
         return lambda step: None if self.report is None else self.report(part, done)

@@ -72,6 +72,13 @@ def test_a_task_that_needs_the_network_passes(network):
     assert result.provenance["params"] == "EI1" and result.provenance["task"] == "fire_much"
 
 
+def test_silence_is_played_once_since_blanking_does_not_change_it(network):
+    both = network_gate(FireMuch, **SEARCH, **SHORT)
+    alone = network_gate(FireMuch, **SEARCH | {"blankings": [(5.0, 5.0)]}, **SHORT)
+    for name in ("S", "S_cut", "S_poisson"):
+        assert both.panels[1].arms[name] == both.panels[0].arms[name] == alone.panels[0].arms[name]
+
+
 def test_a_response_of_the_field_alone_fails(monkeypatch):
     use_poisson_backend(monkeypatch)  # it responds to charge whatever the weights are
     result = network_gate(FireMuch, **SEARCH, **SHORT)
