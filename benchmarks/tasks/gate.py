@@ -1,8 +1,8 @@
 """Measure all tasks by the gate and renew what pages and docstrings say about it.
 
 Results are in benchmarks/tasks/results/gate, one file per id; those that hold for the present parameters and task are
-not measured again, so that an interrupted run continues. The table between the marks of docs/tasks.md and the line on
-the network's share in the docstring of every task are written from these files.
+not measured again, so that an interrupted run continues. The table between the marks of docs/tasks.md, the line on
+the network's share in the docstring of every task, and docs/images/gate.png are made from these files.
 
 Run: python benchmarks/tasks/gate.py [--ids IDS] [--only-write] [--check]
 """
@@ -15,6 +15,9 @@ import re
 import time
 from pathlib import Path
 
+import numpy as np
+
+from livn_gym.agents import figures
 from livn_gym.atomic import replacing
 from livn_gym.envs import tasks
 from livn_gym.testing import gate_files
@@ -23,6 +26,7 @@ from livn_gym.testing.gate_result import GateResult
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "tasks" / "results" / "gate"
 PAGE = ROOT / "docs" / "tasks.md"
+FIGURE = ROOT / "docs" / "images" / "gate.png"
 START, END = "<!-- gate -->\n", "<!-- end of gate -->"
 EMPTY = "No results yet: `python benchmarks/tasks/gate.py` measures them.\n"
 WIDTH = 120
@@ -47,6 +51,8 @@ def main() -> None:
     for name in gate_files.tasks_with_results(results):
         path, text = docstring_with_share(name, results)
         write(path, text)
+    if results:
+        draw(results)
     if given.check and any(result.verdict == "FAILED" for result in results):
         raise SystemExit(1)
 
@@ -84,6 +90,18 @@ def docstring_with_share(name: str, results: list[GateResult]) -> tuple[Path, st
     heading = "    ## Action Space\n"
     position = text.index(heading)
     return path, f"{text[:position]}{paragraph}\n{text[position:]}"
+
+
+def draw(results: list[GateResult]) -> None:
+    """Draw the returns of the arms of every task with the first blanking."""
+    panels = {}
+    for result in results:
+        panel = result.panels[0]
+        names = {"R": "reference agent", "S": "silence", panel.best_cut: "best agent, synapses cut"}
+        names |= {"S_cut": "silence, synapses cut", "poisson": "Poisson cells", "shuffled": "shuffled cells"}
+        arms = {label: panel.arms[name].interval for name, label in names.items() if name in panel.arms}
+        panels[result.name] = {label: np.array([x.value, x.low, x.high]) for label, x in arms.items()}
+    figures.intervals(FIGURE, panels, "return (mean, 95 %)")
 
 
 def wrapped(line: str) -> str:
