@@ -211,7 +211,8 @@ def _evoked(figure: Any, axes: Any, observation: Observation) -> None:
     points = axes.scatter(*xy.T, c=spikes, s=120.0, marker="s", cmap="RdBu_r", vmin=-limit, vmax=limit)
     if len(spikes) <= MARKED_ELECTRODES:
         for position, number in zip(xy, spikes, strict=True):
-            axes.annotate(f"{number:.0f}", position, ha="center", va="center", fontsize=6)
+            colour = "white" if abs(number) > 0.6 * limit else "black"
+            axes.annotate(f"{number:.0f}", position, ha="center", va="center", fontsize=6, color=colour)
     axes.set_aspect("equal")
     axes.margins(0.15)
     axes.set(xlabel="um")
