@@ -38,7 +38,7 @@ from livn_gym.agents.statistics import aggregate
 from livn_gym.agents.train import train
 from livn_gym.agents.train import write_rows as write
 from livn_gym.atomic import replacing
-from livn_gym.envs.provenance import COMPARED, check_comparable, provenance
+from livn_gym.envs.provenance import COMPARED, check_comparable, described, provenance
 from livn_gym.envs.registration import is_ours, register_all, spec_of
 from livn_gym.errors import unknown_name
 
@@ -273,7 +273,7 @@ def summary(jobs: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[str,
     Returns:
         Task -> agent -> ``runs`` (number of finished runs), ``planned`` (number of all runs), ``status`` and
         ``steps``. Agents with finished runs also have ``returns``, ``score`` (value, low, high of the interquartile
-        mean of the returns), ``measure``, and the means of the columns ``MEANS``.
+        mean of the returns), ``measure``, ``origin``, and the means of the columns ``MEANS``.
 
     Raises:
         InvalidInput: Rows of one task have different parameters or versions of the task.
@@ -294,6 +294,7 @@ def summary(jobs: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[str,
             entry["status"] = row["status"]
             if row["status"] == "done":
                 entry["rows"].append(row)
+                entry["origin"] = described(row)
     for agents in tables.values():
         for entry in agents.values():
             finished = entry.pop("rows")

@@ -64,6 +64,9 @@ def markdown(table: Sequence[Sequence[str]], headings: Sequence[str] = HEADINGS)
 def write(folder: Path, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], overall: Mapping[str, Any]) -> None:
     """Write ``table.md`` and, if any run is finished, ``plot.png``."""
     text = markdown(lines(tables))
+    for task, agents in tables.items():
+        origins = {entry["origin"] for entry in agents.values() if "origin" in entry}
+        text += "".join(f"\n`{task}`: {origin}.\n" for origin in sorted(origins))
     if overall:
         scaled = [(name, interval(score)) for name, score in overall.items()]
         text += "\nAll tasks together; the worst baseline is 0, the best 1:\n\n"

@@ -86,6 +86,12 @@ def of_loop(loop: LoopSpec, env: Env | None = None) -> dict[str, str]:
     return identity | {"task": name, "task_version": str(version), "task_hash": digest}
 
 
+def described(origin: Mapping[str, Any]) -> str:
+    """Return the provenance of a result as text: parameters, their hash, and the version of the task."""
+    params, digest, version = (origin.get(name) or "" for name in IN_INFO)
+    return f"parameters {params or 'without a name'} ({digest or 'no hash'}), task version {version or 'unknown'}"
+
+
 def check_comparable(what: str, origins: Iterable[Mapping[str, Any]]) -> None:
     """Refuse results of different parameters or tasks in one table.
 

@@ -166,6 +166,7 @@ def evaluate(
     """
     env_id, options = environment_of(agents, env_id, option, trust)
     from livn_gym.agents import evaluate as scoring
+    from livn_gym.envs.provenance import described, provenance
 
     with progress_bar("searching for the best constant" if "best-constant" in agents else "preparing"):
         factories = scoring.agent_factories(agents, env_id, seed=seed, **options)
@@ -181,7 +182,9 @@ def evaluate(
         )
     measure = scoring.measure_of(env_id, options)
     scores = {name: scoring.score(episodes_of_agent, measure) for name, episodes_of_agent in played.items()}
-    Console().print(score_table(f"{env_id}, {episodes} episodes", measure, scores))
+    origin = provenance(env_id, options)
+    title = f"{env_id}, {episodes} episodes" + (f"; {described(origin)}" if origin else "")
+    Console().print(score_table(title, measure, scores))
 
 
 def watch(

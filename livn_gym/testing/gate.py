@@ -176,12 +176,9 @@ class Subject:
 
     def under(self, blank_ms: tuple[float, float], culture: str) -> dict[str, Any]:
         """Return the options with a blanking and the condition of a kind of culture."""
-        given = self.options.get("conditions")
-        conditions = [] if given is None else list(given) if isinstance(given, list | tuple) else [given]
+        options = {**self.options, "blank_ms": blank_ms}
         condition = _CONDITIONS[culture]
-        if condition is not None:
-            conditions.append(condition)
-        return dict(self.options) | {"blank_ms": blank_ms, "conditions": conditions or None}
+        return options if condition is None else evaluate.with_condition(options, condition)
 
 
 @dataclass

@@ -177,6 +177,9 @@ def test_summary_and_page(here, tmp_path):
     assert set(scaled) == {"silent", "random", "proportional-integral"}
     assert scaled["proportional-integral"][0] > scaled["silent"][0]
     report.write(tmp_path, tables, scaled)
+    hashes = {row["params_hash"] for row in rows if row["env"] == "livn/EI2-v0"}
+    origin = f"`livn/EI2-v0`: parameters EI2 ({hashes.pop()}), task version 0."
+    assert not hashes and origin in (tmp_path / "table.md").read_text()
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     page = tmp_path / "page.md"
     page.write_text("Before\n<!-- table -->\nold\n<!-- end -->\nAfter\n")
