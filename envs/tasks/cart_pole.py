@@ -12,27 +12,30 @@ from numpy.typing import NDArray
 
 from livn_gym.envs.tasks.base import Task
 from livn_gym.envs.tasks.inner import InnerEnv
-from livn_gym.envs.tasks.inner_task import InnerTask
+from livn_gym.envs.tasks.inner_task import InnerTask, lines
 from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
-from livn_gym.units import finite
+from livn_gym.units import finite, whole_number
 
 
 class CartPole(InnerTask):
     """CartPole: a culture balances the pole; the agent sets how strongly each variable of the state stimulates it.
 
     ## Description
-    **Motor output**: the culture acts on the inner environment. Its cells, ordered from left to right, are divided into
-    motor regions of equal size, one for each action (two: push left, push right). The region that fired most in the
-    step acts; in a tie, the one that acted last.
+    **What acts**: the culture. The outer columns of electrodes are divided from left to right into motor regions, one
+    for each action of the inner environment (two: push left, push right). The region whose electrodes record the
+    highest mean rate at 20-100 ms after the pulses acts; in a tie, the one that acted last. The field makes cells fire
+    within a few milliseconds, so that only activity that synapses carry from the sensory to the motor electrodes acts.
 
-    **Sensory input**: the inner state stimulates the culture. Every variable has some sensory electrodes in the left
-    half of the array and as many in the right half (on EI2 a row of the array). Deviations z from the centre are shares
-    of the variable's scale, within -1 to 1. The amplitude is `gain |z|^exponent` of the highest.
+    **What is seen by the culture**: the inner state. Every variable has up to `electrodes` sensory electrodes left of
+    the middle and as many right of it, in columns that belong to no motor region (on EI3 the inner four of eight columns, two
+    rows for each variable of CartPole). Deviations z from the centre are shares of the variable's scale, within -1 to 1. The
+    amplitude of the one pulse per step is `gain |z|^exponent` of the highest.
 
     **The loop**: gains, stimulation by the present state, `step_ms` of the culture, action, one step of the inner
-    environment. The culture is slower than the pole: the 50 ms of a step are 20 ms of CartPole. **The decoder is not
-    trained**; it is the geometry above.
+    environment. The game's clock is slower than the culture's: the 500 ms of a step are 20 ms of CartPole. A culture
+    needs the time to recover from depression: with 250 ms the more active side is wrong twice as often or more.
+    **The decoder is not trained**; it is the geometry above.
 
     ## Action Space
     `Box(-1, 1, (2 D,), float32)`: two gains for each of D variables (CartPole: 4), from -1 (none) to 1 (the highest).
@@ -42,16 +45,15 @@ class CartPole(InnerTask):
     | 0 ... D-1  | direct gain: a positive z stimulates right, a negative z left  | -1  | 1   |
     | D ... 2D-1 | crossed gain: a positive z stimulates left, a negative z right | -1  | 1   |
 
-    Silence is all at -1. Small gains are not enough, and all gains at once are too much: the fields of many electrodes
-    add up to one that excites the whole culture, so that its sides no longer differ.
+    Silence is all at -1. Small gains are not enough: single electrodes and weak pulses evoke too little.
 
     ## Observation Space
     `Box(low, high, (D + A,), float32)`. The channels are not shown.
 
-    | num         | observation                                 | min | max  | unit |
-    | ----------- | ------------------------------------------- | --- | ---- | ---- |
-    | 0 ... D-1   | variable of the inner state, as a share z   | -1  | 1    | -    |
-    | D ... D+A-1 | rate of a cell of the action's motor region | 0   | 1000 | Hz   |
+    | num         | observation                                     | min | max            | unit |
+    | ----------- | ----------------------------------------------- | --- | -------------- | ---- |
+    | 0 ... D-1   | variable of the inner state, as a share z       | -1  | 1              | -    |
+    | D ... D+A-1 | mean rate at electrodes of the action's region  | 0   | the decoding's | Hz   |
 
     `info` also holds:
 
@@ -68,7 +70,7 @@ class CartPole(InnerTask):
 
     ## Episode End
     That of the inner environment: the pole falls (terminated), or its own time limit is reached (truncated). An
-    episode is also truncated after 500 steps (25 s).
+    episode is also truncated after 200 steps (100 s of the culture).
 
     ## Arguments
     In addition to the arguments of every environment (see `CultureEnv`):
@@ -81,11 +83,15 @@ class CartPole(InnerTask):
     |             |                                              | actions, as `"MountainCar-v0"`               |      |
     | `scales`    | `[]`                                         | deviation of each variable that counts as 1; | -    |
     |             |                                              | `[]` takes their spread under random actions |      |
-    | `exponent`  | 0.5                                          | power of z in the amplitude; below 1, small  | -    |
+    | `exponent`  | 0.25                                         | power of z in the amplitude; below 1, small  | -    |
     |             |                                              | deviations get a larger share               |      |
-    | `step_ms`   | 50                                           | length of a control step                     | ms   |
-    | `settle_ms` | 1000                                         | unstimulated time before an episode          | ms   |
-    | `encoding`  | `{"name": "pulse_amplitude", "rate_hz": 40}` | two pulses per step                          | -    |
+    | `electrodes`| 4                                            | largest number of sensory electrodes of a    | -    |
+    |             |                                              | variable on each side                        |      |
+    | `step_ms`   | 500                                          | length of a control step                     | ms   |
+    | `settle_ms` | 2000                                         | unstimulated time before an episode          | ms   |
+    | `encoding`  | `{"name": "pulse_amplitude",`                | one pulse per step, of up to 10 uA           | -    |
+    |             | `"max_amplitude_uA": 10, "rate_hz": 2}`      |                                              |      |
+    | `decoding`  | `"evoked_rates"`                             | rates at 20-100 ms after the pulse           | -    |
 
     ## References
     Barto, Sutton & Anderson, IEEE Trans Syst Man Cybern 13:834 (1983): the pole. Robbins et al., Cell Reports (2026):
@@ -100,16 +106,18 @@ class CartPole(InnerTask):
         """Options of ``gym.make``; the task's table of arguments describes them.
 
         Raises:
-            InvalidInput: The exponent is not positive.
+            InvalidInput: A number is not positive.
         """
 
         inner: str | Mapping[str, Any] | gym.Env = "CartPole-v1"
         scales: Sequence[float] = ()
-        exponent: float = 0.5
+        exponent: float = 0.25
+        electrodes: int = 4
 
         def __post_init__(self) -> None:
-            """Check the range; the inner environment and its scales are checked together."""
+            """Check the ranges; the inner environment and its scales are checked together."""
             finite("exponent", self.exponent, above=0.0)
+            whole_number("electrodes", self.electrodes)
 
     def __init__(self, setup: TaskSetup) -> None:
         self.exponent = finite("exponent", setup.options.exponent)
@@ -129,25 +137,36 @@ class CartPole(InnerTask):
         return left @ self.sensory[0] + right @ self.sensory[1]
 
     def sensory_electrodes(self, electrodes_um: NDArray) -> NDArray[np.float64]:
-        """Return the electrodes of each variable in the left and in the right half, ``[2, D, C]``."""
+        """Return the electrodes of each variable left and right of the middle, ``[2, D, C]``."""
         variables = self.inner.num_variables
-        middle = (electrodes_um[:, 0].min() + electrodes_um[:, 0].max()) / 2
+        distance, inner = _columns(electrodes_um)
         halves = np.zeros((2, variables, len(electrodes_um)))
-        for half, inside in zip(halves, (electrodes_um[:, 0] < middle, electrodes_um[:, 0] > middle), strict=True):
+        for half, inside in zip(halves, (inner & (distance < 0), inner & (distance > 0)), strict=True):
             channels = np.flatnonzero(inside)
             channels = channels[np.lexsort((electrodes_um[channels, 0], electrodes_um[channels, 1]))]
             if len(channels) < variables:
                 raise InvalidInput(
-                    f"{self.setup.system.name} has {len(channels)} electrodes in a half of its array, "
+                    f"{self.setup.system.name} has {len(channels)} sensory electrodes in a half of its array, "
                     f"{variables} variables need one each."
                 )
             for variable, electrodes in enumerate(np.array_split(channels, variables)):
-                half[variable, electrodes] = 1.0
+                half[variable, electrodes[: self.options.electrodes]] = 1.0
         return halves
 
-    def motor_regions(self, soma_um: NDArray, electrodes_um: NDArray) -> NDArray[np.int64]:
-        """Divide the cells from left to right into regions of equal size, one for each action."""
-        cells = len(soma_um)
-        region = np.empty(cells, dtype=np.int64)
-        region[np.lexsort((soma_um[:, 1], soma_um[:, 0]))] = np.arange(cells) * self.inner.num_actions // cells
+    def motor_regions(self, electrodes_um: NDArray) -> NDArray[np.int64]:
+        """Divide the electrodes of the outer columns from left to right into regions, one for each action."""
+        motor = np.flatnonzero(~_columns(electrodes_um)[1])
+        motor = motor[np.lexsort((electrodes_um[motor, 1], electrodes_um[motor, 0]))]
+        region = np.full(len(electrodes_um), -1)
+        region[motor] = np.arange(len(motor)) * self.inner.num_actions // max(1, len(motor))
         return region
+
+
+def _columns(electrodes_um: NDArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the distance of each electrode's column from the middle, in columns, and whether it is an inner one.
+
+    The outer quarter of the columns on each side, at least one, are outer ones.
+    """
+    distinct, column = lines(electrodes_um[:, 0])
+    outer = max(1, len(distinct) // 4)
+    return column - (len(distinct) - 1) / 2, (column >= outer) & (column < len(distinct) - outer)

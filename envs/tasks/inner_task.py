@@ -1,4 +1,4 @@
-"""Base class of tasks with an inner environment, on which a culture acts by the rates of its motor regions."""
+"""Base class of tasks with an inner environment, on which a culture acts by the late responses of its motor regions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from livn_gym.decoding import MAX_SPIKE_RATE_HZ
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.envs.tasks.inner import InnerEnv
 from livn_gym.envs.tasks.setup import TaskSetup
@@ -19,6 +18,10 @@ from livn_gym.errors import InvalidInput
 class InnerTask(Task):
     """A task with the reward and ends of an inner environment, on which the most active motor region acts.
 
+    The rate of a motor region is the mean of the decoded rates of its electrodes. With the decoding ``EvokedRates``
+    these are rates at 20-100 ms after the volley of a step: too late for cells that the field made fire. Sensory
+    electrodes belong to no motor region, so that the field does not reach the cells of one either.
+
     The agent observes the inner state ``[D]`` in shares of its scales and the rates of the motor regions ``[A]``, Hz.
 
     Args:
@@ -26,8 +29,8 @@ class InnerTask(Task):
         inner: The inner environment, which the task closes.
 
     Raises:
-        InvalidInput: The electrodes have no positions, the encoding has not one input per channel, or a motor region
-            has no cells.
+        InvalidInput: The electrodes have no positions, the encoding has not one input per channel or the decoding not
+            one rate, or a motor region has no electrodes.
     """
 
     sees_culture: ClassVar[bool] = False
@@ -37,14 +40,15 @@ class InnerTask(Task):
         self.inner = inner
         try:
             coordinates_um = setup.electrodes_um(type(self).__name__)
-            setup.check_channels(type(self).__name__, features=False)
+            setup.check_channels(type(self).__name__)
             self.sensory = self.sensory_electrodes(coordinates_um)
-            self.regions = self.motor_regions(setup.electrodes.geometry.soma_um, coordinates_um)
+            self.regions = self.motor_regions(coordinates_um)
             self._sizes = np.bincount(self.regions[self.regions >= 0], minlength=inner.num_actions)
             if not self._sizes.all():
                 raise InvalidInput(
-                    f"{setup.system.name} has too few cells for {inner.num_actions} motor regions: {self._sizes}."
+                    f"{setup.system.name} has too few electrodes for {inner.num_actions} motor regions: {self._sizes}."
                 )
+            self._max_rate_hz = float(setup.features.high.max())
         except BaseException:
             inner.close()
             raise
@@ -60,8 +64,8 @@ class InnerTask(Task):
         """Return groups of electrodes, 0 or 1 ``[groups..., C]``, from their positions, um ``[C, 3]``."""
 
     @abstractmethod
-    def motor_regions(self, soma_um: NDArray, electrodes_um: NDArray) -> NDArray[np.int64]:
-        """Return the motor region of each cell, which is the index of an action, ``[N]``; -1 for none."""
+    def motor_regions(self, electrodes_um: NDArray) -> NDArray[np.int64]:
+        """Return the motor region of each electrode, which is the index of an action, ``[C]``; -1 for none."""
 
     @abstractmethod
     def shares(self, gains: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -79,10 +83,10 @@ class InnerTask(Task):
 
     @property
     def observation_space(self) -> spaces.Box:
-        """Space of the inner state, -1 to 1, and of the regions' rates, 0 to 1000 Hz, ``[D + A]``."""
+        """Space of the inner state, -1 to 1, and of the regions' rates, from 0 to the decoding's bound, ``[D + A]``."""
         variables, actions = self.inner.num_variables, self.inner.num_actions
         low = np.concatenate([-np.ones(variables), np.zeros(actions)])
-        high = np.concatenate([np.ones(variables), np.full(actions, MAX_SPIKE_RATE_HZ)])
+        high = np.concatenate([np.ones(variables), np.full(actions, self._max_rate_hz)])
         return spaces.Box(low.astype(np.float32), high.astype(np.float32))
 
     def reset(self, rng: np.random.Generator) -> None:
@@ -132,10 +136,13 @@ class InnerTask(Task):
         self.inner.close()
 
     def _rates(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Return the mean rate of a cell in each motor region in the step, Hz ``[A]``; 0 before the first step."""
-        recording = measurement.recording
-        if recording is None:
-            return np.zeros(len(self._sizes))
-        region = self.regions[recording.spikes[1]]
-        spikes = np.bincount(region[region >= 0], minlength=len(self._sizes))
-        return spikes / self._sizes / (recording.duration_ms * 1e-3)
+        """Return the mean rate of the electrodes of each motor region, Hz ``[A]``."""
+        motor = self.regions >= 0
+        sums = np.bincount(self.regions[motor], weights=measurement.features[motor], minlength=len(self._sizes))
+        return sums / self._sizes
+
+
+def lines(positions: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
+    """Return the distinct positions along an axis, ascending, and the index of each electrode's position."""
+    distinct, index = np.unique(np.round(positions, 3), return_inverse=True)
+    return distinct, index

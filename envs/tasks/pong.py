@@ -12,49 +12,53 @@ from numpy.typing import NDArray
 from livn_gym.envs.inner import PongGame
 from livn_gym.envs.tasks.base import Task
 from livn_gym.envs.tasks.inner import InnerEnv
-from livn_gym.envs.tasks.inner_task import InnerTask
+from livn_gym.envs.tasks.inner_task import InnerTask, lines
 from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
 
-MIN_RATE_SHARE = 0.25
-"""Share of the pulse rate when the ball is at the wall; it rises to 1 at the paddle."""
+MIN_SHARE = 0.8
+"""Share of the amplitude when the ball is at the wall; it rises to 1 at the paddle."""
 
 
 class Pong(InnerTask):
     """Pong: a culture moves the paddle; the agent sets which electrodes show it the ball, and how strongly.
 
     ## Description
-    The layout of sensory and motor regions follows Kagan et al. (2022). **Sensory input**: the two middle columns of
-    electrodes are the sensory region, whose rows are places (4 on EI2, 8 on EI3, as in the paper). The row that
-    represents the ball's height above the paddle is stimulated (place code), the faster the nearer the ball is (rate
-    code, 10 to 40 Hz). **Motor output**: cells farther than half an electrode's pitch from the sensory columns are the
-    motor region. If those above the middle fire more in a step than those below, the paddle goes up; if less, down; a
-    tie repeats.
+    The layout of sensory and motor regions follows Kagan et al. (2022). **What is seen by the culture**: the ball. The
+    two middle columns of electrodes are the sensory region, in which every two neighbouring rows are a place (on EI3
+    four places of four electrodes). The place that represents the ball's height above the paddle gets the one pulse
+    of the step (place code), stronger the nearer the ball is.
+
+    **What acts**: the culture. The electrodes of the other columns are the motor region. If those above the middle
+    record a higher mean rate at 20-100 ms after the pulse than those below, the paddle goes up; if a lower one, down; a
+    tie repeats. The field makes cells fire within a few milliseconds and at the sensory electrodes, so that only
+    activity that synapses carry from the sensory to the motor region acts.
 
     **The loop**: gains, stimulation by the present state, `step_ms` of the culture, one step of the game
-    (`livn_gym.envs.inner.PongGame`). **The decoder is not trained.** Kagan's feedback (regular stimulation
-    after a hit, irregular after a miss) is left out: it is meant to change a plastic culture, and this one does not
-    learn.
+    (`livn_gym.envs.inner.PongGame`), whose clock is slow enough for the culture to recover from depression. **The
+    decoder is not trained.** Kagan's feedback (regular stimulation after a hit, irregular after a miss) is left out: it
+    is meant to change a plastic culture, and this one does not learn.
 
     ## Action Space
-    `Box(-1, 1, (2 P,), float32)`: two gains for each of P places, from -1 (none) to 1 (the highest rate).
+    `Box(-1, 1, (2 P,), float32)`: two gains for each of P places, from -1 (none) to 1 (the highest
+    amplitude).
 
-    | num        | action                                                  | min | max |
-    | ---------- | ------------------------------------------------------- | --- | --- |
-    | 0 ... P-1  | direct gain: stimulates the row of the place            | -1  | 1   |
-    | P ... 2P-1 | crossed gain: stimulates the row mirrored at the middle | -1  | 1   |
+    | num        | action                                                        | min | max |
+    | ---------- | ------------------------------------------------------------- | --- | --- |
+    | 0 ... P-1  | direct gain: stimulates the place of the ball                 | -1  | 1   |
+    | P ... 2P-1 | crossed gain: stimulates the place mirrored at the middle     | -1  | 1   |
 
     ## Observation Space
     `Box(low, high, (6,), float32)`. The channels are not shown.
 
-    | num | observation                                             | min | max  | unit |
-    | --- | ------------------------------------------------------- | --- | ---- | ---- |
-    | 0   | height of the ball above the paddle, share of the field | -1  | 1    | -    |
-    | 1   | x of the ball, from the paddle to the wall              | -1  | 1    | -    |
-    | 2   | velocity along x                                        | -1  | 1    | -    |
-    | 3   | velocity along y                                        | -1  | 1    | -    |
-    | 4   | rate of a cell of the lower motor region                | 0   | 1000 | Hz   |
-    | 5   | rate of a cell of the upper motor region                | 0   | 1000 | Hz   |
+    | num | observation                                             | min | max            | unit |
+    | --- | ------------------------------------------------------- | --- | -------------- | ---- |
+    | 0   | height of the ball above the paddle, share of the field | -1  | 1              | -    |
+    | 1   | x of the ball, from the paddle to the wall              | -1  | 1              | -    |
+    | 2   | velocity along x                                        | -1  | 1              | -    |
+    | 3   | velocity along y                                        | -1  | 1              | -    |
+    | 4   | mean rate at electrodes of the lower motor region       | 0   | the decoding's | Hz   |
+    | 5   | mean rate at electrodes of the upper motor region       | 0   | the decoding's | Hz   |
 
     `info` also holds:
 
@@ -70,22 +74,23 @@ class Pong(InnerTask):
     A settled culture, and a ball served from the wall with a direction that is drawn.
 
     ## Episode End
-    A miss terminates. An episode is truncated after 400 steps (40 s).
+    A miss terminates. An episode is truncated after 200 steps (100 s of the culture).
 
     ## Arguments
     In addition to the arguments of every environment (see `CultureEnv`):
 
-    | name        | default                  | meaning                                             | unit |
-    | ----------- | ------------------------ | --------------------------------------------------- | ---- |
-    | `game`      | `{"paddle": 0.5,`        | arguments of `PongGame`: heights are of the field's | -    |
-    |             | `"paddle_speed": 0.1,`   | 2, speeds per step                                  |      |
-    |             | `"crossing_steps": 20,`  |                                                     |      |
-    |             | `"max_steps": 400}`      |                                                     |      |
-    | `step_ms`   | 100                      | length of a control step                            | ms   |
-    | `settle_ms` | 1000                     | unstimulated time before an episode                 | ms   |
-    | `encoding`  | `{"name": "pulse_rate",` | up to four pulses per step                          | -    |
-    |             | `"max_rate_hz": 40,`     |                                                     |      |
-    |             | `"amplitude_uA": 15}`    |                                                     |      |
+    | name        | default                          | meaning                                             | unit |
+    | ----------- | -------------------------------- | --------------------------------------------------- | ---- |
+    | `game`      | `{"paddle": 0.5,`                | arguments of `PongGame`: heights are of the field's | -    |
+    |             | `"paddle_speed": 0.2,`           | 2, speeds per step                                  |      |
+    |             | `"crossing_steps": 10,`          |                                                     |      |
+    |             | `"max_steps": 200}`              |                                                     |      |
+    | `step_ms`   | 500                              | length of a control step                            | ms   |
+    | `settle_ms` | 2000                             | unstimulated time before an episode                 | ms   |
+    | `encoding`  | `{"name": "pulse_amplitude",`    | one pulse per step, of up to 10 uA                  | -    |
+    |             | `"max_amplitude_uA": 10,`        |                                                     |      |
+    |             | `"rate_hz": 2}`                  |                                                     |      |
+    | `decoding`  | `"evoked_rates"`                 | rates at 20-100 ms after the pulse                  | -    |
 
     ## References
     Kagan, Kitchen, Tran, Habibollahi, Khajehnejad, Parker, Bhat, Rollo, Razi & Friston, Neuron 110:3952 (2022).
@@ -99,7 +104,7 @@ class Pong(InnerTask):
         """Options of ``gym.make``; the task's table of arguments describes them."""
 
         game: Mapping[str, Any] = field(
-            default_factory=lambda: {"paddle": 0.5, "paddle_speed": 0.1, "crossing_steps": 20, "max_steps": 400}
+            default_factory=lambda: {"paddle": 0.5, "paddle_speed": 0.2, "crossing_steps": 10, "max_steps": 200}
         )
 
     def __init__(self, setup: TaskSetup) -> None:
@@ -117,42 +122,37 @@ class Pong(InnerTask):
         return len(self.sensory)
 
     def shares(self, gains: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the share of the highest rate by electrode: of the ball's place on its row and on the mirrored row."""
+        """Return the share of the highest amplitude by electrode: of the ball's place and of the mirrored one."""
         direct, crossed = gains
         height, distance = self.inner.state[0], (self.inner.state[1] + 1.0) / 2.0
         last = len(self.sensory) - 1
-        row = min(last, int((self._visible_height(height) + 1.0) / 2.0 * len(self.sensory)))
-        nearness = MIN_RATE_SHARE + (1.0 - MIN_RATE_SHARE) * (1.0 - distance)
-        share = direct[row] * self.sensory[row] + crossed[row] * self.sensory[last - row]
+        place = min(last, int((self._visible_height(height) + 1.0) / 2.0 * len(self.sensory)))
+        nearness = MIN_SHARE + (1.0 - MIN_SHARE) * (1.0 - distance)
+        share = direct[place] * self.sensory[place] + crossed[place] * self.sensory[last - place]
         return nearness * np.minimum(share, 1.0)
 
     def sensory_electrodes(self, electrodes_um: NDArray) -> NDArray[np.float64]:
-        """Return the rows of the two middle columns (of one, if their number is odd), from below, ``[P, C]``."""
-        columns, column = _lines(electrodes_um[:, 0])
-        rows, row = _lines(electrodes_um[:, 1])
+        """Return the places in the two middle columns (in one, if their number is odd), from below, ``[P, C]``."""
+        columns, column = lines(electrodes_um[:, 0])
+        rows, row = lines(electrodes_um[:, 1])
         if len(columns) < 3 or len(rows) < 2:
             raise InvalidInput(
                 f"Pong needs an array of at least 3 columns and 2 rows, {self.setup.system.name} has "
                 f"{len(columns)} and {len(rows)}."
             )
         middle = np.abs(column - (len(columns) - 1) / 2) < 1
-        return ((row == np.arange(len(rows))[:, None]) & middle).astype(np.float64)
+        places = np.arange(2 * max(1, len(rows) // 4))  # an even number, of two rows each on EI3
+        return ((row * len(places) // len(rows) == places[:, None]) & middle).astype(np.float64)
 
-    def motor_regions(self, soma_um: NDArray, electrodes_um: NDArray) -> NDArray[np.int64]:
-        """Return 1 (up) above and 0 (down) below the middle of the array, -1 within the sensory region, ``[N]``."""
-        columns, _ = _lines(electrodes_um[:, 0])
+    def motor_regions(self, electrodes_um: NDArray) -> NDArray[np.int64]:
+        """Return 1 (up) above and 0 (down) below the middle, -1 for sensory columns and a middle row, ``[C]``."""
+        rows, row = lines(electrodes_um[:, 1])
+        height = row - (len(rows) - 1) / 2
         sensory_um = np.unique(electrodes_um[self.sensory.any(axis=0), 0])
-        near = np.abs(soma_um[:, :1] - sensory_um).min(axis=1) <= np.diff(columns).min() / 2
-        middle = (electrodes_um[:, 1].min() + electrodes_um[:, 1].max()) / 2
-        return np.where(near, -1, (soma_um[:, 1] > middle).astype(np.int64))
+        sensory = np.isin(electrodes_um[:, 0], sensory_um)
+        return np.where(sensory | (height == 0), -1, (height > 0).astype(np.int64))
 
     @staticmethod
     def _visible_height(height: float) -> float:
         """Return the height that is shown, -1 to 1; more than half the field counts as half the field."""
         return float(np.clip(2.0 * height, -1.0, 1.0 - 1e-9))
-
-
-def _lines(positions: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
-    """Return the distinct positions along an axis, ascending, and the index of each electrode's position."""
-    lines, index = np.unique(np.round(positions, 3), return_inverse=True)
-    return lines, index
