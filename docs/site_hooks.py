@@ -51,7 +51,7 @@ def scores(env_id: str) -> str:
     lines = (ROOT / "benchmarks" / "tasks" / "results" / "table.md").read_text(encoding="utf-8").splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith(f"| {env_id} |")]
     if not rows:
-        raise ValueError(f"No scores of {env_id} in benchmarks/tasks/results/table.md.")
+        return f"The benchmark has no results for `{env_id}` yet."
     agents = [agent if steps == "-" else f"{agent}, {steps} steps" for _, agent, steps, *_ in rows]
     returns = [result.replace("not run", "not&nbsp;run") for _, _, _, _, result, *_ in rows]
     table = [agents, ["---"] * len(agents), returns]

@@ -32,11 +32,23 @@ def controller(env: gym.Env, info: dict[str, float]) -> Policy:
     return agent.act
 
 
-def four_channels(env: gym.Env, info: dict[str, float]) -> Policy:
-    """Stimulate four channels at two thirds of the range."""
-    action = np.full(env.action_space.shape, -1.0, np.float32)
-    action[[0, 3, 12, 15]] = 0.3
-    return lambda observation, info: action
+def highest_target(env: gym.Env, info: dict[str, float]) -> Policy:
+    """Stimulate the region with the highest target."""
+    culture_env: Any = env.unwrapped
+    regions = culture_env.task.regions
+
+    def act(observation: np.ndarray, info: dict[str, float]) -> np.ndarray:
+        region = observation[2 * len(regions) :].argmax()
+        return np.where(regions == region, 1.0, -1.0).astype(np.float32)
+
+    return act
+
+
+def by_weight(env: gym.Env, info: dict[str, float]) -> Policy:
+    """Stimulate the electrodes whose weight in the decoder is the cue."""
+    culture_env: Any = env.unwrapped
+    weights = culture_env.task.weights
+    return lambda observation, info: np.where(weights == observation[-1], 1.0, -1.0).astype(np.float32)
 
 
 def weak_pulses(env: gym.Env, info: dict[str, float]) -> Policy:
@@ -69,21 +81,15 @@ def direct_gains(env: gym.Env, info: dict[str, float]) -> Policy:
     return lambda observation, info: action
 
 
-def random(env: gym.Env, info: dict[str, float]) -> Policy:
-    """Draw random actions."""
-    env.action_space.seed(0)
-    return lambda observation, info: env.action_space.sample()
-
-
 TASKS: dict[str, tuple[str, Callable[[gym.Env, dict[str, float]], Policy], int]] = {
     "rate-tracking": ("livn/EI2-v0", controller, 90),
-    "pattern-tracking": ("livn/EI2-PatternTracking-v0", four_channels, 60),
+    "pattern-tracking": ("livn/EI3-PatternTracking-v0", highest_target, 20),
     "burst-suppression": ("livn/EI2-BurstSuppression-v0", weak_pulses, 60),
     "stimulus-timing": ("livn/EI2-StimulusTiming-v0", every_sixth_step, 60),
     "response-clamp": ("livn/EI2-ResponseClamp-v0", controller, 60),
-    "discrimination": ("livn/EI2-Discrimination-v0", random, 60),
-    "cart-pole": ("livn/EI2-CartPole-v0", angle_gains, 200),
-    "pong": ("livn/EI2-Pong-v0", direct_gains, 60),
+    "discrimination": ("livn/EI3-Discrimination-v0", by_weight, 20),
+    "cart-pole": ("livn/EI3-CartPole-v0", angle_gains, 40),
+    "pong": ("livn/EI3-Pong-v0", direct_gains, 36),
 }
 """Id, policy, and number of steps before the frame (or until the end of the episode), by name of the picture."""
 

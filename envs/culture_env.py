@@ -38,13 +38,13 @@ class CultureEnv(gym.Env):
     | task               | id                                 | aim                                        |
     | ------------------ | ---------------------------------- | ------------------------------------------ |
     | `RateTracking`     | `livn/EI1-v0` to `livn/EI4-v0`     | a firing rate that follows a target        |
-    | `PatternTracking`  | `livn/EI2-PatternTracking-v0`, EI3 | a target rate for every channel            |
+    | `PatternTracking`  | `livn/EI3-PatternTracking-v0`      | a late response in a target pattern        |
     | `BurstSuppression` | `livn/EI2-BurstSuppression-v0`     | no bursts, little charge                   |
     | `StimulusTiming`   | `livn/EI2-StimulusTiming-v0`       | large responses to pulses between bursts   |
     | `ResponseClamp`    | `livn/EI2-ResponseClamp-v0`, EI3   | a share of cells that respond to a pulse   |
-    | `Discrimination`   | `livn/EI2-Discrimination-v0`, EI3  | responses that a fixed decoder tells apart |
-    | `CartPole`         | `livn/EI2-CartPole-v0`, EI3        | a culture that balances a pole             |
-    | `Pong`             | `livn/EI2-Pong-v0`, EI3            | a culture that plays Pong                  |
+    | `Discrimination`   | `livn/EI3-Discrimination-v0`       | responses that a fixed decoder tells apart |
+    | `CartPole`         | `livn/EI3-CartPole-v0`             | a culture that balances a pole             |
+    | `Pong`             | `livn/EI3-Pong-v0`                 | a culture that plays Pong                  |
 
     Each is a class of that name in `livn_gym.envs.tasks`, whose docstring has the same headings. Cultures:
 

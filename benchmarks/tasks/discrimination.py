@@ -1,6 +1,6 @@
 """How well a fixed decoder tells two patterns apart under actions made by hand; prints a table.
 
-Run: python benchmarks/tasks/discrimination.py [--cultures 8] [--trials 50] [--system EI2]
+Run: python benchmarks/tasks/discrimination.py [--cultures 8] [--trials 30] [--system EI3]
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 import livn_gym  # noqa: F401  (registers the ids)
 
 OPTIONS = {
+    "synapses cut": {"conditions": "synapses_cut"},
     "cells shuffled every step": {"conditions": "shuffled_culture"},
     "Poisson culture, rates of settling": {"conditions": "poisson_culture"},
-    "Poisson culture, spikes of the step": {"conditions": {"name": "poisson_culture", "match": "step"}},
-    "not blanked": {"blank_ms": 0.0},
+    "all electrodes blanked for 5 ms": {"blank_ms": 5.0},
     "faults, 10 % dead": {"conditions": "electrode_faults"},
-    "drift, level 2": {"conditions": {"name": "excitability_drift", "level": 2}},
 }
 
 
@@ -48,18 +47,18 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cultures", type=int, default=8)
-    parser.add_argument("--trials", type=int, default=50)
-    parser.add_argument("--system", default="EI2")
+    parser.add_argument("--trials", type=int, default=30)
+    parser.add_argument("--system", default="EI3")
     given = parser.parse_args()
     env_id = f"livn/{given.system}-Discrimination-v0"
     rows: dict[str, Callable[..., NDArray]] = {
         "silent": lambda weights, pattern, rng, shape: np.full(shape, -1.0),
         "random": lambda weights, pattern, rng, shape: rng.uniform(-1.0, 1.0, shape),
-        "uniform, 7.5 uA": lambda weights, pattern, rng, shape: np.zeros(shape),
-        "uniform, 15 uA": lambda weights, pattern, rng, shape: np.ones(shape),
-        "chosen electrodes, 3 uA": chosen(-0.6),
-        "chosen electrodes, 7.5 uA": chosen(0.0),
-        "chosen electrodes, 15 uA": chosen(1.0),
+        "uniform, 5 uA": lambda weights, pattern, rng, shape: np.zeros(shape),
+        "uniform, 10 uA": lambda weights, pattern, rng, shape: np.ones(shape),
+        "chosen electrodes, 4 uA": chosen(-0.2),
+        "chosen electrodes, 7 uA": chosen(0.4),
+        "chosen electrodes, 10 uA": chosen(1.0),
     }
     print(f"{env_id}, {given.cultures} cultures of {given.trials} trials\n")
     print("| action | reward | accuracy | spread of the output, Hz |\n| --- | --- | --- | --- |")

@@ -1,6 +1,6 @@
 """How well a culture plays CartPole or Pong under gains made by hand, in silence, at random; prints two tables.
 
-Run: python benchmarks/tasks/inner.py [--task CartPole | Pong] [--episodes 16] [--system EI2]
+Run: python benchmarks/tasks/inner.py [--task CartPole | Pong] [--episodes 16] [--system EI3]
 """
 
 from __future__ import annotations
@@ -15,17 +15,11 @@ from numpy.typing import NDArray
 import livn_gym  # noqa: F401  (registers the ids)
 
 OPTIONS = {
-    "silent culture": {"conditions": "silent_culture"},
+    "synapses cut": {"conditions": "synapses_cut"},
     "cells shuffled every step": {"conditions": "shuffled_culture"},
-    "cells shuffled every episode": {"conditions": {"name": "shuffled_culture", "redraw": "episode"}},
     "Poisson culture, rates of settling": {"conditions": "poisson_culture"},
-    "Poisson culture, spikes of the step": {"conditions": {"name": "poisson_culture", "match": "step"}},
-    "not blanked": {"blank_ms": 0.0},
     "all electrodes blanked for 5 ms": {"blank_ms": 5.0},
-    "latency 10 ms": {"conditions": {"name": "latency", "latency_ms": 10.0}},
-    "latency 40 ms": {"conditions": {"name": "latency", "latency_ms": 40.0}},
     "faults, 10 % dead": {"conditions": "electrode_faults"},
-    "drift, level 2": {"conditions": {"name": "excitability_drift", "level": 2}},
 }
 
 Policy = Callable[[NDArray, np.random.Generator], NDArray]
@@ -77,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--task", choices=("CartPole", "Pong"), default="CartPole")
     parser.add_argument("--episodes", type=int, default=16)
-    parser.add_argument("--system", default="EI2")
+    parser.add_argument("--system", default="EI3")
     given = parser.parse_args()
     env_id = f"livn/{given.system}-{given.task}-v0"
     with gym.make(env_id) as env:

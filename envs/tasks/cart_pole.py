@@ -28,14 +28,13 @@ class CartPole(InnerTask):
     within a few milliseconds, so that only activity that synapses carry from the sensory to the motor electrodes acts.
 
     **What is seen by the culture**: the inner state. Every variable has up to `electrodes` sensory electrodes left of
-    the middle and as many right of it, in columns that belong to no motor region (on EI3 the inner four of eight columns, two
-    rows for each variable of CartPole). Deviations z from the centre are shares of the variable's scale, within -1 to 1. The
-    amplitude of the one pulse per step is `gain |z|^exponent` of the highest.
+    the middle and as many right of it, in columns that belong to no motor region (on EI3 the inner four of eight
+    columns, two rows for each variable of CartPole). Deviations z from the centre are shares of the variable's scale,
+    within -1 to 1. The amplitude of the one pulse per step is `gain |z|^exponent` of the highest.
 
     **The loop**: gains, stimulation by the present state, `step_ms` of the culture, action, one step of the inner
     environment. The game's clock is slower than the culture's: the 500 ms of a step are 20 ms of CartPole. A culture
-    needs the time to recover from depression: with 250 ms the more active side is wrong twice as often or more.
-    **The decoder is not trained**; it is the geometry above.
+    needs this time to recover from depression. **The decoder is not trained**; it is the geometry above.
 
     ## Action Space
     `Box(-1, 1, (2 D,), float32)`: two gains for each of D variables (CartPole: 4), from -1 (none) to 1 (the highest).

@@ -24,26 +24,31 @@ class Discrimination(Task):
 
     ## Description
     Every step is a trial. One of two patterns is cued: the two colours of a checkerboard of electrodes. Only the
-    electrodes of the cued pattern stimulate; the others' actions have no effect. A linear decoder that never changes
-    then guesses which pattern it was: `margin = cue * weights . rates / scale_hz`. Its weights are random signs,
-    independent of the culture, so that uniform amplitudes give a small margin. The agent must find the electrodes of
-    each pattern whose response the decoder assigns to it, and the amplitude at which they do not reach the
-    neighbouring ones.
+    electrodes of the cued pattern stimulate, with one pulse at the start of the trial; the others' actions have no
+    effect. A linear decoder that never changes then guesses which pattern it was from the rates at 20-100 ms after the
+    pulse: `margin = cue * weights . rates / scale_hz`. Its weights are independent of the culture: on EI3, 1 in two
+    opposite quadrants of the array and -1 in the others. Neighbouring electrodes have different colours, so that
+    both patterns reach every quadrant, and uniform amplitudes give a small margin. The agent must find for each
+    pattern the electrodes whose late response the decoder assigns to it, and an amplitude at which the response
+    keeps its place.
+
+    **What acts** is the culture's late response: the cells that the field makes fire do so within a few milliseconds.
+    **What is seen** are the rates of that window, and the cue. **The decoder is not trained.**
 
     ## Action Space
     `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
 
     | num       | action                            | min | max | at -1 | at 1 | unit |
     | --------- | --------------------------------- | --- | --- | ----- | ---- | ---- |
-    | 0 ... C-1 | amplitude of the channel's pulses | -1  | 1   | 0     | 15   | uA   |
+    | 0 ... C-1 | amplitude of the channel's pulse  | -1  | 1   | 0     | 10   | uA   |
 
     ## Observation Space
     `Box(low, high, (2 C + 1,), float32)`.
 
     | num        | observation                            | min | max            | unit |
     | ---------- | -------------------------------------- | --- | -------------- | ---- |
-    | 0 ... C-1  | rate at the channel in the last trial  | 0   | the decoding's | Hz   |
-    | C ... 2C-1 | rate at the channel in the last second | 0   | the decoding's | Hz   |
+    | 0 ... C-1  | late rate at the channel, last trial   | 0   | the decoding's | Hz   |
+    | C ... 2C-1 | its mean over the last second          | 0   | the decoding's | Hz   |
     | 2C         | cue of the next trial                  | -1  | 1              | -    |
 
     `info` also holds:
@@ -62,17 +67,22 @@ class Discrimination(Task):
     A settled culture. Cues are drawn, both with the same probability.
 
     ## Episode End
-    The task never terminates. An episode is truncated after 100 steps (20 s).
+    The task never terminates. An episode is truncated after 60 steps (30 s).
 
     ## Arguments
     In addition to the arguments of every environment (see `CultureEnv`):
 
-    | name          | default     | meaning                                                              | unit |
-    | ------------- | ----------- | -------------------------------------------------------------------- | ---- |
-    | `weights`     | (by system) | the decoder's weight of every channel's rate, one for each channel   | -    |
-    | `scale_hz`    | 45          | output of the decoder that counts as a margin of 1: its spread in an | Hz   |
-    |               |             | unstimulated culture (EI3: 150)                                      |      |
-    | `charge_cost` | 0.05        | reward lost by a step at the highest charge                          | -    |
+    | name          | default                       | meaning                                             | unit |
+    | ------------- | ----------------------------- | --------------------------------------------------- | ---- |
+    | `weights`     | (by system)                   | the decoder's weight of every channel's rate, one   | -    |
+    |               |                               | for each channel; EI2 and EI3 have defaults         |      |
+    | `scale_hz`    | 2500                          | output of the decoder that counts as a margin of 1  | Hz   |
+    | `charge_cost` | 0.05                          | reward lost by a step at the highest charge         | -    |
+    | `step_ms`     | 500                           | length of a control step                            | ms   |
+    | `encoding`    | `{"name": "pulse_amplitude",` | one pulse per step, of up to 10 uA                  | -    |
+    |               | `"max_amplitude_uA": 10,`     |                                                     |      |
+    |               | `"rate_hz": 2}`               |                                                     |      |
+    | `decoding`    | `"evoked_rates"`              | rates at 20-100 ms after the pulse                  | -    |
 
     ## References
     Dockendorf, Park, He, Principe & DeMarse, Biosystems 95:90 (2009): separability of spatial patterns in cultured
@@ -92,7 +102,7 @@ class Discrimination(Task):
         """
 
         weights: Sequence[float] = ()
-        scale_hz: float = 45.0
+        scale_hz: float = 2500.0
         charge_cost: float = 0.05
 
         def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Pattern tracking: a target rate for every channel, which a hidden command has evoked before."""
+"""Pattern tracking: the late response of the regions of the array is to match a pattern that was evoked before."""
 
 from __future__ import annotations
 
@@ -8,79 +8,88 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.decoding import MAX_SPIKE_RATE_HZ
 from livn_gym.envs.tasks.base import Demonstration, Measurement, Task
+from livn_gym.envs.tasks.inner_task import lines
 from livn_gym.envs.tasks.setup import TaskSetup
-from livn_gym.errors import InvalidInput
 from livn_gym.units import finite, whole_number
-
-MAX_TARGET_HZ = 10_000.0
-"""Upper bound of the targets in the observation; a channel records ten to forty cells, of 100 Hz at their strongest."""
 
 PATTERN_SEED = 77
 """Seed of the hidden commands, the same for every culture and environment."""
 
-MIN_ACTIVE_SHARE = 0.3
-"""Smallest share of the range at which a channel of the hidden command is active; less evokes nothing."""
+MAX_ACTIVE = 2
+"""Largest number of regions that a hidden command stimulates."""
+
+MIN_ACTIVE_SHARE = 0.7
+"""Smallest share of the range at which a hidden command stimulates; much less evokes nothing in other cells."""
 
 SKIP_MS = 1000.0
 """Time at the beginning of a demonstration that the mean leaves out, ms."""
 
+REGIONS_PER_SIDE = 4
+"""Number of regions along each side of the array; fewer where there are fewer rows or columns of electrodes."""
+
 
 class PatternTracking(Task):
-    """Spatial control: each channel has a target rate, and one channel's pulses reach its neighbours' cells.
+    """Spatial control: the regions of the array are to respond to the pulses of a step as in a target pattern.
 
     ## Description
-    The targets come from the culture itself. At every reset one of `patterns` hidden commands is drawn:
-    1 to `most_active` of the channels, each at 0.3 to 1 of its range, the others silent. The culture gets it for
-    `demonstration_ms`; the channels' mean rates after the first second are the targets. Then the culture settles
-    unstimulated, and the episode begins. A command that meets the targets therefore always exists, on every graph. The
-    commands are the same in every environment; with 0 patterns every reset draws a new one.
+    The array is divided into R regions of neighbouring electrodes (EI3: 16 of four). The rate of a region is the rate
+    of a cell that its electrodes record at 20-100 ms after the one pulse of a step. By then the cells that the field
+    made fire are silent again, and the pattern is what synapses have made of it.
+
+    The targets come from the culture itself. At every reset one of `patterns` hidden commands is drawn: one or two
+    regions, whose electrodes get 0.7 to 1 of their range. The culture gets it for `demonstration_ms`; the regions'
+    mean rates after the first second are the targets. Then the culture settles unstimulated, and the episode begins. A
+    command that meets the targets therefore always exists, on every graph. The commands are the same in every
+    environment; with 0 patterns every reset draws a new one.
 
     ## Action Space
-    `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
+    `Box(-1, 1, (C,), float32)`: the amplitude of the pulse of each of C channels.
 
     | num       | action                            | min | max | at -1 | at 1 | unit |
     | --------- | --------------------------------- | --- | --- | ----- | ---- | ---- |
-    | 0 ... C-1 | amplitude of the channel's pulses | -1  | 1   | 0     | 15   | uA   |
+    | 0 ... C-1 | amplitude of the channel's pulse  | -1  | 1   | 0     | 10   | uA   |
 
     ## Observation Space
-    `Box(0, high, (3 C,), float32)`.
+    `Box(0, high, (2 C + R,), float32)`.
 
-    | num         | observation                            | min | max            | unit |
-    | ----------- | -------------------------------------- | --- | -------------- | ---- |
-    | 0 ... C-1   | rate at the channel in the last step   | 0   | the decoding's | Hz   |
-    | C ... 2C-1  | rate at the channel in the last second | 0   | the decoding's | Hz   |
-    | 2C ... 3C-1 | target of the channel's rate           | 0   | 10,000         | Hz   |
+    | num           | observation                            | min | max            | unit |
+    | ------------- | -------------------------------------- | --- | -------------- | ---- |
+    | 0 ... C-1     | late rate at the channel, last step    | 0   | the decoding's | Hz   |
+    | C ... 2C-1    | its mean over the last second          | 0   | the decoding's | Hz   |
+    | 2C ... 2C+R-1 | target of the rate of a region's cell  | 0   | 1000           | Hz   |
 
     `info` also holds:
 
-    | key          | meaning                                                 | unit |
-    | ------------ | ------------------------------------------------------- | ---- |
-    | `error`      | relative error of the last second, mean of the channels | -    |
-    | `error_step` | relative error of the last step, mean of the channels   | -    |
+    | key           | meaning                                                         | unit |
+    | ------------- | --------------------------------------------------------------- | ---- |
+    | `correlation` | correlation over the regions of the step's rates with targets   | -    |
 
     ## Rewards
-    `-(error + error_step) / 2 - charge_cost * charge_fraction`, at most 0. The errors are
-    `|rate - target| / max(target, floor_hz)`, means over the channels. Both count for the same reason as in
-    `RateTracking`: the mean of a second is less noisy, and one burst per second does not meet the targets of steps.
+    `correlation - charge_cost * charge_fraction`. The correlation is 0 if all regions or all targets are equal. It asks
+    for the pattern only: a response of the whole culture, however strong, does not raise it.
 
     ## Starting State
     A culture that has got the hidden command and has then settled.
 
     ## Episode End
-    The task never terminates. An episode is truncated after 100 steps (20 s).
+    The task never terminates. An episode is truncated after 60 steps (30 s).
 
     ## Arguments
     In addition to the arguments of every environment (see `CultureEnv`):
 
-    | name               | default | meaning                                                          | unit |
-    | ------------------ | ------- | ---------------------------------------------------------------- | ---- |
-    | `patterns`         | 8       | number of hidden commands; 0 draws a new one at every reset      | -    |
-    | `most_active`      | 4       | largest number of active channels of a hidden command (EI3: 16)  | -    |
-    | `demonstration_ms` | 4000    | duration of the hidden command, more than a second               | ms   |
-    | `floor_hz`         | 10      | smallest divisor of the relative error: the rate of a channel of | Hz   |
-    |                    |         | one or two cells is mostly noise                                 |      |
-    | `charge_cost`      | 0.05    | reward lost by a step at the highest charge                      | -    |
+    | name               | default                       | meaning                                        | unit |
+    | ------------------ | ----------------------------- | ---------------------------------------------- | ---- |
+    | `patterns`         | 8                             | number of hidden commands; 0 draws a new one   | -    |
+    |                    |                               | at every reset                                 |      |
+    | `demonstration_ms` | 5000                          | duration of the hidden command, more than 1000 | ms   |
+    | `charge_cost`      | 0.05                          | reward lost by a step at the highest charge    | -    |
+    | `step_ms`          | 500                           | length of a control step                       | ms   |
+    | `encoding`         | `{"name": "pulse_amplitude",` | one pulse per step, of up to 10 uA             | -    |
+    |                    | `"max_amplitude_uA": 10,`     |                                                |      |
+    |                    | `"rate_hz": 2}`               |                                                |      |
+    | `decoding`         | `"evoked_rates"`              | rates at 20-100 ms after the pulse             | -    |
 
     ## References
     Bakkum, Chao & Potter, J Neural Eng 5:310 (2008): spatially patterned stimulation of a culture in a closed loop.
@@ -99,48 +108,48 @@ class PatternTracking(Task):
         """
 
         patterns: int = 8
-        most_active: int = 4
-        demonstration_ms: float = 4000.0
-        floor_hz: float = 10.0
+        demonstration_ms: float = 5000.0
         charge_cost: float = 0.05
 
         def __post_init__(self) -> None:
             """Check the ranges."""
             whole_number("patterns", self.patterns, minimum=0)
-            whole_number("most_active", self.most_active)
             finite("demonstration_ms", self.demonstration_ms, above=SKIP_MS)
-            finite("floor_hz", self.floor_hz, above=0.0)
             finite("charge_cost", self.charge_cost, minimum=0.0)
 
     def __init__(self, setup: TaskSetup) -> None:
         super().__init__(setup)
         setup.check_channels("PatternTracking")
-        self.channels = setup.electrodes.num_channels
-        if self.options.most_active > self.channels:
-            raise InvalidInput(f"most_active must be at most {self.channels}, got {self.options.most_active}.")
+        electrodes_um = setup.electrodes_um("PatternTracking")
+        self.regions = _regions(electrodes_um)
+        """Region of each channel, from left to right and from below, ``[C]``."""
+        self.num_regions = int(self.regions.max()) + 1
+        channel, _ = setup.electrodes.channel_cell_pairs()
+        cells = np.bincount(channel, minlength=len(self.regions))
+        self._cells = np.maximum(1, np.bincount(self.regions, weights=cells))
         self.hidden = setup.commands.low.copy()
         """The hidden command, ``[C]``."""
         self._begin()
 
     def _begin(self) -> None:
-        self.targets_hz = np.zeros(self.channels)
-        self._errors = (0.0, 0.0)
-        self._reward = 0.0
+        self.targets_hz = np.zeros(self.num_regions)
+        self._correlation = self._reward = 0.0
 
     @property
     def observation_space(self) -> spaces.Box:
-        """Space of the targets, 0 to 10,000 Hz ``[C]``."""
-        return spaces.Box(0.0, MAX_TARGET_HZ, (self.channels,), np.float32)
+        """Space of the targets, 0 to 1000 Hz ``[R]``."""
+        return spaces.Box(0.0, MAX_SPIKE_RATE_HZ, (self.num_regions,), np.float32)
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw the hidden command; the targets follow from its demonstration."""
         if self.options.patterns:
             rng = np.random.default_rng([PATTERN_SEED, int(rng.integers(self.options.patterns))])
-        active = rng.choice(self.channels, rng.integers(1, self.options.most_active + 1), replace=False)
-        share = np.zeros(self.channels)
+        largest = min(MAX_ACTIVE, self.num_regions)
+        active = rng.choice(self.num_regions, rng.integers(1, largest + 1), replace=False)
+        share = np.zeros(self.num_regions)
         share[active] = rng.uniform(MIN_ACTIVE_SHARE, 1.0, len(active))
         low, high = self.action_space.low, self.action_space.high
-        self.hidden = np.asarray(low + share * (high - low), dtype=self.action_space.dtype)
+        self.hidden = np.asarray(low + share[self.regions] * (high - low), dtype=self.action_space.dtype)
         self._begin()
 
     @property
@@ -149,29 +158,43 @@ class PatternTracking(Task):
         return Demonstration(self.hidden, self.options.demonstration_ms, skip_ms=SKIP_MS)
 
     def after_demonstration(self, features: NDArray[np.float64]) -> None:
-        """Set the evoked rates as targets, Hz ``[C]``."""
-        self.targets_hz = np.clip(features, 0.0, MAX_TARGET_HZ)
+        """Set the evoked rates as targets, Hz ``[R]``."""
+        self.targets_hz = np.clip(self._rates(features), 0.0, MAX_SPIKE_RATE_HZ)
 
     def after_step(self, measurement: Measurement) -> None:
-        """Compare the channels' rates with their targets."""
-        scale_hz = np.maximum(self.targets_hz, self.options.floor_hz)
-        second, step = (
-            float(np.mean(np.abs(rates_hz - self.targets_hz) / scale_hz))
-            for rates_hz in (measurement.features_1s, measurement.features)
-        )
-        self._errors = (second, step)
-        self._reward = -(second + step) / 2.0 - self.options.charge_cost * measurement.charge_fraction
+        """Compare the regions' rates with their targets."""
+        self._correlation = correlation(self._rates(measurement.features), self.targets_hz)
+        self._reward = self._correlation - self.options.charge_cost * measurement.charge_fraction
 
     @property
     def reward(self) -> float:
-        """Negative relative error of the second and of the step, less the cost of charge."""
+        """Correlation of the step's rates with the targets, less the cost of charge."""
         return self._reward
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Return the targets, Hz ``[C]``."""
+        """Return the targets, Hz ``[R]``."""
         return self.targets_hz.copy()
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Return the mean relative errors of the channels; 0 before the first step."""
-        second, step = self._errors
-        return {"error": second, "error_step": step}
+        """Return the correlation of the last step; 0 before the first step."""
+        return {"correlation": self._correlation}
+
+    def _rates(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the mean rate of a recorded cell of every region, Hz ``[R]``."""
+        return np.bincount(self.regions, weights=features) / self._cells
+
+
+def correlation(rates: NDArray[np.float64], targets: NDArray[np.float64]) -> float:
+    """Return Pearson's correlation of two patterns, ``[R]`` each; 0 if one of them has no differences."""
+    rates, targets = rates - rates.mean(), targets - targets.mean()
+    size = np.sqrt((rates @ rates) * (targets @ targets))
+    return float(np.clip(rates @ targets / size, -1.0, 1.0)) if size > 1e-9 else 0.0
+
+
+def _regions(electrodes_um: NDArray) -> NDArray[np.int64]:
+    """Return the region of each electrode, ``[C]``: up to ``REGIONS_PER_SIDE`` equal parts along each axis."""
+    parts = []
+    for axis in (0, 1):
+        distinct, index = lines(electrodes_um[:, axis])
+        parts.append(index * min(REGIONS_PER_SIDE, len(distinct)) // len(distinct))
+    return parts[1] * (int(parts[0].max()) + 1) + parts[0]

@@ -141,7 +141,7 @@ def test_what_is_missing_says_so(here, tmp_path):
 
 
 def test_a_controller_without_a_target_says_so_and_is_left_out_of_the_table(here, tmp_path):
-    wanted = bench.jobs(["livn/EI2-Discrimination-v0"], ["on-off", "silent"], seeds=1, episodes=2, options=OPTIONS)
+    wanted = bench.jobs(["livn/EI3-Discrimination-v0"], ["on-off", "silent"], seeds=1, episodes=2, options=OPTIONS)
     rows = bench.benchmark(wanted, tmp_path, report=lambda done, total, row: row["total_reward"])
     found = {row["agent"]: row for row in rows}
     assert {name: row["status"] for name, row in found.items()} == {"on-off": "no target", "silent": "done"}

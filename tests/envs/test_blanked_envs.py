@@ -147,18 +147,20 @@ def test_a_loop_continues_from_its_state_with_what_still_blanks(blank_ms):
 
 @fake
 def test_a_demonstration_blanks_the_start_of_settling():
+    encoding = {"name": "pulse_amplitude", "rate_hz": 20.0}
     options = {"demonstration_ms": 1200.0, "settle_ms": 400.0, "blank_ms": 250.0}
-    vector = gym.make_vec("livn/EI2-PatternTracking-v0", num_envs=2, **options)
+    options |= {"step_ms": 200.0, "encoding": encoding, "decoding": "channel_rates"}
+    vector = gym.make_vec("livn/EI3-PatternTracking-v0", num_envs=2, **options)
     observations, infos = vector.reset(seed=2)
     vector.close()
     assert infos["lost_fraction"] == pytest.approx([0.002, 0.002])  # the last pulse began 50 ms before settling
     assert not infos["unheard_channels"].any()
     for b in range(2):
-        with gym.make("livn/EI2-PatternTracking-v0", **options) as env:
+        with gym.make("livn/EI3-PatternTracking-v0", **options) as env:
             observation, info = env.reset(seed=2 + b)
             first, second = env.unwrapped.last_second
         np.testing.assert_array_equal(observation, observations[b])
-        assert first.unheard_channels == 16.0 and first.lost_fraction == 1.0
+        assert first.unheard_channels == 64.0 and first.lost_fraction == 1.0
         assert info["lost_fraction"] == pytest.approx(0.002) and second.unheard_channels == 0.0
 
 

@@ -10,17 +10,16 @@ import livn_gym
 from livn_gym.envs.tasks import Measurement
 from livn_gym.envs.tasks.inner import InnerEnv
 from livn_gym.errors import InvalidInput, UnknownName
-from livn_gym.recording import Recording
 
 pytestmark = pytest.mark.usefixtures("fake")
 
 
 @pytest.fixture
 def make_task():
-    """A maker of the task on EI2."""
+    """A maker of the task on EI3."""
     made = []
 
-    def make(system="EI2", **options):
+    def make(system="EI3", **options):
         env = livn_gym.make(system, backend="fake")
         made.append(env)
         task = task_around(env, "cart_pole", **options)
@@ -32,12 +31,11 @@ def make_task():
         thing.close()
 
 
-def measured(gids, num_cells=100):
-    """A step of 100 ms in which the given cells fired once each."""
-    gids = np.sort(np.asarray(gids, dtype=np.int64))
-    recording = Recording(0.0, 100.0, 0.05, 0.05, 1, np.zeros_like(gids), gids, np.zeros(len(gids)))
-    none = np.zeros(16)
-    return Measurement(recording, none, none, 0.0, 0.0, none, 0.0, 0.0)
+def measured(rates_hz):
+    """A step in which the channels fired at these rates, ``[C]``."""
+    features = np.asarray(rates_hz, dtype=np.float64)
+    none = np.zeros(len(features))
+    return Measurement(None, features, features, 0.0, 0.0, none, 0.0, 0.0)
 
 
 def gains(direct=(0, 0, 0, 0), crossed=(0, 0, 0, 0)):
@@ -45,34 +43,44 @@ def gains(direct=(0, 0, 0, 0), crossed=(0, 0, 0, 0)):
     return np.concatenate([direct, crossed]) * 2.0 - 1.0
 
 
-def test_every_variable_owns_a_row_of_ei2_in_two_halves(make_task):
-    left, right = make_task().sensory
-    for variable in range(4):
-        assert np.flatnonzero(left[variable]).tolist() == [4 * variable, 4 * variable + 1]
-        assert np.flatnonzero(right[variable]).tolist() == [4 * variable + 2, 4 * variable + 3]
+def test_every_variable_has_four_electrodes_of_two_rows_on_each_side_of_the_middle(make_task):
+    task = make_task()
+    left, right = task.sensory
+    for variable in range(4):  # channels of a row of EI3 are 8 r to 8 r + 7, from left to right
+        first = 16 * variable
+        assert np.flatnonzero(left[variable]).tolist() == [first + 2, first + 3, first + 10, first + 11]
+        assert np.flatnonzero(right[variable]).tolist() == [first + 4, first + 5, first + 12, first + 13]
+    few = make_task(electrodes=1)
+    assert few.sensory.sum(axis=2).tolist() == [[1.0] * 4] * 2
+    np.testing.assert_array_equal(few.regions, task.regions)
 
 
 @pytest.mark.parametrize(("inner", "actions"), [("CartPole-v1", 2), ("MountainCar-v0", 3)])
-def test_motor_regions_are_of_equal_size_and_ordered_from_left_to_right(make_task, inner, actions):
+def test_motor_regions_are_of_equal_size_without_sensory_electrodes_and_ordered(make_task, inner, actions):
     task = make_task(inner=inner)
-    x = livn_gym.make("EI2", backend="fake").geometry.soma_um[:, 0]
-    sizes = np.bincount(task.regions)
+    motor = task.regions >= 0
+    assert not (motor & task.sensory.any(axis=(0, 1))).any()
+    sizes = np.bincount(task.regions[motor])
     assert len(sizes) == actions and sizes.max() - sizes.min() <= 1
+    x = task.setup.electrodes_um("")[:, 0]
     for region in range(actions - 1):
         assert x[task.regions == region].max() <= x[task.regions == region + 1].min()
+    if actions == 2:
+        columns = np.arange(64) % 8
+        assert sorted(set(columns[task.regions == 0])) == [0, 1] and sorted(set(columns[task.regions == 1])) == [6, 7]
 
 
 def test_the_state_becomes_amplitudes_on_its_side(make_task):
     task = make_task(exponent=0.5)
     task.inner.state = np.array([0.0, 0.0, 0.25, -1.0])
     command = task.to_command(gains(direct=[1, 1, 1, 0.5]))
-    # share: sqrt(0.25) = 0.5 right of the third row; gain 0.5 left of the fourth. From -1 (none) to 1 (highest).
-    expected = np.full(16, -1.0)
-    expected[[10, 11]] = 0.0
-    expected[[12, 13]] = 0.0
+    # share: sqrt(0.25) = 0.5 right of the middle in the third pair of rows; gain 0.5 left in the fourth. From -1 to 1.
+    expected = np.full(64, -1.0)
+    expected[[36, 37, 44, 45]] = 0.0
+    expected[[50, 51, 58, 59]] = 0.0
     np.testing.assert_allclose(command, expected)
     crossed = task.to_command(gains(crossed=[0, 0, 1, 0]))
-    assert np.flatnonzero(crossed > -1.0).tolist() == [8, 9]
+    assert np.flatnonzero(crossed > -1.0).tolist() == [34, 35, 42, 43]
     assert (task.to_command(gains()) == -1.0).all()
 
 
@@ -84,19 +92,23 @@ def test_commands_stay_within_the_encodings_range(make_task):
         assert command.min() >= -1.0 and command.max() <= 1.0
 
 
-def test_the_region_that_fired_most_acts_and_a_tie_repeats(make_task):
+def test_the_region_with_the_highest_rate_acts_and_a_tie_repeats(make_task):
     task = make_task()
     task.reset(np.random.default_rng(0))
-    left, right = (np.flatnonzero(task.regions == region)[:3] for region in (0, 1))
+    left, right = (np.where(task.regions == region, 16.0, 0.0) for region in (0, 1))
+    sensory = np.where(task.regions < 0, 500.0, 0.0)  # does not count
     acted = []
-    for cells in (right, [], np.concatenate([left, right]), left, [], right[:1]):
-        now = measured(cells)
+    for rates_hz in (right, 0 * left, left + right, left + sensory, sensory, 0.1 * right):
+        now = measured(rates_hz)
         reward, _ = take(task, now)
         assert reward == 1.0
         acted.append(task.info(now)["inner_action"])
     assert acted == [1.0, 1.0, 1.0, 0.0, 0.0, 1.0]
-    # three of 50 cells in 100 ms
-    np.testing.assert_allclose(task.observe(measured(right))[4:], [0.0, 0.6])
+    one = np.zeros(64)
+    one[np.flatnonzero(task.regions == 1)[0]] = 32.0  # one of the region's 16 electrodes
+    observed = task.observe(measured(one))
+    np.testing.assert_allclose(observed[4:], [0.0, 2.0])
+    assert observed.astype(np.float32) in task.observation_space
 
 
 def test_the_inner_environment_moves_as_it_does_alone(make_task):
@@ -104,17 +116,17 @@ def test_the_inner_environment_moves_as_it_does_alone(make_task):
     task.reset(np.random.default_rng(5))
     alone = gym.make("CartPole-v1")
     state, _ = alone.reset(seed=int(np.random.default_rng(5).integers(2**31)))
-    right = np.flatnonzero(task.regions == 1)
+    right = measured(task.regions == 1)
     for _ in range(8):
         np.testing.assert_allclose(task.inner.state * [2.4, 3.0, 0.21, 3.0], state)
-        _, ended = take(task, measured(right))
+        _, ended = take(task, right)
         state, _, terminated, _, _ = alone.step(1)
         assert ended == terminated
     alone.close()
 
 
 def test_it_ends_when_the_pole_falls():
-    with gym.make("livn/EI2-CartPole-v0") as env:
+    with gym.make("livn/EI3-CartPole-v0") as env:
         env.reset(seed=0)
         steps, terminated = 0, False
         while not terminated:
@@ -126,12 +138,12 @@ def test_it_ends_when_the_pole_falls():
 
 def test_the_inner_time_limit_truncates_alone_and_in_a_vector():
     inner = {"id": "CartPole-v1", "max_episode_steps": 4}
-    with gym.make("livn/EI2-CartPole-v0", inner=inner) as env:
+    with gym.make("livn/EI3-CartPole-v0", inner=inner) as env:
         for seed in (3, None):
             env.reset(seed=seed)
             ends = [env.step(env.action_space.low)[2:4] for _ in range(4)]
             assert ends == [(False, False)] * 3 + [(False, True)]
-    vector = gym.make_vec("livn/EI2-CartPole-v0", num_envs=2, inner=inner)
+    vector = gym.make_vec("livn/EI3-CartPole-v0", num_envs=2, inner=inner)
     vector.reset(seed=3)
     ends = [vector.step(vector.action_space.low)[3].tolist() for _ in range(9)]
     assert [row[0] for row in ends] == [False, False, False, True, False, False, False, False, True]
@@ -140,7 +152,7 @@ def test_the_inner_time_limit_truncates_alone_and_in_a_vector():
 
 @pytest.mark.parametrize(("inner", "variables", "actions"), [("MountainCar-v0", 2, 3), ("Acrobot-v1", 6, 3)])
 def test_another_environment_takes_its_place_with_one_line(inner, variables, actions):
-    with gym.make("livn/EI2-CartPole-v0", inner=inner) as env:
+    with gym.make("livn/EI3-CartPole-v0", inner=inner) as env:
         assert env.action_space.shape == (2 * variables,)
         assert env.observation_space.shape == (variables + actions,)
         env.reset(seed=0)
@@ -178,24 +190,15 @@ def test_what_does_not_fit_is_refused(make_task, options, error, message):
         make_task(**options)
 
 
-@pytest.mark.slow
-def test_gains_made_by_hand_balance_the_pole_and_silence_does_not():
-    """On the native engine; benchmarks/tasks/inner.py has 494 steps by hand, 21 in silence, 14 at random."""
-    steps = {}
-    for name, action in (("hand", gains(direct=[0, 0, 1, 1])), ("silent", gains())):
-        env = gym.make_vec("livn/EI2-CartPole-v0", num_envs=6, autoreset_mode="Disabled", backend="native")
-        env.reset(seed=100)
-        alive, lasted = np.ones(6, bool), np.zeros(6)
-        for _ in range(150):
-            _, _, terminated, truncated, _ = env.step(np.tile(action, (6, 1)).astype(np.float32))
-            lasted += alive
-            ended = terminated | truncated
-            alive &= ~ended
-            if not alive.any():
-                break
-            if ended.any():
-                env.reset(options={"reset_mask": ended})
-        steps[name] = lasted.mean()
-        env.close()
-    # of at most 150 steps; by hand every one of 16 episodes lasted longer than that, in silence none beyond 44
-    assert steps["hand"] > 2 * steps["silent"] and steps["hand"] > 100
+def test_a_step_has_one_pulse_at_its_start_and_the_response_is_read_late():
+    with gym.make("livn/EI3-CartPole-v0") as env:
+        env.reset(seed=0)
+        env.unwrapped.task.inner.state = np.array([0.0, 0.0, 1.0, 1.0])
+        env.step(gains(direct=[0, 0, 1, 1]).astype(np.float32))
+        charge_nC = env.unwrapped.measurement.charge_nC
+        assert np.count_nonzero(charge_nC) == 8
+        np.testing.assert_allclose(charge_nC[charge_nC > 0], 2 * 10.0 * 0.2)  # one pulse of 10 uA, twice 0.2 ms
+        # Rates are of the 80 ms of the window: multiples of 12.5 Hz.
+        rates_hz = env.unwrapped.measurement.features
+        np.testing.assert_allclose(rates_hz / 12.5, np.round(rates_hz / 12.5), atol=1e-4)
+        assert rates_hz.any()

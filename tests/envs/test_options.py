@@ -99,7 +99,7 @@ def test_cultures_do_not_share_an_environment_given_as_an_object():
 
 def test_an_unknown_option_of_an_inner_environment_is_refused():
     with pytest.raises(InvalidInput, match="pole"):
-        gym.make("livn/EI2-CartPole-v0", inner={"id": "CartPole-v1", "pole": 3})
+        gym.make("livn/EI3-CartPole-v0", inner={"id": "CartPole-v1", "pole": 3})
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_an_unknown_option_of_an_inner_environment_is_refused():
 )
 def test_inner_environments_that_are_none(options):
     with pytest.raises(InvalidInput):
-        gym.make("livn/EI2-CartPole-v0", **options)
+        gym.make("livn/EI3-CartPole-v0", **options)
 
 
 def test_numpy_numbers_are_options_of_an_inner_environment():
     inner = {"id": "CartPole-v1", "sutton_barto_reward": np.bool_(True)}
-    env = gym.make("livn/EI2-CartPole-v0", inner=inner, settle_ms=200.0)
+    env = gym.make("livn/EI3-CartPole-v0", inner=inner, settle_ms=200.0)
     assert gym.make(type(env.spec).from_json(env.spec.to_json())).spec == env.spec
     env.close()
 

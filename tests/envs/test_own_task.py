@@ -80,7 +80,7 @@ def test_a_mapping_and_a_path_are_the_same_task(tmp_path):
 def test_a_shipped_class_has_the_numbers_of_its_config():
     by_name = LoopSpec.of("EI3", "discrimination")
     by_class = LoopSpec.of("EI3", type(by_name.make(1).tasks[0]))
-    assert by_name.task_options == by_class.task_options and by_class.task_options["scale_hz"] == 150.0
+    assert by_name.task_options == by_class.task_options and by_class.task_options["scale_hz"] == 2500.0
 
 
 @pytest.fixture

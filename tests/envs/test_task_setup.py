@@ -34,7 +34,7 @@ def test_tasks_on_a_plane_refuse_electrodes_without_positions(name):
     ("name", "options"),
     [
         ("rate_tracking", {}),
-        ("pattern_tracking", {"most_active": 3, "demonstration_ms": 1500.0}),
+        ("pattern_tracking", {"demonstration_ms": 1500.0}),
         ("burst_suppression", {}),
         ("stimulus_timing", {"electrode": 2}),
         ("response_clamp", {}),
@@ -58,7 +58,6 @@ def test_tasks_follow_the_channels_of_the_array(name, options):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("pattern_tracking", {}, "most_active must be at most 3"),
         ("stimulus_timing", {}, "electrode must be below 3"),
         ("response_clamp", {"electrode": 3}, "electrode must be below 3"),
         ("discrimination", {}, "for each of 3 channels"),

@@ -200,11 +200,11 @@ def test_channels_are_those_of_a_decoding_by_channel(make):
 
 
 def test_gains_of_a_task_are_not_channels(make):
-    for name in ("livn/EI2-CartPole-v0", "livn/EI2-Pong-v0"):
+    for name in ("livn/EI3-CartPole-v0", "livn/EI3-Pong-v0"):
         env = make(name=name)
         with pytest.raises(InvalidInput, match="action per channel"):
             ElectrodeMask(env, stimulate=[0])
-        assert SpikeCounts(env).reset(seed=0)[0][:16].sum() >= 0
+        assert SpikeCounts(env).reset(seed=0)[0][:64].sum() >= 0
         ChargeBudget(env, 100.0, "silence").reset(seed=0)
 
 

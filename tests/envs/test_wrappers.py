@@ -147,6 +147,6 @@ def test_what_does_not_fit_is_refused(make, wrap, error, message):
 
 def test_masks_need_channels(make):
     with pytest.raises(InvalidInput, match="action per channel"):
-        ElectrodeMask(make("livn/EI2-CartPole-v0"), stimulate=[0])
+        ElectrodeMask(make("livn/EI3-CartPole-v0"), stimulate=[0])
     with pytest.raises(InvalidInput, match="mask recordings"):
         ElectrodeMask(make(decoding="population_rates"), hear=[0])

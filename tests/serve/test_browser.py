@@ -191,7 +191,7 @@ def test_another_agent_and_another_task(page):
     page.press("#step")
     page.wait_for("document.querySelector('#numbers').innerText.includes('1 of 12')")
     assert session.view.agent == "proportional-integral"
-    page.choose("#task", "livn/EI2-CartPole-v0")
+    page.choose("#task", "livn/EI3-CartPole-v0")
     page.wait_for("document.title.includes('CartPole')")
     page.wait_for("!document.querySelector('#notice').hidden")
     assert "follows target_hz" in page.text("#notice-text")

@@ -171,7 +171,7 @@ def test_another_task_is_another_scene_and_keeps_the_agent(session):
 def test_an_agent_that_cannot_act_on_a_task_becomes_silent_with_a_word(session):
     settled(session)
     do(session, messages.ChangeAgent("proportional-integral"))
-    note = do(session, messages.ChangeTask("livn/EI2-CartPole-v0"))
+    note = do(session, messages.ChangeTask("livn/EI3-CartPole-v0"))
     assert "follows target_hz" in note and "silent" in note
     assert session.view.agent == "silent"
     with pytest.raises(InvalidInput, match="follows target_hz"):
