@@ -40,5 +40,5 @@ class ByWeight:
 
 def families(env: CultureEnv, info: Mapping[str, Any]) -> Sequence[AgentFamily]:
     """Return the families for the task."""
-    weights = np.array(env.task.options.weights)
-    return [CONSTANT, AgentFamily("by weight", partial(ByWeight, weights), {"strength": (0.2, 1.0)})]
+    task: Any = env.task
+    return [CONSTANT, AgentFamily("by weight", partial(ByWeight, task.weights), {"strength": (0.2, 1.0)})]

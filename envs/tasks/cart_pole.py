@@ -74,23 +74,22 @@ class CartPole(InnerTask):
     ## Arguments
     In addition to the arguments of every environment (see `CultureEnv`):
 
-    | name        | default                                      | meaning                                      | unit |
-    | ----------- | -------------------------------------------- | -------------------------------------------- | ---- |
-    | `inner`     | `"CartPole-v1"`                              | Gymnasium id, or a mapping with `id` and     | -    |
-    |             |                                              | arguments of `gym.make`, of an environment   |      |
-    |             |                                              | with a `Box` of observations and discrete    |      |
-    |             |                                              | actions, as `"MountainCar-v0"`               |      |
-    | `scales`    | `[]`                                         | deviation of each variable that counts as 1; | -    |
-    |             |                                              | `[]` takes their spread under random actions |      |
-    | `exponent`  | 0.25                                         | power of z in the amplitude; below 1, small  | -    |
-    |             |                                              | deviations get a larger share               |      |
-    | `electrodes`| 4                                            | largest number of sensory electrodes of a    | -    |
-    |             |                                              | variable on each side                        |      |
-    | `step_ms`   | 500                                          | length of a control step                     | ms   |
-    | `settle_ms` | 2000                                         | unstimulated time before an episode          | ms   |
-    | `encoding`  | `{"name": "pulse_amplitude",`                | one pulse per step, of up to 10 uA           | -    |
-    |             | `"max_amplitude_uA": 10, "rate_hz": 2}`      |                                              |      |
-    | `decoding`  | `"evoked_rates"`                             | rates at 20-100 ms after the pulse           | -    |
+    | name         | default                                 | meaning                                      | unit |
+    | ------------ | --------------------------------------- | -------------------------------------------- | ---- |
+    | `inner`      | `"CartPole-v1"`                         | Gymnasium id, or a mapping with `id` and     | -    |
+    |              |                                         | arguments of `gym.make`, of an environment   |      |
+    |              |                                         | with a `Box` of observations and discrete    |      |
+    |              |                                         | actions, as `"MountainCar-v0"`               |      |
+    | `scales`     | `[]`                                    | deviation of each variable that counts as 1; | -    |
+    |              |                                         | `[]` takes their spread under random actions |      |
+    | `exponent`   | 0.25                                    | power of z in the amplitude; below 1, small  | -    |
+    |              |                                         | deviations get a larger share                |      |
+    | `electrodes` | 4                                       | largest number of sensory electrodes of a    | -    |
+    |              |                                         | variable on each side                        |      |
+    | `step_ms`    | 500                                     | length of a control step                     | ms   |
+    | `encoding`   | `{"name": "pulse_amplitude",`           | one pulse per step, of up to 10 uA           | -    |
+    |              | `"max_amplitude_uA": 10, "rate_hz": 2}` |                                              |      |
+    | `decoding`   | `"evoked_rates"`                        | rates at 20-100 ms after the pulse           | -    |
 
     ## References
     Barto, Sutton & Anderson, IEEE Trans Syst Man Cybern 13:834 (1983): the pole. Robbins et al., Cell Reports (2026):

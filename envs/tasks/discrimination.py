@@ -26,8 +26,8 @@ class Discrimination(Task):
     Every step is a trial. One of two patterns is cued: the two colours of a checkerboard of electrodes. Only the
     electrodes of the cued pattern stimulate, with one pulse at the start of the trial; the others' actions have no
     effect. A linear decoder that never changes then guesses which pattern it was from the rates at 20-100 ms after the
-    pulse: `margin = cue * weights . rates / scale_hz`. Its weights are independent of the culture: on EI3, 1 in two
-    opposite quadrants of the array and -1 in the others. Neighbouring electrodes have different colours, so that
+    pulse: `margin = cue * weights . rates / scale_hz`. Its weights are independent of the culture: 1 in two opposite
+    quadrants of the array and -1 in the others. Neighbouring electrodes have different colours, so that
     both patterns reach every quadrant, and uniform amplitudes give a small margin. The agent must find for each
     pattern the electrodes whose late response the decoder assigns to it, and an amplitude at which the response
     keeps its place.
@@ -74,8 +74,8 @@ class Discrimination(Task):
 
     | name          | default                       | meaning                                             | unit |
     | ------------- | ----------------------------- | --------------------------------------------------- | ---- |
-    | `weights`     | (by system)                   | the decoder's weight of every channel's rate, one   | -    |
-    |               |                               | for each channel; EI2 and EI3 have defaults         |      |
+    | `weights`     | `[]`                          | the decoder's weight of every channel's rate, one   | -    |
+    |               |                               | for each channel; `[]` are the quadrants            |      |
     | `scale_hz`    | 2500                          | output of the decoder that counts as a margin of 1  | Hz   |
     | `charge_cost` | 0.05                          | reward lost by a step at the highest charge         | -    |
     | `step_ms`     | 500                           | length of a control step                            | ms   |
@@ -114,10 +114,12 @@ class Discrimination(Task):
         super().__init__(setup)
         setup.check_channels("Discrimination")
         channels, weights = setup.electrodes.num_channels, self.options.weights
-        if len(weights) != channels:
+        if len(weights) not in (0, channels):
             raise InvalidInput(f"weights must have one entry for each of {channels} channels, got {len(weights)}.")
-        self.weights = np.array([finite("weights", weight) for weight in weights])
-        self.pattern = checkerboard(setup.electrodes_um("Discrimination"))
+        electrodes_um = setup.electrodes_um("Discrimination")
+        given = np.array([finite("weights", weight) for weight in weights])
+        self.weights = given if len(weights) else quadrants(electrodes_um)
+        self.pattern = checkerboard(electrodes_um)
         self.cue = 1
         self._begin(np.random.default_rng(0))
 
@@ -180,3 +182,10 @@ def checkerboard(electrodes_um: NDArray) -> NDArray[np.int64]:
         raise InvalidInput(f"electrodes_um must be [C, 3], got the shape {electrodes_um.shape}.")
     column, row = (np.unique(np.round(electrodes_um[:, axis], 3), return_inverse=True)[1] for axis in (0, 1))
     return np.where((row + column) % 2 == 0, -1, 1)
+
+
+def quadrants(electrodes_um: NDArray) -> NDArray[np.float64]:
+    """Return 1 for electrodes in the lower left and upper right quadrant of an array, -1 in the others, 0 between."""
+    middle_um = (electrodes_um.min(axis=0) + electrodes_um.max(axis=0)) / 2.0
+    x, y = np.sign(np.round(electrodes_um - middle_um, 3))[:, :2].T
+    return x * y

@@ -86,7 +86,6 @@ class Pong(InnerTask):
     |             | `"crossing_steps": 10,`          |                                                     |      |
     |             | `"max_steps": 200}`              |                                                     |      |
     | `step_ms`   | 500                              | length of a control step                            | ms   |
-    | `settle_ms` | 2000                             | unstimulated time before an episode                 | ms   |
     | `encoding`  | `{"name": "pulse_amplitude",`    | one pulse per step, of up to 10 uA                  | -    |
     |             | `"max_amplitude_uA": 10,`        |                                                     |      |
     |             | `"rate_hz": 2}`                  |                                                     |      |

@@ -60,7 +60,7 @@ def test_tasks_follow_the_channels_of_the_array(name, options):
     [
         ("stimulus_timing", {}, "electrode must be below 3"),
         ("response_clamp", {"electrode": 3}, "electrode must be below 3"),
-        ("discrimination", {}, "for each of 3 channels"),
+        ("discrimination", {"weights": [1.0]}, "for each of 3 channels"),
     ],
 )
 def test_options_that_the_array_does_not_have_are_refused(name, options, message):
