@@ -167,4 +167,5 @@ def _columns(electrodes_um: NDArray) -> tuple[NDArray[np.float64], NDArray[np.bo
     """
     distinct, column = lines(electrodes_um[:, 0])
     outer = max(1, len(distinct) // 4)
-    return column - (len(distinct) - 1) / 2, (column >= outer) & (column < len(distinct) - outer)
+    distance = column.astype(np.float64) - (len(distinct) - 1) / 2
+    return distance, (column >= outer) & (column < len(distinct) - outer)
