@@ -63,9 +63,11 @@ class Amplifier:
         if stimulus is not None:
             self._flow = flow
         self._carried[cultures] = flow.carried
-        spikes = np.bincount(of_cultures.spikes[0], minlength=len(cultures))
-        direct = flow.direct(of_cultures)
-        return flow.blanked(recording, self.blank_ms), np.stack([direct, spikes - direct], axis=1)
+        positions = flow.positions(of_cultures)
+        direct = flow.direct(of_cultures, positions)
+        counts = np.empty((len(cultures), 2), dtype=np.int64)
+        counts[:, 0], counts[:, 1] = direct, np.bincount(of_cultures.spikes[0], minlength=len(cultures)) - direct
+        return flow.blanked(recording, self.blank_ms, positions if recording is of_cultures else None), counts
 
     def state(self) -> list[Any]:
         """Return the state of every culture, ``[B]``, picklable."""

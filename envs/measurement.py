@@ -154,17 +154,13 @@ class Meter:
         rates_hz: Sequence[float],
     ) -> tuple[NDArray[np.float64], list[float], list[float], list[float]]:
         """Return features, rates, share of time lost and number of unheard channels of a step with blanked times."""
-        blanking, duration_ms = recording.blanking, recording.duration_ms
+        blanking = recording.blanking
         assert blanking is not None
-        listening_ms, heard = blanking.listening_ms, blanking.heard
-        spikes_hz = np.divide(1000.0, listening_ms, out=np.zeros_like(listening_ms), where=heard)
+        heard, lost = blanking.heard, blanking.lost_fraction
         culture, gid, _ = recording.spikes
-        sums_hz = np.bincount(
-            culture, blanking.of_cells(spikes_hz, 1000.0 / duration_ms)[culture, gid], minlength=len(histories)
-        )
-        cells = blanking.of_cells(heard, True).sum(axis=1)
-        lost = 1.0 - listening_ms.mean(axis=1) / duration_ms
-        unheard = (~heard).sum(axis=1)
+        weights_hz = np.where(blanking.cells_heard, blanking.cell_spike_hz, 0.0)[culture, gid]
+        sums_hz = np.bincount(culture, weights_hz, minlength=len(histories))
+        cells, unheard = blanking.cells_heard.sum(axis=1), (~heard).sum(axis=1)
         features, corrected_hz = features.copy(), list(rates_hz)
         for k in np.flatnonzero(lost > 0).tolist():  # others have the rates that they would have alone
             corrected_hz[k] = float(sums_hz[k] / max(cells[k], 1))

@@ -57,6 +57,23 @@ class Blanking:
         """Whether each channel recorded for at least a quarter of the run (``MIN_LISTENING``), ``[B, C]``."""
         return self.listening_ms > MIN_LISTENING * self.duration_ms - rounding(self.duration_ms)
 
+    @cached_property
+    def cells_heard(self) -> NDArray[np.bool_]:
+        """Whether each cell was recorded for at least a quarter of the run, ``[B, N]``."""
+        return self.of_cells(self.heard, True)
+
+    @cached_property
+    def cell_spike_hz(self) -> NDArray[np.float64]:
+        """Rate of a single spike of each cell in the time for which it was recorded, Hz ``[B, N]``; 0 without any."""
+        listening_ms = self.listening_ms
+        spike_hz = np.divide(1000.0, listening_ms, out=np.zeros_like(listening_ms), where=listening_ms > 0)
+        return self.of_cells(spike_hz, 1000.0 / self.duration_ms)
+
+    @cached_property
+    def lost_fraction(self) -> NDArray[np.float64]:
+        """Share of the run in which a channel did not record, mean over channels, ``[B]``."""
+        return 1.0 - self.listening_ms.mean(axis=1) / self.duration_ms
+
     def of_cells(self, of_channels: NDArray, otherwise: float | bool) -> NDArray:
         """Return the value of each cell's channel, ``[B, N]``.
 

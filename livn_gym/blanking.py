@@ -35,7 +35,10 @@ DIRECT_MS = 0.8
 """Time after current within which a spike counts as evoked directly by the field, ms."""
 
 NEVER = np.int64(2**40)
-"""Number of steps since the last current of a channel that has had none."""
+"""Number of steps since the last current of a channel that has had none, at the beginning."""
+
+_FEW_SPIKES = 2000
+"""Number of spikes up to which each is searched by channel, which takes fewer operations but longer for a spike."""
 
 
 @checked
@@ -127,37 +130,59 @@ class CurrentFlow:
         self._before = np.full(self._shape, NEVER) if carried is None else carried
         self._last = int(self._before.min(initial=NEVER))
         self._row, self._start, self._stop = self._phases(stimulus, previous)
-        self.carried = np.minimum(self._before + self._steps, NEVER)
+        self.carried = self._before + self._steps
         # Phases of a row are in the order of time, so that the last one remains.
         self.carried.ravel()[self._row] = self._steps - self._stop
 
-    def blanked(self, recording: Recording, blank_ms: tuple[float, float]) -> Recording:
-        """Return the recording without the spikes of blanked times; see ``blanked``."""
+    def positions(self, recording: Recording) -> NDArray[np.int64]:
+        """Return the step of every spike, on one axis on which the run of each culture follows the last one's."""
+        culture, _, t = recording.spikes
+        return culture * (self._steps + 1) + (t / self._dt_ms + 1e-6).astype(np.int64)
+
+    def blanked(
+        self, recording: Recording, blank_ms: tuple[float, float], positions: NDArray[np.int64] | None = None
+    ) -> Recording:
+        """Return the recording without the spikes of blanked times; see ``blanked``.
+
+        Args:
+            recording: The recording.
+            blank_ms: Times of stimulated and of other electrodes, ms.
+            positions: The ``positions`` of the recording, if they are known.
+        """
         stimulated, others = map(self._whole_steps, blank_ms)
         if not stimulated or (not len(self._row) and self._last >= stimulated):
             return recording
-        by_channel, blanking = self._cached(blank_ms, stimulated, lambda: self._blanking(stimulated, others))
+        by_channel, blanking, complete = self._cached(blank_ms, stimulated, lambda: self._blanking(stimulated, others))
         culture, gid, _ = recording.spikes
-        channel, step = blanking.cell_channels[gid], self._step_of(recording)
-        # Most verdicts follow from the culture, by which spikes are sorted, so that few are searched by channel.
-        lost = _within(culture, step, self._near(others))
-        (open_verdicts,) = np.nonzero(_within(culture, step, self._near(stimulated)) & ~lost)
-        row_of_spike = (culture * self._shape[1] + channel)[open_verdicts]
-        lost[open_verdicts] = _within(row_of_spike, step[open_verdicts], by_channel)
-        return altered(recording.where(~lost | (channel < 0)), blanking=blanking)
+        at = self.positions(recording) if positions is None else positions
+        channel = blanking.cell_channels[gid]
+        by_row = (culture * (self._shape[1] - 1) + channel) * (self._steps + 1) + at
+        if len(at) <= _FEW_SPIKES:
+            lost = by_channel.contain(by_row)
+        else:
+            # Most verdicts follow from the culture, by which spikes are sorted, so that few are searched by channel.
+            lost = self._near(others).contain(at)
+            (rest,) = np.nonzero(self._near(stimulated).contain(at) & ~lost)
+            lost[rest] = by_channel.contain(by_row[rest])
+        if not complete:
+            lost &= channel >= 0
+        return altered(recording.where(~lost), blanking=blanking)
 
-    def direct(self, recording: Recording) -> NDArray[np.int64]:
+    def direct(self, recording: Recording, positions: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
         """Return the number of spikes that the field evoked directly, by culture ``[B]``.
 
         A spike counts as direct while current flows through any electrode of its culture and for 0.8 ms after it
         (``DIRECT_MS``). All others are synaptic or spontaneous.
+
+        Args:
+            recording: The recording.
+            positions: The ``positions`` of the recording, if they are known.
         """
         after = self._whole_steps(DIRECT_MS)
         if not len(self._row) and self._last >= after:
             return np.zeros(self._shape[0], dtype=np.int64)
-        culture = recording.spikes[0]
-        near = _within(culture, self._step_of(recording), self._near(after))
-        return np.bincount(culture[near], minlength=self._shape[0])
+        near = self._near(after).contain(self.positions(recording) if positions is None else positions)
+        return np.bincount(recording.spikes[0][near], minlength=self._shape[0])
 
     def _phases(
         self, stimulus: Stimulus | None, previous: CurrentFlow | None
@@ -190,9 +215,9 @@ class CurrentFlow:
     def _of_cultures(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Culture, first step and end of the times of current through any channel."""
         culture = self._row // self._shape[1] if len(self._row) else self._row
-        culture, start, stop, _, _ = Intervals.merged(culture, self._start, self._stop, self._steps)
+        culture, start, stop, _ = Intervals.merged(culture, self._start, self._stop, self._steps)
         last = self._before.min(axis=1, initial=NEVER)
-        (earlier,) = np.nonzero(last < NEVER)
+        (earlier,) = np.nonzero(last < NEVER)  # most of them too early, which the cut at the run's start leaves out
         return (
             np.concatenate([culture, earlier]),
             np.concatenate([start, np.zeros_like(earlier)]),
@@ -216,8 +241,8 @@ class CurrentFlow:
 
         return self._cached(after, after, compute)
 
-    def _blanking(self, stimulated: int, others: int) -> tuple[Intervals, Blanking]:
-        """Return the blanked times of all channels, in steps and as ``Recording.blanking``."""
+    def _blanking(self, stimulated: int, others: int) -> tuple[Intervals, Blanking, bool]:
+        """Return the blanked times in steps and as ``Recording.blanking``, and whether every cell has a channel."""
         channels, of_all = self._shape[1], self._near(others)
         # Intervals of a culture hold for each of its channels.
         row = (of_all.row[:, None] * channels + np.arange(channels)).ravel()
@@ -228,13 +253,8 @@ class CurrentFlow:
         start_ms, stop_ms = (np.multiply(step, self._dt_ms, dtype=np.float64) for step in (merged.start, merged.stop))
         cell_channels = self._electrodes.blanking_channels()
         times_ms = start_ms, np.minimum(stop_ms, self._duration_ms)
-        return merged, Blanking(
-            self._duration_ms, *self._shape, cell_channels, *np.divmod(merged.row, channels), *times_ms
-        )
-
-    def _step_of(self, recording: Recording) -> NDArray[np.int64]:
-        """Return the step of every spike, ``[S]``."""
-        return np.floor(recording.spikes[2] / self._dt_ms + 1e-6).astype(np.int64)
+        blanking = Blanking(self._duration_ms, *self._shape, cell_channels, *np.divmod(merged.row, channels), *times_ms)
+        return merged, blanking, bool(cell_channels.min(initial=0) >= 0)
 
     def _channel_intervals(self, after: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return row, start and end of current through the row's channel and ``after`` steps more."""
@@ -265,43 +285,35 @@ class Intervals(NamedTuple):
         row: Row of every interval.
         start: First step.
         stop: Step after the last.
-        bounds: ``start`` and ``stop`` on one axis for all rows, ``[2, I]``.
-        span: Length of a row on that axis.
+        bounds: Start and stop of each interval in turn, on one axis on which rows follow one another, ``[2 I]``.
     """
 
     row: NDArray[np.int64]
     start: NDArray[np.int64]
     stop: NDArray[np.int64]
     bounds: NDArray[np.int64]
-    span: int
 
     @classmethod
     def merged(cls, row: NDArray[np.int64], start: NDArray[np.int64], stop: NDArray[np.int64], steps: int) -> Intervals:
         """Make them from intervals within ``0 ... steps``, in any order."""
         span = steps + 1
         if not len(row):
-            return cls(row, start, stop, np.stack([start, stop]), span)
+            return cls(row, start, stop, row)
         start, stop = row * span + start, row * span + stop
         order = np.argsort(start)
         start, end = start[order], np.maximum.accumulate(stop[order])
         first = np.concatenate([[True], start[1:] > end[:-1]])
         start, end = start[first], end[np.concatenate([first[1:], [True]])]
         row = start // span
-        return cls(row, start - row * span, end - row * span, np.stack([start, end]), span)
+        return cls(row, start - row * span, end - row * span, np.stack([start, end], axis=1).ravel())
 
-
-def _within(row: NDArray[np.int64], step: NDArray[np.int64], intervals: Intervals) -> NDArray[np.bool_]:
-    """Return whether every spike, at a step of a row, lies in an interval of its row, ``[S]``."""
-    starts, stops = intervals.bounds
-    if not len(starts):
-        return np.zeros(len(step), dtype=np.bool_)
-    at = row * intervals.span + step
-    latest = np.searchsorted(starts, at, side="right") - 1
-    return (latest >= 0) & (at < stops[latest])
+    def contain(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether positions on the axis of the bounds lie in an interval: after an odd number of bounds."""
+        return (np.searchsorted(self.bounds, positions, side="right") & 1).astype(np.bool_)
 
 
 def _same(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:
     """Return whether two descriptions of the times of current are the same arrays, with current in the same places."""
     if not theirs or any(a is not b for a, b in zip(ours[:3], theirs[:3], strict=True)):
         return False
-    return ours[4:6] == theirs[4:6] and ours[6] is theirs[6] and np.array_equal(ours[3], theirs[3])
+    return ours[4:6] == theirs[4:6] and ours[6] is theirs[6] and bool((ours[3] == theirs[3]).all())

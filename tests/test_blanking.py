@@ -185,6 +185,27 @@ def test_one_stimulus_for_all_cultures_blanks_each():
     assert_equal(recorded, Recording.batch([blanked(r, pulse([0, 2]), electrodes())[0] for r in run.cultures], 0.0))
 
 
+def test_verdicts_do_not_depend_on_the_number_of_spikes():
+    """Many spikes are searched by culture first, few by channel at once."""
+    rng = np.random.default_rng(5)
+    _, stimulus = random_run(rng, cultures=3)
+    count = 3 * 2500
+    cells, t = rng.integers(0, 12, count), rng.integers(0, 2000, count) * DT
+    many = spikes(cells, t, 100.0, np.repeat(range(3), 2500), cultures=3)
+    together = blanked(many, stimulus, electrodes())[0]
+    for b, few in enumerate(many.cultures):
+        alone = [blanked(few.where(part), stimulus[b], electrodes())[0] for part in _halves(few)]
+        found = np.concatenate([one.spike_t for one in alone]), np.concatenate([one.spike_gid for one in alone])
+        order = np.lexsort((found[1], found[0]))
+        np.testing.assert_array_equal(found[0][order], together.culture(b).spike_t)
+        np.testing.assert_array_equal(found[1][order], together.culture(b).spike_gid)
+
+
+def _halves(run):
+    first = np.arange(len(run.spike_t)) % 2 == 0
+    return first, ~first
+
+
 def test_the_state_does_not_depend_on_blank_times_and_zero_is_off():
     run, stimulus = random_run(np.random.default_rng(3))
     states = [blanked(run, stimulus, electrodes(), blank_ms)[1] for blank_ms in (0.0, 1.0, (5.0, 2.0))]

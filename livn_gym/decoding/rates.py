@@ -23,9 +23,9 @@ def _cell_rates_hz(decoding: Decoding, view: CultureView, recording: Recording) 
     counts = np.bincount(culture * n + gid, minlength=recording.num_cultures * n).reshape(recording.num_cultures, n)
     if recording.blanking is None:
         return counts.astype(np.float64) * (1000.0 / decoding.duration)
-    listening_ms = recording.listening_ms(np.arange(n))
-    spikes_hz = np.divide(1000.0, listening_ms, out=np.zeros_like(listening_ms), where=listening_ms > 0)
-    return np.minimum(counts * spikes_hz, MAX_SPIKE_RATE_HZ)  # one spike in a short time is no rate
+    return np.minimum(
+        counts * recording.blanking.cell_spike_hz, MAX_SPIKE_RATE_HZ
+    )  # one spike in a short time is no rate
 
 
 def _mean(values: NDArray[np.float64], recording: Recording, cells: slice = slice(None)) -> NDArray[np.float64]:
@@ -33,7 +33,7 @@ def _mean(values: NDArray[np.float64], recording: Recording, cells: slice = slic
     values = values[:, cells]
     if recording.blanking is None:
         return values.mean(axis=1)
-    heard = recording.blanking.of_cells(recording.blanking.heard, True)[:, cells]
+    heard = recording.blanking.cells_heard[:, cells]
     return np.where(heard, values, 0.0).sum(axis=1) / np.maximum(heard.sum(axis=1), 1)
 
 
