@@ -87,6 +87,7 @@ TASKS: dict[str, tuple[str, Callable[[gym.Env, dict[str, float]], Policy], int]]
     "burst-suppression": ("livn/EI2-BurstSuppression-v0", weak_pulses, 60),
     "stimulus-timing": ("livn/EI2-StimulusTiming-v0", every_sixth_step, 60),
     "response-clamp": ("livn/EI2-ResponseClamp-v0", controller, 60),
+    "opto-clamp": ("livn/EI2-OptoClamp-v0", controller, 90),
     "discrimination": ("livn/EI3-Discrimination-v0", by_weight, 20),
     "cart-pole": ("livn/EI3-CartPole-v0", angle_gains, 40),
     "pong": ("livn/EI3-Pong-v0", direct_gains, 36),

@@ -42,6 +42,7 @@ class CultureEnv(gym.Env):
     | `BurstSuppression` | `livn/EI2-BurstSuppression-v0`     | no bursts, little charge                   |
     | `StimulusTiming`   | `livn/EI2-StimulusTiming-v0`       | large responses to pulses between bursts   |
     | `ResponseClamp`    | `livn/EI2-ResponseClamp-v0`, EI3   | a share of cells that respond to a pulse   |
+    | `OptoClamp`        | `livn/EI2-OptoClamp-v0`, EI3       | a target firing rate, by light alone       |
     | `Discrimination`   | `livn/EI3-Discrimination-v0`       | responses that a fixed decoder tells apart |
     | `CartPole`         | `livn/EI3-CartPole-v0`             | a culture that balances a pole             |
     | `Pong`             | `livn/EI3-Pong-v0`                 | a culture that plays Pong                  |

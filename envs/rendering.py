@@ -22,6 +22,8 @@ from livn_gym.system import System
 
 RASTER_MS, TRACE_MS = 2000.0, 20000.0
 CHARGE_LABEL = "electrode: charge (% of most)"
+LIGHT_LABEL = "light (% of most)"
+"""The label where an encoding drives lights only, whose mean dose is then shown at every electrode."""
 
 
 class Renderer:
@@ -90,6 +92,7 @@ class _Picture:
         self.figure = figure = screen.figure
         self._system = system
         self._highest_nC = highest_nC
+        self._lit = not highest_nC.any()
         grid = figure.add_gridspec(
             3,
             2,
@@ -112,7 +115,7 @@ class _Picture:
         self._electrodes, self._cells = draw_array(axes, self._system)
         bars = (
             (self._cells[0][1], 0.0, "cell: rate of last second (Hz)"),
-            (self._electrodes, 0.54, CHARGE_LABEL),
+            (self._electrodes, 0.54, LIGHT_LABEL if self._lit else CHARGE_LABEL),
         )
         for artist, left, label in bars:
             bar = axes.inset_axes((left, -0.15, 0.46, 0.028))
@@ -164,12 +167,14 @@ class _Picture:
             self._title.set_text(self._system.name)
             return
         latest = steps[-1]
-        charge = np.array([100.0 * shares(step.charge_nC, self._highest_nC) for step in steps])
+        charge = 100.0 * np.array([shares(step.charge_nC, self._highest_nC) for step in steps])
+        if self._lit:
+            charge[:] = 100.0 * np.array([step.dose_fraction for step in steps])[:, None]
         self._electrodes.set_array(charge[-1])
         aim = "" if np.isnan(targets_hz[-1]) else f" (target {targets_hz[-1]:.1f})"
         self._title.set_text(
             f"{self._system.name}   {latest.time_ms / 1000:.1f} s   {latest.rate_1s_hz:.1f} Hz{aim}   "
-            f"charge {charge[-1].mean():.0f} %"
+            f"{'light' if self._lit else 'charge'} {charge[-1].mean():.0f} %"
         )
         self._update_spikes(steps)
         self._update_traces(steps, targets_hz, charge)

@@ -25,7 +25,7 @@ def test_every_config_has_its_task_and_takes_its_options():
     for name in tasks.names():
         table = config.load("tasks", name)
         for culture in table["registration"]["systems"]:
-            with livn_gym.make(culture, backend="fake") as env:
+            with livn_gym.make(culture, backend="fake", opsin=table["options"].get("opsin")) as env:
                 task = make_task(env, name)
                 assert type(task) is tasks.find(name)
                 task.close()
