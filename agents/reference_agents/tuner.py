@@ -26,8 +26,14 @@ from livn_gym.units import whole_number
 TUNING_SEED = 700_000
 """Seed of the first tuning episode; the next ones count up. No scoring uses these seeds."""
 
+FINALISTS = 3
+"""Number of candidates that play new episodes at the end: the best of many means over few episodes is partly luck."""
+
 MIN_SPREAD = 0.05
 """Smallest standard deviation of later candidates, as a share of a parameter's range."""
+
+
+_Candidate = tuple[AgentFamily, NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Budget:
     Attributes:
         candidates: Number of candidates per family and round.
         rounds: Number of rounds; those after the first draw candidates around the best quarter so far.
-        episodes: Number of episodes per candidate.
+        episodes: Number of episodes per candidate. At the end the best ``FINALISTS`` play twice as many new ones.
 
     Raises:
         InvalidInput: A number is not a positive integer.
@@ -60,7 +66,7 @@ class Tuned:
     Attributes:
         family: Its family.
         parameters: Its parameters.
-        mean_return: Its mean return over the tuning episodes.
+        mean_return: Its mean return over the episodes that decided.
         played: Number of episodes that the search played, over all families.
     """
 
@@ -104,36 +110,50 @@ def tune(
     budget = budget or Budget()
     if not families or len({family.name for family in families}) < len(families):
         raise InvalidInput("Tuning needs at least one family of agents, with different names.")
-    seeds = [seed + k for k in range(budget.episodes)]
     points: dict[str, NDArray[np.float64]] = {family.name: np.zeros((0, len(family.box))) for family in families}
     means: dict[str, NDArray[np.float64]] = {family.name: np.zeros(0) for family in families}
     played = 0
-    for number in range(budget.rounds):
-        drawn = {}
-        for family in families:
-            new = _candidates(family, budget, number, points[family.name], means[family.name])
-            if len(new):
-                drawn[family.name] = new
-        chosen = [(family, point) for family in families for point in drawn.get(family.name, ())]
-        if not chosen:
-            break
-        envs = make_envs(env_id, len(chosen) * len(seeds), **with_graphs(options, len(seeds), len(chosen)))
+
+    def play(candidates: Sequence[_Candidate], first_seed: int, episodes: int, number: int) -> NDArray[np.float64]:
+        """Return the mean returns of candidates over the same episodes."""
+        nonlocal played
+        seeds = [first_seed + k for k in range(episodes)]
+        count = len(candidates)
+        envs = make_envs(env_id, count * episodes, **with_graphs(options, episodes, count))
         try:
-            agents = [family.make(**family.parameters(point)) for family, point in chosen for _ in seeds]
-            progress = None if report is None else lambda step, number=number: report(step, number)
-            episodes = run_episodes(envs, agents, seeds * len(chosen), progress)
+            agents = [family.make(**family.parameters(point)) for family, point in candidates for _ in seeds]
+            progress = None if report is None else lambda step: report(step, number)
+            finished = run_episodes(envs, agents, seeds * count, progress)
         finally:
             envs.close()
-        played += len(episodes)
-        returns = np.reshape([episode.total_reward for episode in episodes], (len(chosen), len(seeds))).mean(axis=1)
+        played += len(finished)
+        return np.reshape([episode.total_reward for episode in finished], (count, episodes)).mean(axis=1)
+
+    for number in range(budget.rounds):
+        drawn = {f.name: _candidates(f, budget, number, points[f.name], means[f.name]) for f in families}
+        candidates = [(family, point) for family in families for point in drawn[family.name]]
+        if not candidates:
+            break
+        returns = play(candidates, seed, budget.episodes, number)
         first = 0
         for name, new in drawn.items():
             points[name] = np.concatenate([points[name], new])
             means[name] = np.concatenate([means[name], returns[first : first + len(new)]])
             first += len(new)
-    best = max(families, key=lambda family: means[family.name].max())  # of equal ones the first
-    index = int(means[best.name].argmax())
-    return Tuned(best, best.parameters(points[best.name][index]), float(means[best.name][index]), played)
+    ranked = sorted(
+        (
+            (family, point, float(mean))
+            for family in families
+            for point, mean in zip(points[family.name], means[family.name], strict=True)
+        ),
+        key=lambda candidate: -candidate[2],  # of equal ones the first
+    )[:FINALISTS]
+    if len(ranked) > 1:
+        finalists = [(family, point) for family, point, _ in ranked]
+        last = play(finalists, seed + budget.episodes, 2 * budget.episodes, budget.rounds)
+        ranked = [(family, point, float(mean)) for (family, point), mean in zip(finalists, last, strict=True)]
+    family, point, mean = max(ranked, key=lambda candidate: candidate[2])
+    return Tuned(family, family.parameters(point), mean, played)
 
 
 def _candidates(

@@ -6,8 +6,8 @@ import pytest
 from fakes import use_poisson_backend
 
 from livn_gym.agents.baselines import Constant
-from livn_gym.agents.reference_agents import AgentFamily, Budget, families_of, tune
-from livn_gym.agents.reference_agents.tuner import _spread
+from livn_gym.agents.reference_agents import TUNING_SEED, AgentFamily, Budget, families_of, tune
+from livn_gym.agents.reference_agents.tuner import FINALISTS, _spread
 from livn_gym.envs import tasks
 from livn_gym.errors import InvalidInput, UnknownName
 
@@ -106,12 +106,27 @@ def test_the_best_candidate_is_found_with_the_stated_budget_and_every_time(level
     budget = Budget(candidates=8, rounds=3, episodes=2)
     best = tune(families, level, budget)
     assert best.family.name == "free" and best.parameters["strength"] == pytest.approx(0.3, abs=0.05)
-    assert best.played == (1 + 3 * 8) * 2  # a family without parameters is played once
+    # a family without parameters is played once, and three finalists twice as many episodes
+    assert best.played == (1 + 3 * 8) * 2 + FINALISTS * 4
     assert best.mean_return == pytest.approx(-2 * abs(best.parameters["strength"] - 0.3), abs=1e-6)
     again = tune(families, level, budget)
     assert again.parameters == best.parameters and str(best).startswith("free (strength 0.")
     with pytest.raises(InvalidInput, match="different names"):
         tune([families[0], families[0]], level)
+
+
+class Luck(Level):
+    """The reward of the action 1 is large in the first two episodes of a search alone, that of the action 0 never."""
+
+    def step(self, action):
+        lucky = self.np_random_seed < TUNING_SEED + 2
+        return np.zeros(1, np.float32), float(action[0]) * (5.0 if lucky else -5.0), False, False, {}
+
+
+def test_finalists_play_new_episodes_that_decide(level):
+    gym.registry[level].entry_point = Luck
+    families = [AgentFamily("lucky", lambda: Constant(1.0)), AgentFamily("steady", lambda: Constant(0.0))]
+    assert tune(families, level, Budget(1, 1, 2)).family.name == "steady"
 
 
 def test_a_controller_beats_silence_on_its_target(monkeypatch):
