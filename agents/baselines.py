@@ -150,6 +150,7 @@ class ControlledVariable(NamedTuple):
         strength: Default strength of ``OnOff``.
         gain: Default gain K of ``ProportionalIntegral``.
         integral_s: Default integral time Ti of ``ProportionalIntegral``, seconds.
+        bias: Default strength with which ``ProportionalIntegral`` begins.
     """
 
     measured: str
@@ -157,16 +158,17 @@ class ControlledVariable(NamedTuple):
     strength: float
     gain: float
     integral_s: float
+    bias: float
 
 
 CONTROLLED_VARIABLES = (
-    # At its steepest, the response of a culture rises by about 60 Hz over the range of strengths: K 0.02 already makes
-    # EI2 alternate between two rates from step to step.
-    ControlledVariable("rate_hz", "target_hz", strength=0.3, gain=0.006, integral_s=0.3),
-    # The fraction of five cells that respond rises from 0 to 1 over half of the range.
-    ControlledVariable("response", "target_response", strength=0.6, gain=0.2, integral_s=0.2),
+    # Pulses of less than a quarter of the highest amplitude have no effect, so that controllers begin above it. The
+    # rate of a step is mostly noise: K 0.02 already makes EI2 alternate between two rates.
+    ControlledVariable("rate_hz", "target_hz", strength=0.5, gain=0.006, integral_s=0.3, bias=0.3),
+    # A response is 0 or 1, and its probability rises over the upper half of the range.
+    ControlledVariable("response", "target_response", strength=1.0, gain=0.1, integral_s=0.5, bias=0.5),
 )
-"""Variables that the controllers know. Settings suit steps of 200 ms, within which a culture responds."""
+"""Variables that the controllers know. Settings suit the steps of their tasks, 200 and 500 ms."""
 
 
 class OnOff:
@@ -202,14 +204,15 @@ class OnOff:
 class ProportionalIntegral:
     """Proportional-integral (PI) controller with the same amplitude on all channels.
 
-    ``strength = K (e + 1/Ti * integral of e)``, where the error ``e`` is the target minus the measured value of the
-    last step, both from ``info``: ``rate_hz`` and ``target_hz``, or ``response`` and ``target_response``. The integral
-    is limited to the actuator's range (anti-windup).
+    ``strength = bias + K (e + 1/Ti * integral of e)``, where the error ``e`` is the target minus the measured value of
+    the last step, both from ``info``: ``rate_hz`` and ``target_hz``, or ``response`` and ``target_response``. Bias and
+    integral together are limited to the actuator's range (anti-windup).
 
     Args:
         gain: K, fraction of the largest amplitude per unit of error (1 Hz, or 1). None selects the default of the
             controlled variable, see ``CONTROLLED_VARIABLES``.
         integral_s: Ti, seconds. None selects the default likewise.
+        bias: Strength without error, 0 to 1. None selects the default likewise.
 
     Raises:
         InvalidInput: A number is out of range.
@@ -219,17 +222,18 @@ class ProportionalIntegral:
         Newman et al., eLife 4:e07192 (2015): proportional-integral clamp of a culture's firing rate.
     """
 
-    def __init__(self, gain: float | None = None, integral_s: float | None = None) -> None:
+    def __init__(self, gain: float | None = None, integral_s: float | None = None, bias: float | None = None) -> None:
         self.gain = None if gain is None else finite("gain", gain, above=0.0)
         self.integral_s = None if integral_s is None else finite("integral_s", integral_s, above=0.0)
+        self.bias = None if bias is None else Constant(bias).strength
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
-        """Read the action space, the step length and the controlled variable, and clear the integral."""
+        """Read the action space, the step length and the controlled variable, and begin with the bias."""
         self._variable = _controlled_variable(self, info)
         self._space = _box(env)
         culture_env: Any = env.unwrapped
         self._step_s = culture_env.step_ms / 1000.0
-        self._integral = 0.0
+        self._integral = self._variable.bias if self.bias is None else self.bias
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
         """Return the action ``[C]``."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,19 @@ from livn_gym.envs.amplifier import Amplifier
 from livn_gym.envs.conditions import Condition, Conditioned
 from livn_gym.envs.delivery import Delivery
 from livn_gym.envs.layout import loop_layout, observation_box
-from livn_gym.envs.measurement import History, Meter
+from livn_gym.envs.measurement import History, Measurement, Meter
 from livn_gym.envs.results import Info, StepResult
 from livn_gym.envs.tasks import Task, TaskSetup
 from livn_gym.envs.tasks.setup import bounded_box
 from livn_gym.envs.turn import Turn
 from livn_gym.errors import InvalidInput
+from livn_gym.parameters import parameter_identity
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import whole_steps
+
+CALIBRATION_SEED = 20_050_607
+"""Seed of the noise of every calibration; no episode has this seed unless it is chosen on purpose."""
 
 
 class ClosedLoop:
@@ -145,6 +149,7 @@ class ClosedLoop:
             int(generator.integers(2**63)) if seed is None and not self._seeded[b] else seed
             for b, generator, seed in zip(cultures, np_random, seeds, strict=True)
         ]
+        self._calibrate(cultures)
         self.env.clear(seed=starts, cultures=cultures)
         self._turn.commit()
         for b, generator in zip(cultures, np_random, strict=True):
@@ -156,6 +161,35 @@ class ClosedLoop:
         self._demonstrate(cultures)
         self._settle(cultures)
         return StepResult.of_reset(self._observations(cultures), self._infos(cultures), cultures)
+
+    def _calibrate(self, cultures: list[int]) -> None:
+        """Calibrate the tasks that need it and were not calibrated yet; their cultures must then be cleared."""
+        results: dict[Hashable, Any] = {}  # cultures with equal parameters share one calibration
+        for b in cultures:
+            commands = self.tasks[b].calibration
+            if commands is None or self._setups[b].calibrated is not None:
+                continue
+            self._turn.commit()
+            parameters = parameter_identity(self.env.parameters_of(b))
+            if parameters not in results:
+                results[parameters] = self.tasks[b].calibrated(self._measurements(b, commands))
+            self._setups[b] = altered(self._setups[b], calibrated=results[parameters])
+            self.tasks[b].setup = self._setups[b]
+
+    def _measurements(self, culture: int, commands: NDArray) -> list[Measurement]:
+        """Apply commands to a culture without conditions, after settling, and return the measurements."""
+        self.env.clear(seed=[CALIBRATION_SEED], cultures=[culture])
+        self.amplifier.reset([culture])
+        if self.settle_ms:
+            self.env.run(self.settle_ms, cultures=[culture])
+        history, measured = self._meter.history(), []
+        for k, command in enumerate(commands):
+            stimulus = self._encode(command[None])
+            recording = self.env.run(self.step_ms, stimulus, cultures=[culture])
+            recording, spikes = self.amplifier.record(recording, recording, stimulus, [culture])
+            self._measure([history], recording, stimulus, [(k + 1) * self.step_ms], spikes)
+            measured.append(history[-1])
+        return measured
 
     def _settle(self, cultures: list[int]) -> None:
         """Run the cultures unstimulated, and measure the steps of the last second."""
@@ -171,7 +205,8 @@ class ClosedLoop:
                 recording = altered(whole.slice(start * dt, (start + steps) * dt), **times_ms)
                 counts = np.bincount(recording.spikes[0], minlength=len(cultures))
                 spikes = np.stack([np.zeros_like(counts), counts], axis=1)
-                self._measure(recording, None, cultures, [time_ms] * len(cultures), spikes)
+                histories = [self.history[b] for b in cultures]
+                self._measure(histories, recording, None, [time_ms] * len(cultures), spikes)
         else:
             if before_ms > 0:
                 self._recorded(before_ms, None, cultures, [-remembered * self.step_ms] * len(cultures))
@@ -227,6 +262,7 @@ class ClosedLoop:
         culture = self.env.save_state() if any(self._seeded) else None
         between = {"conditions": self.conditioned.state(), "amplifier": self.amplifier.state()}
         loop = {"tasks": self.tasks, "history": self.history, "seeded": self._seeded}
+        loop["calibrated"] = [setup.calibrated for setup in self._setups]
         return {"culture": culture, **loop, **between}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -234,6 +270,8 @@ class ClosedLoop:
         if state["culture"] is not None:
             self.env.load_state(state["culture"])
         self.tasks, self.history, self._seeded = state["tasks"], state["history"], state["seeded"]
+        pairs = zip(self._setups, state["calibrated"], strict=True)
+        self._setups = [altered(setup, calibrated=result) for setup, result in pairs]
         self._set_up(self.tasks)
         self.conditioned.set_state(state["conditions"])
         self.amplifier.set_state(state["amplifier"])
@@ -286,7 +324,7 @@ class ClosedLoop:
     ) -> None:
         times = [self.history[b][-1].time_ms + self.step_ms if time_ms is None else time_ms for b in cultures]
         (recording, spikes), stimulus = self._recorded(self.step_ms, stimulus, cultures, times)
-        self._measure(recording, stimulus, cultures, times, spikes, actions)
+        self._measure([self.history[b] for b in cultures], recording, stimulus, times, spikes, actions)
 
     def _recorded(
         self, duration_ms: float, stimulus: Stimulus | None, cultures: list[int], times: list[float]
@@ -298,19 +336,18 @@ class ClosedLoop:
 
     def _measure(
         self,
+        histories: Sequence[History],
         recording: Recording,
         stimulus: Stimulus | None,
-        cultures: list[int],
         times: list[float],
         spikes: NDArray[np.int64],
         actions: NDArray | None = None,
     ) -> None:
-        """Decode the recording of a step and append it to the histories."""
+        """Decode the recording of a step of n cultures and append it to their histories."""
         results = self.decoding.decode(self.env, recording)
-        features = returned.features(self.decoding, results, len(cultures), self._setups[0].features.shape[0])
-        delivery = Delivery.of(self.env, stimulus, len(cultures))
-        histories = [self.history[b] for b in cultures]
-        given = [None] * len(cultures) if actions is None else list(actions)
+        features = returned.features(self.decoding, results, len(histories), self._setups[0].features.shape[0])
+        delivery = Delivery.of(self.env, stimulus, len(histories))
+        given = [None] * len(histories) if actions is None else list(actions)
         charge_nC, dose = delivery.charge_nC, delivery.dose_mJ_mm2
         self._meter.add(histories, recording, features, charge_nC, dose, times, given, spikes)
 

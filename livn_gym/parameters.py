@@ -141,6 +141,11 @@ def by_key(parameters: Parameters) -> dict[str, float]:
     return flat
 
 
+def parameter_identity(parameters: Parameters) -> Hashable:
+    """Return a value that is equal for equal parameters of one system."""
+    return tuple(by_key(parameters).items()), tuple(parameters.cells.items()), id(parameters.plasticity)
+
+
 @checked_methods
 def set_name(system: System, parameters: Parameters) -> str:
     """Return the name of the shipped set (``<system>[-<variant>]``, ``generic``) equal to the parameters, or ``""``."""

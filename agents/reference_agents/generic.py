@@ -42,9 +42,11 @@ def proportional_integral(env: CultureEnv, info: Mapping[str, Any]) -> AgentFami
     box = {
         "gain": (variable.gain / 10.0, variable.gain * 30.0),
         "integral_s": (variable.integral_s / 3.0, variable.integral_s * 30.0),
+        "bias": (0.0, 1.0),
     }
-    first = {"gain": variable.gain, "integral_s": variable.integral_s}
-    return AgentFamily("proportional-integral", ProportionalIntegral, box, frozenset(box), first)
+    first = {"gain": variable.gain, "integral_s": variable.integral_s, "bias": variable.bias}
+    log = frozenset({"gain", "integral_s"})
+    return AgentFamily("proportional-integral", ProportionalIntegral, box, log, first)
 
 
 class Linear:

@@ -1,4 +1,4 @@
-"""How the cells at an electrode answer its pulses, by amplitude: what ResponseClamp's targets are drawn within.
+"""Probability that the network responds to an electrode's pulses, by amplitude: the range of ResponseClamp's targets.
 
 Constant actions play short episodes, whose electrodes are drawn; responses are averaged by electrode and graph.
 
@@ -20,7 +20,7 @@ ENV_ID = "livn/EI2-ResponseClamp-v0"
 LEVELS = (0.0, 0.2, 0.4, 0.5, 0.6, 0.8, 1.0)
 """Shares of the highest amplitude, 15 uA."""
 
-STEPS = 20
+STEPS = 40
 
 
 def main() -> None:
@@ -49,7 +49,12 @@ def main() -> None:
         low, middle, high = np.quantile(means, (0.1, 0.5, 0.9))
         reached = f"{np.sum(means >= 0.5)} of {len(means)}"
         rows.append((name, f"{15.0 * float(name):g}", f"{middle:.2f} ({low:.2f} to {high:.2f})", reached))
-    headings = ("share of 15 uA", "uA", "response: median electrode (tenth to nine tenths)", "electrodes from 0.5 on")
+    headings = (
+        "share of 15 uA",
+        "uA",
+        "probability: median electrode (tenth to nine tenths)",
+        "electrodes from 0.5 on",
+    )
     print(markdown(rows, headings))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, ClassVar
 
@@ -131,6 +131,21 @@ class Task(ABC):
         Args:
             rng: The environment's generator, for everything that the task draws.
         """
+
+    @property
+    def calibration(self) -> NDArray | None:
+        """Commands of the steps of a calibration, ``[T, *commands]``, by default none.
+
+        Before a culture's first episode the loop applies them to the culture as it was made, without conditions, with
+        noise that has the same seed in all environments. ``calibrated`` turns the measurements into a result, which is
+        ``setup.calibrated`` from then on. It depends only on graph, parameters, options of the loop and this property,
+        which in turn may depend only on the setup.
+        """
+        return None
+
+    def calibrated(self, measurements: Sequence[Measurement]) -> Any:
+        """Return the result of a calibration, which is not changed afterwards, from its steps ``[T]``."""
+        return None
 
     @property
     def demonstration(self) -> Demonstration | None:

@@ -24,9 +24,10 @@ class BurstSuppression(Task):
     """Suppression of bursts: a culture that bursts every three seconds should not burst.
 
     ## Description
-    Pulses on all electrodes suppress the bursts, as in cultures on a dish. They also cost charge, so the agent must
-    find where and when the smallest charge suffices. Weak pulses evoke further bursts. The culture is the variant
-    `bursting`.
+    Pulses that are distributed over the electrodes and in time suppress the bursts, as in cultures on a dish: each
+    electrode pulses five times a second, in one of sixteen groups that pulse in turn. Pulses also cost charge, so the
+    agent must find where and when the smallest charge suffices. Weak pulses evoke further bursts. The culture is the
+    variant `bursting`.
 
     ## Action Space
     `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
@@ -67,12 +68,14 @@ class BurstSuppression(Task):
     ## Arguments
     In addition to the arguments of every environment (see `CultureEnv`):
 
-    | name          | default      | meaning                                           | unit |
-    | ------------- | ------------ | ------------------------------------------------- | ---- |
-    | `burst_cost`  | 10           | reward lost by a step whose bins all belong to a  | -    |
-    |               |              | burst                                             |      |
-    | `charge_cost` | 0.3          | reward lost by a step at the highest charge       | -    |
-    | `variant`     | `"bursting"` | parameters of the culture                         | -    |
+    | name          | default                      | meaning                                                    | unit |
+    | ------------- | ---------------------------- | ---------------------------------------------------------- | ---- |
+    | `burst_cost`  | 10                           | reward lost by a step whose bins all belong to a burst     | -    |
+    | `charge_cost` | 0.3                          | reward lost by a step at the highest charge                | -    |
+    | `variant`     | `"bursting"`                 | parameters of the culture                                  | -    |
+    | `encoding`    | `{"name":                    | each electrode pulses five times a second, in one of 16    | -    |
+    |               | "pulse_amplitude",           | groups that pulse in turn                                  |      |
+    |               | "rate_hz": 5, "groups": 16}` |                                                            |      |
 
     ## References
     Wagenaar, Madhavan, Pine & Potter, Controlling bursting in cortical cultures with closed-loop multi-electrode

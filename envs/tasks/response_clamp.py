@@ -1,11 +1,11 @@
-"""Response clamp: the share of cells that respond to an electrode's pulses follows a target."""
+"""Response clamp: the probability that a network responds to an electrode's pulses follows a target."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
@@ -16,18 +16,39 @@ from livn_gym.envs.tasks.setup import TaskSetup
 from livn_gym.errors import InvalidInput
 from livn_gym.units import finite, finite_range, whole_number
 
+CALIBRATION_PULSES = 8
+"""Strongest pulses that the calibration gives at each electrode that it tries."""
+
+CALIBRATION_ELECTRODES = 8
+"""Electrodes that the calibration tries; on larger arrays they are spread evenly over the channels."""
+
+MAX_SIZE = 4.0
+"""Upper bound of the size of a response, as a multiple of the threshold."""
+
+
+class Responses(NamedTuple):
+    """Electrodes of the episodes, with the number of spikes that a response must exceed at each of them."""
+
+    electrodes: tuple[int, ...]
+    thresholds: tuple[float, ...]
+
 
 class ResponseClamp(Task):
-    """Response clamp: the amplitude of an electrode's pulses holds the share of cells that respond at a target.
+    """Response clamp: the amplitude of an electrode's pulses holds the network's response probability at a target.
 
     ## Description
-    An electrode gives a pulse at the beginning of every step. The response is the share of the `cells` next to the
-    electrode that fire within `window_ms` of the pulse. It rises with the amplitude, from chance to nearly all, over a
-    range that differs from one electrode to another. The electrode of an episode is drawn and not shown, so that the
-    agent must find the dose from responses, and again after every change of the target.
+    An electrode gives a pulse at the beginning of every step. The network responds if more spikes than a threshold
+    follow in `window_ms`, in all cells. The cells that the pulse itself excites fire within 2 ms of it, so that
+    responses are synaptic. Whether there is one depends on the amplitude, but also on the state of the network: the
+    same pulse evokes a response one time and none the next. The probability is the share of responses to the last
+    `pulses` pulses. It rises with the amplitude over a range that differs from one electrode to another. The electrode
+    of an episode is drawn and not shown, so that the agent must find the dose from responses.
 
-    The response is the mean of several cells, since that of one cell is all or none: its frequency would be held best
-    by alternating pulses that are much too weak and much too strong. `cells=1` is the experiment of Wallach et al.
+    Not every electrode evokes responses. Before a culture's first episode, eight electrodes give eight of the strongest
+    pulses each (`electrode="any"`). Those four that evoke most spikes are the electrodes of all episodes. The threshold
+    of an electrode is halfway between the median number of spikes in a window without a pulse and in one after its
+    strongest pulse. Electrodes and thresholds depend on the graph and the parameters alone, not on the seed of an
+    environment.
 
     ## Action Space
     `Box(-1, 1, (1,), float32)`.
@@ -37,54 +58,59 @@ class ResponseClamp(Task):
     | 0   | amplitude of the pulse | -1  | 1   | 0     | 15   | uA   |
 
     ## Observation Space
-    `Box(low, 1, (4,), float32)`. The decoded recording is not observed.
+    `Box(low, high, (5,), float32)`. The decoded recording is not observed.
 
-    | num | observation                      | min | max | unit |
-    | --- | -------------------------------- | --- | --- | ---- |
-    | 0   | target of the next pulse         | 0   | 1   | -    |
-    | 1   | response to the last pulse       | 0   | 1   | -    |
-    | 2   | mean response of the last second | 0   | 1   | -    |
-    | 3   | last action                      | -1  | 1   | -    |
+    | num | observation                                                 | min | max | unit       |
+    | --- | ----------------------------------------------------------- | --- | --- | ---------- |
+    | 0   | target of the next pulse                                    | 0   | 1   | -          |
+    | 1   | whether the network responded to the last pulse             | 0   | 1   | -          |
+    | 2   | spikes in the last pulse's window                           | 0   | 4   | thresholds |
+    | 3   | share of responses to the last `pulses` pulses              | 0   | 1   | -          |
+    | 4   | last action                                                 | -1  | 1   | -          |
 
     `info` also holds:
 
-    | key               | meaning                                                           | unit |
-    | ----------------- | ----------------------------------------------------------------- | ---- |
-    | `target_response` | target of the next pulse                                          | -    |
-    | `response`        | response to the last pulse                                        | -    |
-    | `response_1s`     | mean response of the last second                                  | -    |
-    | `error`           | difference of the mean response from the mean target, last second | -    |
-    | `error_step`      | difference of the last response from its target                   | -    |
-    | `electrode`       | channel that gives the pulses                                     | -    |
+    | key                    | meaning                                                                     | unit |
+    | ---------------------- | --------------------------------------------------------------------------- | ---- |
+    | `target_response`      | target of the next pulse                                                    | -    |
+    | `response`             | whether the network responded to the last pulse                             | -    |
+    | `response_probability` | share of responses to the last `pulses` pulses                              | -    |
+    | `error`                | difference of responses and targets, summed over the last `pulses` pulses   | -    |
+    |                        | and divided by `pulses`                                                     |      |
+    | `electrode`            | channel that gives the pulses                                               | -    |
+    | `threshold`            | number of spikes that a response exceeds                                    | -    |
 
     ## Rewards
-    `-(error + error_step) / 2`, at most 0.
+    `-error`, at most 0. The first pulses of an episode weigh little, since a probability cannot be told from them.
 
     ## Starting State
     A settled culture. The electrode and the first target are drawn.
 
     ## Episode End
-    The task never terminates. An episode is truncated after 150 steps (30 s).
+    The task never terminates. An episode is truncated after 120 steps (60 s).
 
     ## Arguments
     In addition to the arguments of every environment (see `CultureEnv`):
 
-    | name        | default                                     | meaning                                      | unit |
-    | ----------- | ------------------------------------------- | -------------------------------------------- | ---- |
-    | `electrode` | `"any"`                                     | channel that gives the pulses; `"any"` draws | -    |
-    |             |                                             | one at every reset                           |      |
-    | `cells`     | 5                                           | cells next to the electrode that count       | -    |
-    | `window_ms` | 15                                          | time after the pulse in which a spike is a   | ms   |
-    |             |                                             | response, direct or over one synapse         |      |
-    | `target`    | `[0.15, 0.5]`                               | share of the cells, or the range from which  | -    |
-    |             |                                             | targets are drawn uniformly                  |      |
-    | `period_ms` | 10000                                       | time between targets                         | ms   |
-    | `encoding`  | `{"name": "pulse_amplitude", "rate_hz": 5}` | one pulse per step                           | -    |
+    | name        | default                                     | meaning                                       | unit |
+    | ----------- | ------------------------------------------- | --------------------------------------------- | ---- |
+    | `electrode` | `"any"`                                     | channel that gives the pulses; `"any"` draws  | -    |
+    |             |                                             | one of four that respond at every reset       |      |
+    | `window_ms` | `[5, 100]`                                  | time after the pulse in which spikes count    | ms   |
+    | `pulses`    | 20                                          | pulses over which the probability is taken    | -    |
+    | `target`    | `[0.3, 0.6]`                                | probability, or the range from which targets  | -    |
+    |             |                                             | are drawn uniformly                           |      |
+    | `period_ms` | 10000                                       | time between targets                          | ms   |
+    | `step_ms`   | 500                                         | two pulses per second, between which synapses | ms   |
+    |             |                                             | recover                                       |      |
+    | `encoding`  | `{"name": "pulse_amplitude",                | one pulse per step, at its beginning          | -    |
+    |             | "rate_hz": 2, "groups": 1}`                 |                                               |      |
 
     ## References
     Wallach, Eytan, Gal, Zrenner & Marom, Neuronal response clamp, Front Neuroeng 4:3 (2011): a neuron's response
     probability held by the amplitude of the stimulus. Keren & Marom, Controlling neural network responsiveness: tools
-    and constraints, Front Neuroeng 7:11 (2014): the same for a network.
+    and constraints, Front Neuroeng 7:11 (2014): the same for a network, whose response is the number of spikes after
+    the stimulus.
 
     ## Version History
     * v0: Initial version.
@@ -101,35 +127,39 @@ class ResponseClamp(Task):
         """
 
         electrode: int | str = "any"
-        cells: int = 5
-        window_ms: float = 15.0
-        target: float | Sequence[float] = (0.15, 0.5)
+        window_ms: Sequence[float] = (5.0, 100.0)
+        pulses: int = 20
+        target: float | Sequence[float] = (0.3, 0.6)
         period_ms: float = 10_000.0
 
         def __post_init__(self) -> None:
             """Check the ranges."""
             if self.electrode != "any":
                 whole_number("electrode", self.electrode, minimum=0)
-            whole_number("cells", self.cells)
-            finite("window_ms", self.window_ms, above=0.0)
+            start_ms, stop_ms = finite_range("window_ms", self.window_ms, minimum=0.0, maximum=1000.0)
+            if start_ms == stop_ms:
+                raise InvalidInput(f"window_ms must be a (start, stop) pair with start < stop, got {self.window_ms}.")
+            whole_number("pulses", self.pulses)
             finite_range("target", self.target, minimum=0.0, maximum=1.0)
             finite("period_ms", self.period_ms, above=0.0)
 
     def __init__(self, setup: TaskSetup) -> None:
         super().__init__(setup)
         setup.check_channels("ResponseClamp", features=False)
-        electrodes_um, positions_um = setup.electrodes_um("ResponseClamp"), setup.system.positions
-        channels, electrode, count = len(electrodes_um), self.options.electrode, self.options.cells
+        channels, electrode = setup.electrodes.num_channels, self.options.electrode
         if electrode != "any" and electrode >= channels:
             raise InvalidInput(f"electrode must be below {channels}, got {electrode}.")
-        self.electrodes = range(channels) if electrode == "any" else range(electrode, electrode + 1)
-        if count > len(positions_um):
-            raise InvalidInput(f"cells must be at most {len(positions_um)}, got {count}.")
-        self.range = finite_range("target", self.options.target, maximum=1.0)
-        offsets_um = electrodes_um[:, None] - positions_um[None]
-        self.near: NDArray[np.int64] = np.argsort((offsets_um**2).sum(axis=2), axis=1, kind="stable")[:, :count]
-        """Gids of the cells nearest to each electrode, ``[C, cells]``."""
-        self.reset(np.random.default_rng(0))
+        if 2.0 * self.window_ms[1] > setup.step_ms:
+            raise InvalidInput(
+                f"window_ms must end within the first half of a step of {setup.step_ms:g} ms, "
+                f"got {self.window_ms[1]:g}."
+            )
+        self._begin(np.random.default_rng(0), 0, 1.0)
+
+    @property
+    def window_ms(self) -> tuple[float, float]:
+        """First and last time after a pulse at which a spike counts, ms."""
+        return finite_range("window_ms", self.options.window_ms, maximum=1000.0)
 
     @property
     def action_space(self) -> spaces.Box:
@@ -138,59 +168,105 @@ class ResponseClamp(Task):
 
     @property
     def observation_space(self) -> spaces.Box:
-        """Space of three shares of the cells, 0 to 1, and of an action, -1 to 1."""
-        return spaces.Box(np.array([0.0, 0.0, 0.0, -1.0], np.float32), np.ones(4, np.float32))
+        """Space of target, response, its size, the share of responses and the last action."""
+        low, high = np.array([0.0, 0.0, 0.0, 0.0, -1.0]), np.array([1.0, 1.0, MAX_SIZE, 1.0, 1.0])
+        return spaces.Box(low.astype(np.float32), high.astype(np.float32))
+
+    @property
+    def tried(self) -> NDArray[np.int64]:
+        """Channels that the calibration tries."""
+        if self.options.electrode != "any":
+            return np.array([self.options.electrode])
+        channels = self.setup.electrodes.num_channels
+        return np.unique(np.linspace(0, channels - 1, CALIBRATION_ELECTRODES).round().astype(np.int64))
+
+    @property
+    def calibration(self) -> NDArray:
+        """Strongest pulses at each of the electrodes in turn."""
+        return np.stack([self._command(electrode, 1.0) for electrode in self.tried] * CALIBRATION_PULSES)
+
+    def calibrated(self, measurements: Sequence[Measurement]) -> Responses:
+        """Return the half of the electrodes that evoke most spikes, and their thresholds."""
+        start_ms, stop_ms = self.window_ms
+        evoked = np.reshape([self._count(m, start_ms, stop_ms) for m in measurements], (CALIBRATION_PULSES, -1))
+        end_ms = self.setup.step_ms  # the end of a step is like the time without pulses
+        spontaneous = np.median([self._count(m, end_ms - stop_ms + start_ms, end_ms) for m in measurements])
+        medians = np.median(evoked, axis=0)  # a burst that a pulse did not evoke would weigh too much in a mean
+        best = np.sort(np.argsort(-medians, kind="stable")[: (len(medians) + 1) // 2])
+        thresholds = np.maximum((medians[best] + spontaneous) / 2.0, 1.0)
+        return Responses(tuple(self.tried[best].tolist()), tuple(thresholds.tolist()))
 
     def reset(self, rng: np.random.Generator) -> None:
         """Draw the electrode, the first target, and the seed of all later ones."""
-        self._rng = np.random.default_rng(rng.integers(2**63))
-        self.electrode = int(self._rng.choice(self.electrodes))
-        self.target = float(self._rng.uniform(*self.range))
+        rng = np.random.default_rng(rng.integers(2**63))
+        found: Responses = self.setup.calibrated
+        k = int(rng.integers(len(found.electrodes)))
+        self._begin(rng, found.electrodes[k], found.thresholds[k])
+
+    def _begin(self, rng: np.random.Generator, electrode: int, threshold: float) -> None:
+        self._rng, self.electrode, self.threshold = rng, electrode, threshold
+        self.target = self._drawn()
         self._next_ms = self.options.period_ms
-        self._action = -1.0
-        self._past: deque[tuple[float, float]] = deque(maxlen=self.setup.steps_per_second)
-        self._response = self._response_1s = self._error = self._error_1s = 0.0
+        self._action, self._count_last = -1.0, 0
+        self._past: deque[tuple[bool, float]] = deque(maxlen=self.options.pulses)
+        self._error = 0.0
+
+    def _drawn(self) -> float:
+        return float(self._rng.uniform(*finite_range("target", self.options.target, maximum=1.0)))
+
+    def _command(self, electrode: int, share: float) -> NDArray:
+        """Return the command for a pulse of one electrode with a share of the highest amplitude, ``[C]``."""
+        low, high = self.setup.commands.low, self.setup.commands.high
+        command = low.copy()
+        command[electrode] += share * (high - low)[electrode]
+        return command
+
+    def _count(self, measurement: Measurement, start_ms: float, stop_ms: float) -> int:
+        """Return the number of recorded spikes from one time of a step to another."""
+        assert measurement.recording is not None, "only a step has a response"
+        _, _, t = measurement.recording.spikes
+        return int(np.count_nonzero((t >= start_ms) & (t < stop_ms)))
 
     def to_command(self, action: NDArray) -> NDArray:
         """Return the command for a pulse of the episode's electrode, ``[C]``."""
-        low, high = self.setup.commands.low, self.setup.commands.high
-        command = low.copy()
-        command[self.electrode] += (float(action[0]) + 1.0) / 2.0 * (high - low)[self.electrode]
-        return command
+        return self._command(self.electrode, (float(action[0]) + 1.0) / 2.0)
 
     def after_step(self, measurement: Measurement) -> None:
-        """Count the cells that responded; at the end of a period, draw a new target."""
-        assert measurement.recording is not None and measurement.action is not None, "only a step has a response"
+        """Count the spikes of the response; at the end of a period, draw a new target."""
+        assert measurement.action is not None, "only a step has an action"
         self._action = float(measurement.action[0])
-        _, gid, t = measurement.recording.spikes
-        near = self.near[self.electrode]
-        responded = np.zeros(self.setup.system.num_neurons, dtype=np.bool_)
-        responded[gid[t < self.options.window_ms]] = True
-        self._response = int(np.count_nonzero(responded[near])) / len(near)
-        self._past.append((self._response, self.target))
-        past = np.array(list(self._past))
-        self._response_1s, target_1s = (np.add.reduce(past, axis=0) / len(past)).tolist()  # as np.mean, but faster
-        self._error, self._error_1s = abs(self._response - self.target), abs(self._response_1s - target_1s)
+        self._count_last = self._count(measurement, *self.window_ms)
+        self._past.append((self._count_last > self.threshold, self.target))
+        self._error = abs(sum(response - target for response, target in self._past)) / self.options.pulses
         if measurement.time_ms >= self._next_ms - 1e-6:
-            self.target = float(self._rng.uniform(*self.range))
+            self.target = self._drawn()
             self._next_ms += self.options.period_ms
 
     @property
     def reward(self) -> float:
-        """Negative mean of the errors of the last second and of the step."""
-        return -(self._error_1s + self._error) / 2.0
+        """Negative error of the probability."""
+        return -self._error
+
+    @property
+    def _responses(self) -> tuple[float, float]:
+        """Response to the last pulse, 0 or 1, and the share of responses to the last pulses."""
+        if not self._past:
+            return 0.0, 0.0
+        return float(self._past[-1][0]), sum(response for response, _ in self._past) / len(self._past)
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Return target, last response, mean response of the last second (of the episode) and last action, ``[4]``."""
-        return np.array([self.target, self._response, self._response_1s, self._action])
+        """Return target, last response, its size, the share of responses and the last action, ``[5]``."""
+        response, share = self._responses
+        return np.array([self.target, response, min(MAX_SIZE, self._count_last / self.threshold), share, self._action])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Return the next target, the responses of the last step and second, their errors, and the electrode."""
+        """Return the next target, the last response, the probability, its error, electrode and threshold."""
+        response, share = self._responses
         return {
             "target_response": self.target,
-            "response": self._response,
-            "response_1s": self._response_1s,
-            "error": self._error_1s,
-            "error_step": self._error,
+            "response": response,
+            "response_probability": share,
+            "error": self._error,
             "electrode": float(self.electrode),
+            "threshold": float(self.threshold),
         }

@@ -31,6 +31,7 @@ class TaskSetup:
         system: The cells.
         electrodes: The electrodes, bound to the positions of the cells.
         options: The task's options, an object of its class ``Options``.
+        calibrated: Result of the task's calibration (``Task.calibrated``); None before the first episode.
     """
 
     step_ms: float
@@ -39,6 +40,7 @@ class TaskSetup:
     system: System
     electrodes: BoundElectrodes
     options: Any
+    calibrated: Any = None
 
     @classmethod
     def of(cls, view: CultureView, encoding: Encoding, decoding: Decoding, step_ms: float, options: Any) -> TaskSetup:

@@ -81,7 +81,8 @@ class StimulusTiming(Task):
     | `full_response` | 12                                          | spikes per cell that count as 1: a   | -    |
     |                 |                                             | burst of the rested culture          |      |
     | `step_ms`       | 250                                         | holds the whole response             | ms   |
-    | `encoding`      | `{"name": "pulse_amplitude", "rate_hz": 4}` | one pulse per step                   | -    |
+    | `encoding`      | `{"name": "pulse_amplitude",                | one pulse per step, at its beginning | -    |
+    |                 | "rate_hz": 4, "groups": 1}`                 |                                      |      |
     | `variant`       | `"bursting"`                                | parameters of the culture            | -    |
 
     ## References

@@ -16,7 +16,9 @@ from livn_gym.errors import ClosedError, InvalidInput
 
 def make_loop(batch=1, step_ms=200.0, settle_ms=1000.0, target_hz=(4.0, 14.0), charge_cost=0.05):
     env = Env(system(8, 2), backend="fake", num_cultures=batch).init()
-    options = RateTracking.Options(target_hz, "constant", 1000.0, charge_cost)
+    options = RateTracking.Options(
+        target_hz=target_hz, shape="constant", period_ms=1000.0, step_weight=0.5, charge_cost=charge_cost
+    )
     encoding, decoding = make_encoding("pulse_amplitude"), make_decoding("channel_rates", duration=step_ms)
     setup = TaskSetup.of(env, encoding, decoding, step_ms, options)
     return ClosedLoop(env, [RateTracking(setup) for _ in range(batch)], encoding, decoding, settle_ms=settle_ms)

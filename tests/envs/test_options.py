@@ -41,7 +41,7 @@ def test_an_unknown_keyword_is_pythons_type_error_and_ours(call):
 
 def test_the_nearest_keyword_is_offered_and_what_the_environment_sets_is_not():
     with pytest.raises(UnknownOption, match="Did you mean 'target_hz'") as caught:
-        gym.make(EI1, target=8.0)
+        gym.make(EI1, targets_hz=8.0)
     assert "'settle_ms'" in str(caught.value)
     with pytest.raises(UnknownOption, match="Did you mean 'latency_ms'") as caught:
         gym.make(EI1, conditions={"name": "latency", "latency": 3.0})

@@ -39,7 +39,13 @@ def test_unknown_tasks_are_named():
 
 
 def tracking(env, **changed):
-    given = {"target_hz": [4.0, 14.0], "shape": "constant", "period_ms": 1000.0, "charge_cost": 0.0} | changed
+    given = {
+        "target_hz": [4.0, 14.0],
+        "shape": "constant",
+        "period_ms": 1000.0,
+        "charge_cost": 0.0,
+        "step_weight": 0.5,
+    } | changed
     return make_task(env, "rate_tracking", **given)
 
 
@@ -145,7 +151,10 @@ def test_impossible_targets_are_refused(env, target):
         tracking(env, target_hz=target)
 
 
-@pytest.mark.parametrize(("name", "value"), [("charge_cost", -0.1), ("period_ms", 0.0), ("shape", "stp")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("charge_cost", -0.1), ("period_ms", 0.0), ("shape", "stp"), ("step_weight", 1.5), ("target", [0.5, 1.5])],
+)
 def test_a_wrong_option_is_named(env, name, value):
     with pytest.raises(InvalidInput, match=name if name != "shape" else "step"):
         tracking(env, **{name: value})

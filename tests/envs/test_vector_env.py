@@ -137,7 +137,7 @@ def test_results_do_not_share_memory(vector):
         ({"render_mode": "ansi"}, UnknownName, "rgb_array"),
         ({"graph_seed": [1, 2]}, InvalidInput, "3 cultures"),
         ({"graph_seed": "each"}, UnknownName, "per_env"),
-        ({"target": 8.0}, UnknownName, "target_hz"),
+        ({"targets_hz": 8.0}, UnknownName, "target_hz"),
     ],
 )
 def test_wrong_arguments_are_refused(vector, options, error, message):
