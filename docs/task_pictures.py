@@ -16,6 +16,7 @@ from PIL import Image
 
 import livn_gym  # noqa: F401  (registers the ids)
 from livn_gym.agents.baselines import ProportionalIntegral
+from livn_gym.agents.reference_agents import families_of
 from livn_gym.atomic import replacing
 
 DOCS = Path(__file__).resolve().parent
@@ -45,10 +46,12 @@ def highest_target(env: gym.Env, info: dict[str, float]) -> Policy:
 
 
 def by_weight(env: gym.Env, info: dict[str, float]) -> Policy:
-    """Stimulate the electrodes whose weight in the decoder is the cue."""
+    """Stimulate four electrodes whose weight in the decoder is the cue."""
     culture_env: Any = env.unwrapped
-    weights = culture_env.task.weights
-    return lambda observation, info: np.where(weights == observation[-1], 1.0, -1.0).astype(np.float32)
+    family = families_of("discrimination", culture_env, info)[1]
+    agent = family.make(**family.parameters(family.first_point()))
+    agent.reset(env, info)
+    return agent.act
 
 
 def weak_pulses(env: gym.Env, info: dict[str, float]) -> Policy:

@@ -1,20 +1,24 @@
 """How well a fixed decoder tells two patterns apart under actions made by hand; prints a table.
 
-Run: python benchmarks/tasks/discrimination.py [--cultures 8] [--trials 30] [--system EI3]
+Run: python benchmarks/tasks/discrimination.py [--cultures 8] [--trials 30] [--graph-seed 101]
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
 import livn_gym  # noqa: F401  (registers the ids)
+from livn_gym.agents.reference_agents import families_of
 
-OPTIONS = {
+ENV_ID = "livn/EI3-Discrimination-v0"
+
+OPTIONS: dict[str, dict[str, Any]] = {
     "synapses cut": {"conditions": "synapses_cut"},
     "cells shuffled every step": {"conditions": "shuffled_culture"},
     "Poisson culture, rates of settling": {"conditions": "poisson_culture"},
@@ -22,25 +26,38 @@ OPTIONS = {
     "faults, 10 % dead": {"conditions": "electrode_faults"},
 }
 
+Policy = Callable[[NDArray, np.random.Generator], NDArray]
+"""Action for an observation."""
 
-def trials(env_id: str, policy: Callable[..., NDArray], cultures: int, steps: int, **options: object) -> str:
-    """A row of the table: reward, accuracy, spread of the decoder's output in Hz."""
-    env = gym.make_vec(env_id, num_envs=cultures, max_episode_steps=steps + 1, **options)
-    task = env.unwrapped._batch.loops[0].tasks[0]
+
+def trials(policy: Policy, cultures: int, steps: int, **options: Any) -> str:
+    """Return a row of the table: reward, accuracy, spread of the decoder's output in Hz."""
+    env: Any = gym.make_vec(ENV_ID, num_envs=cultures, max_episode_steps=steps + 1, **options)
+    scale_hz = env.unwrapped._batch.loops[0].tasks[0].options.scale_hz
     rng, rewards, outputs = np.random.default_rng(0), [], []
-    env.reset(seed=100)
+    observations, _ = env.reset(seed=100)
     for _ in range(steps):
-        action = policy(task.weights, task.pattern, rng, (cultures, len(task.weights)))
-        _, reward, _, _, info = env.step(np.broadcast_to(action, env.action_space.shape).astype(np.float32))
+        actions = np.stack([policy(row, rng) for row in observations]).astype(np.float32)
+        observations, reward, _, _, info = env.step(actions)
         rewards.append(reward)
-        outputs.append(info["margin"] * info["cue"] * task.options.scale_hz)
+        outputs.append(info["margin"] * info["cue"] * scale_hz)
     env.close()
     return f"{np.mean(rewards):.2f} | {100 * info['accuracy'].mean():.0f} % | {np.std(outputs):.0f}"
 
 
-def chosen(strength: float) -> Callable[..., NDArray]:
-    """One action on the electrodes that the decoder reads as their own pattern's, silence on the others."""
-    return lambda weights, pattern, rng, shape: np.where(weights == pattern, strength, -1.0)
+def by_weight(electrodes: int, strength: float) -> Policy:
+    """Return the reference agent that stimulates some electrodes where the decoder reads the cue."""
+    with gym.make(ENV_ID, settle_ms=0.0) as env:
+        culture_env: Any = env.unwrapped
+        _, info = env.reset(seed=0)
+        agent = families_of("discrimination", culture_env, info)[1].make(electrodes=electrodes, strength=strength)
+        agent.reset(env, info)
+    return lambda observation, rng: agent.act(observation, {})
+
+
+def constant(action: float) -> Policy:
+    """Return the same action for every electrode."""
+    return lambda observation, rng: np.full(len(observation) // 2, action)
 
 
 def main() -> None:
@@ -48,25 +65,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cultures", type=int, default=8)
     parser.add_argument("--trials", type=int, default=30)
-    parser.add_argument("--system", default="EI3")
+    parser.add_argument("--graph-seed", type=int, default=None)
     given = parser.parse_args()
-    env_id = f"livn/{given.system}-Discrimination-v0"
-    rows: dict[str, Callable[..., NDArray]] = {
-        "silent": lambda weights, pattern, rng, shape: np.full(shape, -1.0),
-        "random": lambda weights, pattern, rng, shape: rng.uniform(-1.0, 1.0, shape),
-        "uniform, 5 uA": lambda weights, pattern, rng, shape: np.zeros(shape),
-        "uniform, 10 uA": lambda weights, pattern, rng, shape: np.ones(shape),
-        "chosen electrodes, 4 uA": chosen(-0.2),
-        "chosen electrodes, 7 uA": chosen(0.4),
-        "chosen electrodes, 10 uA": chosen(1.0),
+    size, graph = (given.cultures, given.trials), {"graph_seed": given.graph_seed}
+    last = "four electrodes by weight, 10 uA"
+    rows: dict[str, Policy] = {
+        "silent": constant(-1.0),
+        "random": lambda observation, rng: rng.uniform(-1.0, 1.0, len(observation) // 2),
+        "uniform, 10 uA": constant(1.0),
+        "all electrodes by weight, 10 uA": by_weight(16, 1.0),
+        "four electrodes by weight, 7 uA": by_weight(4, 0.7),
+        last: by_weight(4, 1.0),
     }
-    print(f"{env_id}, {given.cultures} cultures of {given.trials} trials\n")
+    print(f"{ENV_ID}, {given.cultures} cultures of {given.trials} trials\n")
     print("| action | reward | accuracy | spread of the output, Hz |\n| --- | --- | --- | --- |")
     for name, policy in rows.items():
-        print(f"| {name} | {trials(env_id, policy, given.cultures, given.trials)} |", flush=True)
+        print(f"| {name} | {trials(policy, *size, **graph)} |", flush=True)
     for name, options in OPTIONS.items():
-        row = trials(env_id, chosen(1.0), given.cultures, given.trials, **options)
-        print(f"| the last, {name} | {row} |", flush=True)
+        print(f"| the last, {name} | {trials(rows[last], *size, **graph, **options)} |", flush=True)
 
 
 if __name__ == "__main__":

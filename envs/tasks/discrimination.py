@@ -26,11 +26,11 @@ class Discrimination(Task):
     Every step is a trial. One of two patterns is cued: the two colours of a checkerboard of electrodes. Only the
     electrodes of the cued pattern stimulate, with one pulse at the start of the trial; the others' actions have no
     effect. A linear decoder that never changes then guesses which pattern it was from the rates at 20-100 ms after the
-    pulse: `margin = cue * weights . rates / scale_hz`. Its weights are independent of the culture: 1 in two opposite
-    quadrants of the array and -1 in the others. Neighbouring electrodes have different colours, so that
-    both patterns reach every quadrant, and uniform amplitudes give a small margin. The agent must find for each
-    pattern the electrodes whose late response the decoder assigns to it, and an amplitude at which the response
-    keeps its place.
+    pulse: `margin = cue * weights . rates / scale_hz`. Its weights are independent of the culture: 1 in the left
+    half of the array and -1 in the right one. Neighbouring electrodes have different colours, so that both patterns
+    reach both halves, and uniform amplitudes give a small margin. The agent must find for each pattern the
+    electrodes whose late response the decoder assigns to it, few enough that the response keeps its place: many
+    electrodes set off a burst of the whole culture.
 
     **What acts** is the culture's late response: the cells that the field makes fire do so within a few milliseconds.
     **What is seen** are the rates of that window, and the cue. **The decoder is not trained.**
@@ -75,7 +75,7 @@ class Discrimination(Task):
     | name          | default                       | meaning                                             | unit |
     | ------------- | ----------------------------- | --------------------------------------------------- | ---- |
     | `weights`     | `[]`                          | the decoder's weight of every channel's rate, one   | -    |
-    |               |                               | for each channel; `[]` are the quadrants            |      |
+    |               |                               | for each channel; `[]` are the halves               |      |
     | `scale_hz`    | 2500                          | output of the decoder that counts as a margin of 1  | Hz   |
     | `charge_cost` | 0.05                          | reward lost by a step at the highest charge         | -    |
     | `step_ms`     | 500                           | length of a control step                            | ms   |
@@ -118,7 +118,7 @@ class Discrimination(Task):
             raise InvalidInput(f"weights must have one entry for each of {channels} channels, got {len(weights)}.")
         electrodes_um = setup.electrodes_um("Discrimination")
         given = np.array([finite("weights", weight) for weight in weights])
-        self.weights = given if len(weights) else quadrants(electrodes_um)
+        self.weights = given if len(weights) else halves(electrodes_um)
         self.pattern = checkerboard(electrodes_um)
         self.cue = 1
         self._begin(np.random.default_rng(0))
@@ -184,8 +184,7 @@ def checkerboard(electrodes_um: NDArray) -> NDArray[np.int64]:
     return np.where((row + column) % 2 == 0, -1, 1)
 
 
-def quadrants(electrodes_um: NDArray) -> NDArray[np.float64]:
-    """Return 1 for electrodes in the lower left and upper right quadrant of an array, -1 in the others, 0 between."""
-    middle_um = (electrodes_um.min(axis=0) + electrodes_um.max(axis=0)) / 2.0
-    x, y = np.sign(np.round(electrodes_um - middle_um, 3))[:, :2].T
-    return x * y
+def halves(electrodes_um: NDArray) -> NDArray[np.float64]:
+    """Return 1 for electrodes left of the middle of an array, -1 for those right of it, 0 between."""
+    x_um = electrodes_um[:, 0]
+    return -np.sign(np.round(x_um - (x_um.min() + x_um.max()) / 2.0, 3))

@@ -32,9 +32,8 @@ def test_patterns_are_the_colours_of_a_checkerboard(task):
     assert checkerboard(places).tolist() == [1, -1, 1, -1]
 
 
-def test_weights_are_signs_of_quadrants_and_sum_to_0_within_each_pattern(task):
-    x, y, _ = (task.setup.electrodes_um("") - 500.0).T
-    np.testing.assert_array_equal(task.weights, np.sign(x * y))
+def test_weights_are_signs_of_halves_and_sum_to_0_within_each_pattern(task):
+    np.testing.assert_array_equal(task.weights, np.where(task.setup.electrodes_um("")[:, 0] < 500.0, 1.0, -1.0))
     assert all(task.weights[task.pattern == colour].sum() == 0 for colour in (-1, 1))
 
 
