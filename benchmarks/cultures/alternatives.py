@@ -1,6 +1,6 @@
 """EI2 with other depression and other stimulation: why the set and the protocol are as they are.
 
-    python benchmarks/cultures/alternatives.py [--tau-rec 120 200 300 400 600 800] [--product 40 90 150 230]
+    python benchmarks/cultures/alternatives.py [--tau-rec 120 200 300 400 600 800] [--product 40 90 150]
         [--groups 4 8 16] [--top 9 14] [--seeds 2] [--profile fast] [--params FILE]
 
 U times tau_rec sets the rate at which synapses are exhausted. The first rows keep this product and change tau_rec, the
@@ -42,7 +42,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tau-rec", type=float, nargs="*", default=[120.0, 200.0, 300.0, 400.0, 600.0, 800.0])
-    parser.add_argument("--product", type=float, nargs="*", default=[40.0, 90.0, 150.0, 230.0])
+    parser.add_argument("--product", type=float, nargs="*", default=[40.0, 90.0, 150.0])
     parser.add_argument("--groups", type=int, nargs="*", default=[4, 8, 16])
     parser.add_argument("--top", type=float, nargs="*", default=[9.0, 14.0])
     parser.add_argument("--seeds", type=int, default=2)
