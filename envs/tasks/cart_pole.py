@@ -22,15 +22,16 @@ class CartPole(InnerTask):
     """CartPole: a culture balances the pole; the agent sets how strongly each variable of the state stimulates it.
 
     ## Description
-    **What acts**: the culture. The outer columns of electrodes are divided from left to right into motor regions, one
-    for each action of the inner environment (two: push left, push right). The region whose electrodes record the
-    highest mean rate at 20-100 ms after the pulses acts; in a tie, the one that acted last. The field makes cells fire
-    within a few milliseconds, so that only activity that synapses carry from the sensory to the motor electrodes acts.
+    **What acts**: the culture. The electrodes outside the sensory columns are divided from left to right into motor
+    regions, one for each action of the inner environment (two: push left, push right). The region whose electrodes
+    record the highest mean rate at 20-100 ms after the pulses acts; in a tie, the one that acted last. The field makes
+    cells fire within a few milliseconds, so that only activity that synapses carry from the sensory to the motor
+    electrodes acts.
 
     **What is seen by the culture**: the inner state. Every variable has up to `electrodes` sensory electrodes left of
-    the middle and as many right of it, in columns that belong to no motor region (on EI3 the inner four of eight
-    columns, two rows for each variable of CartPole). Deviations z from the centre are shares of the variable's scale,
-    within -1 to 1. The amplitude of the one pulse per step is `gain |z|^exponent` of the highest.
+    the middle and as many right of it, in columns that belong to no motor region (on EI3 the inner two of the four
+    columns of each half, two rows for each variable of CartPole). Deviations z from the centre are shares of the
+    variable's scale, within -1 to 1. The amplitude of the one pulse per step is `gain |z|^exponent` of the highest.
 
     **The loop**: gains, stimulation by the present state, `step_ms` of the culture, action, one step of the inner
     environment. The game's clock is slower than the culture's: the 500 ms of a step are 20 ms of CartPole. A culture
@@ -137,9 +138,9 @@ class CartPole(InnerTask):
     def sensory_electrodes(self, electrodes_um: NDArray) -> NDArray[np.float64]:
         """Return the electrodes of each variable left and right of the middle, ``[2, D, C]``."""
         variables = self.inner.num_variables
-        distance, inner = _columns(electrodes_um)
+        distance, sensory = _columns(electrodes_um)
         halves = np.zeros((2, variables, len(electrodes_um)))
-        for half, inside in zip(halves, (inner & (distance < 0), inner & (distance > 0)), strict=True):
+        for half, inside in zip(halves, (sensory & (distance < 0), sensory & (distance > 0)), strict=True):
             channels = np.flatnonzero(inside)
             channels = channels[np.lexsort((electrodes_um[channels, 0], electrodes_um[channels, 1]))]
             if len(channels) < variables:
@@ -152,7 +153,7 @@ class CartPole(InnerTask):
         return halves
 
     def motor_regions(self, electrodes_um: NDArray) -> NDArray[np.int64]:
-        """Divide the electrodes of the outer columns from left to right into regions, one for each action."""
+        """Divide the electrodes outside the sensory columns from left to right into regions, one for each action."""
         motor = np.flatnonzero(~_columns(electrodes_um)[1])
         motor = motor[np.lexsort((electrodes_um[motor, 1], electrodes_um[motor, 0]))]
         region = np.full(len(electrodes_um), -1)
@@ -161,11 +162,14 @@ class CartPole(InnerTask):
 
 
 def _columns(electrodes_um: NDArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the distance of each electrode's column from the middle, in columns, and whether it is an inner one.
+    """Return the distance of each electrode's column from the middle, in columns, and whether it is a sensory one.
 
-    The outer quarter of the columns on each side, at least one, are outer ones.
+    The inner half of the columns of each side are sensory, at least one: of eight columns the second, third, sixth and
+    seventh.
     """
     distinct, column = lines(electrodes_um[:, 0])
-    outer = max(1, len(distinct) // 4)
+    side = len(distinct) // 2
+    from_edge = np.minimum(column, len(distinct) - 1 - column)
+    outer = max(1, side // 4)
     distance = column.astype(np.float64) - (len(distinct) - 1) / 2
-    return distance, (column >= outer) & (column < len(distinct) - outer)
+    return distance, (from_edge >= outer) & (from_edge < outer + max(1, side // 2))

@@ -82,8 +82,8 @@ class Pong(InnerTask):
     | name        | default                          | meaning                                             | unit |
     | ----------- | -------------------------------- | --------------------------------------------------- | ---- |
     | `game`      | `{"paddle": 0.5,`                | arguments of `PongGame`: heights are of the field's | -    |
-    |             | `"paddle_speed": 0.2,`           | 2, speeds per step                                  |      |
-    |             | `"crossing_steps": 10,`          |                                                     |      |
+    |             | `"paddle_speed": 0.1,`           | 2, speeds per step                                  |      |
+    |             | `"crossing_steps": 20,`          |                                                     |      |
     |             | `"max_steps": 200}`              |                                                     |      |
     | `step_ms`   | 500                              | length of a control step                            | ms   |
     | `encoding`  | `{"name": "pulse_amplitude",`    | one pulse per step, of up to 10 uA                  | -    |
@@ -103,7 +103,7 @@ class Pong(InnerTask):
         """Options of ``gym.make``; the task's table of arguments describes them."""
 
         game: Mapping[str, Any] = field(
-            default_factory=lambda: {"paddle": 0.5, "paddle_speed": 0.2, "crossing_steps": 10, "max_steps": 200}
+            default_factory=lambda: {"paddle": 0.5, "paddle_speed": 0.1, "crossing_steps": 20, "max_steps": 200}
         )
 
     def __init__(self, setup: TaskSetup) -> None:

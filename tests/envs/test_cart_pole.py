@@ -48,8 +48,8 @@ def test_every_variable_has_four_electrodes_of_two_rows_on_each_side_of_the_midd
     left, right = task.sensory
     for variable in range(4):  # channels of a row of EI3 are 8 r to 8 r + 7, from left to right
         first = 16 * variable
-        assert np.flatnonzero(left[variable]).tolist() == [first + 2, first + 3, first + 10, first + 11]
-        assert np.flatnonzero(right[variable]).tolist() == [first + 4, first + 5, first + 12, first + 13]
+        assert np.flatnonzero(left[variable]).tolist() == [first + 1, first + 2, first + 9, first + 10]
+        assert np.flatnonzero(right[variable]).tolist() == [first + 5, first + 6, first + 13, first + 14]
     few = make_task(electrodes=1)
     assert few.sensory.sum(axis=2).tolist() == [[1.0] * 4] * 2
     np.testing.assert_array_equal(few.regions, task.regions)
@@ -67,7 +67,7 @@ def test_motor_regions_are_of_equal_size_without_sensory_electrodes_and_ordered(
         assert x[task.regions == region].max() <= x[task.regions == region + 1].min()
     if actions == 2:
         columns = np.arange(64) % 8
-        assert sorted(set(columns[task.regions == 0])) == [0, 1] and sorted(set(columns[task.regions == 1])) == [6, 7]
+        assert sorted(set(columns[task.regions == 0])) == [0, 3] and sorted(set(columns[task.regions == 1])) == [4, 7]
 
 
 def test_the_state_becomes_amplitudes_on_its_side(make_task):
@@ -76,11 +76,11 @@ def test_the_state_becomes_amplitudes_on_its_side(make_task):
     command = task.to_command(gains(direct=[1, 1, 1, 0.5]))
     # share: sqrt(0.25) = 0.5 right of the middle in the third pair of rows; gain 0.5 left in the fourth. From -1 to 1.
     expected = np.full(64, -1.0)
-    expected[[36, 37, 44, 45]] = 0.0
-    expected[[50, 51, 58, 59]] = 0.0
+    expected[[37, 38, 45, 46]] = 0.0
+    expected[[49, 50, 57, 58]] = 0.0
     np.testing.assert_allclose(command, expected)
     crossed = task.to_command(gains(crossed=[0, 0, 1, 0]))
-    assert np.flatnonzero(crossed > -1.0).tolist() == [34, 35, 42, 43]
+    assert np.flatnonzero(crossed > -1.0).tolist() == [33, 34, 41, 42]
     assert (task.to_command(gains()) == -1.0).all()
 
 
