@@ -162,11 +162,11 @@ class ControlledVariable(NamedTuple):
 
 
 CONTROLLED_VARIABLES = (
-    # Pulses of less than a quarter of the highest amplitude have no effect, so that controllers begin above it. The
-    # rate of a step is mostly noise: K 0.02 already makes EI2 alternate between two rates.
-    ControlledVariable("rate_hz", "target_hz", strength=0.5, gain=0.006, integral_s=0.3, bias=0.3),
+    # Pulses of less than half of the highest amplitude have little effect, so that controllers begin above it. The rate
+    # of a step is mostly noise, to which only a small gain does not respond.
+    ControlledVariable("rate_hz", "target_hz", strength=0.7, gain=0.002, integral_s=0.15, bias=0.6),
     # A response is 0 or 1, and its probability rises over the upper half of the range.
-    ControlledVariable("response", "target_response", strength=1.0, gain=0.1, integral_s=0.5, bias=0.5),
+    ControlledVariable("response", "target_response", strength=1.0, gain=0.05, integral_s=0.1, bias=0.5),
 )
 """Variables that the controllers know. Settings suit the steps of their tasks, 200 and 500 ms."""
 

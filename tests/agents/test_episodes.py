@@ -104,8 +104,8 @@ def test_on_off_stimulates_below_the_target_only():
 @pytest.mark.parametrize(
     ("below", "strength", "gain"),
     [
-        ({"rate_hz": 0.25, "target_hz": 0.5}, 0.5, 0.006),
-        ({"response": 0.25, "target_response": 0.5, "rate_hz": 9.0}, 1.0, 0.1),
+        ({"rate_hz": 0.25, "target_hz": 0.5}, 0.7, 0.002),
+        ({"response": 0.25, "target_response": 0.5, "rate_hz": 9.0}, 1.0, 0.05),
     ],
 )
 def test_controllers_follow_what_the_task_has(below, strength, gain):

@@ -174,7 +174,7 @@ def test_options_reach_the_task_and_the_loop(make):
     assert CultureEnv.metadata["render_fps"] == 5
     _, reward, _, _, info = env.step(np.ones(16, np.float32))
     assert info["time_ms"] == 100.0
-    assert reward == pytest.approx(-(0.8 * abs(info["rate_1s_hz"] - 8.0) + 0.2 * abs(info["rate_hz"] - 8.0)) / 8.0)
+    assert reward == pytest.approx(-abs(info["rate_1s_hz"] - 8.0) / 8.0)
 
 
 def test_the_simulations_setting_is_an_option(make):
