@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--graph-seed", type=int, default=None)
     given = parser.parse_args()
-    print("| action | correlation of a step, mean ± deviation of episodes |\n| --- | --- |")
+    print("| action | partial correlation of a step, mean ± deviation of episodes |\n| --- | --- |")
     rows: list[tuple[str, str | None]] = [("silent", None), ("random", None)]
     rows += [(f"constant {share:g}", None) for share in CONSTANTS]
     rows += [("hidden command", None), ("region of the highest target", None)]

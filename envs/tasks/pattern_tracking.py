@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,11 +66,13 @@ class PatternTracking(Task):
 
     | key           | meaning                                                         | unit |
     | ------------- | --------------------------------------------------------------- | ---- |
-    | `correlation` | correlation over the regions of the step's rates with targets   | -    |
+    | `correlation` | partial correlation of the regions' rates with the targets      | -    |
 
     ## Rewards
     `correlation - charge_cost * charge_fraction`. The correlation is 0 if all regions or all targets are equal. It asks
-    for the pattern only: a response of the whole culture, however strong, does not raise it.
+    for the pattern only: it is the partial correlation given the response to the strongest pulses at all electrodes,
+    which is measured for every graph before its first episode. So a response of the whole culture, however strong,
+    earns nothing, although some regions always respond more than others.
 
     ## Starting State
     A culture that has got the hidden command and has then settled.
@@ -161,14 +165,27 @@ class PatternTracking(Task):
         """Set the evoked rates as targets, Hz ``[R]``."""
         self.targets_hz = np.clip(self._rates(features), 0.0, MAX_SPIKE_RATE_HZ)
 
+    @property
+    def calibration(self) -> NDArray:
+        """The strongest command for the duration of a demonstration."""
+        steps = math.ceil(self.options.demonstration_ms / self.setup.step_ms)
+        return np.repeat(self.setup.commands.high[None], steps, axis=0)
+
+    def calibrated(self, measurements: Sequence[Measurement]) -> NDArray[np.float64]:
+        """Return the regions' mean rates under the strongest command, Hz ``[R]``; the first second is left out."""
+        first = math.ceil(SKIP_MS / self.setup.step_ms)
+        return np.mean([self._rates(measurement.features) for measurement in measurements[first:]], axis=0)
+
     def after_step(self, measurement: Measurement) -> None:
         """Compare the regions' rates with their targets."""
-        self._correlation = correlation(self._rates(measurement.features), self.targets_hz)
+        self._correlation = partial_correlation(
+            self._rates(measurement.features), self.targets_hz, self.setup.calibrated
+        )
         self._reward = self._correlation - self.options.charge_cost * measurement.charge_fraction
 
     @property
     def reward(self) -> float:
-        """Correlation of the step's rates with the targets, less the cost of charge."""
+        """Partial correlation of the step's rates with the targets, less the cost of charge."""
         return self._reward
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
@@ -189,6 +206,18 @@ def correlation(rates: NDArray[np.float64], targets: NDArray[np.float64]) -> flo
     rates, targets = rates - rates.mean(), targets - targets.mean()
     size = np.sqrt((rates @ rates) * (targets @ targets))
     return float(np.clip(rates @ targets / size, -1.0, 1.0)) if size > 1e-9 else 0.0
+
+
+def partial_correlation(
+    rates: NDArray[np.float64], targets: NDArray[np.float64], common: NDArray[np.float64] | None
+) -> float:
+    """Return the partial correlation of two patterns given a third, ``[R]`` each; None stands for equal entries."""
+    if common is not None:
+        common = common - common.mean()
+        square = float(common @ common)
+        if square > 1e-9:
+            rates, targets = (x - x @ common / square * common for x in (rates, targets))
+    return correlation(rates, targets)
 
 
 def _regions(electrodes_um: NDArray) -> NDArray[np.int64]:

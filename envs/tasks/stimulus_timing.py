@@ -53,14 +53,16 @@ class StimulusTiming(Task):
 
     | key             | meaning                               | unit            |
     | --------------- | ------------------------------------- | --------------- |
-    | `response`      | response to a pulse in the step       | spikes per cell |
+    | `response`      | response to a pulse in the step,      | spikes per cell |
+    |                 | above the spikes of the step before   |                 |
     | `pulse`         | whether there was a pulse             | -               |
     | `interruptions` | interruptions in the step             | -               |
     | `trials`        | trials of the episode that have ended | -               |
 
     ## Rewards
-    In a step with a pulse the number of spikes per cell in that step, divided by `full_response`; otherwise 0. A pulse
-    during a burst earns nothing.
+    In a step with a pulse the number of spikes per cell in that step less that in the step before, divided by
+    `full_response`; otherwise 0. What the culture fires without a pulse is thus no response, and pulses in every step
+    earn little. A pulse during a burst earns nothing.
 
     ## Starting State
     A settled culture; nothing is drawn.
@@ -126,6 +128,7 @@ class StimulusTiming(Task):
     def _begin(self) -> None:
         self._since_s = 0.0
         self._response = 0.0
+        self._spikes = 0.0
         self._onsets = Onsets()
         self._pulse = False
         self._interrupted = False
@@ -161,13 +164,14 @@ class StimulusTiming(Task):
         in_burst = self._onsets.bursting
         self._pulse = bool(measurement.action[0] > PULSE_ABOVE)
         self._interrupted = self._onsets.count(above) > 0 and not self._pulse
-        self._response = measurement.rate_hz * self.setup.step_ms / 1e3 if self._pulse and not in_burst else 0.0
+        before, self._spikes = self._spikes, measurement.rate_hz * step_s
+        self._response = self._spikes - before if self._pulse and not in_burst else 0.0
         self._since_s = 0.0 if self._pulse or above.any() else self._since_s + step_s
         self._trials += self._pulse or self._interrupted
 
     @property
     def reward(self) -> float:
-        """Response to a pulse as a share of ``full_response``; 0 without a pulse."""
+        """Response to a pulse as a share of ``full_response``; 0 without a pulse, negative below the step before."""
         return self._response / self.options.full_response
 
     @property
@@ -181,7 +185,7 @@ class StimulusTiming(Task):
         return np.array([remaining, min(MAX_WAIT_S, self._since_s), float(self._pulse), float(self._interrupted)])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Return response (spikes per cell), pulses and interruptions of the step, and trials that have ended."""
+        """Return response (spikes per cell above those of the step before), pulses and interruptions of the step, and trials that have ended."""
         return {
             "response": self._response,
             "pulse": float(self._pulse),

@@ -23,8 +23,7 @@ class Expression:
     """Expression of an opsin in the cells of a culture, drawn anew for every graph.
 
     Cells of the populations have the opsin with a probability, and then in lognormally distributed amounts. By
-    default only EXC cells have it, as under the promoter CaMKIIa, with which Newman et al. (eLife 4:e07192, 2015)
-    made cortical cultures sensitive to light.
+    default only EXC cells have it, as under the promoter CaMKIIa.
 
     Attributes:
         populations: Populations whose cells can have the opsin.

@@ -92,14 +92,14 @@ def test_timing_rewards_the_response_and_counts_trials(create, recorded):
         assert (task.to_command(np.array([action])) == -1.0).all()
     assert take(task, step(recorded, 1, [5.0] * 5, 250.0, action=-0.2)) == (0.0, False)
     assert task.observe(None) == pytest.approx([1.0, 0.25, 0.0, 0.0])
-    interruption = step(recorded, 2, [5.0, 70.0, 70.0, 5.0, 5.0], 250.0, action=0.5)
+    interruption = step(recorded, 2, [5.0, 70.0, 70.0, 5.0, 10.0], 250.0, action=0.5)
     assert take(task, interruption) == (0.0, False)
     assert task.observe(None) == pytest.approx([2 / 3, 0.0, 0.0, 1.0])
     pulse = task.to_command(np.array([0.7]))
     assert pulse[5] == 1.0 and (np.delete(pulse, 5) == -1.0).all()
     reward, ended = take(task, step(recorded, 3, [80.0, 80.0, 40.0, 0.0, 0.0], 250.0, action=0.7))
-    assert (reward, ended) == (pytest.approx(1.0), False)  # 10 spikes of a cell
-    assert task.info(None) == {"response": pytest.approx(10.0), "pulse": 1.0, "interruptions": 0.0, "trials": 2.0}
+    assert (reward, ended) == (pytest.approx(0.2), False)  # 10 spikes of a cell, 8 in the step before
+    assert task.info(None) == {"response": pytest.approx(2.0), "pulse": 1.0, "interruptions": 0.0, "trials": 2.0}
     assert take(task, step(recorded, 4, [80.0, 0.0, 0.0, 0.0, 0.0], 250.0, action=-1.0)) == (0.0, True)
     assert task.observe(None) == pytest.approx([0.0, 0.0, 0.0, 1.0])
 
@@ -124,13 +124,13 @@ def test_a_wrong_option_is_named(create, name, option, value):
 def test_distributed_stimulation_suppresses_the_bursts_of_a_culture():
     envs = gym.make_vec("livn/EI2-BurstSuppression-v0", num_envs=4)
     shares = {}
-    for level in (-1.0, -0.2):  # silence; 6 uA on all electrodes
+    for level in (-1.0, 0.4):  # silence; 10.5 uA on all electrodes in turn
         envs.reset(seed=3)
         infos = [envs.step(np.full((4, 16), level, np.float32))[-1] for _ in range(100)]
         shares[level] = np.mean([info["burst_share"] for info in infos])
     envs.close()
     assert shares[-1.0] > 0.02  # 0.3 bursts of 170 ms a second are 0.05
-    assert shares[-0.2] < shares[-1.0] / 3
+    assert shares[0.4] < shares[-1.0] / 3
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from tasking import make_task, take
 import livn_gym
 from livn_gym.encoding import PulseAmplitude
 from livn_gym.envs.tasks import Measurement
-from livn_gym.envs.tasks.pattern_tracking import correlation
+from livn_gym.envs.tasks.pattern_tracking import correlation, partial_correlation
 from livn_gym.errors import InvalidInput
 
 
@@ -93,6 +93,17 @@ def test_the_reward_is_the_correlation_of_the_regions_and_the_cost_of_charge(tas
     # The level does not count, and a culture without differences earns nothing.
     assert take(task, measured(of_regions(3.0 * targets + 7.0)))[0] == pytest.approx(1.0)
     assert take(task, measured(of_regions(np.full(16, 9.0))))[0] == 0.0
+
+
+def test_what_the_whole_culture_always_does_earns_nothing():
+    rng = np.random.default_rng(2)
+    rates, targets, common = rng.uniform(1.0, 30.0, (3, 16))
+    r = np.corrcoef([rates, targets, common])
+    expected = (r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt((1.0 - r[0, 2] ** 2) * (1.0 - r[1, 2] ** 2))
+    assert partial_correlation(rates, targets, common) == pytest.approx(expected)
+    assert partial_correlation(3.0 * common + 7.0, targets, common) == 0.0
+    assert partial_correlation(targets + 5.0 * common, targets, common) == pytest.approx(1.0)
+    assert partial_correlation(rates, targets, np.full(16, 4.0)) == correlation(rates, targets)
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 1000.0), st.floats(0.0, 1000.0)), min_size=2, max_size=16))
