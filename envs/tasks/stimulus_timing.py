@@ -185,7 +185,7 @@ class StimulusTiming(Task):
         return np.array([remaining, min(MAX_WAIT_S, self._since_s), float(self._pulse), float(self._interrupted)])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Return response (spikes per cell above those of the step before), pulses and interruptions of the step, and trials that have ended."""
+        """Return response (spikes per cell), pulses and interruptions of the step, and trials that have ended."""
         return {
             "response": self._response,
             "pulse": float(self._pulse),
