@@ -27,7 +27,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 
 import livn_gym
@@ -39,7 +38,7 @@ from livn_gym.agents.train import train
 from livn_gym.agents.train import write_rows as write
 from livn_gym.atomic import replacing
 from livn_gym.envs.provenance import COMPARED, check_comparable, described, provenance
-from livn_gym.envs.registration import is_ours, register_all, spec_of
+from livn_gym.envs.registration import is_ours, spec_of
 from livn_gym.errors import unknown_name
 
 AGENTS = (*NAMES, "ppo", "sac")
@@ -79,11 +78,6 @@ class Job:
         """Return the values that identify the run in ``rows.csv``."""
         options = json.dumps(dict(self.options), sort_keys=True)
         return (self.env_id, self.agent, str(self.seed), str(self.steps), str(self.episodes), options)
-
-
-def standard_tasks() -> list[str]:
-    """Return the ids of the standard table: every task on EI2."""
-    return [env_id for env_id in register_all() if gym.spec(env_id).kwargs["system"] == "EI2"]
 
 
 def jobs(

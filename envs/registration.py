@@ -24,6 +24,9 @@ CULTURE_ID = "livn/Culture-v0"
 MAX_EPISODE_STEPS = 100
 """Time limit of ids that do not state one."""
 
+STANDARD_SYSTEMS = ("EI2", "EI3")
+"""Systems of the standard tables."""
+
 _NAMESPACE = "livn"
 
 
@@ -43,6 +46,20 @@ def register_all() -> tuple[str, ...]:
             _register(env_id, table["max_episode_steps"], {"system": system, "task": task})
     _register(CULTURE_ID, MAX_EPISODE_STEPS, {})
     return tuple(ids)
+
+
+def standard_ids() -> list[str]:
+    """Return the ids of the benchmark and the gate: one per task, on the first of EI2 and EI3 that has it.
+
+    EI1 has one electrode, and EI4 takes hours.
+    """
+    ids: dict[str, str] = {}
+    for system in STANDARD_SYSTEMS:
+        for env_id in register_all():
+            arguments = spec_of(env_id).kwargs
+            if arguments["system"] == system:
+                ids.setdefault(arguments["task"], env_id)
+    return list(ids.values())
 
 
 def register(env_id: str, *, max_episode_steps: int | None = MAX_EPISODE_STEPS, **options: Any) -> None:

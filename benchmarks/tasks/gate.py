@@ -20,6 +20,7 @@ import numpy as np
 from livn_gym.agents import figures
 from livn_gym.atomic import replacing
 from livn_gym.envs import tasks
+from livn_gym.envs.registration import standard_ids
 from livn_gym.testing import gate_files
 from livn_gym.testing.gate_result import GateResult
 
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="exit with 1 if a task fails")
     given = parser.parse_args()
     if not given.only_write:
-        measure(gate_files.standard_ids() if given.ids is None else given.ids)
+        measure(standard_ids() if given.ids is None else given.ids)
     results = gate_files.read(RESULTS)
     print(gate_files.page_table(results))
     for result in results:

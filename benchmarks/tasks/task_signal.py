@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from livn_gym.agents import evaluate
 from livn_gym.agents.baselines import NAMES, Constant, NoTarget
-from livn_gym.agents.benchmark import standard_tasks
 from livn_gym.agents.episodes import Episode
 from livn_gym.agents.report import markdown
+from livn_gym.envs.registration import standard_ids
 
 LEVELS = (0.0, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0)
 """Constant strengths that stand for what an agent might do."""
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--steps-ms", type=float, nargs="*", default=[50.0, 100.0, 200.0, 500.0])
     arguments = parser.parse_args()
     rows = []
-    for env_id in standard_tasks() if arguments.tasks is None else arguments.tasks:
+    for env_id in standard_ids() if arguments.tasks is None else arguments.tasks:
         found = played(env_id, arguments.episodes)
         returns = {name: [episode.total_reward for episode in own] for name, own in found.items()}
         best, worst = max(returns, key=lambda n: np.mean(returns[n])), min(returns, key=lambda n: np.mean(returns[n]))

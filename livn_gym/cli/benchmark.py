@@ -17,7 +17,7 @@ def benchmark(
         list[str] | None,
         typer.Option(
             "--tasks",
-            help="Id of an environment; repeat for several. Default: every task on the system EI2.",
+            help="Id of an environment; repeat for several. Default: every task on EI2, or on EI3 if it needs it.",
             show_default=False,
         ),
     ] = None,
@@ -70,13 +70,14 @@ def benchmark(
     check_learning()
     from livn_gym.agents import benchmark as bench
     from livn_gym.agents import report, statistics
+    from livn_gym.envs.registration import standard_ids
     from livn_gym.plot.style import check_available
 
     statistics.check_available()
     check_available()
 
     jobs = bench.jobs(
-        tasks or bench.standard_tasks(),
+        tasks or standard_ids(),
         agents or bench.AGENTS,
         seeds=seeds,
         steps=steps,

@@ -21,10 +21,11 @@ def validate_tasks(names: list[str], *, folder: Path | None, short: bool, markdo
         markdown: Print Markdown, with every criterion.
         params: Parameters of all cultures.
     """
+    from livn_gym.envs.registration import standard_ids
     from livn_gym.testing import gate_files
     from livn_gym.testing.gate_result import HEADINGS
 
-    tasks = names or gate_files.standard_ids()
+    tasks = names or standard_ids()
     options: dict[str, Any] = {} if params is None else {"params": str(params)}
     results = []
     with progress_bar("gate", " %") as show:

@@ -9,30 +9,13 @@ from typing import Any
 
 from livn_gym import config
 from livn_gym.envs.provenance import COMPARED, check_comparable, provenance
-from livn_gym.envs.registration import register_all, spec_of
+from livn_gym.envs.registration import standard_ids
 from livn_gym.envs.specs import plain_options
 from livn_gym.testing.gate import EPISODES, SHORT_EPISODES, Subject, network_gate
 from livn_gym.testing.gate_result import GateResult, table
 
-SYSTEMS = ("EI2", "EI3")
-"""Systems of the standard table, of which every task is measured on the first that it is registered for."""
-
 SHARE = "**Share of the network**: "
 """Beginning of the line in a task's docstring."""
-
-
-def standard_ids() -> list[str]:
-    """Return the ids of the standard table: one per task, on the first of ``SYSTEMS`` that it is registered for.
-
-    EI1 has one electrode, and EI4 takes hours.
-    """
-    ids: dict[str, str] = {}
-    for system in SYSTEMS:
-        for env_id in register_all():
-            arguments = spec_of(env_id).kwargs
-            if arguments["system"] == system:
-                ids.setdefault(arguments["task"], env_id)
-    return list(ids.values())
 
 
 def path_of(folder: str | Path, name: str) -> Path:

@@ -12,8 +12,10 @@ import pytest
 from fakes import use_poisson_backend
 from mpi import launch
 
+from livn_gym import config
 from livn_gym.agents import benchmark as bench
 from livn_gym.agents import evaluate, report
+from livn_gym.envs.registration import spec_of, standard_ids
 from livn_gym.errors import InvalidInput, UnknownName
 
 OPTIONS = {"settle_ms": 200.0, "max_episode_steps": 5}
@@ -59,10 +61,12 @@ def small(agents=("silent", "random", "proportional-integral"), seeds=2, **optio
     return bench.jobs(["livn/EI1-v0", "livn/EI2-v0"], agents, seeds=seeds, episodes=2, options=OPTIONS, **options)
 
 
-def test_the_standard_is_every_task_on_ei2():
-    assert "livn/EI2-v0" in bench.standard_tasks() and all("EI2" in env_id for env_id in bench.standard_tasks())
-    wanted = bench.jobs(bench.standard_tasks(), bench.AGENTS)
-    assert len(wanted) == 5 * len(bench.standard_tasks()) * 7
+def test_the_standard_is_every_task_once_on_the_smaller_system():
+    ids = standard_ids()
+    assert {"livn/EI2-v0", "livn/EI2-OptoClamp-v0", "livn/EI3-Pong-v0"} < set(ids) and "livn/EI3-v0" not in ids
+    assert sorted(spec_of(env_id).kwargs["task"] for env_id in ids) == sorted(config.names("tasks"))
+    wanted = bench.jobs(ids, bench.AGENTS)
+    assert len(wanted) == 5 * len(ids) * 7
     budgets = [job.steps for job in wanted]
     assert budgets == sorted(budgets, key=bool) and max(budgets) > 0  # baselines first
 

@@ -56,7 +56,7 @@ def test_importing_registers_and_stays_light():
 
 def test_an_id_with_its_module_needs_no_import():
     # a wrong option shows that the environment was found, without building a culture
-    code = "import gymnasium; gymnasium.make('livn_gym:livn/EI2-v0', target=8.0)"
+    code = "import gymnasium; gymnasium.make('livn_gym:livn/EI2-v0', targets_hz=8.0)"
     result = subprocess.run([sys.executable, "-c", code], timeout=60, capture_output=True, text=True)
     assert "UnknownOption" in result.stderr and "Did you mean 'target_hz'?" in result.stderr
 
