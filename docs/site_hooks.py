@@ -30,7 +30,7 @@ _FENCE = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
 def on_files(files: Any, config: Any) -> Any:
     """Add the files from outside docs/, except the README, in place of which the site has its own page."""
     for source, uri in OUTSIDE.items():
-        if source != "README.md":
+        if source != "README.md" and (ROOT / source).is_file():  # there is no figure before the benchmark has run
             files.append(File.generated(config, uri, content=(ROOT / source).read_bytes()))
     return files
 
