@@ -50,6 +50,9 @@ class ResponseClamp(Task):
     strongest pulse. Electrodes and thresholds depend on the graph and the parameters alone, not on the seed of an
     environment.
 
+    **Share of the network**: 100 % (100 to 100) of the gain on `livn/EI2-ResponseClamp-v0` (`livn-gym validate
+    --tasks`).
+
     ## Action Space
     `Box(-1, 1, (1,), float32)`.
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from livn_gym.checks import checked
 from livn_gym.decoding.base import Decoding
 from livn_gym.recording import Recording
+from livn_gym.system import System
 from livn_gym.units import finite
 from livn_gym.view import CultureView
 
@@ -18,11 +19,16 @@ MAX_SPIKE_RATE_HZ = 1000.0
 
 def _cell_rates_hz(decoding: Decoding, view: CultureView, recording: Recording) -> NDArray[np.float64]:
     """Rate of every cell of every culture in the time for which it was recorded, Hz ``[B, N]``."""
-    culture, gid, _ = decoding.spikes(view, recording)
-    n = view.system.num_neurons
+    decoding.spikes(view, recording)  # refuses a recording without spikes or of another duration
+    return _rates_hz(recording, view.system.num_neurons)
+
+
+def _rates_hz(recording: Recording, n: int) -> NDArray[np.float64]:
+    """Rate of each of n cells of every culture in the time for which it was recorded, Hz ``[B, n]``."""
+    culture, gid, _ = recording.spikes
     counts = np.bincount(culture * n + gid, minlength=recording.num_cultures * n).reshape(recording.num_cultures, n)
     if recording.blanking is None:
-        return counts.astype(np.float64) * (1000.0 / decoding.duration)
+        return counts.astype(np.float64) * (1000.0 / recording.duration_ms)
     return np.minimum(
         counts * recording.blanking.cell_spike_hz, MAX_SPIKE_RATE_HZ
     )  # one spike in a short time is no rate
@@ -35,6 +41,13 @@ def _mean(values: NDArray[np.float64], recording: Recording, cells: slice = slic
         return values.mean(axis=1)
     heard = recording.blanking.cells_heard[:, cells]
     return np.where(heard, values, 0.0).sum(axis=1) / np.maximum(heard.sum(axis=1), 1)
+
+
+@checked
+def population_rates_hz(recording: Recording, system: System) -> NDArray[np.float64]:
+    """Return the mean rate of a cell of each population in the time for which it was recorded, Hz ``[B, P]``."""
+    rates_hz = _rates_hz(recording, system.num_neurons)
+    return np.stack([_mean(rates_hz, recording, slice(p.start, p.stop)) for p in system.populations], axis=1)
 
 
 @checked
@@ -102,9 +115,8 @@ class PopulationRates(Decoding):
 
     def decode(self, view: CultureView, recording: Recording) -> NDArray[np.float32]:
         """Mean rates of every culture, Hz ``[B, P]``."""
-        rates_hz = _cell_rates_hz(self, view, recording)
-        means = [_mean(rates_hz, recording, slice(p.start, p.stop)) for p in view.system.populations]
-        return np.stack(means, axis=1).astype(np.float32)
+        self.spikes(view, recording)
+        return population_rates_hz(recording, view.system).astype(np.float32)
 
     def observation_space(self, view: CultureView) -> spaces.Box:
         """``Box(0, 1000, [P], float32)``, Hz."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.decoding.rates import population_rates_hz
 from livn_gym.envs.delivery import shares
 from livn_gym.envs.tasks import Measurement
 from livn_gym.plot.spikes import raster_spikes, raster_stride
@@ -151,14 +152,7 @@ def _population_rates(measurement: Measurement, scene: Scene) -> list[float]:
     recording = measurement.recording
     if recording is None:
         return [0.0] * len(scene.system.populations)
-    gid = recording.spikes[1]
-    edges = [0, *(p.stop for p in scene.system.populations)]
-    counts = np.histogram(gid, edges)[0] if len(edges) > 2 else [len(gid)]
-    seconds = recording.duration_ms * 1e-3
-    return [
-        round(float(count) / population.count / seconds, 2)
-        for count, population in zip(counts, scene.system.populations, strict=True)
-    ]
+    return np.round(population_rates_hz(recording, scene.system)[0], 2).tolist()
 
 
 def _last_second(steps: Sequence[LiveStep], scene: Scene) -> NDArray[np.uint8]:

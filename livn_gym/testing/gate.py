@@ -227,7 +227,7 @@ class _Work:
             play(f"S_{culture}", "silence", Silent, culture)
             play(culture, str(reference), reference.make, culture)
         if self.rules.bursts:
-            replayed = iter([_Replayed(agent.actions, self.seed + k) for k, agent in enumerate(recorded)])
+            replayed = iter([_AtRandomTimes(agent.actions, self.seed + k) for k, agent in enumerate(recorded)])
             play("random_times", f"{reference} at random times", partial(next, replayed), "intact")
         criteria = _burst_criteria(arms) if self.rules.bursts else _criteria(arms, self.rules)
         return Panel(blank_ms, arms, tuple(criteria), _network_share(arms))
@@ -261,15 +261,23 @@ class _Recorded:
         return self.actions[-1]
 
 
-class _Replayed:
-    """Agent that takes given actions in random order: the same charge at random times."""
+class _AtRandomTimes:
+    """Agent that gives the charge of given actions, on each channel, by the strongest pulses in random steps.
+
+    Actions in another order would be no control for an agent whose actions are always the same.
+    """
 
     def __init__(self, actions: Sequence[NDArray[np.float32]], seed: int) -> None:
-        order = np.random.default_rng(seed).permutation(len(actions))
-        self._actions = [actions[k] for k in order]
-        self._step = 0
+        self._given = np.array(actions)
+        self._order = np.random.default_rng(seed).permutation(len(actions))
 
     def reset(self, env: gym.Env | VectorEnv, info: Mapping[str, float]) -> None:
+        space: Any = getattr(env, "single_action_space", env.action_space)
+        low, high = (bound.astype(np.float64) for bound in (space.low, space.high))
+        total = ((self._given - low) / (high - low)).sum(axis=0)
+        shares = np.empty(self._given.shape)
+        shares[self._order] = np.clip(total - np.arange(len(shares))[:, None], 0.0, 1.0)
+        self._actions = np.clip(low + shares * (high - low), low, high).astype(space.dtype)
         self._step = 0
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:

@@ -306,7 +306,7 @@ def test_a_frame_holds_what_the_task_follows_beside_the_rate(fake):
         header, *_ = frames.read_frame(frames.frame_message(session.view))
         last = session.view.steps[-1].info
     assert header["followed"] == "response"
-    for name, key in (("measured", "response"), ("measured_1s", "response_1s"), ("goal", "target_response")):
+    for name, key in (("measured", "response"), ("goal", "target_response")):
         assert header["steps"][name][-1] == pytest.approx(last[key], abs=1e-4)
 
 

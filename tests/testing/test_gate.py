@@ -3,6 +3,7 @@
 import inspect
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -195,12 +196,19 @@ def test_every_bound_of_a_task_that_suppresses_bursts():
     assert [criterion.passed for criterion in gate._burst_criteria(alike)] == [True, True, False]
 
 
-def test_random_times_give_the_same_actions_in_another_order():
-    actions = [np.full(3, k, np.float32) for k in range(20)]
-    agent = gate._Replayed(actions, 1)
-    agent.reset(None, {})
-    played = [float(agent.act(None, {})[0]) for _ in actions]
-    assert sorted(played) == list(range(20)) and played != list(range(20))
+def test_random_times_give_the_same_charge_on_each_channel_in_few_steps():
+    space = spaces.Box(-1.0, 1.0, (2,), np.float32)
+    env = SimpleNamespace(action_space=space)
+    actions = [np.array([0.2, -1.0], np.float32)] * 10  # 0.6 of the charge, and none
+    played = []
+    for seed in (1, 2):
+        agent = gate._AtRandomTimes(actions, seed)
+        agent.reset(env, {})
+        played.append(np.array([agent.act(None, {}) for _ in actions]))
+        assert space.contains(played[-1][0])
+        np.testing.assert_allclose((played[-1] + 1.0).sum(axis=0) / 2.0, [6.0, 0.0], atol=1e-5)
+        assert np.isclose(played[-1][:, 0], 1.0).sum() == 6
+    assert not np.array_equal(*played)
 
 
 def result_with(criterion):
