@@ -29,6 +29,9 @@ class BurstSuppression(Task):
     agent must find where and when the smallest charge suffices. Weak pulses evoke further bursts. The culture is the
     variant `bursting`.
 
+    **Share of the network**: 100 % (100 to 100) of the gain on `livn/EI2-BurstSuppression-v0` (`livn-gym validate
+    --tasks`).
+
     ## Action Space
     `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
 
