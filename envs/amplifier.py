@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from livn_gym.blanking import BLANK_MS, DIRECT_MS, NEVER, CurrentFlow, blank_times
+from livn_gym.blanking import BLANK_MS, blank_times
+from livn_gym.current_flow import DIRECT_MS, NEVER, CurrentFlow
 from livn_gym.env import Env
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus

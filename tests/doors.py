@@ -35,6 +35,7 @@ INTERNAL = (
     "livn_gym.memory",
     "livn_gym.ownership",
     "livn_gym.reading",
+    "livn_gym.envs.amplifier",  # behind the loop, at every step
     "livn_gym.envs.arguments",
     "livn_gym.envs.batches",
     "livn_gym.envs.episode_loop",
@@ -58,6 +59,8 @@ INTERNAL = (
     "livn_gym.recorder",
     "livn_gym.saved_states",
     "livn_gym.waveforms",  # parts of Stimulus, likewise
+    "livn_gym.blanked_times",  # parts of Recording, likewise
+    "livn_gym.current_flow",  # behind blanked
     "livn_gym.errors",
     "livn_gym.units",
     "livn_gym.values",

@@ -181,6 +181,13 @@ BASES: dict[str, dict[str, Any]] = {
     "livn_gym.stimulus.Stimulus.schedule": {},
     "livn_gym.pulses.Pulses.joined": {"parts": lambda: [pulses()]},
     "livn_gym.recording.Recording.with_spikes": {"gid": lambda: np.array([0]), "t": lambda: np.array([1.0])},
+    "livn_gym.blanking.blanked": {"electrodes": lambda: env().electrodes},
+    "livn_gym.blanking.blank_times": {"blank_ms": lambda: (3.0, 1.0)},
+    "livn_gym.measures.classification.centroid_accuracy": {
+        "counts": lambda: np.arange(8.0).reshape(4, 2),
+        "labels": lambda: np.array([0, 0, 1, 1]),
+    },
+    "livn_gym.envs.tasks.inner_task.lines": {"positions": lambda: np.array([0.0, 100.0])},
     "livn_gym.envs.conditions.base.joined_pulses": {"by_culture": lambda: [pulses()]},
     "livn_gym.io.layout.check_names": {"names": lambda: ["A1"], "count": lambda: 1},
     "livn_gym.io.bound.BoundElectrodes.channels": {"names": lambda: [0]},

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from livn_gym.blanking import BLANK_MS, CurrentFlow, blank_times, blanked
+from livn_gym.blanking import BLANK_MS, blank_times, blanked
+from livn_gym.current_flow import CurrentFlow
 from livn_gym.decoding import ActiveFraction, ChannelRates, MeanFiringRate, PopulationRates
 from livn_gym.errors import InvalidInput
 from livn_gym.io import MEA, BoundElectrodes

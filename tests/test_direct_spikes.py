@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import livn_gym
-from livn_gym.blanking import BLANK_MS, CurrentFlow, blanked
+from livn_gym.blanking import BLANK_MS, blanked
+from livn_gym.current_flow import CurrentFlow
 from livn_gym.stimulus import Stimulus
 
 RUN_MS = 40.0

@@ -177,14 +177,30 @@ def checkerboard(electrodes_um: NDArray) -> NDArray[np.int64]:
 
     Args:
         electrodes_um: Positions of the electrodes, um ``[C, 3]``.
+
+    Raises:
+        InvalidInput: The positions have another shape.
     """
-    if electrodes_um.ndim != 2 or electrodes_um.shape[1] < 2:
-        raise InvalidInput(f"electrodes_um must be [C, 3], got the shape {electrodes_um.shape}.")
+    _check_shape(electrodes_um)
     column, row = (np.unique(np.round(electrodes_um[:, axis], 3), return_inverse=True)[1] for axis in (0, 1))
     return np.where((row + column) % 2 == 0, -1, 1)
 
 
+@checked_options
 def halves(electrodes_um: NDArray) -> NDArray[np.float64]:
-    """Return 1 for electrodes left of the middle of an array, -1 for those right of it, 0 between."""
+    """Return 1 for electrodes left of the middle of an array, -1 for those right of it, 0 between, ``[C]``.
+
+    Args:
+        electrodes_um: Positions of the electrodes, um ``[C, 3]``.
+
+    Raises:
+        InvalidInput: The positions have another shape.
+    """
+    _check_shape(electrodes_um)
     x_um = electrodes_um[:, 0]
     return -np.sign(np.round(x_um - (x_um.min() + x_um.max()) / 2.0, 3))
+
+
+def _check_shape(electrodes_um: NDArray) -> None:
+    if electrodes_um.ndim != 2 or electrodes_um.shape[1] < 2 or not len(electrodes_um):
+        raise InvalidInput(f"electrodes_um must be [C, 3] with C > 0, got the shape {electrodes_um.shape}.")

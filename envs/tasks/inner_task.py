@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.envs.tasks.base import Measurement, Task
 from livn_gym.envs.tasks.inner import InnerEnv
 from livn_gym.envs.tasks.setup import TaskSetup
@@ -142,7 +143,12 @@ class InnerTask(Task):
         return sums / self._sizes
 
 
+@checked
 def lines(positions: NDArray) -> tuple[NDArray, NDArray[np.int64]]:
-    """Return the distinct positions along an axis, ascending, and the index of each electrode's position."""
+    """Return the distinct positions along an axis, ascending, and the index of each electrode's position.
+
+    Args:
+        positions: Positions of the electrodes along the axis ``[C]``.
+    """
     distinct, index = np.unique(np.round(positions, 3), return_inverse=True)
     return distinct, index

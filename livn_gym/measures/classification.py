@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
 
 
+@checked
 def centroid_accuracy(counts: NDArray, labels: NDArray) -> float:
     """Return the share of trials that a nearest-centroid decoder assigns to their class, leaving out one at a time.
 
