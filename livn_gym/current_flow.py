@@ -203,7 +203,8 @@ class CurrentFlow:
         return row, start, np.minimum(stop, self._steps)
 
     def _whole_steps(self, time_ms: float) -> int:
-        return math.ceil(time_ms / self._dt_ms - 1e-6)
+        """Return a blank time in steps, rounded up; one beyond ``NEVER`` is as long as any run, and fits an integer."""
+        return math.ceil(min(time_ms / self._dt_ms - 1e-6, float(NEVER)))
 
 
 class Intervals(NamedTuple):
