@@ -23,7 +23,13 @@ class Delivery:
 
     @classmethod
     def of(cls, env: Env, stimulus: Stimulus | None, count: int) -> Delivery:
-        """Return what a stimulus gives to n of the cultures; L is 0 without lights."""
+        """Return what a stimulus gives to n of the cultures; L is 0 without lights.
+
+        Raises:
+            InvalidInput: The number of cultures is negative.
+        """
+        if count < 0:
+            raise InvalidInput(f"count must be at least 0, got {count}.")
         electrical, light = (None, None) if stimulus is None else stimulus.parts
         charge = None if electrical is None else electrical.charge_nC()
         dose = None if light is None else light.dose_mJ_mm2()

@@ -235,10 +235,14 @@ def _steps(name: str, times_ms: NDArray, dt_ms: float) -> NDArray[np.int64]:
 
 @checked
 def train_starts(start_ms: ArrayLike, shape: tuple[int, ...]) -> tuple[float, ...]:
-    """Return the onset of the first pulse of every column, ``[K]``, of amplitudes of a shape ``[..., K]``."""
-    if np.ndim(start_ms) == 0:
-        return (finite("start_ms", start_ms, minimum=0.0),) * shape[-1]
+    """Return the onset of the first pulse of every column, ``[K]``, of amplitudes of a shape ``[..., K]``.
+
+    Raises:
+        InvalidInput: An onset is no number of at least 0, or the shapes do not match.
+    """
     starts = numbers("start_ms", start_ms)
-    if starts.shape != shape[-1:]:
+    if starts.ndim == 0 and shape:
+        return (finite("start_ms", float(starts), minimum=0.0),) * shape[-1]
+    if not shape or starts.shape != shape[-1:]:
         raise InvalidInput(f"start_ms for amplitudes {shape} cannot have the shape {starts.shape}.")
     return tuple(finite("start_ms", start, minimum=0.0) for start in starts.tolist())
