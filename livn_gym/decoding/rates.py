@@ -46,6 +46,10 @@ def _mean(values: NDArray[np.float64], recording: Recording, cells: slice = slic
 @checked
 def population_rates_hz(recording: Recording, system: System) -> NDArray[np.float64]:
     """Return the mean rate of a cell of each population in the time for which it was recorded, Hz ``[B, P]``."""
+    return _population_rates_hz(recording, system)
+
+
+def _population_rates_hz(recording: Recording, system: System) -> NDArray[np.float64]:
     rates_hz = _rates_hz(recording, system.num_neurons)
     return np.stack([_mean(rates_hz, recording, slice(p.start, p.stop)) for p in system.populations], axis=1)
 
@@ -116,7 +120,7 @@ class PopulationRates(Decoding):
     def decode(self, view: CultureView, recording: Recording) -> NDArray[np.float32]:
         """Mean rates of every culture, Hz ``[B, P]``."""
         self.spikes(view, recording)
-        return population_rates_hz(recording, view.system).astype(np.float32)
+        return _population_rates_hz(recording, view.system).astype(np.float32)
 
     def observation_space(self, view: CultureView) -> spaces.Box:
         """``Box(0, 1000, [P], float32)``, Hz."""

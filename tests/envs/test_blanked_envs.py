@@ -14,12 +14,15 @@ LATE = {"name": "latency", "latency_ms": 49.2}
 """The last of four pulses ends 0.4 ms before its step does, so that blanking reaches into the next one."""
 SEEN = ("lost_fraction", "unheard_channels", "direct_spikes", "synaptic_spikes", "rate_hz", "rate_1s_hz")
 
+VOLLEYS = {"encoding": {"name": "pulse_amplitude", "rate_hz": 20.0}, "target_hz": (4.0, 14.0)}
+"""All electrodes pulse at once, four times in a step, and targets do not depend on what is recorded."""
+
 fake = pytest.mark.usefixtures("fake")
 
 
 def play(actions, seed=0, env_id="livn/EI2-v0", **options):
     """The observation and info of a reset, and of every step, and the recordings."""
-    with gym.make(env_id, settle_ms=400.0, **options) as env:
+    with gym.make(env_id, settle_ms=400.0, **(VOLLEYS | options)) as env:
         found = [env.reset(seed=seed)]
         recordings = []
         for action in actions:
@@ -56,7 +59,7 @@ def test_an_unstimulated_episode_is_the_same_with_and_without_blanking():
 @fake
 @pytest.mark.parametrize("blank_ms", [(3.0, 1.0), (120.0, 2.0), (600.0, 600.0)])
 def test_a_vector_is_its_single_environments_when_blanking_reaches_into_the_next_step(blank_ms):
-    options = {"conditions": LATE, "settle_ms": 400.0, "max_episode_steps": 4, "blank_ms": blank_ms}
+    options = VOLLEYS | {"conditions": LATE, "settle_ms": 400.0, "max_episode_steps": 4, "blank_ms": blank_ms}
     vector = gym.make_vec("livn/EI2-v0", num_envs=3, **options)
     actions = np.random.default_rng(1).uniform(-1, 1, (8, 3, 16)).astype(np.float32)
     actions[:, 1] = -1.0  # never stimulated
@@ -171,7 +174,7 @@ def test_cut_synapses_are_weights_of_zero(profile):
         keys = [f"weight-{name}" for name in env.unwrapped.culture.system.weight_names]
         full = env.unwrapped.culture.parameters.weights
     assert any(full.values())
-    options = {"settle_ms": 500.0, "profile": profile}
+    options = {"settle_ms": 500.0, "profile": profile, "target_hz": (4.0, 14.0)}  # a measured range would differ
     actions = np.random.default_rng(0).uniform(-1, 1, (3, 1)).astype(np.float32)
     found = []
     for given in ({"conditions": "synapses_cut"}, {"params": dict.fromkeys(keys, 0.0)}):
