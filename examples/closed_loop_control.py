@@ -15,12 +15,12 @@ from livn_gym.encoding import PulseAmplitude
 
 STEP_MS = 200.0
 TARGET_HZ = 9.0
-PROPORTIONAL, INTEGRAL = 0.02, 0.02  # inputs (their range is 2) per Hz of error, and per Hz and step
+PROPORTIONAL, INTEGRAL = 0.03, 0.03  # inputs (their range is 2) per Hz of error, and per Hz and step
 
 
 def run(steps: int, controlled: bool, seed: int) -> np.ndarray:
     """Return the rate of every step, Hz [T], after two seconds without stimulation."""
-    encoding, decoding = PulseAmplitude(rate_hz=20.0), MeanFiringRate(duration=STEP_MS)
+    encoding, decoding = PulseAmplitude(9.0, rate_hz=5.0, groups=16), MeanFiringRate(duration=STEP_MS)
     rates_hz, integral, level = [], 0.0, -1.0  # -1 is no pulse, 1 the highest amplitude
     with make("EI2", seed=seed, profile="fast") as env:
         env.record_spikes().run(2000.0)

@@ -1,4 +1,4 @@
-"""Custom encoding: pulses around a point on the array, and the correlation of the response with the point.
+"""Custom encoding: a pulse around a point on the array, and the correlation of the late response with the point.
 
 Run: ``python examples/custom_encoding.py [--short]``.
 """
@@ -20,8 +20,8 @@ from livn_gym.stimulus import Stimulus
 class Spot(Encoding):
     """A position on the array, two numbers from edge to edge; amplitudes fall with the distance from it."""
 
-    def __init__(self, amplitude_uA: float = 12.0, width_um: float = 60.0) -> None:
-        safe_pulse(amplitude_uA, phase_ms=0.2, rate_hz=20.0)  # checks the limits of the electrodes
+    def __init__(self, amplitude_uA: float = 10.0, width_um: float = 100.0) -> None:
+        safe_pulse(amplitude_uA, phase_ms=0.2, rate_hz=2.0)  # checks the limits of the electrodes
         self.amplitude_uA, self.width_um = amplitude_uA, width_um
 
     def __call__(self, view, duration_ms, inputs):
@@ -31,7 +31,7 @@ class Spot(Encoding):
         point = low + (np.asarray(inputs)[..., None, :] + 1.0) / 2.0 * (high - low)  # [..., 1, 2]
         distance_um = np.linalg.norm(electrodes_um - point, axis=-1)  # [..., C]
         amplitude_uA = self.amplitude_uA * np.exp(-0.5 * (distance_um / self.width_um) ** 2)
-        return Stimulus.pulse_train(amplitude_uA, duration_ms=duration_ms, rate_hz=20.0)
+        return Stimulus.pulse_train(amplitude_uA, duration_ms=duration_ms, rate_hz=2.0)
 
     def action_space(self, view):
         """Return the space of positions on the array, from edge to edge."""
@@ -41,9 +41,10 @@ class Spot(Encoding):
 def main() -> None:
     """Stimulate at random positions, and compare each with the centre of the response."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--short", action="store_true", help="quick check: 20 steps instead of 90")
-    steps = 20 if parser.parse_args().short else 90
-    env = gym.make("livn/EI2-v0", encoding=Spot(), max_episode_steps=steps)
+    parser.add_argument("--short", action="store_true", help="quick check: 40 steps instead of 90")
+    steps = 40 if parser.parse_args().short else 90
+    options = {"step_ms": 500.0, "decoding": "evoked_rates", "target_hz": 8.0}  # rates at 20-100 ms after the pulse
+    env = gym.make("livn/EI3-v0", encoding=Spot(), max_episode_steps=steps, **options)
     observation, _ = env.reset(seed=1)
     env.action_space.seed(1)
     channels = env.unwrapped.culture.electrodes.num_channels

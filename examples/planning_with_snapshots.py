@@ -17,7 +17,7 @@ from livn_gym.decoding import MeanFiringRate
 from livn_gym.encoding import PulseAmplitude
 
 STEP_MS = 200.0
-ENCODING, DECODING = PulseAmplitude(), MeanFiringRate(duration=STEP_MS)
+ENCODING, DECODING = PulseAmplitude(9.0, rate_hz=5.0, groups=16), MeanFiringRate(duration=STEP_MS)
 CONSTANTS = np.linspace(-1.0, 1.0, 9)
 
 
@@ -42,7 +42,7 @@ def planned(steps: int, candidates: int) -> float:
         env.record_spikes().run(2000.0)
         copies.record_spikes()
         for target_hz in targets_hz(steps):
-            levels = rng.uniform(-1.0, 0.0, (candidates, 1))  # above 7.5 uA at all channels the rate is too high
+            levels = rng.uniform(-1.0, 1.0, (candidates, 1))
             spread = 0.5 * rng.standard_normal((candidates, env.electrodes.num_channels))
             commands = np.clip(levels + spread, -1.0, 1.0)  # [B, C]
             copies.load_state(env.save_state())  # one state into all copies

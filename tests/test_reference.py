@@ -134,7 +134,7 @@ def test_the_page_from_top_to_bottom(monkeypatch):
         assert np.array_equal(iv, np.arange(100)) and v.shape == (100, 4000)
         assert np.array_equal(im, np.arange(100)) and mp.shape == (100, 4000)
 
-        with pytest.raises(InvalidInput, match="100 columns for EI2, got 10"):
+        with pytest.raises(InvalidInput, match="100 columns, one for each cell, got 10"):
             run(STIMULATE)
         page["env"] = page["Env"](page["predefined"]("EI1"), seed=42).init().apply_model_defaults()
         page["env"].record_spikes()

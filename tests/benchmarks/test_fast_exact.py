@@ -21,15 +21,15 @@ def test_differences_are_those_of_pairs(fast_exact):
     assert half == pytest.approx(4.303 * 0.1 / np.sqrt(3), rel=1e-3)  # Student's t with two degrees of freedom
 
 
-def test_cultures_without_a_value_and_shared_maps_do_not_count_as_pairs(fast_exact):
-    exact = [values(1.0, 201, s, near_hz=1.0, isi_cv=float("nan") if s else 1.0) for s in range(3)]
-    fast = [values(1.0, 201, s, near_hz=2.0, isi_cv=1.5) for s in range(3)]
-    assert fast_exact.difference(exact, fast, "near_hz")[2] == 1
+def test_cultures_without_a_value_and_shared_pulses_do_not_count_as_pairs(fast_exact):
+    exact = [values(1.0, 201, s, evoked_share=1.0, isi_cv=float("nan") if s else 1.0) for s in range(3)]
+    fast = [values(1.0, 201, s, evoked_share=2.0, isi_cv=1.5) for s in range(3)]
+    assert fast_exact.difference(exact, fast, "evoked_share")[2] == 1
     assert fast_exact.difference(exact, fast, "isi_cv")[::2] == (0.5, 1)
 
 
 def test_a_table_names_what_only_exact_holds(fast_exact):
-    targets = fast_exact.targets_of("EI2", maps=True, quick=False)
+    targets = fast_exact.targets_of("EI2", pulses=True, quick=False)
     exact = [values(rate, 201, s) for s, rate in enumerate((3.0, 3.2))]
     fast = [values(rate, 201, s) for s, rate in enumerate((5.0, 5.2))]
     text, lost = fast_exact.table(exact, fast, targets)
@@ -45,7 +45,7 @@ def test_an_interrupted_comparison_continues_from_its_folder(fast_exact, tmp_pat
     targets = fast_exact.targets_of
 
     def quick(name, **options):
-        return fast_exact.replace(targets(name, **options), protocol=fast_exact.replace(protocol, map_trials=0))
+        return fast_exact.replace(targets(name, **options), protocol=fast_exact.replace(protocol, pulse_trials=0))
 
     monkeypatch.setattr(fast_exact, "targets_of", quick)
     line = ["fast_exact.py", "EI1", "--seeds", "2", "--folder", str(tmp_path)]

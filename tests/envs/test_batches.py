@@ -45,7 +45,7 @@ def test_make_vec_asks_the_launcher_of_the_process(fake, launcher):
 
 def test_wrong_options_are_refused_before_the_launcher_is_asked(fake, launcher):
     with pytest.raises(TypeError, match="target_hz"):
-        gym.make_vec("livn/EI1-v0", num_envs=2, target=3.0, **OPTIONS)
+        gym.make_vec("livn/EI1-v0", num_envs=2, targets_hz=3.0, **OPTIONS)
     assert launcher.specs == []
 
 

@@ -87,7 +87,8 @@ def test_gymnasiums_checker_has_nothing_to_say_on_neuron(env_id):
 @pytest.mark.parametrize("env_id", ["livn/EI3-v0", "livn/EI4-v0"])
 def test_large_cultures_are_built_and_take_a_step_on_neuron(env_id):
     # 50 ms hold one pulse at 20 Hz; a second of EI4 would take NEURON minutes
-    env = gym.make(env_id, backend="neuron", step_ms=50.0, settle_ms=0.0)
+    pulses = {"name": "pulse_amplitude", "rate_hz": 20.0}
+    env = gym.make(env_id, backend="neuron", step_ms=50.0, settle_ms=0.0, encoding=pulses, target_hz=8.0)
     try:
         env.reset(seed=0)
         observation, reward, terminated, truncated, info = env.step(np.ones(env.action_space.shape, np.float32))

@@ -201,7 +201,7 @@ def test_a_batch_under_drift_is_one_call_of_the_engine(monkeypatch):
     calls = []
     run_backend = PoissonBackend.run
     monkeypatch.setattr(PoissonBackend, "run", lambda *given: calls.append(given[-1]) or run_backend(*given))
-    loop = LoopSpec.of("EI2", "rate_tracking", conditions="excitability_drift", settle_ms=0.0).make(4)
+    loop = LoopSpec.of("EI2", "rate_tracking", conditions="excitability_drift", settle_ms=0.0, target_hz=8.0).make(4)
     loop.reset([np.random.default_rng(b) for b in range(4)], [0, 1, 2, 3])
     before = loop.env.parameters.noise["EXC"].std_e
     loop.step(np.zeros((4, 16), dtype=np.float32))

@@ -28,7 +28,7 @@ CALLS = [
     {"target_hz": np.float64(8.0)},
     {"target_hz": (6.0, 9.0)},
     {"target_hz": np.array([6.0, 9.0])},
-    {"step_ms": np.int64(100), "max_episode_steps": 7},
+    {"step_ms": np.int64(1000), "max_episode_steps": 7},
     {"graph_seed": np.int64(3)},
     {"graph_seed": "resample"},
     {"conditions": ("latency", {"name": "electrode_faults", "loss": np.float32(0.25)})},

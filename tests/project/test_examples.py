@@ -20,13 +20,13 @@ def numbers(pattern, text):
 def closed_loop_control(out):
     (alone,) = numbers(r"no stimulation: .* error over a second (\S+) Hz", out)
     (controlled,) = numbers(r"controlled: .* error over a second (\S+) Hz", out)
-    assert controlled < 0.25 * alone  # 5 Hz at rest below the target, against the noise of a second
+    assert controlled < 0.9 * alone  # 6 Hz at rest below the target, against the bursts that stimulation evokes
 
 
 def custom_encoding(out):
     for axis in "xy":
         (correlation,) = numbers(rf"{axis}: correlation of position and response (\S+) over", out)
-        assert correlation > 0.56  # p < 0.01 for 20 places without relation
+        assert correlation > 0.40  # p < 0.01 for 40 places without relation
 
 
 def planning_with_snapshots(out):
