@@ -82,7 +82,14 @@ def test_a_new_file_is_enough(package):
 
 
 def test_what_is_imported_from_elsewhere_is_not_found_twice():
-    assert encoding.names() == ["channel_current", "electrodes_and_light", "light_pulses", "pulse_amplitude", "pulse_rate", "replay"]
+    assert encoding.names() == [
+        "channel_current",
+        "electrodes_and_light",
+        "light_pulses",
+        "pulse_amplitude",
+        "pulse_rate",
+        "replay",
+    ]
     assert io.names() == ["mea"]
 
 
