@@ -114,6 +114,7 @@ def fault(kind: str) -> None:
         num_envs=4,
         settle_ms=200.0,
         max_episode_steps=4,
+        target_hz=(8.0, 10.0),  # no calibration, so that the fault is in a step
         encoding=Faulty(kind),
         on_worker_failure=on_failure,
     )

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from mpi import launch
 
+from livn_gym.envs.tasks.rate_tracking import ONSET_S, REST_S, STRONGEST_S
+
 PLAY = """
     import os, sys
     import gymnasium as gym, numpy as np, livn_gym
@@ -28,6 +30,10 @@ PLAY = """
     env.close()
     print("finished")
 """
+CALIBRATION = 3
+"""The encoding's call in the calibration at which the fault happens; the first call of all is at construction."""
+SECOND_STEP = 1 + 5 * (REST_S + ONSET_S + STRONGEST_S) + 2
+"""The encoding's call in the second step, after the calibration's steps of 200 ms, which both environments share."""
 LIMIT = 90.0
 """Seconds for start, imports and end of one run on a busy machine; a hang would be for ever."""
 
@@ -47,8 +53,10 @@ def play(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1, 2])
-def test_an_exception_reaches_the_user_with_its_traceback(play, rank):
-    run = play(f"{rank}:4:raise")
+@pytest.mark.parametrize("call", [CALIBRATION, SECOND_STEP])
+def test_an_exception_reaches_the_user_with_its_traceback(play, rank, call):
+    run = play(f"{rank}:{call}:raise")
+    assert ("step 0" in run.out) == (call == SECOND_STEP)
     assert run.code != 0 and "finished" not in run.out
     assert "ArithmeticError: a deliberate fault" in run.err and "faulty.py" in run.err
     assert rank == 0 or f"Rank {rank} failed" in run.err
@@ -57,7 +65,7 @@ def test_an_exception_reaches_the_user_with_its_traceback(play, rank):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["kill", "exit"])
 def test_a_worker_that_goes_ends_the_job(play, kind):
-    run = play(f"1:4:{kind}")
+    run = play(f"1:{SECOND_STEP}:{kind}")
     assert run.code != 0 and "finished" not in run.out
     assert "signal 9" in run.err if kind == "kill" else "Rank 1 failed" in run.err
 
@@ -65,17 +73,24 @@ def test_a_worker_that_goes_ends_the_job(play, kind):
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
 def test_a_lost_workers_environments_are_truncated_and_continue_elsewhere(play, mode):
-    """Rank 1 of three has environments 2 and 3; its third command is the second step's, after one at construction."""
-    run = play("1:4:kill", options=("--with-ft", "ulfm"), ON_FAILURE="truncate", MODE=mode)
+    """Rank 1 of three has environments 2 and 3; other ranks calibrate and reset those that they take over."""
+    run = play(f"1:{SECOND_STEP}:kill", options=("--with-ft", "ulfm"), ON_FAILURE="truncate", MODE=mode)
     steps = [line for line in run.out.splitlines() if line.startswith("step")]
     assert len(steps) == 8, run.everything
-    failed = [k for k, line in enumerate(steps) if "failed [2, 3]" in line]
-    assert len(failed) == 1 and "truncated [2, 3]" in steps[failed[0]]
-    assert all("failed []" in line for k, line in enumerate(steps) if k != failed[0])
-    # five steps later, and one more where the reset takes a step, their new episode is at its limit or not yet
-    later = {"NextStep": failed[0] + 6, "SameStep": failed[0] + 5}[mode]
-    assert later >= 8 or "truncated [2, 3]" in steps[later]
+    assert "failed [2, 3] truncated [2, 3]" in steps[1]
+    assert all("failed []" in line for k, line in enumerate(steps) if k != 1)
+    # five steps later, and one more where the reset takes a step, their new episode is at its limit
+    assert "truncated [2, 3]" in steps[{"NextStep": 7, "SameStep": 6}[mode]]
     assert "finished" in run.out
+
+
+@pytest.mark.slow
+def test_a_worker_lost_in_the_calibration_costs_no_episode(play):
+    """The reset that it was in begins again on the other ranks."""
+    run = play(f"1:{CALIBRATION}:kill", options=("--with-ft", "ulfm"), ON_FAILURE="truncate")
+    steps = [line for line in run.out.splitlines() if line.startswith("step")]
+    assert len(steps) == 8 and all("failed []" in line for line in steps), run.everything
+    assert "truncated [0, 1, 2, 3, 4, 5]" in steps[4] and "finished" in run.out
 
 
 @pytest.mark.slow
@@ -96,7 +111,7 @@ def test_a_loss_on_a_busy_machine_is_no_hang_at_the_end():
 
 @pytest.mark.slow
 def test_a_lost_worker_is_named_where_the_job_cannot_continue(play):
-    run = play("2:4:kill", options=("--with-ft", "ulfm"))
+    run = play(f"2:{SECOND_STEP}:kill", options=("--with-ft", "ulfm"))
     assert run.code != 0 and "Rank 2 died" in run.err and "finished" not in run.out
 
 
