@@ -1,5 +1,6 @@
 """Forked children and several threads: a copy, a clear error, or one after the other; never a hang."""
 
+import ast
 import copy
 import os
 import pickle
@@ -128,6 +129,29 @@ def test_threads_run_one_after_the_other():
         assert env.t == 800.0
         assert equal(env.run(100.0), whole.run(100.0))
     env.close()
+
+
+def test_cultures_made_in_several_threads_parse_one_after_the_other(monkeypatch):
+    """CPython 3.11 raises ``SystemError`` now and then if two threads parse at the same time."""
+    plain, parsing, together, errors = ast.parse, [], [], []
+
+    def parse(*args, **options):
+        parsing.append(None)
+        together.append(len(parsing))
+        time.sleep(0.001)  # others run
+        try:
+            return plain(*args, **options)
+        finally:
+            parsing.pop()
+
+    monkeypatch.setattr(ast, "parse", parse)
+    monkeypatch.setattr(threading, "excepthook", lambda given: errors.append(given.exc_value))
+    threads = [threading.Thread(target=lambda: make("EI1").close()) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == [] and set(together) == {1}
 
 
 def test_a_step_during_another_threads_step_is_refused():

@@ -31,6 +31,7 @@ from livn_gym.backends.native.templates import (
     SOLVE,
     SOLVE_CORRECTED,
 )
+from livn_gym.backends.parsing import parsed
 
 _IDENTIFIER = re.compile(r"\w+")
 
@@ -139,7 +140,7 @@ class _Functions:
             stem = function.__name__.strip("_")
             same = sum(other.__name__.strip("_") == stem for other in self._names)
             self._names[function] = f"{stem}{'' if same == 0 else f'_{same}'}{self.suffix}"
-            definition = ast.parse(dedent(inspect.getsource(function))).body[0]
+            definition = parsed(dedent(inspect.getsource(function))).body[0]
             assert isinstance(definition, ast.FunctionDef)
             definition = _Fuser().visit(_Rewriter(self, function).visit(definition))
             definition.name = self._names[function]
@@ -216,4 +217,4 @@ def _negative(value: ast.expr) -> ast.expr:
 
 
 def _fused(line: str) -> str:
-    return ast.unparse(ast.fix_missing_locations(_Fuser().visit(ast.parse(line))))
+    return ast.unparse(ast.fix_missing_locations(_Fuser().visit(parsed(line))))

@@ -14,6 +14,7 @@ from textwrap import dedent
 from types import FunctionType
 from typing import Any
 
+from livn_gym.backends.parsing import parsed
 from livn_gym.models import CellStep, channelrhodopsin
 from livn_gym.models.channelrhodopsin import LIGHT, STATES
 
@@ -316,6 +317,6 @@ class _Expressions(ast.NodeTransformer):
 
 
 def _definition(function: Callable[..., Any]) -> ast.FunctionDef:
-    definition = ast.parse(dedent(inspect.getsource(function))).body[0]
+    definition = parsed(dedent(inspect.getsource(function))).body[0]
     assert isinstance(definition, ast.FunctionDef)
     return definition
