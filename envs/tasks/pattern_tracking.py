@@ -46,6 +46,9 @@ class PatternTracking(Task):
     command that meets the targets therefore always exists, on every graph. The commands are the same in every
     environment; with 0 patterns every reset draws a new one.
 
+    **Share of the network**: 100 % (100 to 100) of the gain on `livn/EI3-PatternTracking-v0` (`livn-gym validate
+    --tasks`).
+
     ## Action Space
     `Box(-1, 1, (C,), float32)`: the amplitude of the pulse of each of C channels.
 
