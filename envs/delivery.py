@@ -1,4 +1,4 @@
-"""What a stimulus gives to a culture: charge at each electrode, dose of each light."""
+"""Charge at each electrode and dose of each light that a stimulus delivers."""
 
 from __future__ import annotations
 

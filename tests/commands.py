@@ -1,4 +1,4 @@
-"""What the tests of the command line share: calls in an empty folder, with the Poisson fake, and rows of tables."""
+"""Helpers of the command line's tests: calls in an empty folder, with the Poisson fake, and rows of tables."""
 
 import re
 

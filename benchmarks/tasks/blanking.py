@@ -1,4 +1,4 @@
-"""What blanking leaves of direct and of synaptic spikes, and the time that it takes; prints a table.
+"""Shares of direct and synaptic spikes that are recorded under blanking, and of the time lost; prints a table.
 
 Cultures get random commands through an encoding, step after step. The same cultures, from the same state and with the
 same noise, get them without synapses, and, without synapses, no stimulation: what the two differ by is evoked by the

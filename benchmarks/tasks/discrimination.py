@@ -11,20 +11,13 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from controls import CONTROLS
 from numpy.typing import NDArray
 
 import livn_gym  # noqa: F401  (registers the ids)
 from livn_gym.agents.reference_agents import families_of
 
 ENV_ID = "livn/EI3-Discrimination-v0"
-
-OPTIONS: dict[str, dict[str, Any]] = {
-    "synapses cut": {"conditions": "synapses_cut"},
-    "cells shuffled every step": {"conditions": "shuffled_culture"},
-    "Poisson culture, rates of settling": {"conditions": "poisson_culture"},
-    "all electrodes blanked for 5 ms": {"blank_ms": 5.0},
-    "faults, 10 % dead": {"conditions": "electrode_faults"},
-}
 
 Policy = Callable[[NDArray, np.random.Generator], NDArray]
 """Action for an observation."""
@@ -81,7 +74,7 @@ def main() -> None:
     print("| action | reward | accuracy | spread of the output, Hz |\n| --- | --- | --- | --- |")
     for name, policy in rows.items():
         print(f"| {name} | {trials(policy, *size, **graph)} |", flush=True)
-    for name, options in OPTIONS.items():
+    for name, options in CONTROLS.items():
         print(f"| the last, {name} | {trials(rows[last], *size, **graph, **options)} |", flush=True)
 
 

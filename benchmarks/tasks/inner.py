@@ -10,17 +10,10 @@ from collections.abc import Callable
 
 import gymnasium as gym
 import numpy as np
+from controls import CONTROLS
 from numpy.typing import NDArray
 
 import livn_gym  # noqa: F401  (registers the ids)
-
-OPTIONS = {
-    "synapses cut": {"conditions": "synapses_cut"},
-    "cells shuffled every step": {"conditions": "shuffled_culture"},
-    "Poisson culture, rates of settling": {"conditions": "poisson_culture"},
-    "all electrodes blanked for 5 ms": {"blank_ms": 5.0},
-    "faults, 10 % dead": {"conditions": "electrode_faults"},
-}
 
 Policy = Callable[[NDArray, np.random.Generator], NDArray]
 
@@ -83,7 +76,7 @@ def main() -> None:
         row(name, returns(env_id, policy, given.episodes))
     print()
     head("the last gains under")
-    for name, options in OPTIONS.items():
+    for name, options in CONTROLS.items():
         row(name, returns(env_id, list(rows.values())[-1], given.episodes, **options))
 
 

@@ -1,4 +1,4 @@
-"""How well classes of trials can be told apart by a cross-validated decoder."""
+"""Accuracy with which a cross-validated decoder classifies trials."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_targets_are_found_by_system_or_variant(system, variant, name):
 
 
 RESPONSE = {"blanked_hz", "range_3ms", "range_5ms", "sustained", "curve_fall", "cut_gain", "evoked_share"}
-"""What only a network does under stimulation."""
+"""Measures of the network's response to stimulation."""
 
 
 @pytest.mark.parametrize(
