@@ -68,6 +68,7 @@ MEASURES: dict[str, Measure] = {
     "range_5ms": Measure("top by rest, blanked 5 ms", stage="stimulation"),
     "sustained": Measure("last 10 s by first 10 s at the top", stage="stimulation"),
     "curve_fall": Measure("largest fall of the curve by its range", stage="stimulation"),
+    "second_cv": Measure("CV of the rate of a second, worst level", stage="stimulation"),
     "cut_gain": Measure("gain of the cut copy by intact", stage="stimulation"),
     "evoked_share": Measure("electrodes that evoke 10 spikes", stage="stimulation"),
     "evoked_spikes": Measure("spikes evoked per 100 cells", stage="stimulation"),

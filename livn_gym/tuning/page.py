@@ -167,9 +167,9 @@ def _curve(axes: Any, observation: Observation) -> None:
             markersize=3,
             label=f"behind {BLANKS_MS[k]:g} ms",
         )
-    axes.fill_between(
-        levels, *np.quantile(observation.curve_hz[..., 1], (0.1, 0.9), axis=0), color=COLOURS[0], alpha=0.2
-    )
+    if observation.level_seconds_hz is not None and observation.level_seconds_hz.size:
+        mean, sd = observation.level_seconds_hz.mean(axis=(0, 2)), observation.level_seconds_hz.std(axis=(0, 2))
+        axes.fill_between(levels, mean - sd, mean + sd, color=COLOURS[0], alpha=0.2, linewidth=0, label="SD of 1 s")
     if observation.cut is not None and observation.cut.curve_hz is not None:
         cut = observation.cut.curve_hz[..., 1].mean(axis=0)
         axes.plot(levels, cut, "o-", color=COLOURS[1], markersize=3, label=f"synapses cut, {BLANKS_MS[1]:g} ms")

@@ -22,6 +22,9 @@ EVOKED_MS = (5.0, 100.0)
 PLACE_MS = (20.0, 100.0)
 """Interval after the onset of a pulse from whose spikes its place is decoded, ms."""
 
+SECOND_MS = 1000.0
+"""Window of the rates whose steadiness under constant stimulation is measured: that of the tasks' controllers."""
+
 BLANKS_MS = (0.0, 3.0, 5.0)
 """Times after the last phase of a pulse during which no electrode records, for each of which rates are computed."""
 
@@ -55,7 +58,7 @@ class Protocol:
         levels_uA: Amplitudes of stage 4; the first is 0, the last the highest amplitude, that of stage 3.
         onset_ms: Initial part of stages 3 and 7 and of every level that is not evaluated.
         sustained_ms: Evaluated part of stage 3.
-        level_ms: Time at a level after the onset.
+        level_ms: Time at a level after the onset, of whose whole seconds the rates are kept too.
         pause_ms: Pause after stages 3 and 7 and after a level.
         pulse_uA: Amplitude of stages 5 and 6.
         pulse_electrodes: Maximum number of electrodes in stage 5; from a larger array, an evenly spaced selection.
@@ -76,7 +79,7 @@ class Protocol:
     levels_uA: tuple[float, ...] = (0.0, 2.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0)
     onset_ms: float = 1000.0
     sustained_ms: float = 30_000.0
-    level_ms: float = 4000.0
+    level_ms: float = 10_000.0
     pause_ms: float = 2000.0
     pulse_uA: float = 14.0
     pulse_electrodes: int = 16
@@ -140,7 +143,7 @@ class Protocol:
             self,
             rest_ms=10_000.0,
             sustained_ms=4000.0,
-            level_ms=1000.0,
+            level_ms=4000.0,
             pulse_electrodes=4,
             pulse_trials=2,
             place_trials=2,

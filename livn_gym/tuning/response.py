@@ -29,6 +29,13 @@ COMPARED_MS = 10_000.0
 
 FANO_BIN_MS = 500.0
 
+RAISED = 1.5
+"""Rate at a level by that at rest, at least, for the level to count for the steadiness of the response: about the
+lowest target of a task that follows a rate."""
+
+MIN_SECONDS = 8
+"""Minimum number of seconds at a level, of all cultures of a graph together, for the spread of their rates."""
+
 MIN_GAIN_HZ = 0.1
 """Least gain of the intact culture to which that of the cut copy is compared."""
 
@@ -38,7 +45,7 @@ NAN = float("nan")
 @checked_types
 def responses(observation: Observation) -> list[dict[str, float]]:
     """Compute the measures of the stages with stimulation for each culture; NaN where a stage was left out."""
-    graph = _curve(observation) | _pulses(observation)
+    graph = _curve(observation) | _steadiness(observation) | _pulses(observation)
     return [
         _sustained(observation, b) | _cut(observation, b) | _place(observation, b) | _device(observation, b) | graph
         for b in range(observation.num_cultures)
@@ -171,6 +178,21 @@ def _curve(observation: Observation) -> dict[str, float]:
     curve = observation.curve_hz[..., 1].mean(axis=0)
     span = curve.max() - curve[0]
     return {"curve_fall": float((np.maximum.accumulate(curve) - curve).max() / span) if span > 0 else NAN}
+
+
+def _steadiness(observation: Observation) -> dict[str, float]:
+    """Compute the largest coefficient of variation of the rate of a second at a level that raises the rate.
+
+    The seconds of all cultures of a graph are taken together. What a controller that sees rates of a second can reach
+    at a constant target is about this spread.
+    """
+    if observation.level_seconds_hz is None:
+        return {}
+    levels = observation.level_seconds_hz.swapaxes(0, 1).reshape(observation.level_seconds_hz.shape[1], -1)
+    if levels.shape[1] < MIN_SECONDS:
+        return {"second_cv": NAN}
+    raised = levels[levels.mean(axis=1) >= max(RAISED * rest_rates_hz(observation).mean(), MIN_GAIN_HZ)]
+    return {"second_cv": float((raised.std(axis=1) / raised.mean(axis=1)).max()) if len(raised) else NAN}
 
 
 def _cut(observation: Observation, b: int) -> dict[str, float]:

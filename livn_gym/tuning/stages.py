@@ -13,7 +13,7 @@ from livn_gym.checks import checked_types
 from livn_gym.errors import InvalidInput
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
-from livn_gym.tuning.protocol import BLANKS_MS, EVOKED_MS, PLACE_MS, Progress, Protocol
+from livn_gym.tuning.protocol import BLANKS_MS, EVOKED_MS, PLACE_MS, SECOND_MS, Progress, Protocol
 
 if TYPE_CHECKING:
     from livn_gym.env import Env
@@ -33,6 +33,7 @@ class Observation:
         rest: Recording of stage 2.
         sustained: Recording of stage 3 after its onset; None where it was left out.
         curve_hz: Rate per cell at every level, behind each of ``BLANKS_MS``, ``[B, L, 3]``.
+        level_seconds_hz: Rate per cell in every whole second at every level, behind 3 ms, ``[B, L, seconds]``.
         electrodes: The channels with single pulses, ``[E]``.
         evoked: Spikes of every cell in ``EVOKED_MS`` after every single pulse, ``[B, trials, E, N]``.
         place: Spikes on every channel in ``PLACE_MS`` after every pulse at a quadrant, ``[B, trials, 4, C]``; None if a
@@ -47,6 +48,7 @@ class Observation:
     rest: Recording
     sustained: Recording | None = None
     curve_hz: NDArray[np.float64] | None = None
+    level_seconds_hz: NDArray[np.float64] | None = None
     electrodes: NDArray[np.int64] | None = None
     evoked: NDArray[np.int64] | None = None
     place: NDArray[np.int64] | None = None
@@ -90,7 +92,8 @@ def observe(
     seen = replace(seen, sustained=stages.sustained(protocol.sustained_ms, protocol.top_uA, protocol.phase_ms))
     if not proceed(seen):
         return seen
-    seen = replace(seen, curve_hz=stages.curve())
+    curve_hz, level_seconds_hz = stages.curve()
+    seen = replace(seen, curve_hz=curve_hz, level_seconds_hz=level_seconds_hz)
     if protocol.pulse_trials:
         electrodes = protocol.electrodes(env.electrodes.num_channels)
         evoked = stages.single_pulses(electrodes, protocol.pulse_uA, protocol.phase_ms)
@@ -120,15 +123,31 @@ def blanked_rates_hz(recording: Recording, protocol: Protocol, phase_ms: float, 
     Spikes during a pulse and within the blanking after its last phase are left out, and the rate is that of the time
     that remains.
     """
-    culture, _, t = recording.spikes
-    since_ms = np.mod(t + 1e-9, protocol.spacing_ms)
     rates = []
     for blank_ms in BLANKS_MS:
-        lost_ms = 2.0 * phase_ms + blank_ms if blank_ms else 0.0
-        counts = np.bincount(culture[since_ms >= lost_ms], minlength=recording.num_cultures)
-        listened_ms = recording.duration_ms * (1.0 - lost_ms / protocol.spacing_ms)
-        rates.append(counts / num_neurons / listened_ms * 1e3)
+        recorded, share = _recorded(recording, protocol, phase_ms, blank_ms)
+        counts = np.bincount(recording.spikes[0][recorded], minlength=recording.num_cultures)
+        rates.append(counts / num_neurons / (recording.duration_ms * share) * 1e3)
     return np.stack(rates, axis=1)
+
+
+@checked_types
+def rates_of_seconds_hz(recording: Recording, protocol: Protocol, phase_ms: float, num_neurons: int) -> NDArray:
+    """Return the rate per cell of each culture in each whole second, behind 3 ms after the pulses, ``[B, seconds]``."""
+    seconds = int(recording.duration_ms // SECOND_MS)
+    culture, _, t = recording.spikes
+    recorded, share = _recorded(recording, protocol, phase_ms, BLANKS_MS[1])
+    recorded &= t < seconds * SECOND_MS
+    index = culture[recorded] * seconds + (t[recorded] // SECOND_MS).astype(np.int64)
+    counts = np.bincount(index, minlength=recording.num_cultures * seconds).reshape(recording.num_cultures, seconds)
+    return counts / num_neurons / (SECOND_MS * share) * 1e3
+
+
+def _recorded(recording: Recording, protocol: Protocol, phase_ms: float, blank_ms: float) -> tuple[NDArray, float]:
+    """Return which spikes are recorded behind a blanking after the pulses of a group, and the share of time left."""
+    lost_ms = 2.0 * phase_ms + blank_ms if blank_ms else 0.0
+    since_ms = np.mod(recording.spikes[2] + 1e-9, protocol.spacing_ms)
+    return since_ms >= lost_ms, 1.0 - lost_ms / protocol.spacing_ms
 
 
 class _Stages:
@@ -156,18 +175,21 @@ class _Stages:
         self.run(self.protocol.pause_ms)
         return recording
 
-    def curve(self) -> NDArray[np.float64]:
-        """Return the rates at every level, ``[B, L, 3]``."""
+    def curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the rates at every level, ``[B, L, 3]``, and those of its whole seconds, ``[B, L, seconds]``."""
         p, levels = self.protocol, np.array(self.protocol.levels_uA)
         rates = np.zeros((len(self.rows), len(levels), len(BLANKS_MS)))
+        of_seconds = np.zeros((len(self.rows), len(levels), int(p.level_ms // SECOND_MS)))
+        cells = self.env.system.num_neurons
         for k in range(len(levels)):
             level = (k + self.rows) % len(levels)
             amplitudes = np.repeat(levels[level][:, None], self.env.electrodes.num_channels, axis=1)
             self.run(p.onset_ms, amplitudes, p.phase_ms)
             recording = self.run(p.level_ms, amplitudes, p.phase_ms)
-            rates[self.rows, level] = blanked_rates_hz(recording, p, p.phase_ms, self.env.system.num_neurons)
+            rates[self.rows, level] = blanked_rates_hz(recording, p, p.phase_ms, cells)
+            of_seconds[self.rows, level] = rates_of_seconds_hz(recording, p, p.phase_ms, cells)
             self.run(p.pause_ms)
-        return rates
+        return rates, of_seconds
 
     def single_pulses(self, electrodes: NDArray[np.int64], amplitude_uA: float, phase_ms: float) -> NDArray[np.int64]:
         """Return the spikes of every cell after pulses at single electrodes, ``[B, trials, E, N]``."""

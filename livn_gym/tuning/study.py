@@ -56,7 +56,7 @@ def search_protocol(targets: Targets) -> Protocol:
         protocol,
         rest_ms=min(protocol.rest_ms, 40_000.0),
         sustained_ms=min(protocol.sustained_ms, 10_000.0),
-        level_ms=min(protocol.level_ms, 3000.0),
+        level_ms=min(protocol.level_ms, 6000.0),
         levels_uA=protocol.levels_uA if len(protocol.levels_uA) < 4 else (0.0, *protocol.levels_uA[-5:]),
         pulse_electrodes=min(protocol.pulse_electrodes, 8),
         pulse_trials=min(protocol.pulse_trials, 3),

@@ -13,7 +13,7 @@ from livn_gym.stimulus import Stimulus
 from livn_gym.system import make
 from livn_gym.tuning import Protocol, observe
 from livn_gym.tuning.protocol import BLANKS_MS
-from livn_gym.tuning.stages import blanked_rates_hz, quadrants
+from livn_gym.tuning.stages import blanked_rates_hz, quadrants, rates_of_seconds_hz
 
 
 class Diary(Env):
@@ -123,6 +123,17 @@ def test_rates_behind_blanking_are_those_of_the_time_that_is_left(short):
     late = Recording(0.0, 1000.0, 0.05, 0.05, 1, np.zeros(20, int), np.zeros(20, int), onset + 4.0)
     expected = [[20.0, 20.0 / (1.0 - 3.4 / 50.0), 0.0]]
     assert np.allclose(blanked_rates_hz(late, short, 0.2, 1), expected)
+
+
+def test_rates_of_seconds_are_those_of_the_whole_seconds_of_each_culture(diary, short):
+    culture, t = np.array([0, 0, 0, 1, 1, 1]), np.array([4.0, 1002.0, 1004.0, 999.9, 1999.9, 2010.0])
+    recording = Recording(0.0, 2400.0, 0.05, 0.05, 2, culture, np.zeros(6, int), t)
+    expected = np.array([[1.0, 1.0], [1.0, 1.0]]) / 2 / (1.0 - 3.4 / 50.0)  # 1002 ms is blanked, 2010 ms beyond
+    assert np.allclose(rates_of_seconds_hz(recording, short, 0.2, 2), expected)
+    observation = observe(diary, replace(short, level_ms=2200.0))
+    assert observation.level_seconds_hz.shape == (4, 3, 2)
+    assert np.allclose(observation.level_seconds_hz[:, 0], 0.0)
+    assert np.allclose(observation.level_seconds_hz[:, 1:], 136 / 0.2 / 100 / (1.0 - 3.4 / 50.0))
 
 
 def test_rates_behind_blanking_are_those_of_a_blanked_array(short):

@@ -86,6 +86,23 @@ def test_the_fall_of_a_curve_is_that_below_an_earlier_maximum(env, rates_hz, fal
     assert responses(seen)[0]["curve_fall"] == pytest.approx(fall, nan_ok=True)
 
 
+def test_the_steadiness_is_that_of_the_worst_level_which_raises_the_rate(env):
+    seconds = np.full((2, 4, 5), 3.0)
+    seconds[:, 1, ::2] += 1.4  # less than 1.5 times the rate at rest
+    seconds[:, 2] = [[4.0] * 5, [8.0] * 5]  # 6 Hz, SD 2 Hz between cultures
+    seconds[:, 3] = [8.0, 10.0, 9.0, 9.0, 9.0]
+    seen = observed(env, (3.0, 3.0), (9.0, 9.0), level_seconds_hz=seconds)
+    assert responses(seen)[0]["second_cv"] == responses(seen)[1]["second_cv"] == pytest.approx(1.0 / 3.0)
+    steady = replace(seen, level_seconds_hz=seconds[:, [0, 1, 3]])
+    assert responses(steady)[0]["second_cv"] == pytest.approx(np.sqrt(0.4) / 9.0)
+
+
+@pytest.mark.parametrize("seconds", [np.full((2, 3, 5), 4.4), np.full((2, 3, 3), 9.0), np.zeros((2, 3, 0))])
+def test_the_steadiness_is_undefined_without_a_raised_rate_or_with_few_seconds(env, seconds):
+    seen = observed(env, (3.0, 3.0), (9.0, 9.0), level_seconds_hz=seconds)
+    assert math.isnan(responses(seen)[0]["second_cv"])
+
+
 def test_the_gain_of_the_cut_copy_is_relative_to_the_intact(env):
     cut = observed(env, (1.0, 1.0), (2.0, 1.0))
     intact = observed(env, (2.0, 2.0), (8.0, 2.0), cut=cut)

@@ -104,7 +104,7 @@ def test_targets_are_found_by_system_or_variant(system, variant, name):
     assert load("", system, variant).name == name
 
 
-RESPONSE = {"blanked_hz", "range_3ms", "range_5ms", "sustained", "curve_fall", "cut_gain", "evoked_share"}
+RESPONSE = {"blanked_hz", "range_3ms", "range_5ms", "sustained", "second_cv", "curve_fall", "cut_gain", "evoked_share"}
 """Measures of the network's response to stimulation."""
 
 
@@ -115,7 +115,7 @@ RESPONSE = {"blanked_hz", "range_3ms", "range_5ms", "sustained", "curve_fall", "
         ("EI2", None, RESPONSE),
         ("EI2", "bursting", set()),
         ("EI2", "asynchronous", set()),
-        ("EI3", None, (RESPONSE - {"evoked_share"}) | {"local_evoked_share", "place", "place_cut"}),
+        ("EI3", None, (RESPONSE - {"evoked_share", "second_cv"}) | {"local_evoked_share", "place", "place_cut"}),
         ("EI4", None, set()),
     ],
 )
