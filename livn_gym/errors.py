@@ -17,6 +17,18 @@ class InvalidInput(LivnError, ValueError):
     """An argument has a value that is not allowed."""
 
 
+class LimitExceeded(InvalidInput):
+    """A stimulus exceeds a limit of a device; the message names limit, channel, the given and the allowed value.
+
+    Attributes:
+        limit: Name of the limit, as ``"max_rate_hz"``.
+        channel: Number of the channel; None for a limit of the whole device.
+    """
+
+    limit: str = ""
+    channel: int | None = None
+
+
 class OutOfRange(InvalidInput, IndexError):
     """An index is out of range; also an ``IndexError``, which ends iteration over a sequence."""
 

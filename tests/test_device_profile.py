@@ -1,0 +1,166 @@
+"""Profiles of devices: the shipped files, the format, and what is refused."""
+
+import pickle
+import tomllib
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from livn_gym import config, system
+from livn_gym.device_profile import DeviceProfile, find, from_tables, names
+from livn_gym.errors import InvalidInput, UnknownName
+
+
+def tables(name="cl1"):
+    return tomllib.loads((files("livn_gym.configs") / "devices" / f"{name}.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(params=config.names("devices"))
+def profile(request):
+    return find(request.param)
+
+
+def test_shipped_profiles_cite_their_sources_and_keep_the_safe_charge(profile):
+    assert profile.sources and profile.title
+    assert profile.stimulation.max_phase_charge_nC <= 3.0
+    assert profile.stimulation.max_rate_hz <= 200.0
+    assert profile.stimulation.charge_balanced
+
+
+def test_only_the_cl1_is_verified():
+    assert [name for name in names() if find(name).verified] == ["cl1"]
+
+
+def test_no_limit_of_a_verified_profile_is_assumed_but_the_number_of_channels():
+    assumed = [value for value in find("cl1").assumptions if value.startswith("stimulation.")]
+    assert assumed == ["stimulation.max_channels"]
+
+
+def test_the_cl1_has_59_usable_channels_in_columns():
+    cl1 = find("cl1")
+    electrodes = cl1.electrodes
+    assert np.flatnonzero(~electrodes.usable).tolist() == [0, 4, 7, 56, 63]
+    assert electrodes.usable_channels.tolist() == [c for c in range(64) if c not in (0, 4, 7, 56, 63)]
+    np.testing.assert_allclose(electrodes.coordinates_um[1] - electrodes.coordinates_um[0], [0, 200, 0])
+    np.testing.assert_allclose(electrodes.coordinates_um[8] - electrodes.coordinates_um[0], [200, 0, 0])
+    assert cl1.stimulation.lead_ms == pytest.approx(0.08)
+    assert cl1.artefact.blank_ms == (3.0, 1.0)
+
+
+def test_the_60_electrodes_of_mcs_leave_out_the_corners():
+    electrodes = find("mcs60").electrodes
+    assert electrodes.num_channels == 60
+    at = dict(zip(electrodes.names, electrodes.coordinates_um, strict=True))
+    for name, (x, y, _) in at.items():  # a name is column and row
+        assert (x, y) == ((int(name[0]) - 0.5) * 200, (int(name[1]) - 0.5) * 200)
+    assert [electrodes.names[c] for c in np.flatnonzero(~electrodes.usable)] == ["15"]
+
+
+def test_arrays_of_one_shape_fit_whatever_their_size():
+    electrodes = find("cl1").electrodes
+    assert electrodes.scale(system.make("EI3").electrodes) == pytest.approx(125 / 200)
+    assert electrodes.scale(electrodes.coordinates_um[:, [1, 0, 2]] + 50.0) == pytest.approx(1.0)
+    assert electrodes.scale(system.make("EI2").electrodes) is None
+    moved = electrodes.coordinates_um.copy()
+    moved[3] += 5.0
+    assert electrodes.scale(moved) is None
+
+
+def test_the_probe_wires_usable_channels_only():
+    profile = find("cl1")
+    wiring = profile.electrodes.probe().device_channel_indices
+    assert (wiring[profile.electrodes.usable] == profile.electrodes.usable_channels).all()
+    assert (wiring[~profile.electrodes.usable] == -1).all()
+
+
+def test_a_profile_is_found_by_name_path_reference_and_object(tmp_path):
+    cl1 = find("cl1")
+    path = tmp_path / "mine.toml"
+    path.write_bytes((files("livn_gym.configs") / "devices" / "cl1.toml").read_bytes())
+    own = find(path)
+    assert (own.name, own.hash) == ("mine", cl1.hash)
+    assert find(str(path)).hash == cl1.hash
+    assert find(cl1) is cl1
+    (tmp_path / "made.py").write_text("from livn_gym.device_profile import find\nDEVICE = find('mcs60')\n")
+    assert find(f"{tmp_path}/made.py:DEVICE").name == "mcs60"
+    with pytest.raises(UnknownName, match="cl2.*Did you mean 'cl1'"):
+        find("cl2")
+    with pytest.raises(InvalidInput, match="There is no file"):
+        find(tmp_path / "none.toml")
+
+
+def test_a_profile_is_pickled(profile):
+    copied = pickle.loads(pickle.dumps(profile))
+    assert isinstance(copied, DeviceProfile)
+    assert copied.hash == profile.hash
+
+
+def test_the_hash_depends_on_the_limits_and_not_on_the_prose():
+    table = tables()
+    table["title"] = "another"
+    assert from_tables(table, "x").hash == find("cl1").hash
+    table["stimulation"]["max_rate_hz"] = 100.0
+    assert from_tables(table, "x").hash != find("cl1").hash
+    assert find("cl1").with_stimulation(max_rate_hz=100.0).hash == from_tables(table, "x").hash
+
+
+def changed(part, key, value):
+    table = tables()
+    where = table if part is None else table[part]
+    if value is None:
+        del where[key]
+    else:
+        where[key] = value
+    return table
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("stimulation", "max_rate_hz", None, "lacks max_rate_hz"),
+        (None, "verified", None, "lacks verified"),
+        (None, "verified", "yes", "verified"),
+        ("stimulation", "max_rate", 3.0, "max_rate_hz"),
+        ("stimulation", "max_rate_hz", 0.0, "greater than 0"),
+        ("stimulation", "max_rate_hz", float("nan"), "greater than 0"),
+        ("stimulation", "max_amplitude_uA", "3", "max_amplitude_uA"),
+        ("stimulation", "max_channels", 1.5, "max_channels"),
+        ("stimulation", "min_phase_us", 1e6, "greater than 0|exceeds|max_phase_us"),
+        ("recording", "bits", 24, "at most 16"),
+        ("recording", "highpass_hz", 2e4, "below half"),
+        ("recording", "noise_uV", -1.0, "at least 0"),
+        ("artefact", "others_ms", 9.0, "exceeds stimulated_ms"),
+        ("electrodes", "unusable", [64], r"0 \.\.\. 63"),
+        ("electrodes", "unusable", [1, 1], "distinct"),
+        ("electrodes", "unusable", list(range(64)), "at least one usable"),
+        ("electrodes", "order", "spiral", "rows"),
+        ("electrodes", "pitch_um", None, "rows, columns and pitch_um"),
+        ("electrodes", "names", ["a"], "64 distinct names"),
+        ("electrodes", "coordinates_um", [[0.0, 0.0]], "either rows"),
+        (None, "assumptions", ["noise"], "recording.noise_uV"),
+        (None, "sources", "a book", "list of texts"),
+        (None, "recording", 3, "table"),
+    ],
+)
+def test_wrong_files_are_refused(part, key, value, message):
+    table = changed(part, key, value)
+    if key == "min_phase_us":
+        table["stimulation"]["max_phase_us"] = 100.0
+    with pytest.raises(InvalidInput, match=message):
+        from_tables(table, "wrong")
+
+
+def test_coordinates_can_be_listed():
+    table = tables()
+    table["electrodes"] = {"coordinates_um": [[0.0, 0.0], [50.0, 0.0]], "radius_um": 5.0, "names": ["A", "B"]}
+    table["stimulation"]["max_channels"] = 1
+    profile = from_tables(table, "two")
+    assert profile.electrodes.coordinates_um.tolist() == [[0, 0, 0], [50, 0, 0]]
+    assert profile.electrodes.names == ("A", "B")
+
+
+def test_limits_can_be_narrowed():
+    with pytest.raises(UnknownName, match="max_amplitude_uA"):
+        find("cl1").with_stimulation(max_amplitude=1.0)
+    assert find("cl1").with_stimulation(max_amplitude_uA=1.0).stimulation.max_amplitude_uA == 1.0
