@@ -75,7 +75,16 @@ INTERNAL = (
 )
 """Modules without a door of their own: what reaches them came through one."""
 
-RESULTS = ("Branching", "Targets", "Recording", "NetworkBursts", "RecordingRequest", "Schedule", "RuleParameters")
+RESULTS = (
+    "Branching",
+    "Probe",
+    "Targets",
+    "Recording",
+    "NetworkBursts",
+    "RecordingRequest",
+    "Schedule",
+    "RuleParameters",
+)
 """Classes whose objects the package makes: what a function gives back, or takes from another layer."""
 
 EQUATIONS = "livn_gym.models."

@@ -187,6 +187,13 @@ BASES: dict[str, dict[str, Any]] = {
         "counts": lambda: np.arange(8.0).reshape(4, 2),
         "labels": lambda: np.array([0, 0, 1, 1]),
     },
+    "livn_gym.io.base.detections": {
+        "gids": lambda: np.array([0, 1]),
+        "owner": lambda: np.array([0, 1]),
+        "channel": lambda: np.array([0, 0]),
+        "num_cells": lambda: 2,
+    },
+    "livn_gym.measures.criticality.power_law_exponent": {"values": lambda: np.arange(1, 100)},
     "livn_gym.envs.tasks.inner_task.lines": {"positions": lambda: np.array([0.0, 100.0])},
     "livn_gym.envs.conditions.base.joined_pulses": {"by_culture": lambda: [pulses()]},
     "livn_gym.io.layout.check_names": {"names": lambda: ["A1"], "count": lambda: 1},

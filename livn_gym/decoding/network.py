@@ -64,10 +64,17 @@ class BurstDetection(Decoding):
         """Bursts of every culture."""
         cells = view.system.num_neurons
         return stack_by_name(
-            [self._bursts(cells, gid, t) for gid, t in self.trains(view, recording)], lists=("start_ms", "stop_ms")
+            [self.bursts(cells, gid, t) for gid, t in self.trains(view, recording)], lists=("start_ms", "stop_ms")
         )
 
-    def _bursts(self, cells: int, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, Any]:
+    def bursts(self, cells: int, gid: NDArray[np.int64], t: NDArray[np.float64]) -> dict[str, Any]:
+        """Bursts of one culture.
+
+        Args:
+            cells: Number of cells, or of channels if spikes are known by channel.
+            gid: Cell or channel of every spike, ``[S]``.
+            t: Time of every spike, ms ``[S]``.
+        """
         bursts = measures.network_bursts(
             gid,
             t,

@@ -5,7 +5,8 @@ completely and needs no further packages; ``write(session, "a.nwb", "nwb")`` and
 ``formats``.
 """
 
+from livn_gym.formats.channel_spikes import ChannelSpikes
 from livn_gym.formats.files import FORMATS, left_out, read, write
 from livn_gym.formats.session import Session
 
-__all__ = ["FORMATS", "Session", "left_out", "read", "write"]
+__all__ = ["FORMATS", "ChannelSpikes", "Session", "left_out", "read", "write"]

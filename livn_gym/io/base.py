@@ -101,11 +101,8 @@ class IO(ABC):
         if len(cells) and not 0 <= cells.min() <= cells.max() < count:
             raise InvalidInput(f"Spiking gids must lie in 0 ... {count - 1}.")
         owner, channel = np.nonzero(self.channel_cells(geometry).T)
-        first = np.searchsorted(owner, np.arange(count + 1))
-        detections = np.diff(first)[cells]
-        # The k-th detection of a spike is on the k-th channel of its cell.
-        k = np.arange(detections.sum()) - np.repeat(np.cumsum(detections) - detections, detections)
-        channels, t_detection = channel[np.repeat(first[cells], detections) + k], np.repeat(t, detections)
+        spike, channels = detections(cells, owner, channel, count)
+        t_detection = t[spike]
         order = np.lexsort((channels, t_detection))
         return channels[order], t_detection[order]
 
@@ -123,3 +120,26 @@ class IO(ABC):
             NotRecorded: Membrane currents were not recorded, or the interface does not record potentials.
         """
         raise NotRecorded(f"{type(self).__name__} does not record potentials.")
+
+
+@checked
+def detections(
+    gids: NDArray, owner: NDArray, channel: NDArray, num_cells: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return spike and channel of every detection: a spike is detected by each channel that records its cell.
+
+    Args:
+        gids: Cell of every spike, ``[S]``.
+        owner: Cell of every pair of a cell and a channel that records it, ascending, ``[P]``.
+        channel: Channel of every pair, ``[P]``.
+        num_cells: Number of cells N.
+
+    Returns:
+        Index of the spike, ascending, and channel of every detection, ``[D]`` each.
+    """
+    first = np.searchsorted(owner, np.arange(num_cells + 1))
+    number = np.diff(first)[gids]
+    # The k-th detection of a spike is on the k-th channel of its cell.
+    k = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
+    spike = np.repeat(np.arange(len(gids)), number)
+    return spike, channel[first[gids[spike]] + k]

@@ -8,6 +8,7 @@ from livn_gym.measures.criticality import (
     avalanches,
     branching,
     naive_branching_ratio,
+    power_law_exponent,
     regression_slope,
     require_mrestimator,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "num_bins",
     "population_counts",
     "population_fano_factor",
+    "power_law_exponent",
     "regression_slope",
     "require_mrestimator",
     "same_length",

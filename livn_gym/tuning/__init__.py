@@ -1,6 +1,7 @@
 """Tuning and validation of cultures: targets, the protocol under which they are measured, and the search."""
 
 from livn_gym.tuning.bench import Bench, CultureSet
+from livn_gym.tuning.channel_measures import CHANNEL_MEASURES, Probe, measure_channels, probe_response, spontaneous_part
 from livn_gym.tuning.measurement import MEASURES, Measure, measure
 from livn_gym.tuning.page import page
 from livn_gym.tuning.protocol import Protocol
@@ -11,11 +12,13 @@ from livn_gym.tuning.targets import Target, Targets, load
 from livn_gym.tuning.validation import Report, validate, validation_sets
 
 __all__ = [
+    "CHANNEL_MEASURES",
     "MEASURES",
     "Bench",
     "CultureSet",
     "Measure",
     "Observation",
+    "Probe",
     "Protocol",
     "Report",
     "Target",
@@ -23,9 +26,12 @@ __all__ = [
     "Tuned",
     "load",
     "measure",
+    "measure_channels",
     "observe",
     "page",
+    "probe_response",
     "record",
+    "spontaneous_part",
     "tune",
     "validate",
     "validation_sets",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from livn_gym import measures
 from livn_gym.checks import checked_types
-from livn_gym.decoding import BurstDetection, culture_result
+from livn_gym.decoding import BurstDetection
 from livn_gym.recording import Recording
 from livn_gym.tuning.response import responses
 from livn_gym.tuning.stages import Observation
@@ -111,8 +111,6 @@ def _rest(observation: Observation, rest: Recording) -> dict[str, float]:
     _, gid, t = rest.spikes
     rates = cell_rates_hz(rest, n)
     population_rates = {p.name: float(rates[p.start : p.stop].mean()) for p in env.system.populations}
-    logs = np.log10(rates[rates > 0])
-    bursts = culture_result(BurstDetection(duration).decode(env, rest), 0, 1)
     return {
         "rate_hz": float(rates.mean()),
         "exc_hz": population_rates.get("EXC", NAN),
@@ -120,17 +118,38 @@ def _rest(observation: Observation, rest: Recording) -> dict[str, float]:
         "lowest_rate_hz": float(rates.mean()),
         "fastest_cell_hz": float(rates.max()),
         "silent_share": float((rates == 0).mean()),
+        **train_measures(gid, t, n, duration),
+    }
+
+
+@checked_types
+def train_measures(
+    gid: NDArray, t: NDArray, num_trains: int, duration_ms: float, *, criticality: bool = True
+) -> dict[str, float]:
+    """Compute the measures of spontaneous activity that need spike trains only, of cells or of channels.
+
+    Args:
+        gid: Cell or channel of every spike, ``[S]``.
+        t: Time of every spike, ms ``[S]``.
+        num_trains: Number of cells or channels.
+        duration_ms: Length of the recording, a multiple of 500 ms, at least 2 s.
+        criticality: Compute the branching ratios as well, which take most of the time.
+    """
+    rates = np.bincount(gid, minlength=num_trains) / duration_ms * 1e3
+    logs = np.log10(rates[rates > 0])
+    bursts = BurstDetection(duration_ms).bursts(num_trains, gid, t)
+    return {
         "log_rate_sd": float(logs.std()) if len(logs) > 1 else NAN,
-        "isi_cv": _mean(measures.isi_cv(gid, t, n, MIN_SPIKES)),
+        "isi_cv": _mean(measures.isi_cv(gid, t, num_trains, MIN_SPIKES)),
         "bursts_per_s": bursts["bursts_per_s"],
         "participation": bursts["participation"],
         "burst_ms": bursts["duration_ms"],
         "burst_spike_share": bursts["spike_share"],
-        "fano_500ms": measures.population_fano_factor(t, duration, 500.0),
-        "correlation": measures.count_synchrony(gid, t, duration, CORRELATION_BIN_MS)[0],
-        **_criticality(t, duration),
+        "fano_500ms": measures.population_fano_factor(t, duration_ms, 500.0),
+        "correlation": measures.count_synchrony(gid, t, duration_ms, CORRELATION_BIN_MS)[0],
+        **(_criticality(t, duration_ms) if criticality else {}),
         "spectral_slope": measures.spectral_slope(
-            measures.population_counts(t, duration, SPECTRUM_BIN_MS), SPECTRUM_BIN_MS
+            measures.population_counts(t, duration_ms, SPECTRUM_BIN_MS), SPECTRUM_BIN_MS
         ),
     }
 

@@ -329,10 +329,10 @@ def test_what_a_format_leaves_out_is_known():
 
 def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
     page = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     names = {}
-    exec(code, names)
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(code, names)
     assert names["again"].metadata() == names["session"].metadata()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["culture.npz", "culture.nwb"]
     assert all(f"| `{name}` | `{known.suffix}` |" in page for name, known in FORMATS.items())
