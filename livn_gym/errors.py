@@ -85,6 +85,10 @@ class OverlappingCall(LivnError, RuntimeError):
     """A step or reset of an environment was called while another thread was executing one."""
 
 
+class DeviceStopped(LivnError, RuntimeError):
+    """A session of stimulation was stopped; the device refuses everything until a new session begins."""
+
+
 class RunStopped(LivnError, RuntimeError):
     """A run was stopped before its end; it has no effect on the cultures."""
 

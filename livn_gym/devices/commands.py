@@ -1,0 +1,135 @@
+"""Commands to a device: a stimulus as trains of equal pulses, in the device's steps of time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.checks import checked
+from livn_gym.errors import InvalidInput
+from livn_gym.stimulus import Stimulus
+
+Phases = tuple[tuple[int, float], ...]
+"""Width (us) and current (uA, negative is cathodic) of every phase of a pulse."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A train of equal pulses at some channels at the same times.
+
+    Attributes:
+        channels: Channels, ascending.
+        onset_us: Start of the first pulse since the start of the run.
+        phases: Phases of each pulse, one directly after the other.
+        count: Number of pulses.
+        interval_us: Time from one onset to the next; 0 for a single pulse.
+    """
+
+    channels: tuple[int, ...]
+    onset_us: int
+    phases: Phases
+    count: int = 1
+    interval_us: int = 0
+
+    @property
+    def charge_nC(self) -> float:
+        """Absolute charge that each of the channels gives, nC."""
+        return self.count * sum(width * abs(current) for width, current in self.phases) * 1e-3
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the command for a ledger."""
+        return {
+            "channels": list(self.channels),
+            "onset_us": self.onset_us,
+            "phases": [list(phase) for phase in self.phases],
+            "count": self.count,
+            "interval_us": self.interval_us,
+        }
+
+
+@checked
+def commands_of(stimulus: Stimulus, onset_step_us: float, width_step_us: float) -> list[Command]:
+    """Convert a stimulus of pulses at electrodes to commands, ordered by onset and channel.
+
+    Nothing is rounded or changed.
+
+    Args:
+        stimulus: Pulses of one culture, in the mode ``"electrode"``.
+        onset_step_us: Step of the onsets of pulses.
+        width_step_us: Step of the widths of phases.
+
+    Raises:
+        InvalidInput: The stimulus is of another kind or of several cultures, a phase does not directly follow the one
+            before it, or a time is no multiple of its step.
+    """
+    if stimulus.mode != "electrode" or stimulus.light is not None or stimulus.pulses is None:
+        kind = "light" if stimulus.light is not None else f"{stimulus.mode}, {stimulus.waveform.kind[0]}"
+        raise InvalidInput(f"A device takes pulses at electrodes, got a stimulus of another kind ({kind}).")
+    if stimulus.num_cultures not in (None, 1):
+        raise InvalidInput(f"A device stimulates one culture, got a stimulus of {stimulus.num_cultures}.")
+    trains: dict[tuple[int, Phases], list[int]] = defaultdict(list)
+    for channel, onset_us, phases in _pulses(stimulus, onset_step_us, width_step_us):
+        trains[channel, phases].append(onset_us)
+    alike: dict[tuple[int, int, int, Phases], list[int]] = defaultdict(list)
+    for (channel, phases), onsets in trains.items():
+        for onset_us, count, interval_us in _regular(sorted(onsets)):
+            alike[onset_us, count, interval_us, phases].append(channel)
+    commands = [
+        Command(tuple(sorted(channels)), onset_us, phases, count, interval_us)
+        for (onset_us, count, interval_us, phases), channels in alike.items()
+    ]
+    return sorted(commands, key=lambda command: (command.onset_us, command.channels))
+
+
+def _pulses(stimulus: Stimulus, onset_step_us: float, width_step_us: float) -> list[tuple[int, int, Phases]]:
+    """Return channel, onset (us) and phases of every pulse."""
+    p = stimulus.pulses
+    assert p is not None
+    p = p.select(np.lexsort((p.offset_ms, p.onset_ms, p.column)))
+    rows = zip(
+        p.column.tolist(),
+        p.onset_ms.tolist(),
+        _microseconds("onset", p.onset_ms, onset_step_us),
+        _microseconds("start of a phase since the onset", p.offset_ms, width_step_us),
+        _microseconds("width of a phase", p.width_ms, width_step_us),
+        p.value.tolist(),
+        strict=True,
+    )
+    pulses: list[tuple[int, int, list[tuple[int, float]]]] = []
+    last: tuple[int, float] | None = None
+    end_us = 0
+    for channel, onset_ms, onset_us, offset_us, width_us, value in rows:
+        if (channel, onset_ms) != last:
+            pulses.append((channel, onset_us, []))
+            last, end_us = (channel, onset_ms), 0
+        if offset_us != end_us:
+            raise InvalidInput(
+                f"Channel {channel}: a phase starts {offset_us} us after the pulse's onset, but the phase before it "
+                f"ends at {end_us} us; a device takes phases without gaps."
+            )
+        pulses[-1][2].append((width_us, value))
+        end_us = offset_us + width_us
+    return [(channel, onset, tuple(phases)) for channel, onset, phases in pulses]
+
+
+def _microseconds(what: str, times_ms: NDArray[np.float64], step_us: float) -> list[int]:
+    """Return times in whole microseconds, us ``[P]``."""
+    times_us = times_ms * 1e3
+    steps = np.rint(times_us / step_us)
+    bad = np.abs(steps * step_us - times_us) > 1e-3
+    if bad.any():
+        raise InvalidInput(f"The {what} must be a multiple of {step_us:g} us, got {times_us[bad][0]:.9g} us.")
+    return np.rint(steps * step_us).astype(np.int64).tolist()
+
+
+def _regular(onsets: Sequence[int]) -> list[tuple[int, int, int]]:
+    """Return onset, number and interval of a regular train; single pulses if the intervals differ."""
+    intervals = set(np.diff(onsets).tolist())
+    if len(intervals) == 1:
+        return [(onsets[0], len(onsets), intervals.pop())]
+    return [(onset, 1, 0) for onset in onsets]
