@@ -97,6 +97,16 @@ def test_simulate_writes_the_spikes_of_an_unbroken_run(run):
     assert os.listdir() == ["s.npz"]
 
 
+def test_simulate_records_what_a_fit_needs(run):
+    code, out, _ = run("simulate", "EI1", "--duration", 10000, "--settle", 0, "--probe-sweep", "--out", "s.npz")
+    spikes = formats.ChannelSpikes.of_session(Session.load("s.npz"))
+    channels = spikes.num_channels
+    assert code == 0 and spikes.duration_ms == 10_000.0 + 12 * min(channels, 16) * 1000.0 + 75_000.0
+    assert spikes.stim_t_ms.min() == pytest.approx(10_000.0)
+    assert len(spikes.stim_t_ms) == 12 * min(channels, 16) + 3 * 100 * channels
+    assert run("simulate", "EI1", "--duration", 100, "--probe-sweep")[0] == 2
+
+
 @pytest.mark.parametrize(
     ("to", "name"), [("nwb", "s.nwb"), ("neo", "s.nix"), ("sonata", "s.h5"), ("parquet", "s.parquet")]
 )

@@ -25,6 +25,8 @@ from livn_gym.units import whole_steps
 if TYPE_CHECKING:
     from livn_gym.env import Env
     from livn_gym.recording import Recording
+    from livn_gym.stimulus import Stimulus
+    from livn_gym.tuning import ProbeSweep
 
 CHUNK_MS = 100.0
 """Simulated time between two updates of the progress bar."""
@@ -44,10 +46,18 @@ def simulate(
             show_default=False,
         ),
     ] = None,
+    probe_sweep: Annotated[
+        bool,
+        typer.Option(
+            "--probe-sweep",
+            help="After DURATION without stimulation, give the standard sweep of probe pulses and trains: the "
+            "recording to which livn-gym fit fits a culture (with --duration 600000).",
+        ),
+    ] = False,
     seed: Seed = 0,
     backend: Backend = None,
 ) -> None:
-    """Simulate a culture without stimulation and print the firing rates of its populations."""
+    """Simulate a culture and print the firing rates of its populations; without stimulation by default."""
     from livn_gym.env import Env
     from livn_gym.formats import Session
 
@@ -58,6 +68,11 @@ def simulate(
 
         check_available()
     culture = find_system(system)
+    sweep = None
+    if probe_sweep:
+        from livn_gym.tuning import ProbeSweep
+
+        sweep = ProbeSweep(rest_ms=duration)
     with Env(culture, seed=seed, backend=backend) as env:
         whole_steps("--duration (ms)", duration, env.dt)
         whole_steps("--settle (ms)", settle, env.dt, minimum=0)
@@ -67,17 +82,19 @@ def simulate(
         if settle:
             _run(env, settle, "settling")
         env.record_spikes()
-        recording = _run(env, duration, "simulating")
+        recording, stimulus = (
+            (_run(env, duration, "simulating"), None) if sweep is None else _run_sweep(env, sweep, "simulating")
+        )
         wall_s = time.perf_counter() - started
-        session = None if out is None else Session.of(env, recording)
+        session = None if out is None else Session.of(env, recording, stimulus)
     _, gid, _ = recording.spikes
     rates = table(culture.name, "population", "cells", "spikes", "rate per cell (Hz)")
     for population in culture.populations:
         count = int(((gid >= population.start) & (gid < population.stop)).sum())
-        rate_hz = count / population.count / duration * 1000.0
+        rate_hz = count / population.count / recording.duration_ms * 1000.0
         rates.add_row(population.name, f"{population.count:,}", f"{count:,}", f"{rate_hz:.2f}")
     Console().print(rates)
-    typer.echo(f"{settle + duration:g} ms simulated in {wall_s:.1f} s")
+    typer.echo(f"{settle + recording.duration_ms:g} ms simulated in {wall_s:.1f} s")
     if plot is not None:
         from livn_gym.plot import raster
 
@@ -98,3 +115,18 @@ def _run(env: Env, duration_ms: float, label: str) -> Recording:
             done_ms += chunk_ms
             show(done_ms, duration_ms)
     return Recording.concat(recordings)
+
+
+def _run_sweep(env: Env, sweep: ProbeSweep, label: str) -> tuple[Recording, Stimulus]:
+    """Record the standard sweep under a progress bar."""
+    from livn_gym.tuning import record_sweep
+
+    total_ms, done_ms = sweep.duration_ms(env.electrodes.num_channels), 0.0
+    with progress_bar(label, " ms") as show:
+
+        def advance(ms: float) -> None:
+            nonlocal done_ms
+            done_ms += ms
+            show(done_ms, total_ms)
+
+        return record_sweep(env, sweep, settle_ms=0.0, progress=advance)

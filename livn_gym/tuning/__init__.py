@@ -1,9 +1,17 @@
 """Tuning and validation of cultures: targets, the protocol under which they are measured, and the search."""
 
 from livn_gym.tuning.bench import Bench, CultureSet
-from livn_gym.tuning.channel_measures import CHANNEL_MEASURES, Probe, measure_channels, probe_response, spontaneous_part
+from livn_gym.tuning.channel_measures import (
+    CHANNEL_MEASURES,
+    Probe,
+    measure_channels,
+    probe_response,
+    spontaneous_part,
+    train_rates,
+)
 from livn_gym.tuning.measurement import MEASURES, Measure, measure
 from livn_gym.tuning.page import page
+from livn_gym.tuning.probe_sweep import ProbeSweep, record_sweep
 from livn_gym.tuning.protocol import Protocol
 from livn_gym.tuning.result import record, write_params
 from livn_gym.tuning.stages import Observation, observe
@@ -19,6 +27,7 @@ __all__ = [
     "Measure",
     "Observation",
     "Probe",
+    "ProbeSweep",
     "Protocol",
     "Report",
     "Target",
@@ -31,7 +40,9 @@ __all__ = [
     "page",
     "probe_response",
     "record",
+    "record_sweep",
     "spontaneous_part",
+    "train_rates",
     "tune",
     "validate",
     "validation_sets",

@@ -75,6 +75,7 @@ CHANNEL_MEASURES: dict[str, Measure] = {
     "evoked_gain": Measure("evoked spikes by amplitude", "/uA", stage="stimulation"),
     "blanked_hz": Measure("rate in trains, blanked 5 ms", "Hz", stage="stimulation"),
     "range_5ms": Measure("rate in trains by spontaneous", stage="stimulation"),
+    "train_gain": Measure("rate in trains by amplitude", "Hz/uA", stage="stimulation"),
 }
 """Measures of a recording on channels, by name. A rate is that of an active channel, and participation is the share of
 active channels; spikes evoked are counted 5 to 100 ms after a pulse, above the spontaneous ones, on active channels."""
@@ -126,7 +127,7 @@ def measure_channels(spikes: ChannelSpikes, names: Collection[str] | None = None
     rest = spontaneous_part(spikes)
     if rest is not None:
         values |= _spontaneous(rest, active, set(wanted))
-    values |= _evoked(spikes, rest, active) | _trains(spikes, active, values["rate_hz"])
+    values |= _evoked(spikes, rest, active) | _trains(spikes, values["rate_hz"])
     return {name: values[name] for name in wanted}
 
 
@@ -223,25 +224,50 @@ def _above_chance(probe: Probe, rest: ChannelSpikes, active: NDArray[np.bool_]) 
     return probe.spikes > np.array([bounds[n] for n in probe.pulses.tolist()])
 
 
-def _trains(spikes: ChannelSpikes, active: NDArray[np.bool_], rate_hz: float) -> dict[str, float]:
-    """Measure the rate between the pulses of trains, from ``BLANKED_MS`` after every onset on."""
-    starts = _stimulus_starts(spikes)
+@checked
+def train_rates(spikes: ChannelSpikes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the rates of an active channel between the pulses of trains, for every amplitude.
+
+    A train has stimuli less than 500 ms apart; what is within 5 ms after an onset is left out. The time after a
+    stimulus counts for the largest of its currents.
+
+    Returns:
+        Amplitudes, uA, ascending, and rates, Hz, ``[L]`` each. One amplitude, NaN, if amplitudes are unknown; none if
+        trains have less than 2 s between their pulses, or no channel is active.
+    """
+    active = active_channels(spikes)
+    starts, amplitudes = _stimuli(spikes)
     gap = np.diff(starts)
     in_train = (gap < ISOLATION_MS) & (gap > BLANKED_MS)
     begin, end = starts[:-1][in_train] + BLANKED_MS, starts[1:][in_train]
-    listened_ms = float((end - begin).sum())
-    if listened_ms < MIN_TRAIN_MS or not active.any():
-        return {}
     t = spikes.t_ms[active[spikes.channel]]
-    count = (np.searchsorted(t, end) - np.searchsorted(t, begin)).sum()
-    blanked_hz = float(count / active.sum() / listened_ms * 1e3)
-    return {"blanked_hz": blanked_hz, "range_5ms": blanked_hz / rate_hz if rate_hz > 0.0 else NAN}
+    count = np.searchsorted(t, end) - np.searchsorted(t, begin)
+    levels, level = np.unique(amplitudes[:-1][in_train], return_inverse=True)
+    listened_ms = np.bincount(level, end - begin, minlength=len(levels))
+    long = listened_ms >= MIN_TRAIN_MS
+    if not active.any() or not long.any():
+        return np.zeros(0), np.zeros(0)
+    counts = np.bincount(level, count, minlength=len(levels))
+    return levels[long], counts[long] / active.sum() / listened_ms[long] * 1e3
 
 
-def _stimulus_starts(spikes: ChannelSpikes) -> NDArray[np.float64]:
-    """Return the times at which stimuli begin; pulses that begin within ``SIMULTANEOUS_MS`` are one stimulus."""
-    t = spikes.stim_t_ms
-    return t[np.diff(t, prepend=-np.inf) > SIMULTANEOUS_MS]
+def _trains(spikes: ChannelSpikes, rate_hz: float) -> dict[str, float]:
+    levels, rates = train_rates(spikes)
+    if not len(levels):
+        return {}
+    values = {"blanked_hz": float(rates[-1]), "range_5ms": float(rates[-1] / rate_hz) if rate_hz > 0.0 else NAN}
+    with_rest = np.append(0.0, levels), np.append(rate_hz, rates)
+    if np.isfinite(with_rest).all():
+        values["train_gain"] = float(np.polyfit(*with_rest, 1)[0])
+    return values
+
+
+def _stimuli(spikes: ChannelSpikes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return time and largest current of every stimulus; pulses that begin within ``SIMULTANEOUS_MS`` are one."""
+    first = np.flatnonzero(np.diff(spikes.stim_t_ms, prepend=-np.inf) > SIMULTANEOUS_MS)
+    if spikes.stim_amplitude_uA is None or not len(first):
+        return spikes.stim_t_ms[first], np.full(len(first), NAN)
+    return spikes.stim_t_ms[first], np.maximum.reduceat(spikes.stim_amplitude_uA, first).round(6)
 
 
 def _single_pulses(spikes: ChannelSpikes) -> NDArray[np.int64]:

@@ -1,0 +1,193 @@
+"""The standard recording to fit a culture to: spontaneous activity, then a sweep of probe pulses and of trains.
+
+The same sweep can be given to a living culture, so that its responses and those of a simulated one can be compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.checks import checked, checked_types
+from livn_gym.encoding.limits import safe_pulse
+from livn_gym.errors import InvalidInput
+from livn_gym.pulses import Pulses
+from livn_gym.recording import Recording
+from livn_gym.stimulus import Stimulus
+from livn_gym.tuning.channel_measures import ISOLATION_MS, MIN_SPONTANEOUS_MS, SIMULTANEOUS_MS
+from livn_gym.tuning.protocol import EVOKED_MS, Progress, Protocol
+from livn_gym.units import finite, whole_number
+
+if TYPE_CHECKING:
+    from livn_gym.env import Env
+
+CHUNK_MS = 5000.0
+"""Simulated time between two updates of a progress bar."""
+
+
+@checked
+@dataclass(frozen=True)
+class ProbeSweep:
+    """Schedule of the standard recording, in three parts; times are ms, amplitudes uA.
+
+    1. ``rest_ms`` without stimulation.
+    2. Probe pulses: one electrode at a time, every ``interval_ms``. Each of up to ``electrodes`` electrodes, evenly
+       spaced over the array, gets ``trials`` pulses of every amplitude in ``pulses_uA``, in an order drawn by ``seed``.
+    3. Trains: all electrodes pulse at ``train_rate_hz`` in ``groups`` interleaved groups that take turns, channel c in
+       group ``c % groups``, for ``train_ms`` at each amplitude in ``trains_uA``, each after a pause of ``pause_ms``.
+
+    Pulses are biphasic, cathodic first, with equal phases and no gap. The defaults are those of the predefined
+    cultures; for a device, choose amplitudes and phases within its limits, and use the same in both cultures.
+
+    Attributes:
+        rest_ms: Length of part 1.
+        pulses_uA: Amplitudes of part 2, ascending.
+        trains_uA: Amplitudes of part 3, ascending; empty leaves it out.
+        phase_ms: Width of a phase.
+        electrodes: Maximum number of electrodes with probe pulses.
+        trials: Number of pulses per electrode and amplitude.
+        interval_ms: Time between probe pulses.
+        train_ms: Length of a train.
+        train_rate_hz: Pulses per second of an electrode in a train.
+        groups: Number of groups of electrodes.
+        pause_ms: Time between trains.
+        seed: Seed of the order of the probe pulses.
+
+    Raises:
+        InvalidInput: An amplitude is unsafe, amplitudes are not ascending, or pulses follow each other too fast for the
+            measures (``measure_channels``).
+    """
+
+    rest_ms: float = 600_000.0
+    pulses_uA: tuple[float, ...] = (6.0, 10.0, 14.0)
+    trains_uA: tuple[float, ...] = (3.0, 6.0, 9.0)
+    phase_ms: float = 0.2
+    electrodes: int = 16
+    trials: int = 4
+    interval_ms: float = 1000.0
+    train_ms: float = 20_000.0
+    train_rate_hz: float = 5.0
+    groups: int = 16
+    pause_ms: float = 5000.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name in ("pulses_uA", "trains_uA"):
+            amplitudes = tuple(float(amplitude) for amplitude in getattr(self, name))
+            object.__setattr__(self, name, amplitudes)
+            if list(amplitudes) != sorted(set(amplitudes)):
+                raise InvalidInput(f"{name} must be ascending, got {list(amplitudes)}.")
+        if not self.pulses_uA:
+            raise InvalidInput("pulses_uA must have at least one amplitude.")
+        for amplitude in (*self.pulses_uA, *self.trains_uA):
+            safe_pulse(amplitude, self.phase_ms, self.train_rate_hz)
+        finite("rest_ms", self.rest_ms, minimum=MIN_SPONTANEOUS_MS)
+        finite("train_ms", self.train_ms, above=0.0)
+        finite("interval_ms", self.interval_ms, minimum=ISOLATION_MS)
+        finite("pause_ms", self.pause_ms, minimum=ISOLATION_MS)
+        for name in ("electrodes", "trials", "groups"):
+            whole_number(name, getattr(self, name))
+        if self.spacing_ms <= EVOKED_MS[0] + SIMULTANEOUS_MS:
+            raise InvalidInput(
+                f"{self.groups} groups at {self.train_rate_hz:g} Hz pulse every {self.spacing_ms:g} ms; at least "
+                f"{EVOKED_MS[0] + SIMULTANEOUS_MS:g} ms are needed to record between them."
+            )
+
+    @property
+    def spacing_ms(self) -> float:
+        """Time between the pulses of successive groups."""
+        return 1000.0 / self.train_rate_hz / self.groups
+
+    def duration_ms(self, num_channels: int) -> float:
+        """Return the length of the recording of an array with that many channels."""
+        probes = len(self._probed(num_channels)) * len(self.pulses_uA) * self.trials
+        return self.rest_ms + probes * self.interval_ms + len(self.trains_uA) * (self.pause_ms + self.train_ms)
+
+    def stimulus(self, num_channels: int) -> Stimulus:
+        """Return the stimulus of the whole recording, in the electrode mode."""
+        channel, onset_ms, amplitude_uA = self._pulses(num_channels)
+        return _stimulus(channel, onset_ms, amplitude_uA, self.phase_ms, num_channels, self.duration_ms(num_channels))
+
+    def _probed(self, num_channels: int) -> NDArray[np.int64]:
+        return Protocol(pulse_electrodes=self.electrodes).electrodes(whole_number("num_channels", num_channels))
+
+    def _pulses(self, num_channels: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return channel, onset and amplitude of all pulses, by onset and channel."""
+        electrodes, amplitudes = self._probed(num_channels), np.array(self.pulses_uA)
+        kinds = np.tile(np.arange(len(electrodes) * len(amplitudes)), (self.trials, 1))
+        order = np.random.default_rng(self.seed).permuted(kinds, axis=1).ravel()  # each trial in an order of its own
+        channel = [electrodes[order // len(amplitudes)]]
+        amplitude_uA = [amplitudes[order % len(amplitudes)]]
+        onset_ms = [self.rest_ms + self.interval_ms * np.arange(len(order))]
+        start_ms = self.rest_ms + self.interval_ms * len(order)
+        period_ms = 1000.0 / self.train_rate_hz
+        offset_ms = np.arange(num_channels) % self.groups * self.spacing_ms
+        for level in self.trains_uA:
+            start_ms += self.pause_ms
+            rounds = start_ms + period_ms * np.arange(int(self.train_ms / period_ms + 1e-9))
+            onset_ms.append((rounds[:, None] + offset_ms).ravel())
+            channel.append(np.tile(np.arange(num_channels), len(rounds)))
+            amplitude_uA.append(np.full(len(rounds) * num_channels, level))
+            start_ms += self.train_ms
+        columns = [np.concatenate(parts) for parts in (channel, onset_ms, amplitude_uA)]
+        by_time = np.lexsort((columns[0], columns[1]))
+        return columns[0][by_time], columns[1][by_time], columns[2][by_time]
+
+
+@checked_types
+def record_sweep(
+    env: Env, sweep: ProbeSweep, *, settle_ms: float = 5000.0, progress: Progress | None = None
+) -> tuple[Recording, Stimulus]:
+    """Record the cultures of an Env under the sweep; all get the same stimulus.
+
+    ``ChannelSpikes.of_recording(recording.culture(b), env.electrodes, stimulus)`` makes the spikes on channels,
+    ``Session.of(env, recording.culture(b), stimulus, culture=b)`` a session that can be saved.
+
+    Args:
+        env: Built, with parameters; cleared by the caller.
+        sweep: The schedule.
+        settle_ms: Time before the recording, since cultures start with a burst.
+        progress: Called with the simulated time since the last call, ms.
+
+    Returns:
+        Recording of all cultures from the end of the settling on, and its stimulus.
+    """
+    channels = env.electrodes.num_channels
+    if channels < 1:
+        raise InvalidInput("The sweep stimulates electrodes, and this system has none.")
+    env.record_spikes()
+    if settle_ms > 0.0:
+        env.run(settle_ms)
+    channel, onset_ms, amplitude_uA = sweep._pulses(channels)
+    recordings, now_ms, end_ms = [], 0.0, sweep.duration_ms(channels)
+    while end_ms - now_ms > 1e-6:
+        until_ms = min(now_ms + CHUNK_MS, end_ms)
+        first, last = np.searchsorted(onset_ms, (now_ms - 1e-9, until_ms - 1e-9))
+        here = slice(int(first), int(last))
+        stimulus = _stimulus(
+            channel[here], onset_ms[here] - now_ms, amplitude_uA[here], sweep.phase_ms, channels, until_ms - now_ms
+        )
+        recordings.append(env.run(until_ms - now_ms, stimulus if last > first else None))
+        (progress or (lambda ms: None))(until_ms - now_ms)
+        now_ms = until_ms
+    return Recording.concat(recordings), sweep.stimulus(channels)
+
+
+def _stimulus(
+    channel: NDArray, onset_ms: NDArray, amplitude_uA: NDArray, phase_ms: float, channels: int, duration_ms: float
+) -> Stimulus:
+    """Return biphasic pulses, cathodic first."""
+    zero = np.zeros(2 * len(channel))
+    pulses = Pulses(
+        culture=zero.astype(np.int64),
+        column=np.tile(channel, 2),
+        onset_ms=np.maximum(np.tile(onset_ms, 2), 0.0),
+        offset_ms=np.repeat([0.0, phase_ms], len(channel)),
+        width_ms=np.full(2 * len(channel), phase_ms),
+        value=np.concatenate([-amplitude_uA, amplitude_uA]),
+    )
+    return Stimulus.from_pulses(pulses, num_columns=channels, duration_ms=duration_ms)
