@@ -36,7 +36,9 @@ _LOCK = threading.Lock()
 _log = logging.getLogger(__name__)
 
 
-def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Callable[..., Any]:
+def program(
+    text: str, example: Callable[[Callable[..., Any]], object], what: str = "the native engine"
+) -> Callable[..., Any]:
     """Return the function ``run`` of a generated module, which is compiled on first use.
 
     The name of the folder is a hash of everything that affects the machine code, and the file with the machine code
@@ -47,6 +49,7 @@ def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Calla
     Args:
         text: Source of the module.
         example: Function that calls its argument once, so that it is compiled for these types.
+        what: What is compiled, for the message.
 
     Raises:
         BackendUnavailable: Numba cannot compile, or the source files of livn_gym are not installed.
@@ -63,7 +66,7 @@ def program(text: str, example: Callable[[Callable[..., Any]], object]) -> Calla
     mark = digest.encode("ascii")
 
     def build(folder: Path) -> None:
-        _log.warning("livn_gym: compiling the native engine (once on this machine)")
+        _log.warning("livn_gym: compiling %s (once on this machine)", what)
         (folder / _SOURCE).write_text(text, encoding="utf-8")
         run = _module(text, name).run
         with _rare_collection():

@@ -1,0 +1,6 @@
+"""What a device records of cultures: voltages at its electrodes, and the spikes that it detects in them."""
+
+from livn_gym.signals.detector import Detections, ThresholdDetector
+from livn_gym.signals.electrode_signals import ElectrodeSignals
+
+__all__ = ["Detections", "ElectrodeSignals", "ThresholdDetector"]
