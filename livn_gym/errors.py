@@ -93,6 +93,10 @@ class RunStopped(LivnError, RuntimeError):
     """A run was stopped before its end; it has no effect on the cultures."""
 
 
+class LivingTissue(LivnError, RuntimeError):
+    """Code that may only reach simulated cultures found a real device, which was not opened."""
+
+
 class UnsupportedModel(LivnError, NotImplementedError):
     """A backend does not support a model or feature."""
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import livn_gym
 from livn_gym.cli import app
-from livn_gym.cli.new import ARGUMENTS, write
+from livn_gym.cli.new import ARGUMENTS, KINDS, write
 from livn_gym.errors import InvalidInput, UnknownName
 
 ROOT = Path(livn_gym.__file__).parents[1]
@@ -34,7 +34,7 @@ def test_what_is_written_works(kind, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ARGUMENTS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_passes_conformance_when_it_is_run(kind, tmp_path):
     path = tmp_path / f"own_{kind}.py"
     done = new(kind, path)
@@ -44,7 +44,8 @@ def test_what_is_written_passes_conformance_when_it_is_run(kind, tmp_path):
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
     ran = subprocess.run([sys.executable, path.name], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("passed: gymnasium, spec, closing")
+    checks = "open, silence, pulses, halt" if kind == "device" else "gymnasium, spec, closing"
+    assert ran.stdout.startswith(f"passed: {checks}")
 
 
 def test_a_file_that_exists_is_not_replaced(tmp_path):
@@ -73,4 +74,4 @@ def test_what_cannot_be_written_is_refused(tmp_path, kind, name, error, message)
 
 def test_there_is_a_starting_point_of_every_kind_and_no_other():
     names = {item.name.removesuffix(".py") for item in files("livn_gym.templates").iterdir() if item.suffix == ".py"}
-    assert names - {"__init__"} == set(ARGUMENTS)
+    assert names - {"__init__"} == set(KINDS)

@@ -1,4 +1,4 @@
-"""``livn-gym new``: write a template for a task, encoding, decoding, condition or model."""
+"""``livn-gym new``: write a template for a task, encoding, decoding, condition, model or device."""
 
 from __future__ import annotations
 
@@ -18,17 +18,23 @@ ARGUMENTS = {
     "condition": "conditions",
     "model": "model",
 }
-"""Kinds of templates, with the argument of environments that accepts each."""
+"""Kinds of templates for environments, with the argument that accepts each."""
+
+KINDS = (*ARGUMENTS, "device")
+"""All kinds of templates; a device is the driver of ``livn-gym deploy``."""
 
 
 def new(
-    kind: Annotated[str, typer.Argument(help="Kind of template: task, encoding, decoding, condition or model.")],
+    kind: Annotated[str, typer.Argument(help=f"Kind of template: {', '.join(KINDS[:-1])} or {KINDS[-1]}.")],
     path: Annotated[Path, typer.Argument(metavar="FILE.py", help="Python file to write, which must not exist.")],
 ) -> None:
     """Write a commented template that runs unchanged and passes the conformance suite."""
     cls = write(kind, path)
     typer.echo(f"{path}: {cls}. Check it with: python {path}")
-    typer.echo(f"Use it with: --option {ARGUMENTS[kind]}={path}:{cls}, or gym.make(..., {ARGUMENTS[kind]}=...).")
+    if kind == "device":
+        typer.echo(f"Use it with: livn-gym deploy AGENT --driver {path}:{cls} --device PROFILE")
+    else:
+        typer.echo(f"Use it with: --option {ARGUMENTS[kind]}={path}:{cls}, or gym.make(..., {ARGUMENTS[kind]}=...).")
 
 
 def write(kind: str, path: Path) -> str:
@@ -38,8 +44,8 @@ def write(kind: str, path: Path) -> str:
         UnknownName: There is no such kind.
         InvalidInput: The path is not the name of a Python module in an existing folder, or the file exists.
     """
-    if kind not in ARGUMENTS:
-        raise unknown_name("kind", kind, ARGUMENTS)
+    if kind not in KINDS:
+        raise unknown_name("kind", kind, KINDS)
     if path.suffix != ".py" or not path.stem.isidentifier():
         raise InvalidInput(f"The file must have the name of a Python module, such as my_{kind}.py, got {str(path)!r}.")
     cls = "".join(word[:1].upper() + word[1:] for word in re.split("_+", path.stem))

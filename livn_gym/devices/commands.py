@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
+from livn_gym.pulses import Pulses
 from livn_gym.stimulus import Stimulus
 
 Phases = tuple[tuple[int, float], ...]
@@ -84,6 +85,35 @@ def commands_of(stimulus: Stimulus, onset_step_us: float, width_step_us: float) 
         for (onset_us, count, interval_us, phases), channels in alike.items()
     ]
     return sorted(commands, key=lambda command: (command.onset_us, command.channels))
+
+
+@checked
+def stimulus_of(commands: Sequence[Command], channels: ArrayLike, duration_ms: float) -> Stimulus:
+    """Convert commands to the stimulus that they are, with a column per channel.
+
+    Args:
+        commands: Commands of one run.
+        channels: Channel of each column, ``[K]``, among them all channels of the commands.
+        duration_ms: Length of the run.
+
+    Raises:
+        InvalidInput: A channel has no column, or a pulse ends after the run.
+    """
+    order = np.asarray(channels)
+    columns = {int(channel): column for column, channel in enumerate(order)}
+    rows = []
+    for command in commands:
+        for channel in command.channels:
+            if channel not in columns:
+                raise InvalidInput(f"Channel {channel} of a command is none of the {len(columns)} channels.")
+            for k in range(command.count):
+                onset_ms, offset_ms = (command.onset_us + k * command.interval_us) * 1e-3, 0.0
+                for width_us, current_uA in command.phases:
+                    rows.append((columns[channel], onset_ms, offset_ms, width_us * 1e-3, current_uA))
+                    offset_ms += width_us * 1e-3
+    column, onset, offset, width, value = np.array(rows, dtype=np.float64).reshape(-1, 5).T
+    pulses = Pulses(np.zeros(len(rows), dtype=np.int64), column.astype(np.int64), onset, offset, width, value)
+    return Stimulus.from_pulses(pulses, num_columns=len(order), duration_ms=duration_ms)
 
 
 def _pulses(stimulus: Stimulus, onset_step_us: float, width_step_us: float) -> list[tuple[int, int, Phases]]:

@@ -69,6 +69,7 @@ class Guard:
         self._lock = threading.RLock()
         self._started_s = clock()
         self._reason: str | None = None
+        self._closed = False
         self._halt_error: str | None = None
         self._beat_s: float | None = None
         self._delivered = Delivered.none(1, self.profile.electrodes.num_channels)
@@ -83,7 +84,7 @@ class Guard:
 
     @property
     def stopped(self) -> str | None:
-        """The reason for which the session was stopped; None while it runs."""
+        """The reason for which the session was stopped or has ended; None while it runs."""
         return self._reason
 
     @property
@@ -145,7 +146,7 @@ class Guard:
         except DeviceStopped:
             raise
         except BaseException as error:
-            self.stop(f"exception while sending: {type(error).__name__}: {error}")
+            self.stop(reason_of(error))
             raise
         if self._reason is not None:  # commands may have arrived after the stop
             self._halt_device()
@@ -217,7 +218,28 @@ class Guard:
         self.check()
         if self._reason is not None:
             failed = "" if self._halt_error is None else f" THE DEVICE DID NOT CONFIRM IT: {self._halt_error}."
-            raise DeviceStopped(f"The session was stopped: {self._reason}.{failed} A new session is needed.")
+            raise DeviceStopped(f"The session is stopped: {self._reason}.{failed} A new session is needed.")
+
+    def close(self) -> None:
+        """End the session and write its totals to the ledger; may be called twice."""
+        self.rest()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._reason is None:
+                self._reason = "it has ended"
+                self._halt_device()
+                stopped = None
+            else:
+                stopped = self._reason
+            self._ledger.write(
+                "closed",
+                stopped=stopped,
+                halted=self._halt_error is None,
+                session_charge_uC=self.charge_uC,
+                refused=len(self.refusals),
+            )
 
     def __enter__(self) -> Self:
         """Return the guard."""
@@ -226,16 +248,13 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Stop the session if the block ended by an exception, and write the totals to the ledger."""
+        """Stop the session if the block ended by an exception, and close it."""
         self.rest()
         try:
             if error is not None and self._reason is None:
-                what = "emergency stop" if isinstance(error, KeyboardInterrupt) else "exception"
-                self.stop(f"{what}: {type(error).__name__}: {error}")
+                self.stop(reason_of(error))
         finally:
-            self._ledger.write(
-                "closed", stopped=self._reason, session_charge_uC=self.charge_uC, refused=len(self.refusals)
-            )
+            self.close()
 
     def _checked(self, stimulus: Stimulus | None, duration_ms: float) -> tuple[list[Command], Delivered]:
         """Return the commands of a stimulus, and what has been delivered after them."""
@@ -261,7 +280,8 @@ class Guard:
 
     def _while_running(self, commands: Sequence[Command]) -> Iterator[Command]:
         for command in commands:
-            self.require_running()
+            if self._reason is not None:
+                self.require_running()
             yield command
 
     def _halt_device(self) -> None:
@@ -269,6 +289,12 @@ class Guard:
             self._halt()
         except Exception as error:  # noqa: BLE001 - whatever a device's library raises must not hide the stop
             self._halt_error = f"{type(error).__name__}: {error}"
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the reason of a stop by an exception; Ctrl-C is an emergency stop."""
+    what = "emergency stop" if isinstance(error, KeyboardInterrupt) else "exception"
+    return f"{what}: {type(error).__name__}: {error}"
 
 
 def exceeded(limit: str, given: str, allowed: float, channel: int | None = None) -> LimitExceeded:

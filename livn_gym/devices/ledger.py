@@ -1,8 +1,9 @@
 """Ledger of a session: an append-only file of everything that was sent to a device, refused or stopped.
 
 Every line is a JSON object with a running ``number`` and the ``previous`` digest, the SHA-256 of the line before. A
-line that was changed, removed or added later breaks this chain. A line is on the disk before the stimulus that it
-describes is sent, so that the ledger may name a stimulus that did not arrive, but never lacks one that did.
+line that was changed, removed or added later breaks this chain. A line is handed to the operating system before the
+stimulus that it describes is sent, so that it survives the end of the program: the ledger may name a stimulus that did
+not arrive, but does not lack one that did. A thread then forces it to the disk, which takes milliseconds.
 """
 
 from __future__ import annotations
@@ -46,10 +47,13 @@ class Ledger:
             raise StorageError(f"{path} cannot be created: {error.strerror}.") from error
         self._lock = threading.RLock()
         self._number, self._previous = 0, FIRST
-        self._closed = False
+        self._error: OSError | None = None
+        self._closed, self._unsynced = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._sync, name="livn_gym ledger", daemon=True)
+        self._thread.start()
 
     def write(self, event: str, **entries: Any) -> None:
-        """Append a line and wait until it is on the disk.
+        """Append a line.
 
         Args:
             event: Kind of event, as ``"sent"``.
@@ -59,23 +63,48 @@ class Ledger:
             StorageError: The line cannot be written, for example because the disk is full.
         """
         with self._lock:
+            self._check()
             head = {"number": self._number, "time": datetime.now(UTC).isoformat(), "event": event}
             line = json.dumps({**head, **entries, "previous": self._previous}, allow_nan=False).encode() + b"\n"
             try:
                 written = os.write(self._file, line)
-                os.fdatasync(self._file)
             except OSError as error:
                 raise StorageError(f"{self.path} cannot be written: {error.strerror}.") from error
             if written != len(line):
                 raise StorageError(f"{self.path} cannot be written: the disk is full.")
             self._number, self._previous = self._number + 1, hashlib.sha256(line).hexdigest()
+        self._unsynced.set()
 
     def close(self) -> None:
-        """Close the file; may be called twice."""
+        """Force everything to the disk and close the file; may be called twice.
+
+        Raises:
+            StorageError: The disk failed.
+        """
         with self._lock:
-            if not self._closed:
-                self._closed = True
-                os.close(self._file)
+            if self._closed.is_set():
+                return
+            self._closed.set()
+        self._unsynced.set()
+        self._thread.join()
+        os.close(self._file)
+        self._check()
+
+    def _sync(self) -> None:
+        """Force lines to the disk until the ledger is closed."""
+        last = False
+        while not last:
+            self._unsynced.wait()
+            self._unsynced.clear()
+            last = self._closed.is_set()
+            try:
+                os.fdatasync(self._file)
+            except OSError as error:
+                self._error = error  # raised by the next call
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise StorageError(f"{self.path} cannot be written: {self._error.strerror}.")
 
 
 @checked

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from devices.sessions_of_devices import CHANNELS, phases, pulse
 
-from livn_gym.devices.commands import Command, commands_of
+from livn_gym.devices.commands import Command, commands_of, stimulus_of
 from livn_gym.errors import InvalidInput
 from livn_gym.pulses import Pulses
 from livn_gym.stimulus import Stimulus
@@ -53,6 +53,22 @@ def test_charge_of_commands_is_that_of_the_stimulus():
     assert charge_nC == pytest.approx(stimulus.charge_nC())
     onsets = [command.onset_us for command in commands(stimulus)]
     assert onsets == sorted(onsets)
+
+
+def test_commands_are_the_stimulus():
+    amplitudes = np.zeros(CHANNELS)
+    amplitudes[[8, 20, 9]] = 1.0, 2.5, 2.5
+    stimulus = Stimulus.pulse_train(amplitudes, duration_ms=200.0, rate_hz=20.0, phase_ms=0.2, start_ms=1.0)
+    again = stimulus_of(commands(stimulus), range(CHANNELS), 200.0)
+    assert commands(again) == commands(stimulus)
+    before, after = stimulus.schedule(0.02), again.schedule(0.02)
+    for name in ("step", "column"):
+        assert (getattr(before, name) == getattr(after, name)).all()
+    assert after.value == pytest.approx(before.value)
+    turned = stimulus_of(commands(stimulus), [20, 9, 8], 200.0)
+    assert turned.charge_nC() == pytest.approx(stimulus.charge_nC()[[20, 9, 8]])
+    with pytest.raises(InvalidInput, match="Channel 20"):
+        stimulus_of(commands(stimulus), [8, 9], 200.0)
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,10 @@ def test_a_stimulus_within_all_limits_is_recorded_and_delivered(tmp_path):
     guard, _, device = session(tmp_path, limits_of(tmp_path))
     with guard:
         sent = guard.send(pulse([8, 9], 2.0), 200.0, device.send, start_ms=400.0)
-    assert device.commands == sent and device.halts == 0
+        assert guard.stopped is None and device.halts == 0
+    assert device.commands == sent and device.halts == 1  # the end of a session leaves nothing queued
     assert guard.electrode_charge_nC[[8, 9]] == pytest.approx([0.8, 0.8]) and guard.charge_uC == pytest.approx(1.6e-3)
-    assert guard.pulses_sent == 2 and guard.stopped is None
+    assert guard.pulses_sent == 2
     opened, line, closed = read_ledger(tmp_path / "ledger.jsonl")
     assert (opened["operator"], opened["culture"], opened["device"]) == ("A. Name", "chip 17", "cl1")
     assert line["event"] == "sent" and line["start_ms"] == 400.0 and line["charge_nC"] == pytest.approx(1.6)
@@ -162,6 +163,15 @@ def test_an_exception_in_the_session_stops_it(tmp_path, error, reason):
         raise error
     assert device.halts == 1 and guard.stopped.startswith(reason) and type(error).__name__ in guard.stopped
     assert events(tmp_path) == ["opened", "sent", "stopped", "closed"]
+
+
+def test_a_session_that_has_ended_refuses_everything(tmp_path):
+    guard, _, device = session(tmp_path)
+    guard.close()
+    guard.close()
+    with pytest.raises(DeviceStopped, match="it has ended"):
+        guard.send(pulse(), 200.0, device.send)
+    assert device.commands == [] and events(tmp_path) == ["opened", "closed"]
 
 
 @pytest.mark.parametrize("late_ms", [20.1, np.inf, np.nan])
