@@ -1,6 +1,7 @@
 """What a device records of cultures: voltages at its electrodes, and the spikes that it detects in them."""
 
+from livn_gym.signals.channel_observation import ChannelObservation
 from livn_gym.signals.detector import Detections, ThresholdDetector
 from livn_gym.signals.electrode_signals import ElectrodeSignals
 
-__all__ = ["Detections", "ElectrodeSignals", "ThresholdDetector"]
+__all__ = ["ChannelObservation", "Detections", "ElectrodeSignals", "ThresholdDetector"]
