@@ -3,5 +3,6 @@
 from livn_gym.signals.channel_observation import ChannelObservation
 from livn_gym.signals.detector import Detections, ThresholdDetector
 from livn_gym.signals.electrode_signals import ElectrodeSignals
+from livn_gym.signals.windows import run_in_windows
 
-__all__ = ["ChannelObservation", "Detections", "ElectrodeSignals", "ThresholdDetector"]
+__all__ = ["ChannelObservation", "Detections", "ElectrodeSignals", "ThresholdDetector", "run_in_windows"]
