@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
+from livn_gym.decoding import Decoding
 from livn_gym.env import Env
 from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.arguments import reset_options
@@ -281,6 +282,11 @@ class CultureEnv(gym.Env):
     def culture(self) -> Env:
         """The culture, used only to read the system and the electrode layout; running it breaks the episode."""
         return self._loop.env
+
+    @property
+    def decoding(self) -> Decoding:
+        """The decoding of each step's recording."""
+        return self._loop.decoding
 
     @property
     def task(self) -> Task:

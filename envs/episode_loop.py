@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from livn_gym.decoding import Decoding
 from livn_gym.env import Env
 from livn_gym.envs.loop import ClosedLoop
 from livn_gym.envs.loop_spec import LoopSpec
@@ -66,6 +67,11 @@ class EpisodeLoop:
     def env(self) -> Env:
         """The cultures of the present episodes."""
         return self._loop.env
+
+    @property
+    def decoding(self) -> Decoding:
+        """The decoding of each step's recording."""
+        return self._loop.decoding
 
     @property
     def tasks(self) -> list[Task]:

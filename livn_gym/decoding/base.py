@@ -51,6 +51,11 @@ class Decoding(ABC):
     def __init__(self, duration: float) -> None:
         self.duration = finite("Decoding duration (ms)", duration, above=0.0)
 
+    @property
+    def starts_at_ms(self) -> float:
+        """Time from the start of a run before which its recording does not change the result, ms."""
+        return 0.0
+
     @abstractmethod
     def decode(self, view: CultureView, recording: Recording) -> Any:
         """Decode a run of B cultures.

@@ -39,6 +39,11 @@ class Slice(Decoding):
             same_duration("The slice", self.stop - self.start, decoding)
         self.decoding = decoding
 
+    @property
+    def starts_at_ms(self) -> float:
+        """Start of the part, or of what the inner decoding reads of it, ms."""
+        return self.start + (0.0 if self.decoding is None else self.decoding.starts_at_ms)
+
     def decode(self, view: CultureView, recording: Recording) -> Any:
         """Results of the inner decoding for the part, or the part itself."""
         self.check_duration(recording)

@@ -43,6 +43,11 @@ class EvokedRates(Decoding):
         self.window_ms = (start, stop)
         self._rates = ChannelRates(stop - start)
 
+    @property
+    def starts_at_ms(self) -> float:
+        """Start of the window, ms."""
+        return self.window_ms[0]
+
     def decode(self, view: CultureView, recording: Recording) -> NDArray[np.float32]:
         """Rate at each electrode of every culture in the window, Hz ``[B, C]``."""
         self.spikes(view, recording)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from livn_gym.blanking import blanked
-from livn_gym.decoding import ChannelRates, EvokedRates, make
+from livn_gym.decoding import ChannelRates, EvokedRates, Slice, make
 from livn_gym.errors import InvalidInput
 from livn_gym.stimulus import Stimulus
 
@@ -20,6 +20,15 @@ def test_a_window_of_the_whole_run_gives_channel_rates(env, recording_of):
     recording = recording_of([TRAIN, []], 200.0)
     evoked = EvokedRates(200, window_ms=(0, 200)).decode(env, recording)
     np.testing.assert_array_equal(evoked, ChannelRates(200).decode(env, recording))
+
+
+@pytest.mark.parametrize("make_decoding", [EvokedRates, lambda ms: Slice(ms, 10.0, None, EvokedRates(ms - 10.0))])
+def test_what_comes_before_the_start_does_not_change_the_result(env, recording_of, make_decoding):
+    decoding = make_decoding(200.0)
+    later = [spike for spike in TRAIN if spike[1] >= decoding.starts_at_ms]
+    assert 0 < len(later) < len(TRAIN)
+    first, second = (decoding.decode(env, recording_of([train], 200.0)) for train in (TRAIN, later))
+    np.testing.assert_array_equal(first, second)
 
 
 def test_traces_need_not_fit_the_window(env, recording_of):

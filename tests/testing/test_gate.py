@@ -15,6 +15,7 @@ from livn_gym.agents.reference_agents import AgentFamily, Budget
 from livn_gym.envs.tasks import Task
 from livn_gym.errors import CorruptData, InvalidInput, NonConforming, UnknownOption
 from livn_gym.testing import GateResult, gate, gate_files, network_gate
+from livn_gym.testing.gate_agents import AtRandomTimes
 from livn_gym.testing.gate_result import Arm, Criterion, Panel
 from livn_gym.testing.gate_rules import GateRules, rules_of
 from livn_gym.testing.gate_statistics import Interval, difference, mean_interval, ratio
@@ -55,6 +56,13 @@ class GiveCharge(FireMuch):
         self.value = measurement.charge_fraction
 
 
+class FireLater(FireMuch):
+    """The reward is the mean rate of the window that the decoding reads."""
+
+    def after_step(self, measurement):
+        self.value = float(measurement.features.mean())
+
+
 @pytest.fixture
 def network(monkeypatch):
     """Cultures whose response needs synapses."""
@@ -78,6 +86,20 @@ def test_silence_is_played_once_since_blanking_does_not_change_it(network):
     alone = network_gate(FireMuch, **SEARCH | {"blankings": [(5.0, 5.0)]}, **SHORT)
     for name in ("S", "S_cut", "S_poisson"):
         assert both.panels[1].arms[name] == both.panels[0].arms[name] == alone.panels[0].arms[name]
+
+
+@pytest.mark.parametrize(("task", "shared"), [(FireLater, True), (FireMuch, False)])
+def test_a_panel_that_blanking_does_not_reach_is_played_once(network, task, shared):
+    """FireMuch is scored on all spikes, so that its panels differ although the decoding reads a late window."""
+    encoding = {"name": "pulse_amplitude", "max_amplitude_uA": 15.0, "rate_hz": 5.0}  # one pulse per step
+    options = SHORT | {"encoding": encoding, "decoding": {"name": "evoked_rates", "window_ms": [20.0, 100.0]}}
+    parts = []
+    both = network_gate(task, **SEARCH, **options, report=lambda part, done: parts.append(part))
+    alone = network_gate(task, **SEARCH | {"blankings": [(5.0, 5.0)]}, **options)
+    assert ("blanked 5, 5 ms: X1" not in parts) is shared
+    assert (both.panels[1].arms == both.panels[0].arms) is shared
+    if shared:
+        assert both.panels[1] == alone.panels[0]
 
 
 def test_a_response_of_the_field_alone_fails(monkeypatch):
@@ -202,7 +224,7 @@ def test_random_times_give_the_same_charge_on_each_channel_in_few_steps():
     actions = [np.array([0.2, -1.0], np.float32)] * 10  # 0.6 of the charge, and none
     played = []
     for seed in (1, 2):
-        agent = gate._AtRandomTimes(actions, seed)
+        agent = AtRandomTimes(actions, seed)
         agent.reset(env, {})
         played.append(np.array([agent.act(None, {}) for _ in actions]))
         assert space.contains(played[-1][0])
