@@ -1,19 +1,14 @@
-"""Safe reading of HDF5 files of any origin: the type and size of every part are checked before it is read.
-
-A seal after the end of the HDF5 data, which readers ignore, holds the SHA-256 of the file. Programs that change the
-file with HDF5 remove the seal, so that a seal that does not match means damage.
-"""
+"""Safe reading of HDF5 files of any origin: the type and size of every part are checked before it is read."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +20,7 @@ from numpy.typing import NDArray
 from livn_gym import child
 from livn_gym.errors import CorruptData, LivnError
 from livn_gym.reading import content_limit, damage, max_bytes, parse_json, regular_file
+from livn_gym.seal import check_seal
 
 MAX_OBJECTS = 2_000_000
 """Maximum number of groups and data sets in a file."""
@@ -35,14 +31,18 @@ MAX_DEPTH = 32
 CHECK_S, CHECK_S_PER_MB = 5.0, 1.0
 """Processor time allowed for checking the structure of a file, as a constant and per MB."""
 
+MAX_PARTLY_READ_BYTES = 2**50
+"""Largest size of a file of which only parts are read."""
+
+PARTS_MB = 200.0
+"""Size of such parts for which ``CHECK_S_PER_MB`` is allowed."""
+
 _LIBRARY_BYTES = 2**32
 """Address space of an interpreter with NumPy and HDF5."""
 _DAMAGED = 3
 """Exit code of the checking process if the file is damaged."""
 _MPI_VARIABLES = ("OMPI_", "PMIX_", "PRTE_", "PMI_")
 """Prefixes of variables with which the child of an MPI rank would wait for the launcher."""
-_SEAL = re.compile(rb"\nlivn_gym sha256 ([0-9a-f]{64})\n\Z")
-_SEAL_BYTES = 82
 _UNIT = re.compile(r"[A-Za-z/*^%. ]*(?:\*\*-?\d)?[A-Za-z/*. ]*(?:\*\*-?\d)?")
 _KINDS = {"fiu": "numbers", "iu": "whole numbers", "V": "a table", "b": "booleans"}
 
@@ -50,13 +50,17 @@ _KINDS = {"fiu": "numbers", "iu": "whole numbers", "V": "a table", "b": "boolean
 class Hdf5:
     """HDF5 file open for reading, with errors that name the file and the path of a damaged part.
 
+    Args:
+        path: Path of the file.
+        limit: Largest size of the file, bytes; what is read of it is limited in any case. Default: ``max_bytes()``.
+
     Raises:
         InvalidInput: There is no such file; see ``livn_gym.reading.regular_file``.
         CorruptData: The file is not an HDF5 file.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = regular_file(path)
+    def __init__(self, path: str | Path, *, limit: int | None = None) -> None:
+        self.path = regular_file(path, limit=limit)
         self._left = content_limit(self.path.stat().st_size)
         with damage(self.path, "is damaged or not an HDF5 file"):
             # no lock: some file systems do not support locks, and a complete file needs none
@@ -126,11 +130,58 @@ class Hdf5:
             raise self.damaged(place, "holds values that are not finite numbers")
         return values
 
+    def columns(self, place: str, *names: str) -> list[NDArray[np.int64]]:
+        """Read columns of whole numbers of a table; its other columns are not read.
+
+        Raises:
+            CorruptData: The table or a column is missing, of another type, too large or unreadable.
+        """
+        with self._reading(place):
+            dataset = self._file[place]
+            fields = (dataset.dtype.fields if isinstance(dataset, h5py.Dataset) else None) or {}
+            if not set(names) <= set(fields) or dataset.ndim != 1:
+                raise self.damaged(place, f"is not a table with the columns {' and '.join(names)}")
+            for name in names:
+                if fields[name][0].kind not in "iu":
+                    raise self.damaged(place, f"has {fields[name][0]} in the column {name}, expected whole numbers")
+            self._check_layout(place, dataset)
+            self._spend(place, len(dataset) * sum(fields[name][0].itemsize for name in names))
+            rows = dataset.fields(list(names))[()]
+            return [rows[name].astype(np.int64) for name in names]
+
+    def texts(self, place: str) -> list[str]:
+        """Read a one-dimensional data set of texts.
+
+        Raises:
+            CorruptData: The data set is missing, of another type, too large or unreadable.
+        """
+        with self._reading(place):
+            dataset = self._file[place]
+            text_type = isinstance(dataset, h5py.Dataset) and h5py.check_string_dtype(dataset.dtype)
+            if not text_type or dataset.ndim != 1:
+                raise self.damaged(place, "is not a list of texts")
+            self._take(place, dataset)
+            return [str(text) for text in dataset.asstr(errors="replace")[()]]
+
+    def is_text(self, place: str) -> bool:
+        """Return whether the file has a data set of texts at a path."""
+        with self._reading(place):
+            dataset = self._file.get(place)
+            return isinstance(dataset, h5py.Dataset) and h5py.check_string_dtype(dataset.dtype) is not None
+
     def json(self, place: str) -> Any:
         """Parse the JSON text in a data set.
 
         Raises:
             CorruptData: The data set is missing or does not hold JSON.
+        """
+        return parse_json(self.text(place), self.path, f"has no JSON at {place}")
+
+    def text(self, place: str) -> bytes:
+        """Read a single text.
+
+        Raises:
+            CorruptData: The data set is missing, or does not hold a text.
         """
         with self._reading(place):
             dataset = self._file[place]
@@ -138,8 +189,7 @@ class Hdf5:
             if not text_type or dataset.shape != ():
                 raise self.damaged(place, "is not a text")
             self._take(place, dataset)
-            text = dataset[()]
-        return parse_json(text, self.path, f"has no JSON at {place}")
+            return bytes(dataset[()])
 
     def damaged(self, place: str, what: str) -> CorruptData:
         """Return the error for a damaged part of the file."""
@@ -150,16 +200,27 @@ class Hdf5:
         with self._reading("/"):
             return self._file.attrs.get(name)
 
-    def check(self) -> None:
-        """Check the whole structure before another library reads the file.
+    def check(self, places: Sequence[str] = ()) -> None:
+        """Check the structure before the file, or parts of it, are read.
+
+        Args:
+            places: Paths of the groups and data sets to check, where they exist. Default: the whole file.
 
         Raises:
             CorruptData: Groups or data sets are unreadable, too many, nested in a cycle, larger in total than
                 ``content_limit``, or stored in other files.
         """
         count = 0
-        stack: list[tuple[Any, int]] = [(self._file, 0)]
+        stack: list[tuple[Any, int]] = [] if places else [(self._file, 0)]
         addresses: set[int] = set()
+        with self._reading("/"):
+            self._check_attributes("/", self._file)
+        for place in places:
+            item = self._checked_item(place)
+            if isinstance(item, h5py.Group):
+                stack.append((item, 0))
+            elif isinstance(item, h5py.Dataset):
+                self._check_dataset(place, item)
         while stack:
             group, depth = stack.pop()
             place = str(group.name)
@@ -183,10 +244,26 @@ class Hdf5:
                     if isinstance(item, h5py.Group):
                         stack.append((item, depth + 1))
                     elif isinstance(item, h5py.Dataset):
-                        self._take(f"{place}/{name}", item)
-                        self._check_attributes(f"{place}/{name}", item)
-                        if item.dtype.hasobject:
-                            item[()]  # texts and references are stored elsewhere in the file
+                        self._check_dataset(f"{place}/{name}", item)
+
+    def _checked_item(self, place: str) -> Any:
+        """Return the object at a path after checking that no link on the way leads to another file; None if missing."""
+        with self._reading(place):
+            item: Any = self._file
+            for name in place.strip("/").split("/"):
+                if not isinstance(item, h5py.Group) or name not in item:
+                    return None
+                if isinstance(item.get(name, getlink=True), h5py.ExternalLink):
+                    raise self.damaged(place, "is in another file")
+                item = item.get(name)
+            return item
+
+    def _check_dataset(self, place: str, item: Any) -> None:
+        with self._reading(place):
+            self._take(place, item)
+            self._check_attributes(place, item)
+            if item.dtype.hasobject:
+                item[()]  # texts and references are stored elsewhere in the file
 
     def _check_attributes(self, place: str, item: Any) -> None:
         for name in item.attrs:
@@ -198,10 +275,13 @@ class Hdf5:
 
     def _take(self, place: str, dataset: Any) -> None:
         """Check the size of a data set, and that its values are in this file."""
+        self._check_layout(place, dataset)
+        self._spend(place, dataset.dtype.itemsize * int(np.prod(dataset.shape or (), dtype=object)))
+
+    def _check_layout(self, place: str, dataset: Any) -> None:
         layout = dataset.id.get_create_plist()
         if layout.get_layout() == h5py.h5d.VIRTUAL or layout.get_external_count():
             raise self.damaged(place, "has its values in another file")
-        self._spend(place, dataset.dtype.itemsize * int(np.prod(dataset.shape or (), dtype=object)))
 
     def _spend(self, place: str, size: int) -> None:
         self._left -= size
@@ -233,23 +313,28 @@ def new_file(path: Path, **options: Any) -> Iterator[h5py.File]:
     path.write_bytes(content)
 
 
-def check_structure(path: str | Path) -> None:
+def check_structure(path: str | Path, places: Sequence[str] = ()) -> None:
     """Check a file of unknown origin before another library reads it. A file with a valid seal is not checked further.
 
     A damaged file can make HDF5 crash or run forever. ``Hdf5.check`` therefore runs in another process with limits on
     processor time and memory.
 
+    Args:
+        path: Path of the file.
+        places: Paths of the groups and data sets to check, if no others are read: raw signals beside them may be larger
+            than what can be read. Default: the whole file.
+
     Raises:
         InvalidInput: There is no such file; see ``livn_gym.reading.regular_file``.
         CorruptData: The file is damaged or too large, or checking it took too long.
     """
-    path = regular_file(path)
+    path = regular_file(path, limit=MAX_PARTLY_READ_BYTES if places else None)
     if check_seal(path):
         return
     megabytes = path.stat().st_size / 2**20
-    seconds = round(CHECK_S + CHECK_S_PER_MB * megabytes)
+    seconds = round(CHECK_S + CHECK_S_PER_MB * (min(megabytes, PARTS_MB) if places else megabytes))
     environment = {k: v for k, v in os.environ.items() if not k.startswith(_MPI_VARIABLES)}
-    command = child.command("livn_gym.hdf5", str(path.absolute()), str(seconds))
+    command = child.command("livn_gym.hdf5", str(path.absolute()), str(seconds), *places)
     try:
         # The limit is on processor time, which a busy machine does not use up; a network drive may stall.
         done = subprocess.run(
@@ -269,49 +354,19 @@ def check_structure(path: str | Path) -> None:
     raise LivnError(f"{path} could not be checked: {done.stderr.decode(errors='replace')[-2000:]}")
 
 
-def _main(path: str, seconds: str) -> int:
-    """Check a file in this process, after setting limits for the process."""
+def _main(path: str, seconds: str, *places: str) -> int:
+    """Check a file, or the parts at some places, in this process, after setting limits for the process."""
     limit = max_bytes() + _LIBRARY_BYTES
     for kind, bound in ((resource.RLIMIT_CPU, int(seconds)), (resource.RLIMIT_AS, limit), (resource.RLIMIT_CORE, 0)):
         _, hard = resource.getrlimit(kind)
         resource.setrlimit(kind, (bound if hard == resource.RLIM_INFINITY else min(bound, hard), hard))
     try:
-        with Hdf5(path) as file:
-            file.check()
+        with Hdf5(path, limit=MAX_PARTLY_READ_BYTES if places else None) as file:
+            file.check(places)
     except LivnError as error:
         sys.stdout.write(str(error))
         return _DAMAGED
     return 0
-
-
-def seal(path: Path) -> None:
-    """Append the SHA-256 of a finished file to it; readers of HDF5 ignore data after the end of the file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    with path.open("ab") as file:
-        file.write(b"\nlivn_gym sha256 " + digest.encode() + b"\n")
-
-
-def check_seal(path: Path) -> bool:
-    """Return whether a file has a seal.
-
-    Raises:
-        CorruptData: The seal does not match the content.
-    """
-    size = path.stat().st_size
-    with damage(path, "cannot be read"), path.open("rb") as file:
-        file.seek(max(0, size - _SEAL_BYTES))
-        seal_match = _SEAL.search(file.read())
-        if seal_match is None:
-            return False
-        file.seek(0)
-        digest, remaining = hashlib.sha256(), size - _SEAL_BYTES
-        while remaining > 0 and (block := file.read(min(remaining, 2**20))):
-            digest.update(block)
-            remaining -= len(block)
-    if digest.hexdigest() != seal_match[1].decode():
-        raise CorruptData(f"{path} is damaged: its content does not match the SHA-256 from when it was written.")
-    return True
 
 
 if __name__ == "__main__":

@@ -205,29 +205,45 @@ def read_npz(path: str | os.PathLike[str], what: str = "is no .npz file") -> dic
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError(f"{member.filename!r} is compressed by method {member.compress_type}")
             with archive.open(member) as stream:
-                arrays[member.filename.removesuffix(".npy")] = _npy(stream, member)
+                arrays[member.filename.removesuffix(".npy")] = _npy(stream, member.filename, member.file_size)
                 if stream.read(1):
                     raise ValueError(f"{member.filename!r} is longer than its array")
     return arrays
 
 
-def _npy(stream: Any, member: zipfile.ZipInfo) -> NDArray:
-    """Read the array of a member after checking its shape against the size of the member."""
+def read_npy(path: str | os.PathLike[str], what: str = "is no .npy file") -> NDArray:
+    """Read the array of an ``.npy`` file; Python objects are refused.
+
+    Args:
+        path: Path of the file.
+        what: Statement about a damaged file in the message.
+
+    Raises:
+        InvalidInput: There is no such file; see ``regular_file``.
+        CorruptData: The file is damaged, or is not an ``.npy`` file.
+    """
+    file = regular_file(path)
+    with damage(path, what), file.open("rb") as stream:
+        return _npy(stream, file.name, file.stat().st_size)
+
+
+def _npy(stream: Any, name: str, size: int) -> NDArray:
+    """Read an array after checking its shape against the number of bytes of its file."""
     form = np.lib.format
     start = stream.read(form.MAGIC_LEN)
     version = tuple(start[-2:])
     if start[:-2] != form.MAGIC_PREFIX or version not in ((1, 0), (2, 0)):
-        raise ValueError(f"{member.filename!r} is no array")
+        raise ValueError(f"{name!r} is no array")
     header = form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0
     shape, fortran, dtype = header(stream)
     count = 1
     for length in shape:
         count *= length
     if dtype.hasobject or any(length < 0 for length in shape):
-        raise ValueError(f"{member.filename!r} holds objects")
-    if count * dtype.itemsize > member.file_size:
-        raise ValueError(f"{member.filename!r} says that it has {count:,} values in {member.file_size:,} bytes")
+        raise ValueError(f"{name!r} holds objects")
+    if count * dtype.itemsize > size:
+        raise ValueError(f"{name!r} says that it has {count:,} values in {size:,} bytes")
     data = stream.read(count * dtype.itemsize)
     if len(data) != count * dtype.itemsize:
-        raise ValueError(f"{member.filename!r} ends early")
+        raise ValueError(f"{name!r} ends early")
     return np.ndarray(shape, dtype, buffer=bytearray(data), order="F" if fortran else "C")

@@ -35,6 +35,7 @@ INTERNAL = (
     "livn_gym.memory",
     "livn_gym.ownership",
     "livn_gym.reading",
+    "livn_gym.seal",
     "livn_gym.envs.amplifier",  # behind the loop, at every step
     "livn_gym.envs.arguments",
     "livn_gym.envs.batches",
@@ -49,6 +50,7 @@ INTERNAL = (
     "livn_gym.envs.screens",
     "livn_gym.envs.specs",
     "livn_gym.envs.sub_environments",
+    "livn_gym.formats.foreign",  # behind read_channels
     "livn_gym.cache",
     "livn_gym.config",
     "livn_gym.configs",

@@ -14,8 +14,9 @@ from sessions import made
 from livn_gym import reading
 from livn_gym.errors import CorruptData, InvalidInput, StorageError
 from livn_gym.formats import FORMATS, Session, read, write
-from livn_gym.hdf5 import Hdf5, check_seal, check_structure
+from livn_gym.hdf5 import Hdf5, check_structure
 from livn_gym.reading import read_json, read_npz, read_toml, regular_file
+from livn_gym.seal import check_seal
 
 
 def load(path, name):

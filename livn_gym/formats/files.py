@@ -40,6 +40,8 @@ FORMATS = {
     "parquet": Format("livn_gym.formats.table", ".parquet", ("pyarrow",), False),
 }
 
+_OTHER = "livn_gym.formats.read_channels reads the spikes of files by other programs."
+
 _UTF8_NAMES = ("neo", "parquet")
 """Formats whose libraries (nixio, pyarrow) encode paths as UTF-8 and fail on others."""
 
@@ -84,7 +86,7 @@ def read(path: str | Path, name: str) -> Session:
         UnknownName: There is no such format.
         BackendUnavailable: A package is missing; the message names the extra.
         InvalidInput: There is no such file, it is larger than ``livn_gym.reading`` allows, or another program wrote it.
-            Such files lack the cells and electrodes that ``Session`` needs; read them with the library of the format.
+            Such files lack the cells and parameters that ``Session`` needs; ``read_channels`` reads their spikes.
         StorageError: The file cannot be read.
         CorruptData: The file is damaged.
     """
@@ -94,9 +96,11 @@ def read(path: str | Path, name: str) -> Session:
     try:
         return import_module(file_format.module).read(file)
     except (CorruptData, InvalidInput) as error:
-        if str(path) in str(error):
+        place = "" if str(path) in str(error) else f"{path}: "
+        hint = f" {_OTHER}" if type(error) is InvalidInput else ""
+        if not place and not hint:
             raise
-        raise type(error)(f"{path}: {error}") from error
+        raise type(error)(f"{place}{error}{hint}") from error
 
 
 def _check_name(path: Path, name: str) -> None:

@@ -19,8 +19,9 @@ from livn_gym.checks import checked
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.formats.parts import TRACES, at_steps
 from livn_gym.formats.session import Session
-from livn_gym.hdf5 import Hdf5, check_structure, seal
+from livn_gym.hdf5 import Hdf5, check_structure
 from livn_gym.reading import damage, parse_json
+from livn_gym.seal import seal
 
 if TYPE_CHECKING:
     from neo import AnalogSignal, Block
@@ -148,6 +149,20 @@ def read(path: Path) -> Session:
         InvalidInput: Another program wrote the file.
         CorruptData: The file is damaged.
     """
+    read_blocks = blocks(path)
+    if len(read_blocks) != 1:
+        raise InvalidInput(f"{path} was not written by livn_gym: it holds {len(read_blocks)} blocks instead of one.")
+    return from_neo(read_blocks[0])
+
+
+@checked
+def blocks(path: Path) -> list[Block]:
+    """Read all blocks of a NIX file, after checking the file.
+
+    Raises:
+        InvalidInput: The file is not a NIX file.
+        CorruptData: The file is damaged.
+    """
     from neo.io import NixIO
 
     check_structure(path)
@@ -155,10 +170,7 @@ def read(path: Path) -> Session:
         if file.attribute("format") not in ("nix", b"nix"):
             raise InvalidInput(f"{path} is an HDF5 file, but not a NIX file.")
     with damage(path, "is a damaged NIX file"), NixIO(str(path), mode="ro") as io:
-        blocks = io.read_all_blocks()
-    if len(blocks) != 1:
-        raise InvalidInput(f"{path} was not written by livn_gym: it holds {len(blocks)} blocks instead of one.")
-    return from_neo(blocks[0])
+        return io.read_all_blocks()
 
 
 def _signal(name: str, unit: str, values: Any, sample_dt_ms: float, **columns: NDArray) -> AnalogSignal:

@@ -22,8 +22,9 @@ from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.formats.blanked import ARRAYS
 from livn_gym.formats.parts import TRACES, at_steps
 from livn_gym.formats.session import Session
-from livn_gym.hdf5 import Hdf5, check_structure, new_file, seal
+from livn_gym.hdf5 import Hdf5, check_structure, new_file
 from livn_gym.reading import damage, parse_json
+from livn_gym.seal import seal
 
 if TYPE_CHECKING:
     from pynwb import NWBFile
@@ -92,7 +93,7 @@ def from_nwb(file: NWBFile) -> Session:
         CorruptData: A part of it is missing or damaged.
     """
     if '"livn_gym"' not in (getattr(file, "notes", "") or ""):
-        raise InvalidInput("The NWB file was not made by livn_gym: pynwb reads such files, formats.read does not.")
+        raise InvalidInput("The NWB file was not made by livn_gym.")
     try:
         metadata = parse_json(file.notes, "the NWB file's notes")
         arrays: dict[str, Any] = {"electrodes_um": np.zeros((0, 3)), "heard": np.zeros((0, 2))}

@@ -14,8 +14,9 @@ import numpy as np
 from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput
 from livn_gym.formats.session import Session
-from livn_gym.hdf5 import Hdf5, check_structure, new_file, seal
+from livn_gym.hdf5 import Hdf5, check_structure, new_file
 from livn_gym.reading import damage
+from livn_gym.seal import seal
 
 _MAGIC = np.uint32(0x0A7A)
 _SORTING = h5py.enum_dtype({"none": 0, "by_id": 1, "by_time": 2}, basetype=np.uint8)

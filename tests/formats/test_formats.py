@@ -334,5 +334,5 @@ def test_the_code_of_the_page_runs(tmp_path, monkeypatch):
     for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(code, names)
     assert names["again"].metadata() == names["session"].metadata()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["culture.npz", "culture.nwb"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["culture.npz", "culture.nwb", "mine.csv"]
     assert all(f"| `{name}` | `{known.suffix}` |" in page for name, known in FORMATS.items())
