@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.blanking import BLANK_MS, blank_times
 from livn_gym.current_flow import DIRECT_MS, NEVER, CurrentFlow
-from livn_gym.env import Env
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
+from livn_gym.view import CultureView
 
 
 class Amplifier:
@@ -21,18 +21,19 @@ class Amplifier:
     It acts on what the conditions return. The current of a run also blanks the start of the next one.
 
     Args:
-        env: The cultures.
+        view: The cultures, or the channels that are recorded from.
+        dt: Time step of the runs, ms.
         blank_ms: Blank times of stimulated and of other electrodes, ms, as ``livn_gym.blanking.blanked`` takes them.
 
     Raises:
         InvalidInput: A time is negative, or the second exceeds the first.
     """
 
-    def __init__(self, env: Env, blank_ms: float | ArrayLike = BLANK_MS) -> None:
+    def __init__(self, view: CultureView, dt: float, blank_ms: float | ArrayLike = BLANK_MS) -> None:
         self.blank_ms = blank_times(blank_ms)
-        self._electrodes = env.electrodes
-        self._reach_steps = max(*self.blank_ms, DIRECT_MS) / env.dt
-        self._carried = np.full((env.num_cultures, env.electrodes.num_channels), NEVER)
+        self._electrodes = view.electrodes
+        self._reach_steps = max(*self.blank_ms, DIRECT_MS) / dt
+        self._carried = np.full((view.num_cultures, view.electrodes.num_channels), NEVER)
         """Number of time steps since current last flowed, ``[B, C]``."""
         self._flow: CurrentFlow | None = None
         """Times of current in the latest stimulated run, which are mostly those of the next one."""

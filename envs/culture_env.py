@@ -11,19 +11,21 @@ from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
 from livn_gym.decoding import Decoding
+from livn_gym.device_profile import DeviceProfile
 from livn_gym.env import Env
 from livn_gym.envs.actions import as_numbers
 from livn_gym.envs.arguments import reset_options
 from livn_gym.envs.episode_loop import EpisodeLoop
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec
-from livn_gym.envs.provenance import IN_INFO, of_loop
+from livn_gym.envs.provenance import in_info, of_loop
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.tasks import Measurement, Task
 from livn_gym.envs.user_env import EnvPlaceholder, claimed
 from livn_gym.errors import ClosedEnvironment, unknown_name
 from livn_gym.numerics import checked_seed
 from livn_gym.plot.style import check_available
+from livn_gym.view import CultureView
 
 
 class CultureEnv(gym.Env):
@@ -93,6 +95,9 @@ class CultureEnv(gym.Env):
     `params_hash` 12 hexadecimal digits that depend on every one of them, and `task_version` the version of the task.
     Vector environments hold them in arrays of objects.
 
+    With a device, two more strings name it: `device`, and `device_hash`, 12 digits that depend on every limit.
+    On `"channels"`, a rate of a cell is one of a channel, as the device detects it.
+
     Cultures with an opsin have two more: `dose_mJ_mm2`, the dose of all lights in the step (mJ/mm2), and
     `dose_fraction`, the same as a share of that of the strongest action.
 
@@ -139,6 +144,11 @@ class CultureEnv(gym.Env):
     | `randomize`   | `None`              | factors of parameters drawn for every episode: `docs/wrappers.md`  | -    |
     | `blank_ms`    | `(3.0, 1.0)`        | blanking: time after current in which the stimulated electrodes,   | ms   |
     |               |                     | and the others, do not record; 0 is none: `docs/wrappers.md`       |      |
+    | `device`      | `None`              | device under whose limits the culture is simulated, as `"cl1"`:    | -    |
+    |               |                     | `docs/devices.md`                                                  |      |
+    | `observation` | `None`              | spikes of `"cells"`, or those that the device detects on its       | -    |
+    |               |                     | `"channels"`; None is channels with a device, cells without        |      |
+    | `plant`       | `None`              | cultures behind a device in place of simulated ones, as `"cl"`     | -    |
     | `graph_seed`  | `None`              | another culture of the same numbers, or `"resample"` for a new one | -    |
     |               |                     | in every episode                                                   |      |
     | `render_mode` | `None`              | `"rgb_array"` or `"human"` (a window, or a notebook's cell); both  | -    |
@@ -179,7 +189,7 @@ class CultureEnv(gym.Env):
                 self._loop = EpisodeLoop(spec, env=culture)
         self.provenance = of_loop(spec, self._loop.env)
         """Name and hash of the parameters, name, version and hash of the task."""
-        self._origin = {name: self.provenance[name] for name in IN_INFO}
+        self._origin = in_info(self.provenance)
         self.step_ms = self._loop.step_ms
         self.metadata = {**type(self).metadata, "render_fps": 1000.0 / self.step_ms}
         self.action_space = self._loop.action_space
@@ -279,14 +289,24 @@ class CultureEnv(gym.Env):
             self._renderer.close()
 
     @property
-    def culture(self) -> Env:
-        """The culture, used only to read the system and the electrode layout; running it breaks the episode."""
+    def culture(self) -> Any:
+        """The culture, an ``Env`` or another plant, used only to read it; running it breaks the episode."""
         return self._loop.env
 
     @property
     def decoding(self) -> Decoding:
         """The decoding of each step's recording."""
         return self._loop.decoding
+
+    @property
+    def view(self) -> CultureView:
+        """What recordings are of: the culture itself, or the channels of a device as cells."""
+        return self._loop.view
+
+    @property
+    def device(self) -> DeviceProfile | None:
+        """The usable channels of the device under whose limits the culture is; None for none."""
+        return self._loop.device
 
     @property
     def task(self) -> Task:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.env import Env
 from livn_gym.errors import InvalidInput
 from livn_gym.stimulus import Stimulus
+from livn_gym.view import CultureView
 
 
 @checked
@@ -22,7 +22,7 @@ class Delivery:
     dose_mJ_mm2: NDArray[np.float64]
 
     @classmethod
-    def of(cls, env: Env, stimulus: Stimulus | None, count: int) -> Delivery:
+    def of(cls, view: CultureView, stimulus: Stimulus | None, count: int) -> Delivery:
         """Return what a stimulus gives to n of the cultures; L is 0 without lights.
 
         Raises:
@@ -33,8 +33,9 @@ class Delivery:
         electrical, light = (None, None) if stimulus is None else stimulus.parts
         charge = None if electrical is None else electrical.charge_nC()
         dose = None if light is None else light.dose_mJ_mm2()
-        lights = 0 if env.lights is None else env.lights.num_lights
-        return cls(_rows(charge, count, env.electrodes.num_channels), _rows(dose, count, lights))
+        bound = getattr(view, "lights", None)
+        lights = 0 if bound is None else bound.num_lights
+        return cls(_rows(charge, count, view.electrodes.num_channels), _rows(dose, count, lights))
 
     def check_highest(self, step_ms: float) -> None:
         """Check what the highest command gives in a control step: it drives all electrodes, all lights, or both.

@@ -11,6 +11,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from livn_gym.decoding import Decoding
+from livn_gym.device_profile import DeviceProfile
 from livn_gym.env import Env
 from livn_gym.envs.loop import ClosedLoop
 from livn_gym.envs.loop_spec import LoopSpec
@@ -18,6 +19,7 @@ from livn_gym.envs.measurement import History
 from livn_gym.envs.results import StepResult
 from livn_gym.envs.tasks import Task
 from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.view import CultureView
 
 RESAMPLE = "resample"
 """Value of ``graph_seed`` for a new graph at every reset."""
@@ -51,6 +53,8 @@ class EpisodeLoop:
         self.resampled = isinstance(graph, str)
         if self.resampled and num_cultures != 1:
             raise InvalidInput(f"A loop with resampled graphs has one culture, got {num_cultures}.")
+        if self.resampled and spec.plant is not None:
+            raise InvalidInput("graph_seed is of simulated cultures: those of a plant are what they are.")
         self.num_cultures = num_cultures if env is None else env.num_cultures
         self.graph_seed: int | None = None if isinstance(graph, str) else graph
         """Seed of the present graph; None is the predefined system."""
@@ -64,14 +68,24 @@ class EpisodeLoop:
         self.action_channels = self._loop.action_channels
 
     @property
-    def env(self) -> Env:
-        """The cultures of the present episodes."""
+    def env(self) -> Any:
+        """The cultures of the present episodes, an ``Env`` or another ``Plant``."""
         return self._loop.env
 
     @property
     def decoding(self) -> Decoding:
         """The decoding of each step's recording."""
         return self._loop.decoding
+
+    @property
+    def view(self) -> CultureView:
+        """What the recordings are of: the cultures themselves, or the channels of a device."""
+        return self._loop.view
+
+    @property
+    def device(self) -> DeviceProfile | None:
+        """The usable channels of the device under whose limits the cultures are; None for none."""
+        return None if self._loop.device is None else self._loop.device.profile
 
     @property
     def tasks(self) -> list[Task]:
@@ -119,8 +133,9 @@ class EpisodeLoop:
         self._loop.set_state(state)
 
     def stop(self) -> None:
-        """Ask a run in another thread to end; see ``Env.stop``."""
-        self._loop.env.stop()
+        """Ask a run of simulated cultures in another thread to end; see ``Env.stop``."""
+        if isinstance(self._loop.env, Env):
+            self._loop.env.stop()
 
     def close(self) -> None:
         """Free the resources of the cultures and the tasks; may be called twice."""

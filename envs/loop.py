@@ -15,10 +15,11 @@ from livn_gym.decoding import Decoding
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
 from livn_gym.envs import returned
+from livn_gym.envs.acquisition import Acquired, Acquisition
 from livn_gym.envs.actions import checked_actions
-from livn_gym.envs.amplifier import Amplifier
 from livn_gym.envs.conditions import Condition, Conditioned
 from livn_gym.envs.delivery import Delivery
+from livn_gym.envs.device_link import DeviceLink
 from livn_gym.envs.layout import loop_layout, observation_box
 from livn_gym.envs.measurement import History, Measurement, Meter
 from livn_gym.envs.results import Info, StepResult
@@ -27,7 +28,7 @@ from livn_gym.envs.tasks.setup import bounded_box
 from livn_gym.envs.turn import Turn
 from livn_gym.errors import InvalidInput
 from livn_gym.parameters import parameter_identity
-from livn_gym.recording import Recording
+from livn_gym.plant import Plant
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import whole_steps
 
@@ -42,7 +43,7 @@ class ClosedLoop:
     the results belong to the environments around the loop.
 
     Args:
-        env: The cultures; the loop makes them record spikes.
+        env: The cultures, an ``Env`` or another ``Plant``; the loop makes an ``Env`` record spikes.
         tasks: The task of each culture, ``[B]``, equal except for random numbers; each is made with ``TaskSetup.of``
             these cultures, the encoding and the decoding.
         encoding: Turns the command of a culture, a point of a bounded ``Box``, into a stimulus.
@@ -50,15 +51,18 @@ class ClosedLoop:
         settle_ms: Time that a reset culture runs unstimulated before the first observation, ms.
         conditions: Conditions between the loop and its cultures, in the order in which they are applied; default none.
         blank_ms: Times after current in which stimulated and other electrodes do not record, ms; 0 for no blanking.
+        device: The device between the loop and its cultures; None for none. Decoding, tasks and blanking then see its
+            view.
 
     Raises:
-        InvalidInput: Times are no whole number of time steps, a space is no bounded Box, there are not B tasks, or
-            they were set up for another encoding or decoding.
+        InvalidInput: Times are no whole number of time steps, a space is no bounded Box, there are not B tasks, they
+            were set up for another encoding or decoding, or a condition changes parameters that a plant does not have.
+        LimitExceeded: The device could not give the highest command.
     """
 
     def __init__(
         self,
-        env: Env,
+        env: Plant,
         tasks: Sequence[Task],
         encoding: Encoding,
         decoding: Decoding,
@@ -66,6 +70,7 @@ class ClosedLoop:
         settle_ms: float,
         conditions: Sequence[Condition] = (),
         blank_ms: float | ArrayLike = BLANK_MS,
+        device: DeviceLink | None = None,
     ) -> None:
         if len(tasks) != env.num_cultures:
             raise InvalidInput(f"{env.num_cultures} cultures need as many tasks, got {len(tasks)}.")
@@ -73,14 +78,19 @@ class ClosedLoop:
             if not hasattr(task, "setup"):
                 raise InvalidInput(f"{type(task).__name__}.__init__ must call super().__init__(setup).")
         whole_steps("settle_ms", settle_ms, env.dt, minimum=0)
-        setup = TaskSetup.of(env, encoding, decoding, tasks[0].setup.step_ms, None)
+        view = env if device is None else device.view
+        setup = TaskSetup.of(view, encoding, decoding, tasks[0].setup.step_ms, None)
         for task in tasks:
             made_with = task.setup.step_ms, task.setup.commands, task.setup.features
             if made_with != (setup.step_ms, setup.commands, setup.features):
                 raise InvalidInput(f"{type(task).__name__} was set up for another step, encoding or decoding.")
-        self.env = env.record_spikes()
+        self.env = env.record_spikes() if isinstance(env, Env) else env
+        self.device = device
+        self.view = view
+        """What the recordings are of: the cultures themselves, or the channels of a device."""
+        self.lights = env.lights if isinstance(env, Env) else None
         self.conditioned = Conditioned(env, conditions)
-        self.amplifier = Amplifier(env, blank_ms)
+        self.acquisition = Acquisition(env, self.conditioned, device, blank_ms)
         self.tasks = list(tasks)
         self.encoding = encoding
         self.decoding = decoding
@@ -93,19 +103,22 @@ class ClosedLoop:
         self._num_observed = observed.shape[0]
         self.observation_space = observation_box(setup.features if sees_culture else None, observed)
         commands = np.broadcast_to(setup.commands.high, (self.num_cultures, *setup.commands.shape))
-        highest = Delivery.of(env, self._encode(commands), 1)
+        strongest = self._encode(commands)
+        if device is not None:
+            device.check(strongest, self.step_ms, range(self.num_cultures))
+        highest = Delivery.of(self.env, strongest, 1)
         highest.check_highest(self.step_ms)
         self.highest_charge_nC = highest.charge_nC[0]
         """Charge of each channel in a step under the highest command, both phases counted, nC ``[C]``; 0 with light."""
         num_features = setup.features.shape[0]
         self.num_features = num_features if sees_culture else 0
         """F, the length of each of the two decoded recordings at the start of the observation; 0 if it has none."""
-        num_entries, num_channels = self.observation_space.shape[0], env.electrodes.num_channels
+        num_entries, num_channels = self.observation_space.shape[0], view.electrodes.num_channels
         self.layout = loop_layout(self.num_features, num_entries, num_channels, decoding.per_channel)
         """Layout of the observation."""
         self.action_channels = tasks[0].action_channels
         """Channel of each number of an action, ``[A]``; -1 where it belongs to no single channel."""
-        numbers = env.system.num_neurons, self.step_ms, num_features, self.highest_charge_nC, highest.dose_mJ_mm2[0]
+        numbers = view.system.num_neurons, self.step_ms, num_features, self.highest_charge_nC, highest.dose_mJ_mm2[0]
         self._meter = Meter(*numbers, decoding.per_channel)
         self.history: list[History] = [self._meter.history() for _ in self.tasks]
         """Measurements of the last second of each culture, ``[B]``; never empty after a reset."""
@@ -157,7 +170,7 @@ class ClosedLoop:
             self.tasks[b].reset(generator)
             self.history[b].clear()
         self.conditioned.reset(np_random, cultures)
-        self.amplifier.reset(cultures)
+        self.acquisition.reset(cultures)
         self._demonstrate(cultures)
         self._settle(cultures)
         return StepResult.of_reset(self._observations(cultures), self._infos(cultures), cultures)
@@ -170,7 +183,7 @@ class ClosedLoop:
             if commands is None or self._setups[b].calibrated is not None:
                 continue
             self._turn.commit()
-            parameters = parameter_identity(self.env.parameters_of(b))
+            parameters = parameter_identity(self.env.parameters_of(b)) if isinstance(self.env, Env) else b
             if parameters not in results:
                 results[parameters] = self.tasks[b].calibrated(self._measurements(b, commands))
             self._setups[b] = altered(self._setups[b], calibrated=results[parameters])
@@ -179,15 +192,13 @@ class ClosedLoop:
     def _measurements(self, culture: int, commands: NDArray) -> list[Measurement]:
         """Apply commands to a culture without conditions, after settling, and return the measurements."""
         self.env.clear(seed=[CALIBRATION_SEED], cultures=[culture])
-        self.amplifier.reset([culture])
+        self.acquisition.reset([culture])
         if self.settle_ms:
-            self.env.run(self.settle_ms, cultures=[culture])
+            self.acquisition.run(self.settle_ms, None, [culture], None)
         history, measured = self._meter.history(), []
         for k, command in enumerate(commands):
-            stimulus = self._encode(command[None])
-            recording = self.env.run(self.step_ms, stimulus, cultures=[culture])
-            recording, spikes = self.amplifier.record(recording, recording, stimulus, [culture])
-            self._measure([history], recording, stimulus, [(k + 1) * self.step_ms], spikes)
+            acquired = self.acquisition.run(self.step_ms, self._encode(command[None]), [culture], None)
+            self._measure([history], acquired, [(k + 1) * self.step_ms])
             measured.append(history[-1])
         return measured
 
@@ -196,8 +207,8 @@ class ClosedLoop:
         remembered = min(int(self.settle_ms // self.step_ms), self.history[0].maxlen or 0)
         times = [(k + 1 - remembered) * self.step_ms for k in range(remembered)]
         before_ms = self.settle_ms - remembered * self.step_ms
-        if self.settle_ms and self.conditioned.idle and self.amplifier.at_rest(cultures):  # one run for all steps
-            (whole, _), _ = self._recorded(self.settle_ms, None, cultures, [0.0] * len(cultures))
+        if self.settle_ms and self.acquisition.divisible(cultures):  # one run for all steps
+            whole = self._acquired(self.settle_ms, None, cultures, [0.0] * len(cultures)).recording
             dt, steps = self.env.dt, round(self.step_ms / self.env.dt)
             first = round(self.settle_ms / dt) - remembered * steps
             for start, time_ms in zip(range(first, first + remembered * steps, steps), times, strict=True):
@@ -206,10 +217,10 @@ class ClosedLoop:
                 counts = np.bincount(recording.spikes[0], minlength=len(cultures))
                 spikes = np.stack([np.zeros_like(counts), counts], axis=1)
                 histories = [self.history[b] for b in cultures]
-                self._measure(histories, recording, None, [time_ms] * len(cultures), spikes)
+                self._measure(histories, Acquired(recording, spikes, None), [time_ms] * len(cultures))
         else:
             if before_ms > 0:
-                self._recorded(before_ms, None, cultures, [-remembered * self.step_ms] * len(cultures))
+                self._acquired(before_ms, None, cultures, [-remembered * self.step_ms] * len(cultures))
             for time_ms in times:
                 self._advance(None, cultures, time_ms=time_ms)
         if not remembered:
@@ -257,24 +268,19 @@ class ClosedLoop:
         """Return everything that the next step depends on, picklable; it shares memory with the loop.
 
         Raises:
-            UnsupportedModel: The backend has no snapshots.
+            UnsupportedModel: The backend has no snapshots, or the cultures are no simulation.
         """
-        culture = self.env.save_state() if any(self._seeded) else None
-        between = {"conditions": self.conditioned.state(), "amplifier": self.amplifier.state()}
         loop = {"tasks": self.tasks, "history": self.history, "seeded": self._seeded}
         loop["calibrated"] = [setup.calibrated for setup in self._setups]
-        return {"culture": culture, **loop, **between}
+        return loop | self.acquisition.state(snapshot=any(self._seeded))
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue from the state of an equal loop; its objects are used without a copy."""
-        if state["culture"] is not None:
-            self.env.load_state(state["culture"])
+        self.acquisition.set_state(state)
         self.tasks, self.history, self._seeded = state["tasks"], state["history"], state["seeded"]
         pairs = zip(self._setups, state["calibrated"], strict=True)
         self._setups = [altered(setup, calibrated=result) for setup, result in pairs]
         self._set_up(self.tasks)
-        self.conditioned.set_state(state["conditions"])
-        self.amplifier.set_state(state["amplifier"])
         self._turn = Turn(self.num_cultures)
 
     def close(self) -> None:
@@ -323,28 +329,21 @@ class ClosedLoop:
         time_ms: float | None = None,
     ) -> None:
         times = [self.history[b][-1].time_ms + self.step_ms if time_ms is None else time_ms for b in cultures]
-        (recording, spikes), stimulus = self._recorded(self.step_ms, stimulus, cultures, times)
-        self._measure([self.history[b] for b in cultures], recording, stimulus, times, spikes, actions)
+        acquired = self._acquired(self.step_ms, stimulus, cultures, times)
+        self._measure([self.history[b] for b in cultures], acquired, times, actions)
 
-    def _recorded(
+    def _acquired(
         self, duration_ms: float, stimulus: Stimulus | None, cultures: list[int], times: list[float]
-    ) -> tuple[tuple[Recording, NDArray[np.int64]], Stimulus | None]:
-        """Run the cultures under the conditions; return the blanked recording, direct and other spikes, stimulus."""
-        recording, stimulus, of_cultures = self.conditioned.run(duration_ms, stimulus, cultures, times)
-        self._turn.commit()
-        return self.amplifier.record(recording, of_cultures, stimulus, cultures), stimulus
+    ) -> Acquired:
+        """Run the cultures under the conditions."""
+        return self.acquisition.run(duration_ms, stimulus, cultures, times, self._turn.commit)
 
     def _measure(
-        self,
-        histories: Sequence[History],
-        recording: Recording,
-        stimulus: Stimulus | None,
-        times: list[float],
-        spikes: NDArray[np.int64],
-        actions: NDArray | None = None,
+        self, histories: Sequence[History], acquired: Acquired, times: list[float], actions: NDArray | None = None
     ) -> None:
         """Decode the recording of a step of n cultures and append it to their histories."""
-        results = self.decoding.decode(self.env, recording)
+        recording, spikes, stimulus = acquired
+        results = self.decoding.decode(self.view, recording)
         features = returned.features(self.decoding, results, len(histories), self._setups[0].features.shape[0])
         delivery = Delivery.of(self.env, stimulus, len(histories))
         given = [None] * len(histories) if actions is None else list(actions)
@@ -354,9 +353,9 @@ class ClosedLoop:
     def _encode(self, commands: NDArray) -> Stimulus | None:
         inputs = commands if self.num_cultures > 1 else commands[0]
         stimulus = self.encoding(self.env, self.step_ms, inputs)
-        lights = self.env.lights
-        columns = self.env.electrodes.num_channels, 0 if lights is None else lights.num_lights
-        return returned.stimulus(self.encoding, stimulus, len(commands), *columns)
+        columns = self.env.electrodes.num_channels, 0 if self.lights is None else self.lights.num_lights
+        checked = returned.stimulus(self.encoding, stimulus, len(commands), *columns)
+        return checked if self.device is None else self.device.encoded(checked)
 
     def _observations(self, cultures: list[int]) -> NDArray[np.float32]:
         latest, tasks = [self.history[b][-1] for b in cultures], [self.tasks[b] for b in cultures]
@@ -370,24 +369,10 @@ class ClosedLoop:
         return rows
 
     def _infos(self, cultures: list[int]) -> list[Info]:
-        latest = [self.history[b][-1] for b in cultures]
-        charges_nC = np.array([measured.charge_nC for measured in latest]).sum(axis=1).tolist()
         infos = []
-        for b, measured, charge_nC in zip(cultures, latest, charges_nC, strict=True):
-            info = {
-                "rate_hz": measured.rate_hz,
-                "rate_1s_hz": measured.rate_1s_hz,
-                "charge_nC": charge_nC,
-                "charge_fraction": measured.charge_fraction,
-                "time_ms": measured.time_ms,
-                "lost_fraction": measured.lost_fraction,
-                "unheard_channels": measured.unheard_channels,
-                "direct_spikes": measured.direct_spikes,
-                "synaptic_spikes": measured.synaptic_spikes,
-            }
-            if self.env.lights is not None:
-                info["dose_mJ_mm2"] = float(measured.dose_mJ_mm2.sum())
-                info["dose_fraction"] = measured.dose_fraction
+        for b in cultures:
+            measured = self.history[b][-1]
+            info = measured.info(lit=self.lights is not None)
             info |= returned.info(self.tasks[b], self.tasks[b].info(measured), info)
             if self.conditioned.conditions:
                 info |= returned.info(self.conditioned, self.conditioned.info(b), info)

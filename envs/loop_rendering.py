@@ -29,7 +29,7 @@ class LoopRenderer:
 
     def begin(self, info: Info) -> None:
         """Begin an episode: clear the picture and add the steps of settling."""
-        if self._loop.env.system is not self._system:  # a resampled graph has other positions of cells
+        if self._loop.view.system is not self._system:  # a resampled graph has other positions of cells
             self._renderer.close()
             self._renderer = self._make()
         self._renderer.clear()
@@ -53,5 +53,5 @@ class LoopRenderer:
         self._renderer.close()
 
     def _make(self) -> Renderer:
-        self._system: Any = self._loop.env.system
+        self._system: Any = self._loop.view.system
         return Renderer(self._system, self._loop.highest_charge_nC, self._window)

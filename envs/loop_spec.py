@@ -10,18 +10,29 @@ from typing import Any, Self
 
 import livn_gym
 from livn_gym import decoding as decodings
+from livn_gym import device_profile
 from livn_gym import encoding as encodings
+from livn_gym import system as systems
 from livn_gym.blanking import BLANK_MS, blank_times
+from livn_gym.channel_view import device_array
 from livn_gym.decoding import Decoding
 from livn_gym.encoding import Encoding
 from livn_gym.env import Env
 from livn_gym.envs import conditions as known_conditions
-from livn_gym.envs import tasks
+from livn_gym.envs import plants, tasks
+from livn_gym.envs.device_encoding import encoding_for
+from livn_gym.envs.device_link import DeviceLink
+from livn_gym.envs.device_options import check_device_options, device_link
 from livn_gym.envs.loop import ClosedLoop
 from livn_gym.envs.randomization import Randomization
 from livn_gym.envs.tasks import Task, TaskSetup
 from livn_gym.errors import InvalidInput, shown, unknown_option
+from livn_gym.plant import DevicePlant
 from livn_gym.registry import check_options
+from livn_gym.view import CultureView
+
+_NOT_OF_LOOP = ("system", "task", "task_options", "given")
+"""Fields of ``LoopSpec`` that are no arguments of the loop."""
 
 _OF_ENVIRONMENTS = ("env", "graph_seed", "render_mode")
 """Arguments of every environment that do not belong to the loop."""
@@ -56,7 +67,15 @@ class LoopSpec:
         randomize: Ranges of the factors of parameters that every episode draws, ``[low, high]`` by pattern of keys;
             see ``livn_gym.envs.randomization``. None draws nothing.
         blank_ms: Times after current in which stimulated and other electrodes do not record, ms: two numbers, or one
-            for both; 0 for no blanking. See ``livn_gym.blanking``.
+            for both; 0 for no blanking. See ``livn_gym.blanking``. Default with a device: those of its artefact.
+        device: Profile of the device under whose limits the cultures are simulated, as ``livn_gym.device_profile.find``
+            takes it; None for none. The electrodes of the system must have the shape of the device's array. An encoding
+            that is not given is made to fit the device, see ``livn_gym.envs.device_encoding``.
+        observation: ``"cells"``, the true spikes of the cells, or ``"channels"``, the spikes that the device detects on
+            its channels. None is ``"channels"`` with a device, and ``"cells"`` without one.
+        plant: Cultures behind a device in place of simulated ones, as ``livn_gym.envs.plants.make`` takes them; None
+            for simulated ones. The system then names the task's options only.
+        given: Names of the options that were given, in contrast to those of the task's config.
     """
 
     system: Any
@@ -78,6 +97,10 @@ class LoopSpec:
     conditions: known_conditions.Spec | Sequence[known_conditions.Spec] | None = None
     randomize: Mapping[str, Sequence[float]] | None = None
     blank_ms: Any = BLANK_MS
+    device: Any = None
+    observation: str | None = None
+    plant: Any = None
+    given: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, system: Any, task: tasks.Spec, **options: Any) -> Self:
@@ -108,11 +131,13 @@ class LoopSpec:
         values = tasks.config_options(name, system)
         if isinstance(options.get("params"), str | PurePath):
             values.pop("variant", None)  # a parameter set by name or path replaces the task's variant
-        values |= {option: value for option, value in options.items() if value is not None}
+        given = {option: value for option, value in options.items() if value is not None}
+        values |= given
         values["blank_ms"] = blank_times(values.get("blank_ms", BLANK_MS))
+        check_device_options(name, values, given)
         task_options = {option: values.pop(option) for option in of_task if option in values}
         tasks.make_options(task_class, task_options)  # refuses wrong values before a culture is built
-        return cls(system, name, task_options, **values)
+        return cls(system, name, task_options, **values, given=tuple(given))
 
     def make(self, num_cultures: int = 1, graph_seed: int | None = None) -> ClosedLoop:
         """Make the loop and its cultures.
@@ -124,13 +149,26 @@ class LoopSpec:
         Raises:
             UnknownName: There is no system, encoding, decoding, condition or backend of that name.
             InvalidInput: A value is out of range.
+            LimitExceeded: A device could not give the highest command.
         """
-        env = livn_gym.make(
-            self.system,
+        env = self._plant(num_cultures, graph_seed) if self.plant is not None else self._env(num_cultures, graph_seed)
+        try:
+            return self.around(env)
+        except BaseException:
+            env.close()
+            raise
+
+    def _env(self, num_cultures: int, graph_seed: int | None) -> Env:
+        """Make simulated cultures; with a device, they have its usable electrodes."""
+        options: dict[str, Any] = {"graph_seed": graph_seed, "io": self.io}
+        system = self.system
+        if self.device is not None:
+            system = systems.make(system, graph_seed)
+            options = {"io": device_array(device_profile.find(self.device), system)}
+        return livn_gym.make(
+            system,
             variant=self.variant,
-            graph_seed=graph_seed,
             params=self.params,
-            io=self.io,
             model=self.model,
             opsin=self.opsin,
             light=self.light,
@@ -138,34 +176,55 @@ class LoopSpec:
             profile=self.profile,
             dt=self.dt,
             num_cultures=num_cultures,
+            **options,
         )
-        try:
-            return self.around(env)
-        except BaseException:
-            env.close()
-            raise
 
-    def around(self, env: Env) -> ClosedLoop:
+    def _plant(self, num_cultures: int, graph_seed: int | None) -> DevicePlant:
+        """Make cultures behind a device."""
+        if graph_seed is not None:
+            raise InvalidInput("graph_seed is of simulated cultures: those of a plant are what they are.")
+        plant = plants.make(self.plant)
+        if plant.num_cultures != num_cultures:
+            plant.close()
+            raise InvalidInput(f"{num_cultures} cultures were asked for, the plant has {plant.num_cultures}.")
+        return plant
+
+    def around(self, env: Env | DevicePlant) -> ClosedLoop:
         """Make the loop around existing cultures; the loop closes them, but they stay open if it cannot be made.
 
         Args:
             env: The cultures; the spec's own system, parameters, model, ... are not used.
         """
-        encoding, decoding = self.make_encoding(), self.make_decoding()
-        randomized = [Randomization(env, self.randomize)] if self.randomize not in (None, {}) else []
+        device = device_link(env, self.device, self.observation)
+        encoding, decoding = self.make_encoding(device, env.dt), self.make_decoding()
+        randomized = []
+        if self.randomize not in (None, {}) and isinstance(env, Env):
+            randomized = [Randomization(env, self.randomize)]
+        view = env if device is None else device.view
+        blank_ms = self.blank_ms
+        if device is not None and "blank_ms" not in self.given:
+            blank_ms = device.profile.artefact.blank_ms
         return ClosedLoop(
             env,
-            [self.make_task(env, encoding, decoding) for _ in range(env.num_cultures)],
+            [self.make_task(view, encoding, decoding) for _ in range(env.num_cultures)],
             encoding,
             decoding,
             settle_ms=self.settle_ms,
             conditions=[*randomized, *known_conditions.make(env, self.conditions)],
-            blank_ms=self.blank_ms,
+            blank_ms=blank_ms,
+            device=device,
         )
 
-    def make_encoding(self) -> Encoding:
-        """Make the encoding; an object is returned unchanged."""
-        return encodings.make(self.encoding)
+    def make_encoding(self, device: DeviceLink | None = None, dt: float | None = None) -> Encoding:
+        """Make the encoding; an object is returned unchanged.
+
+        Args:
+            device: A device, for which the encoding of a task's config is changed.
+            dt: Time step of the runs, ms, of which phases are then multiples.
+        """
+        if device is None or "encoding" in self.given:
+            return encodings.make(self.encoding)
+        return encodings.make(encoding_for(device.profile, self.encoding, device.profile.tick_ms if dt is None else dt))
 
     def make_decoding(self) -> Decoding:
         """Make the decoding of one step; an object is returned unchanged."""
@@ -174,25 +233,25 @@ class LoopSpec:
         options = {} if isinstance(decoding, Decoding) else {"duration": self.step_ms}
         return decodings.make(decoding, **options)
 
-    def make_task(self, env: Env, encoding: Encoding | None = None, decoding: Decoding | None = None) -> Task:
+    def make_task(self, view: CultureView, encoding: Encoding | None = None, decoding: Decoding | None = None) -> Task:
         """Make the task of one culture.
 
         Args:
-            env: The cultures.
+            view: The cultures.
             encoding: The loop's encoding; None makes one.
             decoding: The loop's decoding; None makes one.
         """
         cls = tasks.find(self.task)
         options = tasks.make_options(cls, copy.deepcopy(dict(self.task_options)))
         encoding, decoding = encoding or self.make_encoding(), decoding or self.make_decoding()
-        setup = TaskSetup.of(env, encoding, decoding, self.step_ms, options)
+        setup = TaskSetup.of(view, encoding, decoding, self.step_ms, options)
         check_options(cls.__name__, cls, {}, (setup,))
         return cls(setup)
 
 
 def loop_options() -> list[str]:
     """Return the names of those arguments of every environment that belong to the loop."""
-    return [option.name for option in fields(LoopSpec) if option.name not in ("system", "task", "task_options")]
+    return [option.name for option in fields(LoopSpec) if option.name not in _NOT_OF_LOOP]
 
 
 def _check_task(task_class: type[Task]) -> None:

@@ -58,6 +58,28 @@ class Measurement:
     dose_mJ_mm2: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     dose_fraction: float = 0.0
 
+    def info(self, *, lit: bool) -> dict[str, float]:
+        """Return the entries of ``info`` that every task has.
+
+        Args:
+            lit: Whether the culture has lights, whose dose is then among them.
+        """
+        info = {
+            "rate_hz": self.rate_hz,
+            "rate_1s_hz": self.rate_1s_hz,
+            "charge_nC": float(np.add.reduce(self.charge_nC)),
+            "charge_fraction": self.charge_fraction,
+            "time_ms": self.time_ms,
+            "lost_fraction": self.lost_fraction,
+            "unheard_channels": self.unheard_channels,
+            "direct_spikes": self.direct_spikes,
+            "synaptic_spikes": self.synaptic_spikes,
+        }
+        if lit:
+            info["dose_mJ_mm2"] = float(self.dose_mJ_mm2.sum())
+            info["dose_fraction"] = self.dose_fraction
+        return info
+
 
 History = deque[Measurement]
 """Measurements of one culture's last second, oldest first, settling included."""

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from livn_gym import config, parameter_sets
+from livn_gym import config, device_profile, parameter_sets
 from livn_gym import system as systems
 from livn_gym.cell_values import heterogeneous_cells
+from livn_gym.device_profile import DeviceProfile
 from livn_gym.env import Env
 from livn_gym.envs import tasks
 from livn_gym.envs.loop_spec import LoopSpec, loop_options
@@ -21,6 +22,7 @@ from livn_gym.envs.registration import is_ours, spec_of
 from livn_gym.envs.specs import plain_options
 from livn_gym.errors import InvalidInput
 from livn_gym.parameters import ParameterSet
+from livn_gym.plant import DevicePlant
 from livn_gym.registry import snake_case
 
 IN_INFO = ("params", "params_hash", "task_version")
@@ -28,6 +30,9 @@ IN_INFO = ("params", "params_hash", "task_version")
 
 COMPARED = ("params_hash", "task_version", "task_hash")
 """Entries that must be equal for two results to be comparable."""
+
+OF_DEVICES = ("device", "device_hash")
+"""Entries of ``info``, as strings, of a loop with a device."""
 
 _OF_CULTURES = ("variant", "params", "model", "backend", "profile", "dt")
 """Arguments of the loop that belong to the culture or its simulation, not to the task."""
@@ -52,24 +57,26 @@ def provenance(env_id: str, options: Mapping[str, Any] | None = None) -> dict[st
     return of_loop(LoopSpec.of(system, task, **{name: value for name, value in arguments.items() if name in known}))
 
 
-def of_loop(loop: LoopSpec, env: Env | None = None) -> dict[str, str]:
+def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
     """Return the provenance of results in a closed loop.
 
     Args:
         loop: The loop.
         env: Its cultures, before any condition has changed their parameters. Default: as the loop would make them.
+            Those of a plant have no parameters.
 
     Returns:
         ``params``: the name of the shipped set that the parameters equal, otherwise the name or path of ``params``, or
         an empty string. ``params_hash``: 12 hexadecimal digits that depend on every value. ``task``: its name.
         ``task_version``: as in its id. ``task_hash``: 12 hexadecimal digits that depend on all options of the task
-        and of the loop around it.
+        and of the loop around it. With a device, its name and hash as ``device`` and ``device_hash``.
     """
-    if env is None:
+    identity = {"params": "", "params_hash": ""}
+    if env is None and loop.plant is None:
         system = systems.make(loop.system)
         values = parameter_sets.find(system, loop.params, loop.variant)
         identity = parameter_sets.identity(system, ParameterSet(system).updated(values).frozen())
-    else:
+    elif isinstance(env, Env):
         parameters = env.parameters_of(0)
         if parameters.cells == heterogeneous_cells(env.system, env.model):  # drawn with the graph
             parameters = replace(parameters, cells={})
@@ -81,9 +88,28 @@ def of_loop(loop: LoopSpec, env: Env | None = None) -> dict[str, str]:
     shipped = name in tasks.names() and tasks.find(name) is task_class
     version = config.load("tasks", name)["registration"]["version"] if shipped else task_class.version
     around = {option: getattr(loop, option) for option in loop_options() if option not in _OF_CULTURES}
+    device = device_of(loop, env)
+    for option in ("device", "observation", "plant"):  # without a device, hashes are those of before there were any
+        if around[option] is None:
+            del around[option]
+    if device is not None:
+        around["device"] = device.hash
     content = plain_options({"task": name, "version": version, "options": dict(loop.task_options), **around})
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=_type_name).encode()).hexdigest()[:12]
-    return identity | {"task": name, "task_version": str(version), "task_hash": digest}
+    found = identity | {"task": name, "task_version": str(version), "task_hash": digest}
+    return found if device is None else found | {"device": device.name, "device_hash": device.hash}
+
+
+def device_of(loop: LoopSpec, env: Any = None) -> DeviceProfile | None:
+    """Return the device of a loop and its cultures, unusable channels included; None without one."""
+    if isinstance(env, DevicePlant):
+        return env.profile
+    return None if loop.device is None else device_profile.find(loop.device)
+
+
+def in_info(origin: Mapping[str, str]) -> dict[str, str]:
+    """Return the entries of a loop's provenance that every ``info`` holds."""
+    return {name: origin[name] for name in (*IN_INFO, *OF_DEVICES) if name in origin}
 
 
 def described(origin: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ from livn_gym.registry import Kind, snake_case
 _KINDS = (ENCODINGS, DECODINGS, MODELS, IOS)
 """Kinds whose shipped objects are described by a name and the options that make an equal one."""
 
-NAMED = ("system", "task", "params", "model", "io", "encoding", "decoding", "conditions", "backend")
+NAMED = ("system", "task", "params", "model", "io", "encoding", "decoding", "conditions", "backend", "device", "plant")
 """Arguments that may be a name, a reference or a path, or the class or function to which it refers."""
 
 
@@ -78,7 +78,7 @@ def plain_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def located(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments with absolute paths, so that they are valid in another folder."""
     result = {name: references.located(value) if name in NAMED else value for name, value in options.items()}
-    for name in ("system", "params"):
+    for name in ("system", "params", "device"):
         value = result.get(name)
         if isinstance(value, str) and not references.names_code(value) and ("/" in value or value.endswith(".toml")):
             result[name] = os.path.abspath(os.path.expanduser(value))

@@ -20,7 +20,7 @@ from livn_gym.envs.batches import BatchSpec, EnvironmentBatch, make_batch
 from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec
-from livn_gym.envs.provenance import IN_INFO, of_loop
+from livn_gym.envs.provenance import in_info, of_loop
 from livn_gym.envs.results import Info
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
@@ -362,9 +362,9 @@ class CultureVectorEnv(VectorEnv):
             values = np.zeros(self.num_envs)
             values[indices] = [infos[i][name] for i in indices]
             result[name], result[f"_{name}"] = values, mask.copy()
-        for name in IN_INFO if indices else ():
+        for name, text in in_info(self.provenance).items() if indices else ():
             texts = np.full(self.num_envs, None, dtype=object)
-            texts[indices] = self.provenance[name]
+            texts[indices] = text
             result[name], result[f"_{name}"] = texts, mask.copy()
         return result
 

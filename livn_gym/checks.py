@@ -228,7 +228,7 @@ def _check(annotation: Any, only_finite: bool) -> Check | None:
 
 
 def _plain(kind: type, only_finite: bool) -> Check | None:
-    if kind.__name__ == "CultureView":
+    if kind.__name__ in ("CultureView", "Plant"):
         return values.culture_view
     if kind is object or getattr(kind, "_is_protocol", False):
         return None

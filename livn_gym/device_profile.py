@@ -294,6 +294,33 @@ class DeviceProfile:
         content = [values, electrodes, self.electrodes.names, self.electrodes.radius_um, self.latency_ms, self.verified]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
+    def of_usable(self) -> DeviceProfile:
+        """Return the profile of the usable channels alone, ``[U]``, which keep their names; itself if all are usable.
+
+        Environments and plants see these channels only: there is nothing to command or to record elsewhere.
+        """
+        electrodes = self.electrodes
+        if electrodes.usable.all():
+            return self
+        chosen = electrodes.usable_channels
+        names = tuple(electrodes.names[c] for c in chosen)
+        kept = DeviceElectrodes(
+            electrodes.coordinates_um[chosen], electrodes.usable[chosen], names, electrodes.radius_um
+        )
+        return replace(self, electrodes=kept)
+
+    @property
+    def tick_ms(self) -> float:
+        """Longest time of which frames, phases and onsets of pulses are whole multiples, ms."""
+        times_us = (1e6 / self.recording.sampling_hz, self.stimulation.phase_step_us, self.stimulation.lead_step_us)
+        return math.gcd(*(round(time_us * 1e3) for time_us in times_us)) / 1e6
+
+    @property
+    def response_ms(self) -> float:
+        """Earliest onset after the start of a run of a pulse that answers what was read before it, ms."""
+        step_ms = self.stimulation.lead_step_us * 1e-3
+        return max(self.stimulation.lead_ms, math.ceil(self.latency_ms / step_ms - 1e-9) * step_ms)
+
     def with_stimulation(self, **limits: Any) -> DeviceProfile:
         """Return the profile with other values of ``stimulation``, for example an operator's narrower limits.
 

@@ -36,7 +36,8 @@ INTERNAL = (
     "livn_gym.ownership",
     "livn_gym.reading",
     "livn_gym.seal",
-    "livn_gym.envs.amplifier",  # behind the loop, at every step
+    "livn_gym.envs.acquisition",  # behind the loop, at every step
+    "livn_gym.envs.amplifier",
     "livn_gym.envs.arguments",
     "livn_gym.envs.batches",
     "livn_gym.envs.episode_loop",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_slices
 from livn_gym.envs.conditions.conditioned import Conditioned
+from livn_gym.plant import Plant
 from livn_gym.registry import Kind
 
 Spec = str | type[Condition] | Mapping[str, Any]
@@ -25,7 +25,7 @@ def names() -> list[str]:
     return CONDITIONS.names()
 
 
-def make(env: Env, specs: Spec | Sequence[Spec] | None) -> list[Condition]:
+def make(env: Plant, specs: Spec | Sequence[Spec] | None) -> list[Condition]:
     """Make conditions for the cultures of a loop, in the order in which the loop applies them.
 
     Args:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import check_members, checked
-from livn_gym.env import Env
+from livn_gym.plant import Plant
 from livn_gym.pulses import PULSE_ARRAYS, Pulses
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
@@ -58,7 +58,7 @@ class Condition:
         super().__init_subclass__(**keywords)
         check_members(cls, Condition)
 
-    def __init__(self, env: Env) -> None:
+    def __init__(self, env: Plant) -> None:
         self.env = env
         self.states: list[Any] = [None] * env.num_cultures
         """State of each culture, ``[B]``; picklable."""

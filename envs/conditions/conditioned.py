@@ -14,6 +14,7 @@ from livn_gym.envs import returned
 from livn_gym.envs.conditions.base import Condition, ConditionedRun
 from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.parameters import by_key
+from livn_gym.plant import Plant
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
@@ -23,14 +24,22 @@ class Conditioned:
     """``Env.run`` of some cultures of a batch under conditions; ``Env.run`` itself while all conditions are idle.
 
     Args:
-        env: The cultures; the factors of conditions multiply their parameters.
+        env: The cultures; the factors of conditions multiply the parameters of an ``Env``.
         conditions: The conditions, in the order in which they are applied.
+
+    Raises:
+        InvalidInput: A condition changes parameters, and the cultures have none; or it has no states.
     """
 
-    def __init__(self, env: Env, conditions: Sequence[Condition]) -> None:
+    def __init__(self, env: Plant, conditions: Sequence[Condition]) -> None:
         for condition in conditions:
             if not hasattr(condition, "states"):
                 raise InvalidInput(f"{type(condition).__name__}.__init__ must call super().__init__(env).")
+            if not isinstance(env, Env) and type(condition).factors is not Condition.factors:
+                raise InvalidInput(
+                    f"{type(condition).__name__} changes parameters of simulated cells, which the cultures of "
+                    f"{type(env).__name__} do not have."
+                )
         self.env = env
         self.conditions = list(conditions)
         self._base: dict[str, NDArray[np.float64]] = {}
@@ -109,12 +118,14 @@ class Conditioned:
             if not np.array_equal(value, self._set.setdefault(key, base.copy())[run.cultures]):
                 changed[key] = value
         if changed:
+            assert isinstance(self.env, Env)  # others have no condition with factors
             self.env.set_params(changed, cultures=run.cultures.tolist())
             for key, value in changed.items():
                 self._set[key][run.cultures] = value
 
     def _base_of(self, key: str) -> NDArray[np.float64]:
         if not self._base:
+            assert isinstance(self.env, Env)
             values = [by_key(self.env.parameters_of(b)) for b in range(self.env.num_cultures)]
             self._base = {name: np.array([of_culture[name] for of_culture in values]) for name in values[0]}
         if key not in self._base:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_pulses, culture_slices, joined_pulses
 from livn_gym.errors import InvalidInput
+from livn_gym.plant import Plant
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite
@@ -51,7 +51,7 @@ class ElectrodeFaults(Condition):
         InvalidInput: A number lies outside 0 ... 1.
     """
 
-    def __init__(self, env: Env, *, dead: float = 0.1, loss: float = 0.3) -> None:
+    def __init__(self, env: Plant, *, dead: float = 0.1, loss: float = 0.3) -> None:
         super().__init__(env)
         self.dead, self.loss = finite("dead", dead, minimum=0.0), finite("loss", loss, minimum=0.0)
         if max(self.dead, self.loss) > 1.0:

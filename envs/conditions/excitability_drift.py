@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition, ConditionedRun
 from livn_gym.errors import unknown_name
+from livn_gym.plant import Plant
 
 DEPTHS = {0: 0.0, 1: 0.1, 2: 0.2}
 """Largest relative change of the noise by level."""
@@ -34,7 +34,7 @@ class ExcitabilityDrift(Condition):
         UnknownName: There is no such level.
     """
 
-    def __init__(self, env: Env, *, level: int = 1) -> None:
+    def __init__(self, env: Plant, *, level: int = 1) -> None:
         super().__init__(env)
         if isinstance(level, bool) or not isinstance(level, int | np.integer) or level not in DEPTHS:
             raise unknown_name("level", level, DEPTHS)

@@ -9,9 +9,9 @@ import numpy as np
 
 from livn_gym.checks import checked
 from livn_gym.encoding import MAX_PULSE_RATE_HZ
-from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_pulses, joined_pulses
 from livn_gym.errors import InvalidInput
+from livn_gym.plant import Plant
 from livn_gym.pulses import Pulses
 from livn_gym.stimulus import Mode, Stimulus
 from livn_gym.units import finite
@@ -51,7 +51,7 @@ class Latency(Condition):
         InvalidInput: A time is negative; or, in a run, the stimulus does not consist of pulses.
     """
 
-    def __init__(self, env: Env, *, latency_ms: float = 20.0, jitter_ms: float = 0.0) -> None:
+    def __init__(self, env: Plant, *, latency_ms: float = 20.0, jitter_ms: float = 0.0) -> None:
         super().__init__(env)
         self.latency_ms = finite("latency_ms", latency_ms, minimum=0.0)
         self.jitter_ms = finite("jitter_ms", jitter_ms, minimum=0.0)

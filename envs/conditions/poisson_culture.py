@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_slices
 from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.plant import Plant
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
@@ -45,7 +45,7 @@ class PoissonCulture(Condition):
         InvalidInput: In the first step, if ``match`` is ``"settled"`` and the culture did not settle.
     """
 
-    def __init__(self, env: Env, *, match: Match = "settled") -> None:
+    def __init__(self, env: Plant, *, match: Match = "settled") -> None:
         super().__init__(env)
         if match not in get_args(Match):
             raise unknown_name("match", match, get_args(Match))

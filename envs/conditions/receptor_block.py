@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition, ConditionedRun
 from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.plant import Plant
 from livn_gym.units import finite
 
 
@@ -35,7 +35,7 @@ class ReceptorBlock(Condition):
 
     def __init__(
         self,
-        env: Env,
+        env: Plant,
         *,
         receptors: str | Sequence[str] | None = None,
         gain: float = 0.0,

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.env import Env
 from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_slices
 from livn_gym.errors import unknown_name
+from livn_gym.plant import Plant
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
@@ -41,7 +41,7 @@ class ShuffledCulture(Condition):
         UnknownName: ``redraw`` has another value.
     """
 
-    def __init__(self, env: Env, *, redraw: Redraw = "step") -> None:
+    def __init__(self, env: Plant, *, redraw: Redraw = "step") -> None:
         super().__init__(env)
         if redraw not in get_args(Redraw):
             raise unknown_name("redraw", redraw, get_args(Redraw))

@@ -35,7 +35,7 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
     def __init__(self, env: gym.Env, bins: int = 1) -> None:
         self._inside = inside(env)
         self.bins = whole_number("bins", bins)
-        max_bins = round(self._inside.step_ms / self._inside.culture.dt)
+        max_bins = round(self._inside.step_ms / self._inside.view.dt)
         if self.bins > max_bins:
             raise InvalidInput(f"A control step has {max_bins} time steps, so at most as many bins, got {self.bins}.")
         gym.utils.RecordConstructorArgs.__init__(self, bins=self.bins)
@@ -52,7 +52,7 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
             np.concatenate([np.tile(self._channels, self.bins), np.full(len(self._other_entries), -1)]),
             self._channels,
         )
-        cells = int(self._inside.culture.electrodes.channel_cells().sum(axis=1).max())
+        cells = int(self._inside.view.electrodes.channel_cells().sum(axis=1).max())
         max_count = max(1, cells) * MAX_SPIKE_RATE_HZ * self._inside.step_ms * 1e-3
         self.observation_space = spaces.Box(
             np.concatenate([np.zeros(counts), space.low[self._other_entries]]).astype(self._dtype),
@@ -62,12 +62,12 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
 
     def observation(self, observation: NDArray) -> NDArray:
         """Return the observation with counts in place of the decoded recording."""
-        culture, recording = self._inside.culture, self._inside.measurement.recording
-        channels, step_ms = culture.electrodes.num_channels, self._inside.step_ms
+        view, recording = self._inside.view, self._inside.measurement.recording
+        channels, step_ms = view.electrodes.num_channels, self._inside.step_ms
         counts = np.zeros((self.bins, channels))
         if recording is not None:  # there is none before a first step without settling
             _, gid, t = recording.spikes
-            channel, when = culture.electrodes.channel_recording(gid, t)
+            channel, when = view.electrodes.channel_recording(gid, t)
             bin_of = np.minimum((when / step_ms * self.bins).astype(np.int64), self.bins - 1)
             counts += np.bincount(bin_of * channels + channel, minlength=counts.size).reshape(counts.shape)
         recorded = counts[:, self._channels].ravel()

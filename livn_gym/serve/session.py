@@ -257,13 +257,13 @@ class LiveSession:
 
     def _set_scene(self) -> None:
         bare = self._env.unwrapped
-        culture, scene = bare.culture, self._scene
-        if scene is not None and scene.env_id == self._env_id and scene.system is culture.system:
+        view, scene = bare.view, self._scene
+        if scene is not None and scene.env_id == self._env_id and scene.system is view.system:
             return
         self._scene = Scene(
             0 if scene is None else scene.number + 1,
             self._env_id,
-            culture.system,
+            view.system,
             bare.highest_charge_nC,
             bare.step_ms,
             self._env.spec.max_episode_steps,

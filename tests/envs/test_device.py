@@ -1,0 +1,393 @@
+"""Environments under the limits of a device: commands, detected spikes, states, and what is refused."""
+
+import copy
+import pickle
+from dataclasses import replace
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from device_cultures import OPTIONS, ChannelPlant, small_system
+
+import livn_gym
+from livn_gym import device_profile
+from livn_gym.channel_view import ChannelView, device_array
+from livn_gym.encoding import Encoding
+from livn_gym.envs.device_encoding import encoding_for
+from livn_gym.envs.device_link import DeviceLink, noise_seed
+from livn_gym.envs.loop_spec import LoopSpec
+from livn_gym.errors import InvalidInput, LimitExceeded, UnknownName, UnsupportedModel
+from livn_gym.stimulation_limits import check_stimulus
+from livn_gym.stimulus import Stimulus
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return small_system()
+
+
+def make(cells, **options):
+    return gym.make("livn/Culture-v0", system=cells, **({"device": "cl1"} | OPTIONS | options)).unwrapped
+
+
+def make_vec(cells, num_envs, **options):
+    return gym.make_vec("livn/Culture-v0", num_envs, system=cells, **({"device": "cl1"} | OPTIONS | options))
+
+
+def actions(num_steps, shape=(59,)):
+    return np.random.default_rng(0).uniform(-1, 1, (num_steps, *shape)).astype(np.float32)
+
+
+def play(env, seed=1, num_steps=4):
+    """Observations, rewards and infos of an episode."""
+    observation, info = env.reset(seed=seed)
+    found = [(observation, 0.0, info)]
+    for action in actions(num_steps):
+        observation, reward, _, _, info = env.step(action)
+        found.append((observation, reward, info))
+    return found
+
+
+def same(one, other):
+    for (observation, reward, info), (second, second_reward, second_info) in zip(one, other, strict=True):
+        np.testing.assert_array_equal(observation, second)
+        assert reward == second_reward
+        assert info == second_info
+
+
+# What is seen and what can be commanded
+
+
+def test_usable_channels_alone_are_commanded_and_observed(cells):
+    env = make(cells)
+    assert env.action_space.shape == (59,)
+    assert env.observation_space.shape == (2 * 59 + 1,)
+    assert env.view.electrodes.channel_names[:4] == ("1", "2", "3", "5")
+    assert env.action_channels.tolist() == list(range(59))
+    assert env.device.name == "cl1"
+    found = play(env)
+    for _, _, info in found:
+        assert (info["device"], info["device_hash"]) == ("cl1", device_profile.find("cl1").hash)
+    assert found[-1][0] in env.observation_space
+    assert found[-1][2]["charge_nC"] > 0
+    channels = {int(gid) for m in env.last_second for gid in m.recording.spikes[1]}
+    assert channels and max(channels) < 59
+    env.close()
+
+
+def test_pulses_are_long_enough_for_the_charge_that_the_current_allows(cells):
+    env = make(cells)
+    assert env._loop._loop.encoding.max_amplitude_uA == 3.0
+    assert env._loop._loop.encoding.phase_ms == 0.5
+    np.testing.assert_allclose(env.highest_charge_nC, 3.0)  # one pulse of both phases
+    env.close()
+
+
+@pytest.mark.parametrize(
+    ("device", "given", "expected"),
+    [
+        ("cl1", {"max_amplitude_uA": 8.0}, (3.0, 0.5)),
+        ("cl1", {"max_amplitude_uA": 4.0}, (3.0, 0.2)),
+        ("cl1", {"max_amplitude_uA": 2.0}, (2.0, 0.2)),
+        ("mcs60", {"max_amplitude_uA": 8.0}, (8.0, 0.2)),
+        ("maxone", {"max_amplitude_uA": 8.0}, (3.5, 0.45)),
+    ],
+)
+def test_encodings_of_tasks_keep_their_charge_as_far_as_the_device_allows(device, given, expected):
+    profile = device_profile.find(device)
+    made = encoding_for(profile, {"name": "pulse_amplitude", "rate_hz": 5.0} | given, 0.05)
+    assert (made["max_amplitude_uA"], made["phase_ms"]) == pytest.approx(expected)
+
+
+def test_encodings_without_pulses_are_not_changed():
+    profile = device_profile.find("cl1")
+    spec = {"name": "light_pulses", "max_irradiance_mW_mm2": 0.05}
+    assert encoding_for(profile, spec, 0.05) is spec
+    rates = encoding_for(profile.with_stimulation(max_rate_hz=50.0), "pulse_rate", 0.05)
+    assert (rates["amplitude_uA"], rates["phase_ms"], rates["max_rate_hz"]) == (3.0, 0.5, 50.0)
+
+
+def test_pulses_have_the_steps_of_the_device_and_wait_for_its_answer():
+    profile = device_profile.find("mcs60").of_usable()
+    link = DeviceLink(profile, ChannelView.of_device(profile))
+    sizes = np.linspace(0.5, 15.0, 59)
+    train = Stimulus.pulse_train(sizes, duration_ms=200.0, rate_hz=20.0, phase_ms=0.2, start_ms=np.linspace(0, 10, 59))
+    given = link.encoded(train)
+    check_stimulus(profile, given, 200.0)
+    pulses = given.pulses
+    assert pulses.onset_ms.min() == pytest.approx(profile.response_ms)
+    steps = np.abs(pulses.value) / 0.05
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-6)
+    largest = np.zeros(59)
+    np.maximum.at(largest, pulses.column, np.abs(pulses.value))
+    np.testing.assert_allclose(largest, sizes, atol=0.025 + 1e-9)
+    late = Stimulus.pulse_train(sizes, duration_ms=200.0, rate_hz=5.0, phase_ms=0.2, start_ms=197.0)
+    with pytest.raises(InvalidInput, match="mcs60 answers 5 ms after a reading.*fewer groups"):
+        link.encoded(late)
+
+
+def test_blanking_is_that_of_the_devices_artefact_unless_it_is_given(cells):
+    long = replace(device_profile.find("cl1"), artefact=replace(device_profile.find("cl1").artefact, others_ms=3.0))
+    losses = []
+    for options in ({}, {"device": long}, {"device": long, "blank_ms": (0.0, 0.0)}):
+        env = make(cells, **options)
+        losses.append(play(env, num_steps=1)[-1][2]["lost_fraction"])
+        env.close()
+    assert losses[1] > losses[0] > losses[2] == 0.0
+
+
+def test_cells_are_the_ground_truth_of_the_same_culture(cells):
+    seen, true = make(cells), make(cells, observation="cells")
+    assert true.action_space == seen.action_space
+    assert true.view is true.culture and seen.view is not seen.culture
+    for (_, _, one), (_, _, other) in zip(play(seen), play(true), strict=True):
+        assert one["charge_nC"] == other["charge_nC"]
+        assert one["direct_spikes"] + one["synaptic_spikes"] == other["direct_spikes"] + other["synaptic_spikes"]
+    seen.close()
+    true.close()
+
+
+# Batches, copies and states
+
+
+def test_a_vector_environment_equals_single_ones(cells):
+    vector = make_vec(cells, 3)
+    observations, _ = vector.reset(seed=1)
+    found = [observations]
+    infos = []
+    for action in actions(4):
+        observations, _, _, _, info = vector.step(np.tile(action, (3, 1)))
+        found.append(observations)
+        infos.append(info)
+    assert infos[-1]["device"].tolist() == ["cl1"] * 3
+    for i in (0, 2):
+        env = make(cells)
+        for k, (observation, _, _) in enumerate(play(env, seed=1 + i)):
+            np.testing.assert_array_equal(found[k][i], observation)
+        env.close()
+    vector.close()
+
+
+def test_a_restart_is_exact_and_trials_differ(cells):
+    env = make(cells)
+    first = play(env, seed=3)
+    second = play(env, seed=None)
+    same(first, play(env, seed=3))
+    assert any((a[0] != b[0]).any() for a, b in zip(first, second, strict=True))
+    assert noise_seed(3, 0) != noise_seed(3, 1)
+    env.close()
+
+
+def test_a_saved_state_continues_exactly(cells):
+    vector = make_vec(cells, 2)
+    vector.reset(seed=1)
+    steps = np.stack([actions(6), actions(6)[::-1]], axis=1)
+    for action in steps[:3]:
+        vector.step(action)
+    saved = pickle.loads(pickle.dumps(vector.state()))
+    expected = [vector.step(action)[:4] for action in steps[3:]]
+    vector.close()
+    other = make_vec(cells, 2)
+    other.set_state(saved)
+    for action, results in zip(steps[3:], expected, strict=True):
+        for one, two in zip(other.step(action)[:4], results, strict=True):
+            np.testing.assert_array_equal(one, two)
+    other.close()
+
+
+def test_a_copy_continues_as_the_original(cells):
+    env = make(cells)
+    play(env, num_steps=2)
+    twin = copy.deepcopy(env)
+    for action in actions(3):
+        one, two = env.step(action), twin.step(action)
+        np.testing.assert_array_equal(one[0], two[0])
+        assert one[1:] == two[1:]
+    env.close()
+    twin.close()
+
+
+def test_a_spec_travels_and_its_hash_depends_on_the_device():
+    spec = pickle.loads(pickle.dumps(LoopSpec.of("EI3", "rate_tracking", device=device_profile.find("cl1"))))
+    assert spec.device.hash == device_profile.find("cl1").hash
+    env_spec = gym.spec("livn/EI3-v0")
+    env_spec.kwargs["device"] = "cl1"
+    assert "cl1" in env_spec.to_json()
+
+
+def test_another_graph_has_the_same_electrodes():
+    env = gym.make("livn/EI3-v0", device="cl1", graph_seed=5, settle_ms=200.0, target_hz=[4.0, 5.0]).unwrapped
+    info = env.reset(seed=1)[1]
+    assert (env.action_space.shape, info["device"]) == ((59,), "cl1")
+    env.close()
+
+
+def test_conditions_act_before_the_detection(cells):
+    env = make(cells, conditions=["poisson_culture"], task={"name": "rate_tracking", "target_hz": [4.0, 5.0]})
+    assert play(env, num_steps=1)[-1][2]["rate_hz"] >= 0.0
+    env.close()
+    cut = make(cells, conditions=["synapses_cut"], task={"name": "rate_tracking", "target_hz": [4.0, 5.0]})
+    intact = make(cells, task={"name": "rate_tracking", "target_hz": [4.0, 5.0]})
+    spikes = [sum(info["synaptic_spikes"] for *_, info in play(env)) for env in (cut, intact)]
+    assert spikes[0] < spikes[1]
+    cut.close()
+    intact.close()
+
+
+def test_a_picture_shows_channels(cells):
+    pytest.importorskip("matplotlib")
+    env = make(cells, render_mode="rgb_array")
+    play(env, num_steps=1)
+    assert env.render().shape == (640, 960, 3)
+    env.close()
+
+
+# An Env of one's own
+
+
+def test_a_culture_of_ones_own_needs_the_devices_electrodes(cells):
+    array = device_array(device_profile.find("cl1"), cells)
+    own = livn_gym.make(cells, params="EI2", io=array, profile="fast")
+    env = gym.make("livn/Culture-v0", env=own, device="cl1", step_ms=200.0, settle_ms=200.0).unwrapped
+    reference = make(cells)
+    for (one, _, _), (two, _, _) in zip(play(env), play(reference), strict=True):
+        np.testing.assert_array_equal(one, two)
+    env.close()
+    reference.close()
+    whole = livn_gym.make(cells, params="EI2")
+    with pytest.raises(InvalidInput, match="not the 59 usable ones of cl1.*device_array"):
+        gym.make("livn/Culture-v0", env=whole, device="cl1", step_ms=200.0)
+    whole.close()
+
+
+# Refusals
+
+
+class Reckless(Encoding):
+    """An encoding that a device can give at the highest command, and not at the lowest one."""
+
+    def __call__(self, view, duration_ms, inputs):
+        phase_ms = 1.0 if np.min(inputs) < -0.5 else 0.5
+        sizes = np.full(np.shape(inputs), 3.0)
+        return Stimulus.pulse_train(sizes, duration_ms=duration_ms, rate_hz=10.0, phase_ms=phase_ms)
+
+    def action_space(self, view):
+        return gym.spaces.Box(-1.0, 1.0, (view.electrodes.num_channels,), np.float32)
+
+
+def test_a_refused_command_changes_nothing(cells):
+    env, untouched = (make(cells, encoding=Reckless(), target_hz=[4.0, 5.0]) for _ in range(2))
+    good, bad = np.ones(59, np.float32), -np.ones(59, np.float32)
+    for each in (env, untouched):
+        each.reset(seed=1)
+        each.step(good)
+    with pytest.raises(LimitExceeded, match="max_total_charge_nC, channel 1: got 6 nC") as caught:
+        env.step(bad)
+    assert caught.value.limit == "max_total_charge_nC"
+    np.testing.assert_array_equal(env.step(good)[0], untouched.step(good)[0])
+    env.close()
+    untouched.close()
+
+
+def test_the_charge_of_a_session_ends_it(cells):
+    limited = device_profile.find("cl1").with_stimulation(max_session_charge_uC=0.5)
+    env = make(
+        cells,
+        device=limited,
+        task={"name": "rate_tracking", "target_hz": [4.0, 5.0]},
+        encoding=PULSES | {"phase_ms": 0.5},
+    )
+    env.reset(seed=1)
+    env.step(np.ones(59, np.float32))  # 59 x 3 nC
+    env.step(np.ones(59, np.float32))
+    with pytest.raises(LimitExceeded, match="max_session_charge_uC: got 0.531 uC"):
+        env.step(np.ones(59, np.float32))
+    env.step(-np.ones(59, np.float32))
+    env.close()
+
+
+PULSES = {"name": "pulse_amplitude", "max_amplitude_uA": 3.0, "rate_hz": 5.0}
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"device": "cl2"}, UnknownName, "Did you mean 'cl1'"),
+        ({"observation": "spikes"}, UnknownName, "'cells', 'channels'"),
+        ({"device": None, "observation": "channels"}, InvalidInput, "needs the device"),
+        ({"io": "mea"}, InvalidInput, "device= or io="),
+        ({"encoding": PULSES | {"max_amplitude_uA": 4.0}}, LimitExceeded, "max_amplitude_uA.*got 4 uA"),
+        ({"encoding": PULSES | {"phase_ms": 0.55}}, LimitExceeded, "phase_step_us"),
+        ({"encoding": PULSES | {"phase_ms": 0.6}}, LimitExceeded, "max_total_charge_nC"),
+        ({"task": "opto_clamp"}, InvalidInput, "OptoClamp is not offered with cl1.*lights"),
+        ({"plant": ChannelPlant}, InvalidInput, "params"),
+    ],
+)
+def test_what_a_device_cannot_give_is_refused_when_it_is_made(cells, options, error, message):
+    with pytest.raises(error, match=message):
+        make(cells, **options)
+
+
+def test_a_system_of_another_shape_is_refused():
+    with pytest.raises(InvalidInput, match="EI2 does not fit cl1.*generate --device cl1"):
+        gym.make("livn/EI2-v0", device="cl1")
+
+
+# Plants
+
+
+def test_a_loop_over_a_plant_equals_the_simulated_device(cells):
+    simulated = make(cells)
+    expected = play(simulated)
+    simulated.close()
+    plant = ChannelPlant()
+    env = gym.make("livn/Culture-v0", plant=plant, step_ms=200.0, settle_ms=200.0).unwrapped
+    assert env.culture is plant and env.device.name == "cl1"
+    for (one, reward, info), (two, other_reward, other) in zip(play(env), expected, strict=True):
+        np.testing.assert_array_equal(one, two)
+        assert reward == other_reward
+        assert (info["params"], info["params_hash"], info["device"]) == ("", "", "cl1")
+        assert info["charge_nC"] == other["charge_nC"]
+    env.close()
+    assert plant.closed
+
+
+def test_a_plant_is_made_from_a_reference_with_options():
+    reference = {"name": "device_cultures:ChannelPlant", "profile": "cl1"}
+    env = gym.make("livn/Culture-v0", plant=reference, step_ms=200.0, settle_ms=0.0, task="burst_suppression").unwrapped
+    assert isinstance(env.culture, ChannelPlant)
+    env.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"device": "cl1"}, InvalidInput, "plant= or device="),
+        ({"params": "EI2"}, InvalidInput, "params are of simulated cultures"),
+        ({"randomize": {"weight-*": [0.5, 2.0]}}, InvalidInput, "randomize are of simulated"),
+        ({"graph_seed": 3}, InvalidInput, "graph_seed is of simulated"),
+        ({"graph_seed": "resample"}, InvalidInput, "graph_seed is of simulated"),
+        ({"observation": "cells"}, InvalidInput, "must be 'channels'"),
+        ({"conditions": ["synapses_cut"]}, InvalidInput, "SynapsesCut changes parameters"),
+        ({"task": "opto_clamp"}, InvalidInput, "lights"),
+        ({"plant": "clone"}, UnknownName, "plant 'clone'"),
+        ({"plant": {"profile": "cl1"}}, InvalidInput, "needs a 'name'"),
+        ({"plant": dict}, InvalidInput, "must be or make a plant"),
+        ({"plant": {"name": ChannelPlant, "profil": "cl1"}}, TypeError, "profil"),
+    ],
+)
+def test_what_a_plant_does_not_have_is_refused(options, error, message):
+    given = {"plant": ChannelPlant, "step_ms": 200.0, "settle_ms": 0.0} | options
+    with pytest.raises(error, match=message):
+        gym.make("livn/Culture-v0", **given)
+
+
+def test_a_plant_has_no_snapshots_and_as_many_cultures_as_it_has():
+    options = {"step_ms": 200.0, "settle_ms": 0.0, "plant": ChannelPlant}
+    with pytest.raises(InvalidInput, match="2 cultures were asked for, the plant has 1"):
+        gym.make_vec("livn/Culture-v0", 2, **options)
+    vector = gym.make_vec("livn/Culture-v0", 1, **options)
+    vector.reset(seed=1)
+    with pytest.raises(UnsupportedModel, match="no snapshots"):
+        vector.state()
+    vector.close()
