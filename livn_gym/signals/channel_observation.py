@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from livn_gym.channel_view import POPULATION
 from livn_gym.checks import checked_methods
 from livn_gym.copies import altered
 from livn_gym.device_profile import DeviceProfile
@@ -16,9 +17,6 @@ from livn_gym.signals.detector import Threshold, ThresholdDetector
 from livn_gym.signals.electrode_signals import ElectrodeSignals
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import Population
-
-CHANNEL = "CHANNEL"
-"""Name of the population of the channels, as in ``livn_gym.channel_view``."""
 
 
 @checked_methods
@@ -75,7 +73,7 @@ class ChannelObservation:
         """
         found = self.detector.detect(self.signals.frames(recording, stimulus, cultures), cultures)
         t_ms = np.maximum(found.t_ms - self.signals.latency_ms, 0.0)
-        channels = Population(CHANNEL, 0, self.signals.num_channels)
+        channels = Population(POPULATION, 0, self.signals.num_channels)
         run = altered(recording.without_data(), populations=(channels,), blanking=None)
         return run.with_spikes(found.channel, t_ms, found.culture)
 

@@ -58,7 +58,9 @@ class ThresholdDetector:
     before.
 
     The noise is the median of the absolute signal divided by 0.6745, estimated by steps of 0.05 % at 25 kHz up or down
-    (time constant 100 ms), or that of the profile.
+    (time constant 100 ms), or that of the profile. It is at least that of the rounding to units. Where a unit is larger
+    than the profile's noise, most frames of a channel are equal and the median says nothing; it is then at least the
+    profile's noise and that of the rounding together.
 
     Args:
         profile: The device.
@@ -95,7 +97,7 @@ class ThresholdDetector:
         estimated, saturated = int(threshold == "robust"), saturation_units(profile)
         self._filters = _highpass(recording.highpass_hz, recording.sampling_hz)
         self._steps = np.array([refractory, search, before, after, estimated, saturated], dtype=np.int64)
-        least_uV = recording.uV_per_unit / math.sqrt(12.0)
+        least_uV = _least_noise_uV(profile)
         # A median that is off by a factor 1 + e returns at the rate 0.86 e times the step.
         step = self.frame_ms / (0.86 * _MEDIAN_TIME_MS)
         levels = recording.uV_per_unit, recording.threshold_sd / MEDIAN_OF_NORMAL, step, least_uV * MEDIAN_OF_NORMAL
@@ -205,6 +207,13 @@ class ThresholdDetector:
         if indices != sorted(set(indices)) or (indices and not 0 <= indices[0] <= indices[-1] < self.num_cultures):
             raise InvalidInput(f"cultures must be distinct indices 0 ... {self.num_cultures - 1}, ascending.")
         return indices
+
+
+def _least_noise_uV(profile: DeviceProfile) -> float:
+    """Return the least noise by which a threshold is set, uV."""
+    recording = profile.recording
+    rounding_uV = recording.uV_per_unit / math.sqrt(12.0)
+    return math.hypot(rounding_uV, recording.noise_uV if recording.uV_per_unit > recording.noise_uV else 0.0)
 
 
 def _highpass(cutoff_hz: float, sampling_hz: float) -> NDArray[np.float64]:

@@ -68,6 +68,14 @@ def test_the_threshold_follows_the_noise_or_is_fixed():
     np.testing.assert_allclose(fixed.noise_uV, 4.0)
 
 
+def test_coarse_units_do_not_lower_the_threshold():
+    x = noise(2.0, sd_uV=2.4)
+    coarse = profile(uV_per_unit=6.294, noise_uV=2.4)
+    detector = ThresholdDetector(coarse)
+    assert len(detector.detect(np.rint(x / 6.294).astype(np.int16)).channel) <= 3
+    np.testing.assert_allclose(detector.noise_uV, np.hypot(2.4, 6.294 / np.sqrt(12.0)), rtol=0.05)
+
+
 def test_refractory_time_and_arming():
     x = np.zeros((1, 5000, 64))
     x = planted(x, 9, [1000, 1015, 1040, 2000], 100.0)
