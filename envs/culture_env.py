@@ -25,6 +25,7 @@ from livn_gym.envs.user_env import EnvPlaceholder, claimed
 from livn_gym.errors import ClosedEnvironment, unknown_name
 from livn_gym.numerics import checked_seed
 from livn_gym.plot.style import check_available
+from livn_gym.stimulus import Stimulus
 from livn_gym.view import CultureView
 
 
@@ -332,6 +333,11 @@ class CultureEnv(gym.Env):
         """
         self._check_started("last_second")
         return tuple(self._loop.history[0])
+
+    @property
+    def strongest_stimulus(self) -> Stimulus | None:
+        """Stimulus of the highest command in a step."""
+        return self._loop.strongest
 
     @property
     def highest_charge_nC(self) -> NDArray[np.float64]:

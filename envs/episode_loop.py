@@ -19,6 +19,7 @@ from livn_gym.envs.measurement import History
 from livn_gym.envs.results import StepResult
 from livn_gym.envs.tasks import Task
 from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.stimulus import Stimulus
 from livn_gym.view import CultureView
 
 RESAMPLE = "resample"
@@ -96,6 +97,11 @@ class EpisodeLoop:
     def history(self) -> list[History]:
         """Measurements of the last second of each culture, ``[B]``."""
         return self._loop.history
+
+    @property
+    def strongest(self) -> Stimulus | None:
+        """Stimulus of the highest command in a step."""
+        return self._loop.strongest
 
     @property
     def highest_charge_nC(self) -> NDArray[np.float64]:

@@ -106,6 +106,8 @@ class ClosedLoop:
         strongest = self._encode(commands)
         if device is not None:
             device.check(strongest, self.step_ms, range(self.num_cultures))
+        self.strongest = strongest
+        """Stimulus of the highest command in a step."""
         highest = Delivery.of(self.env, strongest, 1)
         highest.check_highest(self.step_ms)
         self.highest_charge_nC = highest.charge_nC[0]

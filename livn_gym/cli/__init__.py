@@ -16,6 +16,7 @@ import livn_gym
 from livn_gym.cli import (
     benchmark,
     demo,
+    deploy,
     export,
     interruption,
     new,
@@ -97,6 +98,7 @@ app.command()(train.train)
 app.command()(train.evaluate)
 app.command()(train.watch)
 app.command()(benchmark.benchmark)
+app.command()(deploy.deploy)
 app.command("list")(systems.list_all)
 app.command()(systems.info)
 app.command()(serve.serve)

@@ -153,6 +153,15 @@ class Guard:
             self.require_running()
         return commands
 
+    def preview(self, stimulus: Stimulus | None, duration_ms: float) -> None:
+        """Check a stimulus against the limits without sending, counting or refusing it.
+
+        Raises:
+            LimitExceeded: A limit would be exceeded; the message names it.
+            InvalidInput: The device cannot give such a stimulus.
+        """
+        self._checked(stimulus, finite("duration_ms", duration_ms, above=0.0))
+
     def stop(self, reason: str) -> None:
         """Stop the session and halt the device; calls after the first only halt the device again.
 
@@ -184,8 +193,9 @@ class Guard:
         Raises:
             DeviceStopped: The session was stopped, for example because this delay is too long.
         """
+        self.check()  # the time until now, before it is forgotten
         self._beat_s = self._clock()
-        if not late_ms <= self.limits.max_late_ms:  # also stops for NaN
+        if self._reason is None and not late_ms <= self.limits.max_late_ms:  # also stops for NaN
             self.stop(f"watchdog: the control loop is {late_ms:.1f} ms late (max_late_ms {self.limits.max_late_ms:g})")
         self.require_running()
 
@@ -263,7 +273,7 @@ class Guard:
             return [], delivered
         minutes = (self._clock() - self._started_s) / 60.0
         if minutes > self.limits.max_minutes:
-            raise exceeded("max_minutes", f"the session has lasted {minutes:.1f} minutes", self.limits.max_minutes)
+            raise exceeded("max_minutes", f"the session has lasted {minutes:.2f} minutes", self.limits.max_minutes)
         charges_uC = delivered.charge_nC[0] * 1e-3
         worst = int(charges_uC.argmax())
         if charges_uC[worst] > self.limits.max_electrode_charge_uC * _ROUNDING:

@@ -57,6 +57,8 @@ MAX_LATE_MS = 50.0
 HEARTBEAT_MS = 1000.0
 """Default of the watchdog: longest time without a sign of life of the control loop, ms."""
 
+_PATIENT_LATE_MS, _PATIENT_HEARTBEAT_MS = 1000.0, 60_000.0
+
 _TABLES: dict[str, tuple[str, ...]] = {
     "session": ("max_session_charge_uC", "max_electrode_charge_uC", "max_minutes"),
     "stimulation": NARROWABLE,
@@ -93,8 +95,11 @@ class SessionLimits:
 
     @classmethod
     def of_profile(cls, profile: DeviceProfile) -> SessionLimits:
-        """Return the limits of the device alone, for sessions on simulated cultures."""
-        return cls(profile)
+        """Return the limits of the device alone, for sessions on simulated cultures.
+
+        The watchdog is patient: a simulation may have to be compiled, or share its processors.
+        """
+        return cls(profile, max_late_ms=_PATIENT_LATE_MS, heartbeat_ms=_PATIENT_HEARTBEAT_MS)
 
     @classmethod
     def read(cls, path: str | Path, profile: DeviceProfile) -> SessionLimits:

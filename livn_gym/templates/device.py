@@ -69,8 +69,12 @@ class MyDevice(Driver):
     def close(self) -> None:
         """End the recording and disconnect."""
 
-    # Also to override: `real_time` (False if the device's time is not that of the wall), and `origin` (what identifies
-    # the device, for the provenance of results).
+    @property
+    def real_time(self) -> bool:
+        """False, since this toy is as far as it is read. Leave this out for a device whose time is that of the wall."""
+        return False
+
+    # Also to override: `origin`, what identifies the device, for the provenance of results.
 
 
 if __name__ == "__main__":  # python my_device.py checks the driver

@@ -1,0 +1,186 @@
+"""Deployment: episodes of an agent on a device, in one session that is recorded from the first to the last pulse."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+import livn_gym
+from livn_gym.agents.baselines import Agent
+from livn_gym.devices.deployed import DeployedEpisode, write
+from livn_gym.devices.driver import Driver
+from livn_gym.devices.guarded_plant import GuardedPlant
+from livn_gym.devices.limits import SessionLimits
+from livn_gym.devices.permission import Permission
+from livn_gym.devices.timing import largest, percentiles
+from livn_gym.envs.provenance import provenance
+from livn_gym.envs.specs import plain_options
+from livn_gym.errors import DeviceStopped, LimitExceeded
+
+OF_CULTURES = (
+    "system",
+    "variant",
+    "params",
+    "graph_seed",
+    "model",
+    "backend",
+    "profile",
+    "dt",
+    "device",
+    "observation",
+)
+"""Options of environments that say which culture is simulated and how; a device has a culture of its own."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What is to happen in a session.
+
+    Attributes:
+        make_agent: Function that makes the agent of each episode.
+        env_id: Id of the environment.
+        options: Options of the environment; those in ``OF_CULTURES`` are left out.
+        episodes: Number of episodes.
+        seed: Seed of the first episode's task; the next ones count up.
+        dry_run: Whether refused stimuli are counted, and their runs happen without stimulation.
+        origin: Provenance of the agent, JSON values.
+    """
+
+    make_agent: Callable[[], Agent]
+    env_id: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    episodes: int = 5
+    seed: int = 0
+    dry_run: bool = True
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    def run(
+        self,
+        driver: Driver,
+        folder: Path,
+        limits: SessionLimits | None = None,
+        permission: Permission | None = None,
+        report: Callable[[int, int], object] | None = None,
+    ) -> list[DeployedEpisode]:
+        """Open the device, play the episodes and write the results.
+
+        Args:
+            driver: Connection to the device.
+            folder: New or empty folder of the session.
+            limits: Limits of the session. Default: those of the driver's profile.
+            permission: What the operator confirmed; needed for a device that is not simulated.
+            report: Called after every step with the number of the episode, from 1, and of the step.
+
+        Raises:
+            LivingTissue: The device is real, and nothing was confirmed. Nothing was opened.
+            InvalidInput: The session is not permitted, or the agent does not fit the environment.
+            LimitExceeded: The strongest command of the environment exceeds a limit. Nothing was sent.
+        """
+        played: list[DeployedEpisode] = []
+        with GuardedPlant(
+            driver, limits, folder=folder, permission=permission, stop_on_refusal=not self.dry_run
+        ) as plant:
+            options = {name: value for name, value in self.options.items() if name not in OF_CULTURES}
+            env = gym.make(self.env_id, plant=plant, **options)
+            origin = {**self.origin, **self._origin(env, driver)}
+            try:
+                check_fits(self.make_agent(), env)
+                if not self.dry_run:
+                    culture_env: Any = env.unwrapped
+                    plant.preview(culture_env.strongest_stimulus, culture_env.step_ms)
+                for episode in play(plant, env, self.make_agent, episodes=self.episodes, seed=self.seed, report=report):
+                    played.append(episode)
+            finally:
+                write(folder, plant, played, origin)
+        return played
+
+    def _origin(self, env: gym.Env, driver: Driver) -> dict[str, Any]:
+        culture_env: Any = env.unwrapped
+        return {
+            "env": self.env_id,
+            "options": plain_options(dict(self.options)),
+            "episodes": self.episodes,
+            "seed": self.seed,
+            "dry_run": self.dry_run,
+            "livn_gym": livn_gym.__version__,
+            "device": driver.profile.name,
+            "device_hash": driver.profile.hash,
+            "driver": dict(driver.origin()),
+            "simulated_culture": provenance(self.env_id, self.options) if driver.is_simulated() else None,
+            **culture_env.provenance,
+        }
+
+
+def check_fits(agent: Agent, env: gym.Env) -> None:
+    """Check, before anything is sent, that a trained agent's spaces are those of the environment.
+
+    Raises:
+        InvalidInput: Observations or actions have another type or shape.
+    """
+    if hasattr(agent, "policy"):  # baselines read the info of a reset, which stimulates if the task calibrates
+        agent.reset(env, {})
+
+
+def play(
+    plant: GuardedPlant,
+    env: gym.Env,
+    make_agent: Callable[[], Agent],
+    *,
+    episodes: int,
+    seed: int,
+    report: Callable[[int, int], object] | None = None,
+) -> Iterator[DeployedEpisode]:
+    """Run episodes of an agent on a device. The episode in which the session is stopped is the last one.
+
+    Args:
+        plant: The device.
+        env: Environment over this plant.
+        make_agent: Function that makes the agent of each episode.
+        episodes: Number of episodes.
+        seed: Seed of the first episode's task; the next ones count up.
+        report: Called after every step with the number of the episode, from 1, and of the step.
+
+    Yields:
+        The episodes as they end.
+    """
+    for number in range(1, episodes + 1):
+        before = plant.guard.charge_uC, len(plant.guard.refusals)
+        rewards, rates, ended, first, failed = [], [], "time limit", len(plant.steps), False
+        try:
+            observation, info = env.reset(seed=seed + number - 1)
+            agent = make_agent()
+            agent.reset(env, info)
+            first, over = len(plant.steps), False
+            while not over:
+                observation, reward, terminated, truncated, info = env.step(agent.act(observation, info))
+                rewards.append(float(reward))
+                rates.append(float(info["rate_hz"]))
+                over, ended = terminated or truncated, "task" if terminated else "time limit"
+                if report is not None:
+                    report(number, len(rewards))
+        except (DeviceStopped, LimitExceeded) as error:
+            failed, ended = True, plant.guard.stopped or str(error)
+        timings = plant.steps[first:]
+        yield DeployedEpisode(
+            episode=number,
+            seed=seed + number - 1,
+            steps=len(rewards),
+            total_reward=float(np.sum(rewards)),
+            rate_hz=float(np.mean(rates)) if rates else math.nan,
+            charge_nC=(plant.guard.charge_uC - before[0]) * 1e3,
+            latency_ms=tuple(percentiles([timing.latency_ms for timing in timings])),
+            jitter_ms=tuple(percentiles([timing.jitter_ms for timing in timings])),
+            stim_delay_ms=largest([timing.stim_delay_ms for timing in timings]),
+            unconfirmed=timings[-1].unconfirmed if timings else 0,
+            refused=len(plant.guard.refusals) - before[1],
+            ended=ended,
+            completed=not failed,
+        )
+        if failed:
+            return

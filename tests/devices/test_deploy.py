@@ -1,0 +1,174 @@
+"""``livn-gym deploy``: dry runs, refusals before anything is opened, and what a session leaves behind."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from devices.sessions_of_devices import CL1, LIMITS
+from typer.testing import CliRunner
+
+import livn_gym
+from livn_gym.cli import app
+from livn_gym.devices.guard import STOP_FILE
+from livn_gym.devices.ledger import read_ledger
+
+DEVICE = Path(livn_gym.__file__).parent / "templates" / "device.py"
+SHORT = ["--option", "target_hz=5.0", "--option", "max_episode_steps=4", "--option", "settle_ms=400"]
+
+TISSUE = """
+from livn_gym.templates.device import MyDevice
+
+class Tissue(MyDevice):
+    def is_simulated(self):
+        return False
+
+    def open(self, folder):
+        raise AssertionError("opened")
+"""
+"""A driver that says it reaches a real device, and must never be opened by these tests."""
+
+
+def deploy(*arguments, agent="random", out=None):
+    folder = [] if out is None else ["--out", str(out)]
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["deploy", agent, *map(str, arguments), *folder, *SHORT])
+    return done.exit_code, " ".join(done.output.split())
+
+
+def limits(tmp_path, text=LIMITS, extra=""):
+    path = tmp_path / "limits.toml"
+    path.write_text(text.replace("= 1.0", "= 1000.0").replace("= 0.1", "= 100.0") + extra, encoding="utf-8")
+    return path
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_dry_run_shows_and_keeps_what_would_be_sent(tmp_path):
+    out = tmp_path / "session"
+    code, output = deploy("--driver", DEVICE, "--episodes", 2, "--seed", 7, out=out)
+    assert code == 0, output
+    assert "random on Cortical Labs CL1, dry run" in output and "latency" in output and "Sent: 472 pulses" in output
+    session = json.loads((out / "session.json").read_text())
+    assert session["agent"] == "random" and session["dry_run"] is True and session["stopped"] is None
+    assert session["device_hash"] == CL1.hash and session["task_version"] == "0" and len(session["task_hash"]) == 12
+    assert session["pulses"] == 472 and sum(session["electrode_charge_nC"]) == pytest.approx(
+        session["session_charge_uC"] * 1e3
+    )
+    lines = read_ledger(out / "ledger.jsonl")
+    assert [line["event"] for line in lines] == ["opened", *["sent"] * 8, "closed"]
+    episodes = rows(out / "episodes.csv")
+    assert [row["seed"] for row in episodes] == ["7", "8"] and all(row["ended"] == "time limit" for row in episodes)
+    assert sum(float(row["charge_nC"]) for row in episodes) == pytest.approx(session["session_charge_uC"] * 1e3)
+    assert all(float(row["latency_ms_median"]) > 0.0 and row["unconfirmed"] == "0" for row in episodes)
+    steps = rows(out / "steps.csv")
+    assert sum(float(row["duration_ms"]) for row in steps) == 2 * (4 * 200.0 + 400.0)
+    channels = np.load(out / "channels.npz")
+    assert set(channels["channel"]) <= set(CL1.electrodes.usable_channels.tolist())
+    assert len(channels["t_ms"]) == 472  # the toy device answers every pulse
+
+
+def test_silence_sends_nothing(tmp_path):
+    code, output = deploy("--driver", DEVICE, "--episodes", 1, agent="silent", out=tmp_path / "session")
+    assert code == 0 and "Nothing was sent." in output
+
+
+def test_refusals_of_a_dry_run_are_counted_and_named(tmp_path):
+    file = limits(tmp_path, extra="[stimulation]\nmax_amplitude_uA = 0.5\n")
+    code, output = deploy("--driver", DEVICE, "--episodes", 1, "--limits", file, out=tmp_path / "session")
+    assert code == 1 and "max_amplitude_uA" in output
+    assert rows(tmp_path / "session" / "episodes.csv")[0]["refused"] == "4"
+    assert not [line for line in read_ledger(tmp_path / "session" / "ledger.jsonl") if line["event"] == "sent"]
+
+
+def test_a_folder_holds_one_session(tmp_path):
+    assert deploy("--driver", DEVICE, "--episodes", 1, out=tmp_path / "session")[0] == 0
+    code, output = deploy("--driver", DEVICE, "--episodes", 1, out=tmp_path / "session")
+    assert code == 2 and "new ledger" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--live"], "--limits FILE"),
+        (["--live", "--dry-run"], "not both"),
+        (["--live", "--device", "mcs60", "--limits", "LIMITS"], "verified = false"),
+        (["--live", "--limits", "LIMITS", "--driver", DEVICE], "nothing to stimulate live"),
+        (["--live", "--limits", "LIMITS", "--driver", "TISSUE"], "at a terminal, not by a script"),
+        (["--driver", "TISSUE"], "nothing was opened"),
+        (["--driver", "TISSUE", "--limits", "LIMITS"], "nothing was opened"),
+        (["--limits", "WIDER", "--driver", DEVICE], "max_rate_hz is 300, the profile allows 200"),
+        (["--live", "--limits", "WIDER"], "max_rate_hz is 300, the profile allows 200"),
+        (["--limits", "absent.toml"], "There is no file"),
+        (["--device", "cl2"], "Did you mean 'cl1'"),
+        (["--driver", "simulate"], "Did you mean 'simulated'"),
+        (["--env", "livn/EI2-v0"], "does not fit cl1"),
+    ],
+)
+def test_unsafe_commands_are_refused_before_anything_is_opened(tmp_path, arguments, message):
+    (tmp_path / "tissue.py").write_text(TISSUE, encoding="utf-8")
+    (tmp_path / "wider.toml").write_text(LIMITS + "[stimulation]\nmax_rate_hz = 300\n", encoding="utf-8")
+    places = {"LIMITS": limits(tmp_path), "WIDER": tmp_path / "wider.toml", "TISSUE": tmp_path / "tissue.py"}
+    code, output = deploy(*(places.get(argument, argument) for argument in arguments), out=tmp_path / "session")
+    assert code != 0 and message in output, output
+    assert not (tmp_path / "session").exists()
+
+
+SLOW = """
+import time
+from livn_gym.templates.device import MyDevice
+
+class Slow(MyDevice):
+    def read(self, duration_ms, beat):
+        time.sleep(0.02)
+        return super().read(duration_ms, beat)
+"""
+
+
+def start(tmp_path, episodes=1000):
+    """Start an endless dry run in a process of its own, and wait until it has sent something."""
+    (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
+    ledger = tmp_path / "session" / "ledger.jsonl"
+    arguments = ["deploy", "random", "--driver", str(tmp_path / "slow.py"), "--episodes", str(episodes)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from livn_gym.cli import main; main()", *arguments, *SHORT, "--out", ledger.parent],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    waiting = threading.Event()
+    while process.poll() is None and not (ledger.exists() and '"sent"' in ledger.read_text()):
+        waiting.wait(0.05)
+    return process, ledger
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, STOP_FILE])
+def test_an_emergency_stop_ends_a_session(tmp_path, how):
+    process, ledger = start(tmp_path)
+    if how == STOP_FILE:
+        (ledger.parent / STOP_FILE).touch()
+    else:
+        process.send_signal(how)
+    output, _ = process.communicate()
+    assert process.returncode == (1 if how == STOP_FILE else 130), output
+    *_, stopped, closed = read_ledger(ledger)
+    assert stopped["event"] == "stopped" and stopped["reason"].startswith("emergency stop") and stopped["halted"]
+    assert closed["event"] == "closed"
+    assert (ledger.parent / "session.json").is_file() and rows(ledger.parent / "steps.csv")
+
+
+@pytest.mark.slow
+def test_the_ledger_of_a_killed_session_is_complete(tmp_path):
+    process, ledger = start(tmp_path)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert [line["event"] for line in read_ledger(ledger)][:2] == ["opened", "sent"]
