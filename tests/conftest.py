@@ -5,6 +5,7 @@ import os
 import shutil
 from collections import Counter
 
+import cl_sdk
 import pytest
 from hypothesis import settings
 
@@ -23,6 +24,7 @@ NEEDS = {
     "rl_zoo3": ("rl_zoo3",),
     "ffmpeg": ("imageio_ffmpeg",),
     "chromium": (),
+    "cl": (),
 }
 """What ``@pytest.mark.needs(...)`` may name, and the modules that belong to it; none of it is in the extra ``test``."""
 
@@ -46,6 +48,8 @@ def missing(need):
         from browser import executable
 
         return executable() is None
+    if need == "cl":
+        return cl_sdk.python() is None
     if need == "ffmpeg" and shutil.which("ffmpeg"):
         return False
     return any(importlib.util.find_spec(module) is None for module in NEEDS[need])
@@ -92,6 +96,7 @@ def pytest_collection_modifyitems(config, items):
     named = [_path_and_name(config, argument) for argument in config.args if "::" in argument]
     every_speed = config.option.slow or config.option.markexpr
     absent = {need for need in NEEDS if not EVERYTHING and missing(need)}
+    absent |= {"cl"} if cl_sdk.impossible() else set()
     kept, left_out = [], []
     for item in items:
         needs = {need for marker in item.iter_markers("needs") for need in marker.args}

@@ -51,6 +51,12 @@ INTERNAL = (
     "livn_gym.envs.screens",
     "livn_gym.envs.specs",
     "livn_gym.envs.sub_environments",
+    "livn_gym.devices.cl_source",  # behind cl-sdk, which calls it
+    "livn_gym.devices.cl_culture",
+    "livn_gym.devices.frame_buffer",
+    "livn_gym.devices.cl_script",  # behind livn-gym cl run
+    "livn_gym.devices.cl_run",
+    "livn_gym.devices.cl_patience",
     "livn_gym.formats.foreign",  # behind read_channels
     "livn_gym.cache",
     "livn_gym.config",

@@ -15,6 +15,7 @@ from rich.logging import RichHandler
 import livn_gym
 from livn_gym.cli import (
     benchmark,
+    cl,
     demo,
     deploy,
     export,
@@ -110,6 +111,7 @@ app.command()(new.new)
 app.command()(validate.validate)
 app.command()(tune.tune)
 app.command()(warmup.warmup)
+app.add_typer(cl.app, name="cl")
 
 
 def main() -> None:

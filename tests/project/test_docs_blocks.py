@@ -60,6 +60,11 @@ def test_commands_and_options_of_shell_blocks_exist(page):
             continue
         name, *arguments = call.group(1).partition("&&")[0].split()
         assert name in known, line
-        options = {option for parameter in known[name].params for option in parameter.opts}
+        command = known[name]
+        while hasattr(command, "commands"):
+            name, *arguments = arguments
+            assert name in command.commands, line
+            command = command.commands[name]
+        options = {option for parameter in command.params for option in parameter.opts}
         unknown = [word for word in arguments if word.startswith("--") and word not in options]
         assert not unknown, line

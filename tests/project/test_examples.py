@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cl_sdk
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -15,6 +16,13 @@ def numbers(pattern, text):
     """The numbers that a pattern's groups find in a text; the pattern is there once."""
     (found,) = re.findall(pattern, text)
     return [float(number) for number in ([found] if isinstance(found, str) else found)]
+
+
+def cl_closed_loop(out):
+    rows = re.findall(r"^(upper left|centre|lower right) +(\S+) +(\S+) +(\S+) +(\S+)$", out, re.MULTILINE)
+    assert [row[0] for row in rows] == ["upper left", "centre", "lower right"]
+    none, strongest = (sum(float(row[column]) for row in rows) for column in (1, 4))
+    assert strongest > none
 
 
 def closed_loop_control(out):
@@ -53,17 +61,24 @@ def train_with_sb3(out):
     assert trained > silent
 
 
-WITH_RL = {"train_with_sb3"}
-"""Examples that need PyTorch."""
+NEEDS = {"train_with_sb3": "rl", "cl_closed_loop": "cl"}
+"""Examples that need what the extra ``test`` does not bring."""
+
+ON_CL1 = {"cl_closed_loop"}
+"""Scripts for a CL1, which ``livn-gym cl run`` runs on a simulated culture."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.needs("rl") if name in WITH_RL else ()) for name in EXAMPLES]
+    "name", [pytest.param(name, marks=pytest.mark.needs(NEEDS[name]) if name in NEEDS else ()) for name in EXAMPLES]
 )
 def test_an_example_runs_and_shows_what_it_is_for(name, tmp_path):
-    command = [sys.executable, "-W", "error", str(ROOT / "examples" / f"{name}.py"), "--short"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    path, environment = str(ROOT / "examples" / f"{name}.py"), None
+    command = [sys.executable, "-W", "error", path, "--short"]
+    if name in ON_CL1:
+        environment = cl_sdk.environment()
+        command = [cl_sdk.python(), "-c", cl_sdk.MAIN, "cl", "run", "--accelerated", "--seed", "1", path, "--short"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     globals()[name](done.stdout)
 

@@ -121,6 +121,19 @@ PYTHONS = ("3.11.0", "3.12.0", "3.13.0")
 """The first release of every Python that constraints.txt holds for."""
 
 
+UNPINNED = {"cl"}
+"""Extras whose licence keeps them out of constraints.txt and of all other extras."""
+
+
+def test_no_extra_brings_what_is_not_pinned():
+    extras = PROJECT["project"]["optional-dependencies"]
+    unpinned = {canonicalize_name(Requirement(item).name) for name in UNPINNED for item in extras[name]}
+    for name in extras.keys() - UNPINNED:
+        for requirement in map(Requirement, extras[name]):
+            assert canonicalize_name(requirement.name) not in unpinned and not requirement.extras & UNPINNED, name
+    assert not unpinned & {canonicalize_name(pin.name) for pin in CONSTRAINTS}
+
+
 def pin_of(name, python):
     """The version that constraints.txt pins on a Python, None where it pins none."""
     markers = {"python_version": python.rpartition(".")[0], "python_full_version": python}
@@ -136,7 +149,8 @@ def pin_of(name, python):
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_constraints_pin_every_requirement_as_it_is_allowed(python):
-    groups = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]
+    extras = PROJECT["project"]["optional-dependencies"]
+    groups = [PROJECT["project"]["dependencies"], *(extras[name] for name in extras if name not in UNPINNED)]
     for requirement in (Requirement(item) for group in groups for item in group):
         name = canonicalize_name(requirement.name)
         if name != canonicalize_name(livn_gym.__name__):
