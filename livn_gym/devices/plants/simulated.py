@@ -11,6 +11,7 @@ import numpy as np
 import livn_gym
 from livn_gym import system as systems
 from livn_gym.channel_view import device_array
+from livn_gym.checks import checked
 from livn_gym.device_profile import DeviceProfile, find
 from livn_gym.devices.commands import Command, stimulus_of
 from livn_gym.devices.driver import Driver, Reading
@@ -129,6 +130,7 @@ class SimulatedDriver(Driver):
         return self._env
 
 
+@checked
 def make(
     profile: str | Path | DeviceProfile = "cl1", *, folder: str | Path | None = None, **options: Any
 ) -> GuardedPlant:
