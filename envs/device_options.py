@@ -48,7 +48,8 @@ def check_device_options(task: Any, values: Mapping[str, Any], given: Collection
             "observation='channels' needs the device that detects the spikes: device='cl1', for example."
         )
     profile = None if device is None else device_profile.find(device)
-    if profile is not None or plant is not None:
+    offered = isinstance(device, Mapping) and device.get(device_profile.ALL_TASKS) is True
+    if (profile is not None or plant is not None) and not offered:
         _check_offered(task, "a plant" if profile is None else profile.name)
     if profile is not None:
         if values.get("io") is not None:

@@ -5,245 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import Any
 
 from livn_gym import config
-from livn_gym.checks import checked, checked_types, number_array
+from livn_gym.checks import checked
 from livn_gym.device_file import read_device, read_file, tables_of
+from livn_gym.device_parts import (
+    DeviceArtefact,
+    DeviceElectrodes,
+    DeviceRecording,
+    DeviceStimulation,
+    check_positive,
+)
 from livn_gym.errors import InvalidInput, shown, unknown_name
-from livn_gym.io.fields import distances
-from livn_gym.io.layout import check_names, coordinates, to_probe
 from livn_gym.registry import Kind
-from livn_gym.units import number, whole_number
-
-if TYPE_CHECKING:
-    from probeinterface import Probe
-
-_EXACT = 1e-3
-"""Relative difference of distances between electrodes up to which two arrays have the same shape."""
-
-
-def _positive(part: str, values: object, *names: str, zero: tuple[str, ...] = ()) -> None:
-    """Check that attributes are above 0, or at least 0 for those in ``zero``; NaN never is."""
-    for name in names:
-        value = number(f"{part}.{name}", getattr(values, name))
-        if not (value > 0.0 or (name in zero and value == 0.0)):
-            bound = "at least" if name in zero else "greater than"
-            raise InvalidInput(f"{part}.{name} must be {bound} 0, got {value:g}.")
-        object.__setattr__(values, name, value)
-
-
-@checked
-@dataclass(frozen=True, eq=False)
-class DeviceElectrodes:
-    """The electrodes of a device; channel c is electrode c.
-
-    Attributes:
-        coordinates_um: Positions, um ``[C, 3]``.
-        usable: Whether each channel records and stimulates, bool ``[C]``.
-        names: Names of the channels, ``[C]``.
-        radius_um: Radius of an electrode, um.
-
-    Raises:
-        InvalidInput: Positions, names and usable channels differ in number, or no channel is usable.
-    """
-
-    coordinates_um: NDArray[np.float64]
-    usable: NDArray[np.bool_]
-    names: tuple[str, ...]
-    radius_um: float
-
-    def __post_init__(self) -> None:
-        """Check the numbers of channels, and make the arrays read-only."""
-        object.__setattr__(self, "coordinates_um", coordinates(self.coordinates_um))
-        usable = np.array(self.usable, dtype=np.bool_)
-        if usable.shape != (self.num_channels,) or not usable.any():
-            raise InvalidInput(
-                f"electrodes.usable must be [{self.num_channels}] with at least one usable channel, "
-                f"got {shown(self.usable)}."
-            )
-        usable.flags.writeable = False
-        object.__setattr__(self, "usable", usable)
-        object.__setattr__(self, "names", check_names(self.names, self.num_channels))
-        _positive("electrodes", self, "radius_um")
-
-    @property
-    def num_channels(self) -> int:
-        """C, the number of channels, unusable ones included."""
-        return len(self.coordinates_um)
-
-    @cached_property
-    def usable_channels(self) -> NDArray[np.int64]:
-        """Usable channels, ascending ``[U]``."""
-        return np.flatnonzero(self.usable)
-
-    def probe(self) -> Probe:
-        """Return the electrodes as a probeinterface probe; unusable channels are not wired (-1)."""
-        probe = to_probe(self.coordinates_um, self.names)
-        probe.set_contacts(
-            self.coordinates_um,
-            shapes="circle",
-            shape_params={"radius": self.radius_um},
-            plane_axes=np.tile(np.eye(3)[:2], (self.num_channels, 1, 1)),
-            contact_ids=list(self.names),
-        )
-        probe.set_device_channel_indices(np.where(self.usable, np.arange(self.num_channels), -1))
-        return probe
-
-    def scale(self, coordinates_um: ArrayLike) -> float | None:
-        """Return the factor from this array to another one of the same shape; None if the shape differs.
-
-        Two arrays have the same shape if all distances between their electrodes are proportional: one may be larger,
-        shifted, turned or mirrored. Channel c is compared with channel c.
-
-        Args:
-            coordinates_um: Positions of the other array, um ``[C, 3]``.
-        """
-        other = number_array("coordinates_um", coordinates_um)
-        if other.shape != self.coordinates_um.shape:
-            return None
-        own_um, other_um = distances(self.coordinates_um, self.coordinates_um), distances(other, other)
-        if not own_um.any():  # a single electrode
-            return 1.0
-        factor = float(other_um.sum() / own_um.sum())
-        return factor if np.allclose(other_um, factor * own_um, rtol=_EXACT, atol=0.0) else None
-
-
-@checked
-@dataclass(frozen=True)
-class DeviceRecording:
-    """What a device records, and how it detects spikes.
-
-    Attributes:
-        sampling_hz: Frames per second.
-        uV_per_unit: Microvolts per unit of a frame.
-        bits: Bits of the signed units of a frame, at most 16.
-        noise_uV: Standard deviation of the noise, uV.
-        threshold_sd: Threshold of the detection in standard deviations of the noise, below zero.
-        refractory_ms: Time after a detection in which a channel detects nothing.
-        highpass_hz: Cut-off of the high-pass filter before the detection, Hz; 0 for none.
-        waveform_before: Number of samples of a spike's waveform before that of the spike.
-        waveform_after: Number of samples after it.
-    """
-
-    sampling_hz: float
-    uV_per_unit: float
-    bits: int
-    noise_uV: float
-    threshold_sd: float
-    refractory_ms: float
-    highpass_hz: float
-    waveform_before: int
-    waveform_after: int
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        zero = ("noise_uV", "refractory_ms", "highpass_hz")
-        _positive("recording", self, "sampling_hz", "uV_per_unit", "threshold_sd", *zero, zero=zero)
-        if whole_number("recording.bits", self.bits, minimum=2) > 16:
-            raise InvalidInput(f"recording.bits must be at most 16, got {self.bits}.")
-        if self.highpass_hz >= self.sampling_hz / 2:
-            raise InvalidInput(
-                f"recording.highpass_hz must be below half of the {self.sampling_hz:g} Hz of sampling, "
-                f"got {self.highpass_hz:g}."
-            )
-        for name in ("waveform_before", "waveform_after"):
-            whole_number(f"recording.{name}", getattr(self, name), minimum=0)
-
-
-@checked_types
-@dataclass(frozen=True)
-class DeviceStimulation:
-    """Limits and steps of a device's stimulation; a pulse is a sequence of phases without gaps.
-
-    Attributes:
-        max_amplitude_uA: Largest current of a phase, uA.
-        max_phases: Largest number of phases of a pulse.
-        min_phase_us: Shortest phase, us.
-        phase_step_us: Step of the length of a phase, us.
-        max_phase_charge_nC: Largest charge of a phase, nC.
-        max_total_charge_nC: Largest charge of all phases of a pulse, each counted positively, nC.
-        max_rate_hz: Largest rate of pulses of a channel: the inverse of the shortest time between two onsets, Hz.
-        max_channels: Largest number of channels through which current flows at one time.
-        lead_time_us: Shortest time from the start of a run to the first pulse, us.
-        lead_step_us: Step of the onsets of pulses since the start of the run, us.
-        charge_balanced: Whether the charges of a pulse's phases must cancel.
-        amplitude_step_uA: Step of the current, uA; 0 for any value.
-        max_phase_us: Longest phase, us; infinite if only the charge limits it.
-        max_session_charge_uC: Largest charge of all channels in a session, all phases counted, uC; None for no limit.
-    """
-
-    max_amplitude_uA: float
-    max_phases: int
-    min_phase_us: float
-    phase_step_us: float
-    max_phase_charge_nC: float
-    max_total_charge_nC: float
-    max_rate_hz: float
-    max_channels: int
-    lead_time_us: float
-    lead_step_us: float
-    charge_balanced: bool
-    amplitude_step_uA: float = 0.0
-    max_phase_us: float = math.inf
-    max_session_charge_uC: float | None = None
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        whole_number("stimulation.max_phases", self.max_phases)
-        whole_number("stimulation.max_channels", self.max_channels)
-        zero = ("lead_time_us", "amplitude_step_uA")
-        positive = ("max_amplitude_uA", "min_phase_us", "phase_step_us", "max_phase_us", "max_phase_charge_nC")
-        session = ("max_session_charge_uC",) if self.max_session_charge_uC is not None else ()
-        rest = ("max_total_charge_nC", "max_rate_hz", "lead_step_us", *session)
-        _positive("stimulation", self, *positive, *rest, *zero, zero=zero)
-        if self.min_phase_us > self.max_phase_us:
-            raise InvalidInput(
-                f"stimulation.min_phase_us = {self.min_phase_us:g} exceeds max_phase_us = {self.max_phase_us:g}."
-            )
-
-    @property
-    def lead_ms(self) -> float:
-        """Earliest onset of a pulse that the device can give after the start of a run, ms."""
-        return math.ceil(self.lead_time_us / self.lead_step_us - 1e-9) * self.lead_step_us * 1e-3
-
-
-@checked
-@dataclass(frozen=True)
-class DeviceArtefact:
-    """Artefact of a stimulus in the frames.
-
-    Attributes:
-        saturation_uV: Voltage at which a channel is cut off, uV.
-        stimulated_ms: Time after current in which a channel through which it flowed records nothing.
-        others_ms: The same for all other channels, at most ``stimulated_ms``.
-        decay_ms: Time constant with which the artefact then decays.
-    """
-
-    saturation_uV: float
-    stimulated_ms: float
-    others_ms: float
-    decay_ms: float
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        times = ("stimulated_ms", "others_ms", "decay_ms")
-        _positive("artefact", self, "saturation_uV", *times, zero=times)
-        if self.others_ms > self.stimulated_ms:
-            raise InvalidInput(
-                f"artefact.others_ms = {self.others_ms:g} exceeds stimulated_ms = {self.stimulated_ms:g}."
-            )
-
-    @property
-    def blank_ms(self) -> tuple[float, float]:
-        """Blank times of stimulated and of other electrodes, ms, as ``livn_gym.blanking.blanked`` takes them."""
-        return self.stimulated_ms, self.others_ms
 
 
 @checked
@@ -278,7 +57,7 @@ class DeviceProfile:
 
     def __post_init__(self) -> None:
         """Check the latency, and that assumptions are names of values."""
-        _positive("", self, "latency_ms", zero=("latency_ms",))
+        check_positive("", self, "latency_ms", zero=("latency_ms",))
         known = [f"electrodes.{key}" for key in tables_of()["electrodes"]] + ["latency_ms"]
         for part in ("recording", "stimulation", "artefact"):
             known += [f"{part}.{key}" for key in getattr(self, part).__dataclass_fields__]
@@ -333,7 +112,7 @@ class DeviceProfile:
         return replace(self, stimulation=replace(self.stimulation, **limits))
 
 
-def from_tables(table: dict[str, Any], name: str) -> DeviceProfile:
+def from_tables(table: Mapping[str, Any], name: str) -> DeviceProfile:
     """Make a profile from the tables of a file in the layout of ``configs/devices``; see ``docs/devices.md``.
 
     Raises:
@@ -371,18 +150,48 @@ def names() -> list[str]:
     return DEVICES.names()
 
 
-def find(device: str | Path | DeviceProfile) -> DeviceProfile:
+ALL_TASKS = "all_tasks"
+"""Key of a mapping for ``find`` with which environments offer all tasks, for measurements; it changes no limit."""
+
+Spec = str | Path | DeviceProfile | Mapping[str, Any]
+"""Types that ``find`` accepts."""
+
+
+def find(device: Spec) -> DeviceProfile:
     """Return a profile by name, path, reference or object.
 
     Args:
         device: A shipped profile (``"cl1"``), one of an installed package, a TOML file in the layout of
-            ``configs/devices``, a reference ``"module:attribute"``, or a profile.
+            ``configs/devices``, a reference ``"module:attribute"``, or a profile. Or a mapping with a ``name``, which
+            is any of these, and other values of the limits of ``DeviceStimulation``.
 
     Raises:
-        UnknownName: There is no such profile, or a key of the file does not exist.
+        UnknownName: There is no such profile or limit, or a key of the file does not exist.
         InvalidInput: A key of the file is missing, or a value is out of range.
     """
+    if isinstance(device, Mapping):
+        limits = dict(device)
+        if "name" not in limits:
+            raise InvalidInput(f"A device given as a mapping needs a 'name', got {shown(device)}.")
+        profile = find(limits.pop("name"))
+        limits.pop(ALL_TASKS, None)
+        return profile.with_stimulation(**limits) if limits else profile
     if isinstance(device, Path) or (isinstance(device, str) and device.endswith(".toml")):
         path = Path(device)
         return from_tables(read_file(path), path.stem)
     return DEVICES.make(device)
+
+
+__all__ = [
+    "ALL_TASKS",
+    "DEVICES",
+    "DeviceArtefact",
+    "DeviceElectrodes",
+    "DeviceProfile",
+    "DeviceRecording",
+    "DeviceStimulation",
+    "Spec",
+    "find",
+    "from_tables",
+    "names",
+]

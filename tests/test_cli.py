@@ -17,6 +17,7 @@ from livn_gym import formats
 from livn_gym.agents.evaluate import NAMES
 from livn_gym.cli import app
 from livn_gym.cli.common import progress_bar
+from livn_gym.device_profile import find
 from livn_gym.env import Env
 from livn_gym.errors import BackendError
 from livn_gym.formats import Session
@@ -64,6 +65,25 @@ def test_generate_writes_what_info_and_python_read(run):
     assert (code, out.splitlines()[1]) == (0, f"sha256 {make('EI1').sha256()}")
     assert System.from_directory("mine").sha256() == make("EI1").sha256()
     assert row(run("info", "mine")[1], "neurons") == ["neurons", "10"]
+
+
+def test_generate_makes_a_culture_for_a_device(run):
+    code, out, _ = run("generate", CONFIGS / "EI2.toml", "own", "--device", "cl1")
+    assert code == 2, "EI2's area is smaller than the array"
+    code, out, _ = run("generate", "--device", "cl1", "theirs", "--seed", 3)
+    assert code == 0
+    assert 'gym.make("livn/Culture-v0", system="theirs", params="EI3", device="cl1")' in out
+    made = System.from_directory("theirs")
+    assert made.num_channels == 64
+    assert find("cl1").electrodes.scale(made.electrodes) == pytest.approx(1.0)
+    assert run("generate", "theirs")[0] == 2
+
+
+def test_list_and_info_show_devices(run):
+    out = run("list")[1]
+    assert "maxone" in out and "mcs60" in out
+    out = run("info", "cl1")[1]
+    assert "stimulation.max_rate_hz" in out and "assumed" in out and "Source: cl-sdk" in out
 
 
 def test_generate_takes_another_seed(run):

@@ -160,6 +160,16 @@ def test_coordinates_can_be_listed():
     assert profile.electrodes.names == ("A", "B")
 
 
+def test_a_mapping_names_a_profile_and_other_limits():
+    narrow = find({"name": "cl1", "max_rate_hz": 20.0, "all_tasks": True})
+    assert (narrow.name, narrow.stimulation.max_rate_hz) == ("cl1", 20.0)
+    assert find({"name": "cl1", "all_tasks": True}).hash == find("cl1").hash
+    with pytest.raises(InvalidInput, match="needs a 'name'"):
+        find({"max_rate_hz": 20.0})
+    with pytest.raises(UnknownName, match="max_rate_hz"):
+        find({"name": "cl1", "rate_hz": 20.0})
+
+
 def test_limits_can_be_narrowed():
     with pytest.raises(UnknownName, match="max_amplitude_uA"):
         find("cl1").with_stimulation(max_amplitude=1.0)

@@ -1,14 +1,15 @@
-"""``livn-gym list``, ``info`` and ``generate``: predefined systems and the generation of new ones."""
+"""``livn-gym list``, ``info`` and ``generate``: systems and devices, and the generation of new systems."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import SystemName, find_system, table
+from livn_gym.cli.common import find_system, table
 
 
 def list_all() -> None:
@@ -36,6 +37,7 @@ def list_all() -> None:
     console = Console()
     console.print(ids)
     console.print(systems)
+    console.print(_devices())
     added = table("Installed packages add", "name", "kind", "package")
     for kind, name, package in offered():
         added.add_row(name, kind, package)
@@ -43,10 +45,66 @@ def list_all() -> None:
         console.print(added)
 
 
-def info(system: SystemName) -> None:
-    """Show the size and connectivity of a system and its default parameters."""
+def _devices() -> Any:
+    from livn_gym import device_profile
+
+    rows = table("Devices", "device", "name", "channels", "frames (Hz)", "current (uA)", "verified")
+    for name in device_profile.names():
+        profile = device_profile.find(name)
+        usable, count = int(profile.electrodes.usable.sum()), profile.electrodes.num_channels
+        rows.add_row(
+            name,
+            profile.title,
+            f"{usable:,}" if usable == count else f"{usable:,} of {count:,}",
+            f"{profile.recording.sampling_hz:,.0f}",
+            f"{profile.stimulation.max_amplitude_uA:g}",
+            "yes" if profile.verified else "no",
+        )
+    return rows
+
+
+def _show_device(name: str) -> None:
+    """Show every value of a device, which of them are assumed, and the sources."""
+    from livn_gym import device_profile
+    from livn_gym.io.layout import pitch
+
+    profile = device_profile.find(name)
+    values = table(f"{profile.title} ({profile.name}, hash {profile.hash})", "value", "", "")
+    electrodes = profile.electrodes
+    rows: dict[str, Any] = {
+        "verified": "yes" if profile.verified else "no: simulation only",
+        "electrodes.channels": f"{int(electrodes.usable.sum())} usable of {electrodes.num_channels}",
+        "electrodes.pitch_um": pitch(electrodes.coordinates_um),
+        "electrodes.radius_um": electrodes.radius_um,
+    }
+    for part in ("recording", "stimulation", "artefact"):
+        rows |= {f"{part}.{key}": value for key, value in asdict(getattr(profile, part)).items()}
+    for key, value in (rows | {"latency_ms": profile.latency_ms}).items():
+        number = f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
+        values.add_row(key, number, "assumed" if key in profile.assumptions else "")
+    console = Console()
+    console.print(values)
+    for source in profile.sources:
+        console.print(f"Source: {source}", markup=False, highlight=False)
+
+
+def info(
+    system: Annotated[
+        str,
+        typer.Argument(
+            metavar="SYSTEM",
+            help="Name of a system, SONATA or livn folder, TOML file of the generator, module:attribute, or the name "
+            "of a device, as cl1.",
+        ),
+    ],
+) -> None:
+    """Show the size and connectivity of a system and its default parameters, or the values of a device."""
+    from livn_gym import device_profile
     from livn_gym.parameters import tuned
 
+    if system in device_profile.names():
+        _show_device(system)
+        return
     culture = find_system(system)
     summary = table(culture.name)
     summary.add_column(no_wrap=True)
@@ -62,22 +120,53 @@ def info(system: SystemName) -> None:
 
 
 def generate(
-    config: Annotated[Path, typer.Argument(help="TOML file in the layout of configs/systems/EI2.toml.")],
-    out: Annotated[Path, typer.Argument(help="Folder for the SONATA files; it must be new or empty.")],
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            help="TOML file in the layout of configs/systems/EI2.toml. With --device, it may be omitted: cells and "
+            "connections are then those of EI3 at the same density.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder for the SONATA files; it must be new or empty. Default with --device: DEVICE-culture.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(
             min=0, help="Random seed of the network graph. Default: taken from the TOML file.", show_default=False
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(help="Device whose electrodes the system gets, as cl1, or a TOML file.", show_default=False),
+    ] = None,
 ) -> None:
-    """Generate a system from a TOML file and write it in the SONATA format."""
-    from livn_gym import system
+    """Generate a system from a TOML file, or for a device's array, and write it in the SONATA format."""
+    from livn_gym import device_profile, device_system, system
+    from livn_gym.errors import InvalidInput
 
-    culture = system.generate(system.GeneratorConfig.from_toml(config), seed)
+    if device is None:
+        if config is None or out is None:
+            raise InvalidInput("livn-gym generate needs a TOML file and a folder, or --device.")
+        culture = system.generate(system.GeneratorConfig.from_toml(config), seed)
+    else:
+        profile = device_profile.find(device)
+        if config is not None and out is None and config.suffix != ".toml":
+            config, out = None, config
+        numbers = None if config is None else system.GeneratorConfig.from_toml(config)
+        culture = device_system.device_system(profile, numbers, seed)
+        out = Path(f"{profile.name}-culture") if out is None else out
     system.write(culture, out)
     typer.echo(f"{out}: {culture.num_neurons} neurons, {culture.num_synapses} synapses")
     typer.echo(f"sha256 {culture.sha256()}")
+    if device is not None:
+        base = device_system.BASE if config is None else config.stem
+        typer.echo(f'gym.make("livn/Culture-v0", system="{out}", params="{base}", device="{device}")')
 
 
 def _plain(value: object, joint: str) -> str:
