@@ -25,7 +25,7 @@ from livn_gym.system import System, make
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "systems"
 RUNNING = ("demo", "train", "evaluate", "watch", "benchmark")
-COMMANDS = (*RUNNING, "tune", "validate", "list", "info", "simulate", "export", "generate", "warmup")
+COMMANDS = (*RUNNING, "tune", "validate", "list", "info", "simulate", "measure", "export", "generate", "warmup")
 RL = pytest.mark.needs("rl")
 
 

@@ -20,6 +20,7 @@ from livn_gym.cli import (
     deploy,
     export,
     interruption,
+    measure,
     new,
     sample,
     serve,
@@ -105,6 +106,7 @@ app.command()(systems.info)
 app.command()(serve.serve)
 app.command()(simulate.simulate)
 app.command()(export.export)
+app.command()(measure.measure)
 app.command()(sample.sample)
 app.command()(systems.generate)
 app.command()(new.new)

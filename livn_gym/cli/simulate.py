@@ -11,6 +11,7 @@ from rich.console import Console
 
 from livn_gym.cli.common import (
     Backend,
+    ProfileName,
     Seed,
     SettleMs,
     SystemName,
@@ -51,10 +52,11 @@ def simulate(
         typer.Option(
             "--probe-sweep",
             help="After DURATION without stimulation, give the standard sweep of probe pulses and trains: the "
-            "recording to which livn-gym fit fits a culture (with --duration 600000).",
+            "recording to which livn-gym fit fits a culture (with --duration 600000 --profile fast).",
         ),
     ] = False,
     seed: Seed = 0,
+    profile: ProfileName = "exact",
     backend: Backend = None,
 ) -> None:
     """Simulate a culture and print the firing rates of its populations; without stimulation by default."""
@@ -73,7 +75,7 @@ def simulate(
         from livn_gym.tuning import ProbeSweep
 
         sweep = ProbeSweep(rest_ms=duration)
-    with Env(culture, seed=seed, backend=backend) as env:
+    with Env(culture, seed=seed, backend=backend, profile=profile) as env:
         whole_steps("--duration (ms)", duration, env.dt)
         whole_steps("--settle (ms)", settle, env.dt, minimum=0)
         with Console(stderr=True).status("building the culture"):

@@ -4,11 +4,13 @@ from livn_gym.tuning.bench import Bench, CultureSet
 from livn_gym.tuning.channel_measures import (
     CHANNEL_MEASURES,
     Probe,
+    channel_text,
     measure_channels,
     probe_response,
     spontaneous_part,
     train_rates,
 )
+from livn_gym.tuning.channel_page import channel_page
 from livn_gym.tuning.measurement import MEASURES, Measure, measure
 from livn_gym.tuning.page import page
 from livn_gym.tuning.probe_sweep import ProbeSweep, record_sweep
@@ -33,6 +35,8 @@ __all__ = [
     "Target",
     "Targets",
     "Tuned",
+    "channel_page",
+    "channel_text",
     "load",
     "measure",
     "measure_channels",

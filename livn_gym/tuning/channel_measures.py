@@ -7,7 +7,7 @@ measured after pulses at single electrodes that are far enough from others, and 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +71,7 @@ CHANNEL_MEASURES: dict[str, Measure] = {
     "avalanche_size_exponent": Measure("exponent of avalanche sizes"),
     "avalanche_duration_exponent": Measure("exponent of avalanche lengths"),
     "evoked_spikes": Measure("spikes evoked per 100 channels", stage="stimulation"),
-    "evoked_share": Measure("electrodes that evoke, by chance 0.05", stage="stimulation"),
+    "evoked_share": Measure("share of electrodes that evoke", stage="stimulation"),
     "evoked_gain": Measure("evoked spikes by amplitude", "/uA", stage="stimulation"),
     "blanked_hz": Measure("rate in trains, blanked 5 ms", "Hz", stage="stimulation"),
     "range_5ms": Measure("rate in trains by spontaneous", stage="stimulation"),
@@ -131,6 +131,21 @@ def measure_channels(spikes: ChannelSpikes, names: Collection[str] | None = None
     return {name: values[name] for name in wanted}
 
 
+@checked_types
+def channel_text(name: str, values: Mapping[str, float]) -> str:
+    """Return the value of a measure as text: "-" if it is not identified.
+
+    A branching ratio is "none" if the activity has no temporal correlation.
+
+    Args:
+        name: Name of the measure.
+        values: All measures of the recording.
+    """
+    if name == "branching" and np.isnan(values[name]) and not np.isnan(values["naive_branching"]):
+        return "none"
+    return "-" if np.isnan(values[name]) else f"{values[name]:.3g}"
+
+
 @checked
 def spontaneous_part(spikes: ChannelSpikes) -> ChannelSpikes | None:
     """Return the part of a recording in which spontaneous activity is measured, a whole number of 500 ms long.
@@ -161,7 +176,7 @@ def probe_response(spikes: ChannelSpikes) -> Probe | None:
         The responses; None for fewer than 10 such pulses, without spontaneous activity or without active channels.
     """
     active, rest = active_channels(spikes), spontaneous_part(spikes)
-    pulse = _single_pulses(spikes)
+    pulse = _isolated_pulses(spikes)
     if rest is None or len(pulse) < MIN_PULSES or not active.any():
         return None
     t = spikes.t_ms[active[spikes.channel]]
@@ -169,17 +184,30 @@ def probe_response(spikes: ChannelSpikes) -> Probe | None:
     counts = np.searchsorted(t, onset_ms + EVOKED_MS[1]) - np.searchsorted(t, onset_ms + EVOKED_MS[0])
     expected = active[rest.channel].sum() / rest.duration_ms * (EVOKED_MS[1] - EVOKED_MS[0])
     above = 100.0 * (counts - expected) / active.sum()
-    strongest = np.ones(len(pulse), dtype=np.bool_)
     levels, curve = np.zeros(0), np.zeros(0)
     if spikes.stim_amplitude_uA is not None:
         amplitude_uA = spikes.stim_amplitude_uA[pulse]
-        highest = np.zeros(spikes.num_channels)
-        np.maximum.at(highest, channel, amplitude_uA)
-        strongest = amplitude_uA >= highest[channel] * (1 - 1e-9)
         levels, level = np.unique(amplitude_uA.round(6), return_inverse=True)
         curve = np.bincount(level, above) / np.bincount(level)
+    strongest = np.isin(pulse, probe_pulses(spikes))
     electrodes, index, number = np.unique(channel[strongest], return_inverse=True, return_counts=True)
     return Probe(electrodes, np.bincount(index, above[strongest]) / number, number, levels, curve)
+
+
+@checked
+def probe_pulses(spikes: ChannelSpikes) -> NDArray[np.int64]:
+    """Return the indices of the pulses whose responses are averaged, ``[n]``.
+
+    They are at single electrodes, at least 500 ms after the stimulus before them and 100 ms before the next; of each
+    electrode, they are the strongest, if amplitudes are known.
+    """
+    pulse = _isolated_pulses(spikes)
+    if spikes.stim_amplitude_uA is None:
+        return pulse
+    channel, amplitude_uA = spikes.stim_channel[pulse], spikes.stim_amplitude_uA[pulse]
+    highest = np.zeros(spikes.num_channels)
+    np.maximum.at(highest, channel, amplitude_uA)
+    return pulse[amplitude_uA >= highest[channel] * (1 - 1e-9)]
 
 
 def _spontaneous(rest: ChannelSpikes, active: NDArray[np.bool_], wanted: set[str]) -> dict[str, float]:
@@ -270,7 +298,7 @@ def _stimuli(spikes: ChannelSpikes) -> tuple[NDArray[np.float64], NDArray[np.flo
     return spikes.stim_t_ms[first], np.maximum.reduceat(spikes.stim_amplitude_uA, first).round(6)
 
 
-def _single_pulses(spikes: ChannelSpikes) -> NDArray[np.int64]:
+def _isolated_pulses(spikes: ChannelSpikes) -> NDArray[np.int64]:
     """Return the indices of pulses at one electrode with enough time before and after them."""
     before = np.diff(spikes.stim_t_ms, prepend=-np.inf)
     after = np.diff(spikes.stim_t_ms, append=np.inf)

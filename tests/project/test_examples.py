@@ -37,6 +37,13 @@ def custom_encoding(out):
         assert correlation > 0.40  # p < 0.01 for 40 places without relation
 
 
+def measure_recording(out):
+    (rate_hz,) = numbers(r"rate_hz: (\S+) Hz", out)
+    (ratio,) = numbers(r"range_5ms: (\S+)", out)
+    (share,) = numbers(r"evoked_share: (\S+)", out)
+    assert rate_hz > 1.0 and ratio > 1.5 and 0.0 <= share <= 1.0  # the network answers trains
+
+
 def planning_with_snapshots(out):
     (constant,) = numbers(r"best of 9 constants: mean error (\S+) Hz", out)
     (planned,) = numbers(r"planned, .*: mean error (\S+) Hz", out)
