@@ -153,31 +153,28 @@ class ThresholdDetector:
         frames = np.ascontiguousarray(frames)
         if self._run is None:
             self._run = kernels.detection()
-        counts, parts = [], []
-        for k, b in enumerate(indices):
-            begin = self._counters[b, 0]
-            found = self._of_culture(frames[k], b)
-            counts.append(sum(len(part[0]) for part in found))
-            parts += [(part[1] - begin, *part) for part in found]
-        relative, channel, frame, waveforms = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        culture = np.repeat(np.arange(len(indices)), counts)
-        return Detections(culture, channel, relative * self.frame_ms, waveforms if self._samples else None, frame)
+        begins = self._counters[indices, 0]
+        parts = [part for k, b in enumerate(indices) for part in self._of_culture(frames[k], b, k)]
+        culture, channel, frame, waveforms = parts[0]
+        if len(parts) > 1:
+            culture, channel, frame, waveforms = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        t_ms = (frame - begins[culture]) * self.frame_ms
+        return Detections(culture, channel, t_ms, waveforms if self._samples else None, frame)
 
-    def _of_culture(self, frames: NDArray, b: int) -> list[tuple[NDArray, ...]]:
-        """Return channel, frame and waveform of the spikes of a culture, in parts."""
+    def _of_culture(self, frames: NDArray, b: int, k: int) -> list[tuple[NDArray, ...]]:
+        """Return k, channel, frame and waveform of the spikes of a culture, in parts, of which at least one."""
         assert self._run is not None
         state = self._counters[b], self._reals[b], self._integers[b], self._history[b], self._pending[b]
         numbers = self._filters, self._steps, self._levels, self.profile.electrodes.usable
         capacity = 2 * self.num_channels + min(1024, len(frames))
         parts: list[tuple[NDArray, ...]] = []
         offset = 0
-        while True:
-            channel, frame = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int64)
+        while not parts or offset < len(frames):
+            channel, frame = np.empty((2, capacity), dtype=np.int64)
             waveform = np.empty((capacity, self._samples), dtype=np.float32)
             offset, count = self._run(frames, offset, *state, *numbers, channel, frame, waveform)
-            parts.append((channel[:count], frame[:count], waveform[:count]))
-            if offset >= len(frames):
-                return parts
+            parts.append((np.full(count, k), channel[:count], frame[:count], waveform[:count]))
+        return parts
 
     def state(self) -> list[Any]:
         """Return the state of every culture, ``[B]``, picklable."""

@@ -83,7 +83,7 @@ class ElectrodeSignals:
         self._ratio = currents.frames_per_step
         self.latency_frames = currents.before + 1
         least_uV = max(recording.noise_uV, recording.uV_per_unit / math.sqrt(12.0))
-        self._gains = CellGains.of(env, currents.trough_nA, least_uV)
+        self._gains = CellGains.of(env, currents.trough_nA, least_uV, profile.electrodes.usable)
         self._projection = tuple(gains_uV_per_nA(env)) if form == "exact" else None
         population = np.zeros(env.system.num_neurons, dtype=np.int64)
         for k, each in enumerate(env.system.populations):
@@ -119,6 +119,8 @@ class ElectrodeSignals:
         self._seeds = np.zeros(self.num_cultures, dtype=np.uint64)
         self._pending: list[NDArray[np.int64]] = [np.zeros((_EVENTS, 0), dtype=np.int64)] * self.num_cultures
         self._late = np.zeros((*shape[:1], self.latency_frames, count), dtype=np.float32)
+        self._latest = 0.0, (0, 0)
+        """Duration of the latest run, and its numbers of frames and time steps."""
         self._run: Callable[..., int] | None = None
         self.reset(seeds=seeds)
 
@@ -130,6 +132,10 @@ class ElectrodeSignals:
     def visible_uV(self) -> NDArray[np.float64]:
         """Return the trough of each cell's spike at the channel where it is deepest, without noise, uV ``[N]``."""
         return self._gains.deepest_uV
+
+    def best_channel(self) -> NDArray[np.int64]:
+        """Return the channel at which the trough of each cell's spike is deepest, ``[N]``."""
+        return self._gains.best_channel
 
     def reset(self, cultures: Sequence[int] | None = None, seeds: int | Sequence[int] | None = None) -> None:
         """Begin again at frame 0 in some cultures: no spike, no current, and the first of the noise.
@@ -170,10 +176,11 @@ class ElectrodeSignals:
         num_frames, num_steps = self._lengths(recording, indices)
         potential = self._potential(recording, num_frames, indices)
         culture, gid, t = recording.spikes
-        step = np.rint(t / self._dt_ms).astype(np.int64)
         if self.form == "exact":
-            culture, gid, step = culture[:0], gid[:0], step[:0]
-        bounds = np.searchsorted(culture, np.arange(len(indices) + 1)).tolist()
+            culture, gid, t = culture[:0], gid[:0], t[:0]
+        step = np.rint(t / self._dt_ms).astype(np.int64)
+        last = len(culture)
+        bounds = [0, last] if len(indices) == 1 else np.searchsorted(culture, np.arange(len(indices) + 1)).tolist()
         events = self._events(stimulus, indices)
         frames = np.empty((len(indices), num_frames, self.num_channels), dtype=np.int16)
         numbers = np.array([-(-self.num_channels // 4), num_steps], dtype=np.int64)
@@ -188,7 +195,7 @@ class ElectrodeSignals:
             used = self._run(
                 frames[k], potential[k], *state, seed, gid[own], step[own], *fixed, *phases, *self._artefact
             )
-            self._pending[b] = events[k][:, used:]
+            self._pending[b] = np.ascontiguousarray(events[k][:, used:]) if used else events[k]
         return frames
 
     def state(self) -> list[Any]:
@@ -242,6 +249,8 @@ class ElectrodeSignals:
             raise InvalidInput(f"The run is of {recording.num_cultures} cultures, {len(indices)} were to be recorded.")
         if abs(recording.dt_ms - self._dt_ms) > 1e-9:
             raise InvalidInput(f"The run has time steps of {recording.dt_ms:g} ms, the cultures {self._dt_ms:g} ms.")
+        if recording.duration_ms == self._latest[0]:
+            return self._latest[1]
         steps = whole_steps("duration of the run (ms)", recording.duration_ms, self._dt_ms)
         frames = steps * self._ratio
         if frames.denominator != 1:
@@ -250,7 +259,8 @@ class ElectrodeSignals:
                 f"{self._dt_ms:g} ms: a multiple of {self._ratio.denominator * self._dt_ms:g} ms, got "
                 f"{recording.duration_ms:g} ms."
             )
-        return int(frames), steps
+        self._latest = recording.duration_ms, (int(frames), steps)
+        return self._latest[1]
 
     def _events(self, stimulus: Stimulus | None, indices: list[int]) -> list[NDArray[np.int64]]:
         """Return the phases of current of each culture that are still to come, int64 ``[4, E]``."""
@@ -258,7 +268,8 @@ class ElectrodeSignals:
         if stimulus is None or stimulus.mode != "electrode":
             return pending
         new = self._phases.of(stimulus, self._dt_ms, len(indices), self._counters[indices, kernels.FRAME])
-        return [np.concatenate(pair, axis=1) if pair[0].size else pair[1] for pair in zip(pending, new, strict=True)]
+        joined = [np.concatenate(pair, axis=1) if pair[0].size else pair[1] for pair in zip(pending, new, strict=True)]
+        return [np.ascontiguousarray(phases) for phases in joined]
 
     def _potential(self, recording: Recording, num_frames: int, indices: list[int]) -> NDArray[np.float32]:
         """Return the exact potential, late by the stream's latency, uV ``[n, T, C]``; without frames for templates."""

@@ -40,27 +40,31 @@ class CellGains:
         channel: Channel of every pair, int64 ``[P]``.
         gain: uV per nA of the soma's current, whose opposite leaves the dendrite, float32 ``[P]``.
         deepest_uV: Trough of each cell's spike at the channel where it is deepest, uV ``[N]``.
+        best_channel: That channel, int64 ``[N]``.
     """
 
     first: NDArray[np.int64]
     channel: NDArray[np.int64]
     gain: NDArray[np.float32]
     deepest_uV: NDArray[np.float64]
+    best_channel: NDArray[np.int64]
 
     @classmethod
-    def of(cls, env: Env, trough_nA: NDArray[np.float64], noise_uV: float) -> CellGains:
+    def of(cls, env: Env, trough_nA: NDArray[np.float64], noise_uV: float, usable: NDArray[np.bool_]) -> CellGains:
         """Compute the gains of a culture.
 
         Args:
-            env: The culture; unusable channels are included.
+            env: The culture.
             trough_nA: Largest inward current of each population's spikes.
             noise_uV: Standard deviation of the noise.
+            usable: Whether each channel records, ``[C]``; others are in no cell's reach.
         """
         soma, dendrite = gains_uV_per_nA(env)
-        gain = soma - dendrite
+        gain = (soma - dendrite) * usable
         trough = np.repeat(trough_nA, [population.count for population in env.system.populations])
         depth_uV = gain * trough[:, None]
         cell, channel = np.nonzero(np.abs(depth_uV) > REACH * noise_uV)
         first = np.searchsorted(cell, np.arange(len(gain) + 1))
         pairs = gain[cell, channel].astype(np.float32)
-        return cls(first.astype(np.int64), channel.astype(np.int64), pairs, depth_uV.max(axis=1, initial=0.0))
+        deepest_uV, best = depth_uV.max(axis=1, initial=0.0), depth_uV.argmax(axis=1)
+        return cls(first.astype(np.int64), channel.astype(np.int64), pairs, deepest_uV, best)

@@ -31,7 +31,7 @@ from livn_gym.system import Population, System
 BEFORE_MS, AFTER_MS = 0.4, 10.0
 """Length of a time course before and after the spike, that is, the upward crossing of the threshold by the soma."""
 
-INTERVALS_MS = (5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0)
+INTERVALS_MS = (4.0, 5.0, 6.0, 7.0, 8.5, 10.0, 12.0, 15.0, 20.0, 30.0, 50.0, 100.0)
 """Bounds of the classes of spikes by the time since the cell's previous spike."""
 
 MAX_PHASES = 200
