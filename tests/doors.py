@@ -78,6 +78,7 @@ INTERNAL = (
     "livn_gym.envs.culture_env",  # options of tasks: tests/envs/test_options.py
     "livn_gym.envs.vector_env",
     "livn_gym.envs.wrappers",
+    "livn_gym.devices.plants",  # these build cultures and open devices
     "livn_gym.tuning.bench",  # these run protocols for minutes
     "livn_gym.tuning.study",
     "livn_gym.tuning.validation",

@@ -6,6 +6,7 @@ from livn_gym.devices.driver import Driver
 from livn_gym.registry import Kind
 
 _SHIPPED = {
+    "cl": "livn_gym.devices.plants.cl:ClDriver",
     "simulated": "livn_gym.devices.plants.simulated:SimulatedDriver",
 }
 
