@@ -96,15 +96,16 @@ def run(installed, tmp_path):
 
 def test_every_kind_is_offered_and_nothing_is_imported_before_it_is_used(run):
     out = run("""
-        from livn_gym import backends, decoding, encoding, io, models, parameter_sets, system
+        from livn_gym import backends, decoding, device_profile, encoding, io, models, parameter_sets, system
         from livn_gym.envs import conditions, tasks
         print(system.names()[-1], parameter_sets.names()[-1], tasks.TASKS.names()[-1], models.names()[-1])
         print(encoding.names()[-1], decoding.names()[-1], conditions.names()[-1], io.names()[-1], backends.names()[-1])
+        print(device_profile.names()[-1])
         assert "example_plugin" not in sys.modules
     """)
     assert out.split() == [
         *("pair", "lively", "stay_quiet", "leaky_fire", "uniform_pulses", "active_cells", "missed_spikes"),
-        *("first_electrodes", "random_firing"),
+        *("first_electrodes", "random_firing", "four_wires"),
     ]
 
 
@@ -121,7 +122,16 @@ def test_the_list_names_what_packages_add(run):
         ["pair", "systems"],
         ["stay_quiet", "tasks"],
     ]
-    assert len(rows) == 9 and all("livn-gym-example-plugin" in row for row in rows)
+    assert len(rows) == 10 and all("livn-gym-example-plugin" in row for row in rows)
+
+
+def test_a_device_fits_a_system_of_the_package(run):
+    out = run("""
+        env = gym.make("livn/Culture-v0", system="pair", params="lively", device="four_wires", settle_ms=200.0,
+                       encoding={"name": "pulse_amplitude", "max_amplitude_uA": 3.0, "rate_hz": 5.0})
+        print(env.action_space.shape, env.reset(seed=0)[1]["device"])
+    """)
+    assert out == "(4,) four_wires\n"
 
 
 @pytest.mark.slow

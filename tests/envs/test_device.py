@@ -19,6 +19,7 @@ from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.errors import InvalidInput, LimitExceeded, UnknownName, UnsupportedModel
 from livn_gym.stimulation_limits import check_stimulus
 from livn_gym.stimulus import Stimulus
+from livn_gym.testing import CHECKS, conform
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +167,12 @@ def test_a_vector_environment_equals_single_ones(cells):
             np.testing.assert_array_equal(found[k][i], observation)
         env.close()
     vector.close()
+
+
+@pytest.mark.slow
+def test_the_suite_of_conformance_passes():
+    options = OPTIONS | {"system": "device_cultures:small_system", "device": "cl1"}
+    assert conform("livn/Culture-v0", **options) == list(CHECKS)
 
 
 def test_a_restart_is_exact_and_trials_differ(cells):

@@ -1,8 +1,11 @@
-"""An electrode interface and a simulator."""
+"""An electrode interface, a device and a simulator."""
+
+from dataclasses import replace
 
 import numpy as np
 
 from livn_gym.backends import Backend, Capabilities
+from livn_gym.device_profile import DeviceElectrodes, DeviceProfile, find
 from livn_gym.io import MEA
 from livn_gym.numerics import stream_key, uniform
 from livn_gym.recording import Recording
@@ -17,6 +20,13 @@ class FirstElectrodes(MEA):
 
     def bind(self, system):
         return MEA(system.electrodes[: self.count], output_radius=20.0).bind(system)
+
+
+def four_wires() -> DeviceProfile:
+    """Four electrodes on a square behind the electronics of a CL1; nobody has seen it."""
+    corners = np.array([[0.0, 0.0], [40.0, 0.0], [0.0, 40.0], [40.0, 40.0]])
+    electrodes = DeviceElectrodes(corners, np.ones(4, dtype=bool), ("a", "b", "c", "d"), 10.0)
+    return replace(find("cl1"), name="four_wires", verified=False, electrodes=electrodes)
 
 
 class RandomFiring(Backend):
