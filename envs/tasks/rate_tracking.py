@@ -104,8 +104,8 @@ class RateTracking(Task):
     |               |                              | second                                                     |      |
     | `charge_cost` | 0.02                         | reward lost by a step at the highest charge                | -    |
     | `encoding`    | `{"name": "pulse_amplitude", | each electrode pulses five times a second, in one of 16    | -    |
-    |               | "max_amplitude_uA": 9,       | groups that pulse in turn; EI3 and EI4 up to 8 uA, EI1 up  |      |
-    |               | "rate_hz": 5, "groups": 16}` | to 15 uA, 20 times a second                                |      |
+    |               | "max_amplitude_uA": 15,      | groups that pulse in turn; EI3 and EI4 up to 8 uA; EI1 20  |      |
+    |               | "rate_hz": 5, "groups": 16}` | times a second                                             |      |
 
     ## References
     Wagenaar, Madhavan, Pine & Potter, J Neurosci 25:680 (2005): closed-loop control of a culture's rate. Newman et

@@ -91,8 +91,8 @@ def test_the_highest_action_gives_the_highest_charge(make):
     env = make()
     env.reset(seed=0)
     _, _, _, _, info = env.step(np.ones(16, np.float32))
-    # 16 channels, a pulse in 200 ms at 5 Hz, two phases of 0.2 ms at 9 uA
-    assert info["charge_nC"] == pytest.approx(16 * 2 * 1.8)
+    # 16 channels, a pulse in 200 ms at 5 Hz, two phases of 0.2 ms at 15 uA
+    assert info["charge_nC"] == pytest.approx(16 * 2 * 3.0)
     assert info["charge_fraction"] == pytest.approx(1.0)
     _, _, _, _, info = env.step(-np.ones(16, np.float32))
     assert info["charge_nC"] == 0.0

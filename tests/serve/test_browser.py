@@ -113,8 +113,8 @@ def test_a_click_on_an_electrode_stimulates_it(page):
     page.press("#step")
     page.wait_for("document.querySelector('#numbers').innerText.includes('1 of 12')")
     charge = session.view.steps[-1].measurement.charge_nC
-    # in a step of 200 ms four pulses by hand, and one of the agent's of 30 % of 9 uA
-    assert charge[6] == pytest.approx(4 * 2 * 12.5 * 0.2) and charge[7] == pytest.approx(2 * 2.7 * 0.2)
+    # in a step of 200 ms four pulses by hand, and one of the agent's of 30 % of 15 uA
+    assert charge[6] == pytest.approx(4 * 2 * 12.5 * 0.2) and charge[7] == pytest.approx(2 * 4.5 * 0.2)
     shown(page, "stimulated")
     page.press("#stop-hand")
     page.wait_for("document.querySelector('#hand-state').innerText.includes('No pulses')")
