@@ -163,8 +163,9 @@ class ControlledVariable(NamedTuple):
 
 CONTROLLED_VARIABLES = (
     # Pulses of less than half of the highest amplitude have little effect, so that controllers begin above it. The rate
-    # of a step is mostly noise, to which only a small gain does not respond.
-    ControlledVariable("rate_hz", "target_hz", strength=0.7, gain=0.002, integral_s=0.15, bias=0.6),
+    # of a step is noisy: a small gain hardly responds to it, and a short integral time still follows targets within a
+    # second.
+    ControlledVariable("rate_hz", "target_hz", strength=0.7, gain=0.01, integral_s=0.1, bias=0.6),
     # A response is 0 or 1, and its probability rises over the upper half of the range.
     ControlledVariable("response", "target_response", strength=1.0, gain=0.05, integral_s=0.1, bias=0.5),
 )

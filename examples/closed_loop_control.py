@@ -20,7 +20,7 @@ PROPORTIONAL, INTEGRAL = 0.03, 0.03  # inputs (their range is 2) per Hz of error
 
 def run(steps: int, controlled: bool, seed: int) -> np.ndarray:
     """Return the rate of every step, Hz [T], after two seconds without stimulation."""
-    encoding, decoding = PulseAmplitude(9.0, rate_hz=5.0, groups=16), MeanFiringRate(duration=STEP_MS)
+    encoding, decoding = PulseAmplitude(15.0, rate_hz=5.0, groups=16), MeanFiringRate(duration=STEP_MS)
     rates_hz, integral, level = [], 0.0, -1.0  # -1 is no pulse, 1 the highest amplitude
     with make("EI2", seed=seed, profile="fast") as env:
         env.record_spikes().run(2000.0)

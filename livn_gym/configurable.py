@@ -14,7 +14,7 @@ from livn_gym.checks import checked
 from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown_name
 from livn_gym.exclusive import Exclusive
 from livn_gym.models import Model
-from livn_gym.parameters import ParameterSet, shared, tuned
+from livn_gym.parameters import ParameterSet, by_key, shared, tuned
 from livn_gym.plasticity import Plasticity, Rule, rescaled
 from livn_gym.system import System
 
@@ -67,7 +67,12 @@ class Configurable(Exclusive):
         Raises:
             UnknownName: There is no such variant.
         """
-        return self._configure(lambda: self._updated(tuned(self.system, variant), cultures))
+
+        def updated() -> list[ParameterSet]:
+            shipped = ParameterSet(self.system).updated(tuned(self.system, variant))  # also what the file leaves out
+            return self._updated(by_key(shipped.frozen()), cultures)
+
+        return self._configure(updated)
 
     def set_weights(self, weights: Mapping[str, Values], *, cultures: Sequence[int] | None = None) -> Self:
         """Set peak synaptic conductances, nS, by ``PRE_POST-section-RECEPTOR-weight``.

@@ -75,9 +75,8 @@ class RateTracking(Task):
     ## Rewards
     `-(1 - step_weight) * error_1s - step_weight * error_step - charge_cost * charge_fraction`, at most 0. Both errors
     are relative: `|mean of (rate - target)| / mean target` over the last second, and `|rate - target| / target` of the
-    step alone. By default only the second counts. Stimulated cultures fire in bursts, which dominate the rate of a step
-    of 200 ms; no controller removed that error, and with stimulation it is larger than without. A larger `step_weight`
-    rewards steadiness: one burst per second meets the mean of a second as well as a steady rate does. Relative errors
+    step alone. By default only the second counts: the rate of a step of 200 ms varies by chance and with bursts that no
+    controller foresees. A larger `step_weight` rewards steadiness: one burst per second meets the mean of a second as well as a steady rate does. Relative errors
     make a low target count as much as a high one.
 
     ## Starting State

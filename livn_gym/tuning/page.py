@@ -175,8 +175,8 @@ def _curve(axes: Any, observation: Observation) -> None:
         axes.plot(levels, cut, "o-", color=COLOURS[1], markersize=3, label=f"synapses cut, {BLANKS_MS[1]:g} ms")
     axes.axhline(rest_rates_hz(observation).mean(), color=GREY, linewidth=0.8, linestyle=":")
     axes.set(xlabel=f"uA, all electrodes in turns at {observation.protocol.pulse_rate_hz:g} Hz", ylabel="Hz a cell")
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=6.5, frameon=False)
+    axes.set_ylim(0, 1.45 * axes.get_ylim()[1])  # room for the legend
+    axes.legend(fontsize=6.5, frameon=False, loc="upper left")
     _title(axes, "Amplitude curve, blanked")
 
 

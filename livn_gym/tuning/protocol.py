@@ -46,8 +46,9 @@ class Protocol:
 
     Pulses are biphasic, cathodic first, with equal phases. In stages 3, 4 and 7 the electrodes pulse in interleaved
     groups that take turns: channel c is in group ``c % groups``. The onsets of stages 3, 4 and 7 are not evaluated.
-    Pulses of stages 5 and 6 are stronger than those of sustained stimulation, beyond whose highest level the response
-    falls again: what a pulse sets off directly exhausts synapses. All times are ms, amplitudes uA.
+    The highest level of sustained stimulation is one up to which the response rises: on some cultures it falls again
+    beyond, where what pulses set off directly exhausts synapses. A single pulse at one electrode reaches few cells, so
+    that stages 5 and 6 have an amplitude of their own. All times are ms, amplitudes uA.
 
     Attributes:
         settle_ms: Length of stage 1.

@@ -62,9 +62,9 @@ def test_the_range_of_the_fake_and_shares_of_it():
     loop = LoopSpec.of("EI2", "rate_tracking", target=[0.5, 1.0], shape="constant", blank_ms=0.0).make()
     assert loop.tasks[0].range_hz == (MIN_TARGET_HZ, MIN_TARGET_HZ)  # not measured yet
     info = loop.reset([np.random.default_rng(1)], [1]).infos[0]
-    # 3 Hz, and 120 Hz per nC/ms more: a pulse of two phases of 1.8 nC per 200 ms at every electrode; 4 s of 100 cells
+    # 3 Hz, and 120 Hz per nC/ms more: a pulse of two phases of 3 nC per 200 ms at every electrode; 4 s of 100 cells
     assert info["rest_hz"] == pytest.approx(3.0, abs=5 * np.sqrt(3.0 / 400))
-    assert info["strongest_hz"] == pytest.approx(3.0 + 120.0 * 3.6 / 200.0, abs=5 * np.sqrt(5.2 / 400))
+    assert info["strongest_hz"] == pytest.approx(3.0 + 120.0 * 6.0 / 200.0, abs=5 * np.sqrt(6.6 / 400))
     low_hz, high_hz = loop.tasks[0].range_hz
     assert (low_hz, high_hz) == (pytest.approx((info["rest_hz"] + info["strongest_hz"]) / 2), info["strongest_hz"])
     targets = []
