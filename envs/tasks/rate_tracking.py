@@ -75,9 +75,9 @@ class RateTracking(Task):
     ## Rewards
     `-(1 - step_weight) * error_1s - step_weight * error_step - charge_cost * charge_fraction`, at most 0. Both errors
     are relative: `|mean of (rate - target)| / mean target` over the last second, and `|rate - target| / target` of the
-    step alone. By default only the second counts: the rate of a step of 200 ms varies by chance and with bursts that no
-    controller foresees. A larger `step_weight` rewards steadiness: one burst per second meets the mean of a second as well as a steady rate does. Relative errors
-    make a low target count as much as a high one.
+    step alone. By default only the second counts: the rate of a step of 200 ms varies by chance and with bursts that
+    no controller foresees. A larger `step_weight` rewards steadiness: one burst per second meets the mean of a second
+    as well as a steady rate does. Relative errors make a low target count as much as a high one.
 
     ## Starting State
     A settled culture. The course of the target and its levels are drawn at every reset.
