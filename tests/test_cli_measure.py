@@ -54,6 +54,17 @@ def test_the_length_of_a_table_can_be_given(run):
     assert Path("two.png").read_bytes().startswith(PNG)
 
 
+def test_stimuli_come_from_a_table(run):
+    t = np.sort(np.random.default_rng(0).uniform(0.0, 40.0, 2000))
+    Path("a.csv").write_text("time_s,channel\n" + "".join(f"{x:.5f},{k % 6}\n" for k, x in enumerate(t)))
+    rows = "".join(f"{20 + k},{k % 3},{1 + k % 2}\n" for k in range(18))
+    Path("stimuli.csv").write_text("time_s,channel,amplitude_uA\n" + rows)
+    code, out, _ = run("measure", "a.csv", "--stimuli", "stimuli.csv")
+    assert code == 0 and "18 pulses" in out and row(out, "evoked spikes by amplitude (/uA)")[1] != "-"
+    code, _, err = run("measure", "a.csv", "b.csv", "--stimuli", "stimuli.csv")
+    assert code == 2 and "single recording" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

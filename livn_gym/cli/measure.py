@@ -50,6 +50,14 @@ def measure(
     sampling_hz: Annotated[
         float | None, typer.Option(help="Frames per second, with --unit frames.", show_default=False)
     ] = None,
+    stimuli: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of the stimuli of a single recording (.csv, .parquet; columns t_ms, channel, amplitude_uA), in "
+            "place of those in its file.",
+            show_default=False,
+        ),
+    ] = None,
     duration: Annotated[
         float | None,
         typer.Option(
@@ -70,6 +78,8 @@ def measure(
 
     if len({path.resolve() for path in recordings}) < len(recordings) or len(recordings) > MAX_RECORDINGS:
         raise InvalidInput(f"measure takes one recording or two different ones, got {' '.join(map(str, recordings))}.")
+    if stimuli is not None and len(recordings) > 1:
+        raise InvalidInput("--stimuli is for a single recording.")
     check_output("--figure", figure, ".png", ".pdf", ".svg")
     check_output("--out", out, ".json")
     require_mrestimator()
@@ -77,7 +87,7 @@ def measure(
         from livn_gym.plot.style import check_available
 
         check_available()
-    options: dict[str, Any] = {"unit": unit, "sampling_hz": sampling_hz, "duration_ms": duration}
+    options: dict[str, Any] = {"unit": unit, "sampling_hz": sampling_hz, "duration_ms": duration, "stimuli": stimuli}
     read = {
         label: read_channels(path, format, **options)
         for label, path in zip(_labels(recordings), recordings, strict=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from livn_gym.checks import checked
 from livn_gym.errors import BackendUnavailable, CorruptData, InvalidInput, unknown_name
@@ -53,6 +56,7 @@ def read_channels(
     unit: str | None = None,
     sampling_hz: float | None = None,
     duration_ms: float | None = None,
+    stimuli: str | Path | None = None,
 ) -> ChannelSpikes:
     """Read spikes, stimuli and electrodes from a file of this or another program.
 
@@ -65,6 +69,9 @@ def read_channels(
         sampling_hz: Frames per second, with ``unit="frames"``.
         duration_ms: Length of the recording. Default: what the file states, otherwise the next whole second after its
             last event.
+        stimuli: Table of the stimuli of the recording, ``.csv`` or ``.parquet``, with times, channels by their names in
+            the recording, and ``amplitude_uA``; it replaces those of the file, which may lack amplitudes. Its column of
+            times names their unit.
 
     Raises:
         UnknownName: There is no such format.
@@ -87,18 +94,46 @@ def read_channels(
             f"The format {name} needs {' and '.join(missing)}, which is missing: pip install 'livn_gym[formats]'"
         )
     try:
-        if name in ("nwb", "cl1", "sonata"):
-            check_structure(place, _PLACES)
-        found = _READERS[name](place, options)
-        if isinstance(found, Events):
-            return assemble(place, name, found, options)
-        if options.duration_ms is not None or options.unit is not None:
-            raise InvalidInput("A recording of livn_gym states its length and units: leave out duration_ms and unit.")
-        return ChannelSpikes.of_session(found)
+        spikes = _read(place, name, options)
     except (CorruptData, InvalidInput) as error:
         if str(place) in str(error):
             raise
         raise type(error)(f"{place}: {error}") from error
+    return spikes if stimuli is None else _with_stimuli(spikes, Path(stimuli))
+
+
+def _read(place: Path, name: str, options: ReadOptions) -> ChannelSpikes:
+    if name in ("nwb", "cl1", "sonata"):
+        check_structure(place, _PLACES)
+    found = _READERS[name](place, options)
+    if isinstance(found, Events):
+        return assemble(place, name, found, options)
+    if options.duration_ms is not None or options.unit is not None:
+        raise InvalidInput("A recording of livn_gym states its length and units: leave out duration_ms and unit.")
+    return ChannelSpikes.of_session(found)
+
+
+def _with_stimuli(spikes: ChannelSpikes, path: Path) -> ChannelSpikes:
+    """Replace the stimuli of a recording by the rows of a table, of which all are stimuli without a column event."""
+    name = detect(path)
+    if name not in ("csv", "parquet"):
+        raise InvalidInput(f"Stimuli must be in a table, csv or parquet; {path} has the format {name}.")
+    found = _READERS[name](path, ReadOptions(rows="stimuli"))
+    assert isinstance(found, Events)
+    number = {channel: k for k, channel in enumerate(spikes.names)}
+    unknown = [channel for channel in found.names if channel not in number]
+    if unknown:
+        raise InvalidInput(f"{path} has stimuli of the channel {unknown[0]!r}, which the recording does not have.")
+    channels = np.array([number[channel] for channel in found.names], dtype=np.int64)
+    order = np.argsort(found.stim_t_ms, kind="stable")
+    amplitude_uA = found.stim_amplitude_uA
+    with damage(path, "does not fit to the recording", invalid_is_damage=True):
+        return replace(
+            spikes,
+            stim_t_ms=found.stim_t_ms[order],
+            stim_channel=channels[found.stim_channel[order]],
+            stim_amplitude_uA=None if amplitude_uA is None else np.abs(amplitude_uA[order]),
+        )
 
 
 @checked

@@ -62,7 +62,10 @@ def channel_page(recordings: Mapping[str, ChannelSpikes], values: Values | None 
     if not 1 <= len(recordings) <= 2:
         raise InvalidInput(f"A page has one recording or two, got {len(recordings)}.")
     values = values or {label: measure_channels(spikes) for label, spikes in recordings.items()}
-    seen = [_Seen(label, spikes, colour) for (label, spikes), colour in zip(recordings.items(), COLOURS, strict=False)]
+    seen = [
+        _Seen(label, label[:20] if len(recordings) > 1 else "recording", spikes, colour)
+        for (label, spikes), colour in zip(recordings.items(), COLOURS, strict=False)
+    ]
     figure = import_module("matplotlib.figure").Figure(figsize=(15.0, 9.0))
     grid = figure.add_gridspec(
         3, 5, left=0.055, right=0.99, bottom=0.06, top=0.91, hspace=0.45, wspace=0.38, width_ratios=(1, 1, 1, 1, 1.15)
@@ -90,8 +93,9 @@ def _length(duration_ms: float) -> str:
 class _Seen:
     """A recording with the spikes of its active channels in the spontaneous part, and its responses."""
 
-    def __init__(self, label: str, spikes: ChannelSpikes, colour: str) -> None:
+    def __init__(self, label: str, name: str, spikes: ChannelSpikes, colour: str) -> None:
         self.label, self.spikes, self.colour = label, spikes, colour
+        self.name = name
         self.active = active_channels(spikes)
         self.number = int(self.active.sum())
         self.rest = spontaneous_part(spikes)
@@ -156,7 +160,7 @@ def _array(axes: Any, seen: list[_Seen]) -> None:
     if one.spikes.coordinates_um is None:
         for each in seen:
             values = np.sort((each.rest or each.spikes).rates_hz)[::-1]
-            axes.step(np.arange(len(values)) + 0.5, values, where="mid", color=each.colour, label=each.label)
+            axes.step(np.arange(len(values)) + 0.5, values, where="mid", color=each.colour, label=each.name)
         axes.set(xlabel="channel, by rate", ylabel="rate (Hz)", title="Rates of the channels")
         axes.set_ylim(bottom=0.0)
         _legend(axes, seen)
@@ -178,7 +182,7 @@ def _intervals(axes: Any, seen: list[_Seen]) -> None:
         _, length = measures.intervals(one.channel, one.t_ms)
         if len(length):
             weights = np.full(len(length), 100.0 / len(length))
-            axes.hist(length, bins, weights=weights, histtype="step", color=one.colour, linewidth=1.4, label=one.label)
+            axes.hist(length, bins, weights=weights, histtype="step", color=one.colour, linewidth=1.4, label=one.name)
     axes.set(xscale="log", xlabel="interval on a channel (ms)", ylabel="% of intervals", title="Interspike intervals")
     plain_numbers(axes.xaxis)
 
@@ -189,7 +193,7 @@ def _rates(axes: Any, seen: list[_Seen]) -> None:
         return _none(axes, "no active channel")
     for one, values in zip(seen, rates, strict=True):
         share = np.arange(1, len(values) + 1) / max(len(values), 1)
-        axes.plot(np.sort(values), share, drawstyle="steps-post", color=one.colour, linewidth=1.4, label=one.label)
+        axes.plot(np.sort(values), share, drawstyle="steps-post", color=one.colour, linewidth=1.4, label=one.name)
     axes.set(xscale="log", xlabel="rate of an active channel (Hz)", ylabel="cumulative share of channels")
     axes.set(title="Rates", ylim=(0.0, 1.02))
     plain_numbers(axes.xaxis)
@@ -211,7 +215,7 @@ def _bursts(axes: Any, seen: list[_Seen]) -> None:
         if len(start):
             bounds = np.searchsorted(one.t_ms, start[:, None] + edges - 1e-9)
             rate = np.diff(bounds, axis=1).mean(axis=0) / one.number / 20.0 * 1e3
-            axes.stairs(rate, edges, color=one.colour, linewidth=1.4, label=f"{len(start)} bursts")
+            axes.stairs(rate, edges, color=one.colour, linewidth=1.4, label=f"bursts: {len(start)}")
     if not axes.patches:
         return _none(axes, "no network bursts" if any(one.rest for one in seen) else "no spontaneous part")
     axes.set(xlabel="time from the onset (ms)", ylabel="Hz per channel", title="Network bursts")
@@ -229,7 +233,7 @@ def _avalanches(axes: Any, seen: list[_Seen]) -> None:
             len(counts) * AVALANCHE_BIN_MS,
             AVALANCHE_BIN_MS,
         )
-        for each, colour, label in ((random, GREY, "random times"), (counts, one.colour, one.label)):
+        for each, colour, label in ((random, GREY, "random times"), (counts, one.colour, one.name)):
             sizes = np.sort(measures.avalanches(each)[0])
             if len(sizes):
                 size, first = np.unique(sizes, return_index=True)
@@ -251,7 +255,7 @@ def _spectrum(axes: Any, seen: list[_Seen]) -> None:
             continue
         frequency, density = measures.welch(counts / counts.mean(), 1000.0 / SPECTRUM_BIN_MS, segment)
         drawn = (frequency >= 0.5) & (frequency < 99.0) & (density > 0.0)
-        axes.loglog(frequency[drawn], density[drawn], color=one.colour, linewidth=1.3, label=one.label)
+        axes.loglog(frequency[drawn], density[drawn], color=one.colour, linewidth=1.3, label=one.name)
     if not axes.lines:
         return _none(axes, "too short for a spectrum")
     axes.axvspan(1.0, 50.0, color=GREY, alpha=0.12, linewidth=0)
@@ -271,7 +275,7 @@ def _response(axes: Any, seen: list[_Seen]) -> None:
             t = one.spikes.t_ms[one.active[one.spikes.channel]]
             bounds = np.searchsorted(t, onset_ms[:, None] + edges - 1e-9)
             rate = np.diff(bounds, axis=1).mean(axis=0) / one.number / RESPONSE_BIN_MS * 1e3
-            axes.stairs(rate, edges, color=one.colour, linewidth=1.4, label=f"{len(onset_ms)} pulses")
+            axes.stairs(rate, edges, color=one.colour, linewidth=1.4, label=f"pulses: {len(onset_ms)}")
     if not axes.patches:
         return _none(axes, "evoked response not identified:\nno probe pulses in the file")
     axes.axvspan(*EVOKED_MS, color=GREY, alpha=0.15, linewidth=0)
@@ -286,7 +290,7 @@ def _evoked(axes: Any, seen: list[_Seen]) -> None:
     for one in seen:
         if one.probe is not None:
             values = np.sort(one.probe.spikes)[::-1] / 100.0
-            axes.plot(np.arange(len(values)) + 1, values, "o-", color=one.colour, markersize=3, label=one.label)
+            axes.plot(np.arange(len(values)) + 1, values, "o-", color=one.colour, markersize=3, label=one.name)
     if not axes.lines:
         return _none(axes, "no trains and no probe pulses\nin the file")
     axes.axhline(0.0, color=GREY, linewidth=0.8, linestyle=":")
@@ -303,9 +307,9 @@ def _trains(axes: Any, seen: list[_Seen]) -> None:
         if np.isfinite(levels).all():
             rest = 0.0 if one.rest is None else one.rest.rates_hz[one.active].mean()
             levels, rates = np.append(0.0, levels), np.append(rest, rates)
-            axes.plot(levels, rates, "o-", color=one.colour, markersize=4, label=one.label)
+            axes.plot(levels, rates, "o-", color=one.colour, markersize=4, label=one.name)
         else:
-            axes.axhline(rates[-1], color=one.colour, label=f"{one.label}: amplitude unknown")
+            axes.axhline(rates[-1], color=one.colour, label=f"{one.name}: amplitude unknown")
     axes.set(xlabel="amplitude of trains (uA)", ylabel="Hz per channel", title="Rate under trains, blanked 5 ms")
     axes.set_ylim(bottom=0.0)
     _legend(axes, seen, loc="upper left")
@@ -318,7 +322,7 @@ def _table(axes: Any, seen: list[_Seen], values: Values) -> None:
     right = [1.0] if len(seen) == 1 else [0.83, 1.0]
     for k, (one, x) in enumerate(zip(seen, right, strict=True)):
         y = 1.0 + 0.022 * (len(seen) - 1 - k)  # long labels would cover each other on one line
-        axes.text(x, y, one.label[:24], fontsize=8.0, fontweight="bold", va="top", ha="right", color=one.colour)
+        axes.text(x, y, one.name, fontsize=8.0, fontweight="bold", va="top", ha="right", color=one.colour)
     lines = list[tuple[str, list[str]]]()
     for name, measure in CHANNEL_MEASURES.items():
         label = f"{measure.label} ({measure.unit})" if measure.unit else measure.label

@@ -3,6 +3,7 @@ import pytest
 from fakes import use_poisson_backend
 from sessions import made
 
+from livn_gym.channel_view import ChannelView
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput
 from livn_gym.formats import ChannelSpikes, Session
@@ -116,6 +117,14 @@ def test_a_recording_and_its_session_have_the_same_channel_spikes(monkeypatch):
     for name in ("t_ms", "stim_t_ms", "stim_channel", "stim_amplitude_uA"):
         assert np.array_equal(getattr(one, name), getattr(other, name))
     assert sorted(zip(one.t_ms, one.channel, strict=True)) == sorted(zip(other.t_ms, other.channel, strict=True))
+
+
+def test_detected_spikes_keep_their_channels():
+    view = ChannelView.of_channels(np.arange(12.0).reshape(4, 3) * 100.0, dt=0.04)
+    none = np.zeros(3, np.int64)
+    recording = Recording(0.0, 10.0, 0.04, 0.04, 1, none, np.array([3, 0, 2]), np.array([1.0, 2.0, 3.0]))
+    found = ChannelSpikes.of_recording(recording, view.electrodes)
+    assert (found.t_ms.tolist(), found.channel.tolist(), found.num_channels) == ([1.0, 2.0, 3.0], [3, 0, 2], 4)
 
 
 def test_a_batch_and_a_culture_without_electrodes_are_refused():

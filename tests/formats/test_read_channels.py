@@ -266,6 +266,25 @@ def test_tables_that_are_refused(tmp_path, text, options, error, message):
         read_channels(tmp_path / "a.csv", **options)
 
 
+def test_stimuli_from_a_table_of_their_own(tmp_path):
+    path = foreign.cl1(tmp_path / "a.h5")
+    (tmp_path / "s.csv").write_text("time_s,channel,amplitude_uA\n0.5,20,-3\n0.25,8,2\n")
+    spikes = read_channels(path, stimuli=tmp_path / "s.csv")
+    assert spikes.stim_t_ms.tolist() == [250.0, 500.0] and spikes.stim_channel.tolist() == [8, 20]
+    assert spikes.stim_amplitude_uA.tolist() == [2.0, 3.0]
+    assert events(spikes) == events(read_channels(path))
+    for text, error, message in (
+        ("t_ms,channel\n1,A3\n", InvalidInput, "the channel 'A3', which the recording"),
+        ("t,channel\n1,3\n", InvalidInput, "unit"),
+        ("t_ms,channel\n2000,3\n", CorruptData, "0 to 1000 ms"),
+    ):
+        (tmp_path / "s.csv").write_text(text)
+        with pytest.raises(error, match=message):
+            read_channels(path, stimuli=tmp_path / "s.csv")
+    with pytest.raises(InvalidInput, match="in a table"):
+        read_channels(path, stimuli=path)
+
+
 # Other files
 
 

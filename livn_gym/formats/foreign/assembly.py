@@ -7,7 +7,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +35,13 @@ class ReadOptions:
         unit: Unit of times in a table, of ``UNITS_MS`` or ``"frames"``.
         sampling_hz: Frames per second.
         duration_ms: Length of the recording.
+        rows: What the rows of a table without a column ``event`` are.
     """
 
     unit: str | None = None
     sampling_hz: float | None = None
     duration_ms: float | None = None
+    rows: Literal["spikes", "stimuli"] = "spikes"
 
     def __post_init__(self) -> None:
         """Check the values."""

@@ -97,12 +97,13 @@ def read_text(path: Path, options: ReadOptions) -> Events:
     used = [k for k in (columns.time, columns.channel, columns.event, columns.amplitude) if k is not None]
     t, channel, event, amplitude = array("d"), array("q"), array("b"), array("d")
     labels: dict[str, int] = {}
+    otherwise = int(options.rows == "stimuli")
 
     def add(line: int, row: list[str]) -> None:
         if len(row) <= max(used):
             raise CorruptData(f"{path}, line {line}: {len(row)} columns, expected at least {max(used) + 1}.")
         label = row[columns.channel].strip()
-        kind = 0 if columns.event is None else _kind(path, f"line {line}", row[columns.event])
+        kind = otherwise if columns.event is None else _kind(path, f"line {line}", row[columns.event])
         if not label:
             raise CorruptData(f"{path}, line {line}: no channel.")
         t.append(_number(path, line, row[columns.time]))
@@ -159,7 +160,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Events | Session:
         if not all(isinstance(label, int | str) for label in labels):
             raise ValueError(f"channels are {values[1].type}")
         channel = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-        event = np.zeros(len(t), dtype=np.int8)
+        event = np.full(len(t), options.rows == "stimuli", dtype=np.int8)
         if columns.event is not None:
             kinds = values[2].combine_chunks().to_pylist()
             event = np.array([_kind(path, f"row {k}", kind) for k, kind in enumerate(kinds)], dtype=np.int8)
