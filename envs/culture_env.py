@@ -143,6 +143,8 @@ class CultureEnv(gym.Env):
     | `dt`          | `None`              | time step of the simulation; None is the profile's                 | ms   |
     | `conditions`  | `None`              | faults, delays, drift, ablations: `docs/wrappers.md`               | -    |
     | `randomize`   | `None`              | factors of parameters drawn for every episode: `docs/wrappers.md`  | -    |
+    | `posterior`   | `None`              | folder of `livn-gym fit`: every episode draws one of its parameter | -    |
+    |               |                     | sets: `docs/fit.md`                                                |      |
     | `blank_ms`    | `(3.0, 1.0)`        | blanking: time after current in which the stimulated electrodes,   | ms   |
     |               |                     | and the others, do not record; 0 is none: `docs/wrappers.md`       |      |
     | `device`      | `None`              | device under whose limits the culture is simulated, as `"cl1"`:    | -    |

@@ -16,7 +16,9 @@ from livn_gym.io import BoundElectrodes
 from livn_gym.plant import DevicePlant
 from livn_gym.registry import snake_case
 
-_OF_SIMULATIONS = ("variant", "params", "io", "model", "opsin", "light", "backend", "profile", "dt", "randomize")
+_OF_SIMULATIONS = (
+    "variant", "params", "posterior", "io", "model", "opsin", "light", "backend", "profile", "dt", "randomize",
+)  # fmt: skip
 """Arguments of simulated cultures, which those of a plant do not have."""
 
 

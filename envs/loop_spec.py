@@ -24,10 +24,12 @@ from livn_gym.envs.device_encoding import encoding_for
 from livn_gym.envs.device_link import DeviceLink
 from livn_gym.envs.device_options import check_device_options, device_link
 from livn_gym.envs.loop import ClosedLoop
+from livn_gym.envs.posterior_draw import PosteriorDraw
 from livn_gym.envs.randomization import Randomization
 from livn_gym.envs.tasks import Task, TaskSetup
 from livn_gym.errors import InvalidInput, shown, unknown_option
 from livn_gym.plant import DevicePlant
+from livn_gym.posterior import Posterior
 from livn_gym.registry import check_options
 from livn_gym.view import CultureView
 
@@ -66,6 +68,8 @@ class LoopSpec:
             with a ``name`` and options, or a list of these; None is no condition.
         randomize: Ranges of the factors of parameters that every episode draws, ``[low, high]`` by pattern of keys;
             see ``livn_gym.envs.randomization``. None draws nothing.
+        posterior: Folder that ``livn-gym fit`` wrote, or a ``Posterior``: every episode draws one of its parameter
+            sets; see ``livn_gym.envs.posterior_draw``. None draws nothing.
         blank_ms: Times after current in which stimulated and other electrodes do not record, ms: two numbers, or one
             for both; 0 for no blanking. See ``livn_gym.blanking``. Default with a device: those of its artefact.
         device: Profile of the device under whose limits the cultures are simulated, as ``livn_gym.device_profile.find``
@@ -96,6 +100,7 @@ class LoopSpec:
     dt: float | None = None
     conditions: known_conditions.Spec | Sequence[known_conditions.Spec] | None = None
     randomize: Mapping[str, Sequence[float]] | None = None
+    posterior: Any = None
     blank_ms: Any = BLANK_MS
     device: Any = None
     observation: str | None = None
@@ -129,7 +134,7 @@ class LoopSpec:
             if option not in known:
                 raise unknown_option("The environment", option, [*known, *_OF_ENVIRONMENTS])
         values = tasks.config_options(name, system)
-        if isinstance(options.get("params"), str | PurePath):
+        if isinstance(options.get("params"), str | PurePath) or options.get("posterior") is not None:
             values.pop("variant", None)  # a parameter set by name or path replaces the task's variant
         given = {option: value for option, value in options.items() if value is not None}
         values |= given
@@ -137,7 +142,27 @@ class LoopSpec:
         check_device_options(name, values, given)
         task_options = {option: values.pop(option) for option in of_task if option in values}
         tasks.make_options(task_class, task_options)  # refuses wrong values before a culture is built
-        return cls(system, name, task_options, **values, given=tuple(given))
+        spec = cls(system, name, task_options, **values, given=tuple(given))
+        spec.fitted  # refuses a wrong folder  # noqa: B018
+        return spec
+
+    @property
+    def fitted(self) -> Posterior | None:
+        """The fitted parameter sets of which every episode draws one; None for none.
+
+        Raises:
+            InvalidInput: The folder holds no fit, or parameters are given as well.
+            CorruptData: A file of the fit is damaged.
+        """
+        if self.posterior is None:
+            return None
+        if self.params is not None or self.variant is not None:
+            raise InvalidInput("posterior= has the culture's parameters: leave out params and variant.")
+        if isinstance(self.posterior, Posterior):
+            return self.posterior
+        if not isinstance(self.posterior, str | PurePath):
+            raise InvalidInput(f"posterior must be the folder of a fit or a Posterior, got {shown(self.posterior)}.")
+        return Posterior.read(str(self.posterior))
 
     def make(self, num_cultures: int = 1, graph_seed: int | None = None) -> ClosedLoop:
         """Make the loop and its cultures.
@@ -161,14 +186,14 @@ class LoopSpec:
     def _env(self, num_cultures: int, graph_seed: int | None) -> Env:
         """Make simulated cultures; with a device, they have its usable electrodes."""
         options: dict[str, Any] = {"graph_seed": graph_seed, "io": self.io}
-        system = self.system
+        system, fitted = self.system, self.fitted
         if self.device is not None:
             system = systems.make(system, graph_seed)
             options = {"io": device_array(device_profile.find(self.device), system)}
         return livn_gym.make(
             system,
             variant=self.variant,
-            params=self.params,
+            params=self.params if fitted is None else fitted.base,
             model=self.model,
             opsin=self.opsin,
             light=self.light,
@@ -197,6 +222,7 @@ class LoopSpec:
         """
         device = device_link(env, self.device, self.observation)
         encoding, decoding = self.make_encoding(device, env.dt), self.make_decoding()
+        drawn = [PosteriorDraw(env, self.fitted)] if isinstance(env, Env) and self.fitted is not None else []
         randomized = []
         if self.randomize not in (None, {}) and isinstance(env, Env):
             randomized = [Randomization(env, self.randomize)]
@@ -210,7 +236,7 @@ class LoopSpec:
             encoding,
             decoding,
             settle_ms=self.settle_ms,
-            conditions=[*randomized, *known_conditions.make(env, self.conditions)],
+            conditions=[*drawn, *randomized, *known_conditions.make(env, self.conditions)],
             blank_ms=blank_ms,
             device=device,
         )

@@ -34,7 +34,7 @@ COMPARED = ("params_hash", "task_version", "task_hash")
 OF_DEVICES = ("device", "device_hash")
 """Entries of ``info``, as strings, of a loop with a device."""
 
-_OF_CULTURES = ("variant", "params", "model", "backend", "profile", "dt")
+_OF_CULTURES = ("variant", "params", "posterior", "model", "backend", "profile", "dt")
 """Arguments of the loop that belong to the culture or its simulation, not to the task."""
 
 
@@ -74,13 +74,16 @@ def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
     identity = {"params": "", "params_hash": ""}
     if env is None and loop.plant is None:
         system = systems.make(loop.system)
-        values = parameter_sets.find(system, loop.params, loop.variant)
+        fitted = loop.fitted
+        values = parameter_sets.find(system, loop.params if fitted is None else fitted.base, loop.variant)
         identity = parameter_sets.identity(system, ParameterSet(system).updated(values).frozen())
     elif isinstance(env, Env):
         parameters = env.parameters_of(0)
         if parameters.cells == heterogeneous_cells(env.system, env.model):  # drawn with the graph
             parameters = replace(parameters, cells={})
         identity = parameter_sets.identity(env.system, parameters)
+    if loop.fitted is not None:
+        identity = {"params": "posterior", "params_hash": loop.fitted.digest()}
     if not identity["params"] and isinstance(loop.params, str):
         identity["params"] = loop.params
     task_class = tasks.find(loop.task)

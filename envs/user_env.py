@@ -10,7 +10,18 @@ from weakref import WeakSet
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput, shown
 
-CULTURE_ARGUMENTS = ("system", "variant", "params", "io", "model", "backend", "profile", "dt", "graph_seed")
+CULTURE_ARGUMENTS = (
+    "system",
+    "variant",
+    "params",
+    "posterior",
+    "io",
+    "model",
+    "backend",
+    "profile",
+    "dt",
+    "graph_seed",
+)
 """Arguments of environments for making a culture; an ``Env`` already has them."""
 
 _CLAIMED: WeakSet[Env] = WeakSet()

@@ -19,6 +19,7 @@ from livn_gym.cli import (
     demo,
     deploy,
     export,
+    fit,
     interruption,
     measure,
     new,
@@ -112,6 +113,7 @@ app.command()(systems.generate)
 app.command()(new.new)
 app.command()(validate.validate)
 app.command()(tune.tune)
+app.command()(fit.fit)
 app.command()(warmup.warmup)
 app.add_typer(cl.app, name="cl")
 

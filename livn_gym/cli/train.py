@@ -72,6 +72,12 @@ def train(
             show_default=False,
         ),
     ] = None,
+    posterior: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder written by livn-gym fit: every episode draws one of its parameter sets.", show_default=False
+        ),
+    ] = None,
     option: Options = None,
     mpi: Annotated[
         bool,
@@ -86,7 +92,10 @@ def train(
 
     Reading a checkpoint can execute code: one of another user or machine is resumed only with --trust.
     """
-    run = partial(_train, agent, env_id, steps, num_envs, seed, out, resume, trust, checkpoint_every, option)
+    options = parse_options(option)
+    if posterior is not None:
+        options["posterior"] = str(posterior)
+    run = partial(_train, agent, env_id, steps, num_envs, seed, out, resume, trust, checkpoint_every, options)
     if not mpi:
         return run()
     from livn_gym.mpi import run_on_rank_0
@@ -104,10 +113,9 @@ def _train(
     resume: bool,
     trust: bool,
     checkpoint_every: int | None,
-    option: list[str] | None,
+    options: dict[str, Any],
 ) -> None:
     check_learning()
-    options = parse_options(option)
     check_env(env_id)
     from livn_gym.agents.train import train as run
 

@@ -62,6 +62,13 @@ def dataset_generation(out):
     assert (files, seed) == (6, 5) and rate_hz > 0.0
 
 
+def fit_recording(out):
+    for name in ("rate_hz", "evoked_spikes"):
+        recorded, fitted, shipped = numbers(rf"{name}: recorded (\S+), fitted (\S+), shipped (\S+)", out)
+        assert abs(fitted - recorded) < abs(shipped - recorded) / 2
+    numbers(r"(\d+) of 6 sets accepted", out)
+
+
 def train_with_sb3(out):
     (trained,) = numbers(r"after \d+ steps: return (\S+)", out)
     (silent,) = numbers(r"no stimulation: return (\S+)", out)

@@ -1,0 +1,131 @@
+"""``livn-gym fit``: fit simulated cultures to a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from livn_gym.cli.common import ProfileName, check_output, progress_bar, table
+from livn_gym.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from livn_gym.fitting import Fit
+
+QUICK = {"design": 16, "waves": 1, "sets": 8, "candidates": 6, "seeds": 3, "checks": 4, "other_graphs": 2}
+"""Number of cultures of a quick check."""
+
+
+def fit(
+    recording: Annotated[
+        Path, typer.Argument(metavar="RECORDING", help="File of the recording, see livn-gym measure.")
+    ],
+    system: Annotated[str, typer.Option(help="Name of the predefined system whose cultures are fitted.")] = "EI2",
+    out: Annotated[Path, typer.Option(help="Folder of the result; a fit that was interrupted there continues.")] = Path(
+        "fitted"
+    ),
+    file_format: Annotated[
+        str | None,
+        typer.Option("--format", help="Format of the recording. Default: taken from the file.", show_default=False),
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            help="Unit of time in a table whose column does not name it: s, ms, us or frames.", show_default=False
+        ),
+    ] = None,
+    sampling_hz: Annotated[
+        float | None, typer.Option(help="Frames per second, with --unit frames.", show_default=False)
+    ] = None,
+    duration: Annotated[
+        float | None,
+        typer.Option(help="Length of the recording, in ms. Default: what the file states.", show_default=False),
+    ] = None,
+    design: Annotated[
+        Path | None,
+        typer.Option(
+            help="File (.json) of the first cultures, which do not depend on the recording: written by the first fit "
+            "of a system, read by the others.",
+            show_default=False,
+        ),
+    ] = None,
+    phase_ms: Annotated[
+        float, typer.Option(help="Width of a phase of the pulses in the recording, in ms; files do not hold it.")
+    ] = 0.2,
+    quick: Annotated[bool, typer.Option("--quick", help="Smoke test: few cultures.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the bootstrap and the search.")] = 0,
+    profile: ProfileName = "fast",
+) -> None:
+    """Fit simulated cultures to a recording, as several parameter sets.
+
+    Writes the sets, their provenance, the results of a posterior predictive check and a page of figures. The recording
+    needs at least 5 minutes without stimulation; the response to stimulation is fitted if it holds a probe sweep.
+
+    The exit code is 1 if no parameter set reproduces the recording.
+    """
+    from livn_gym import fitting
+    from livn_gym.fitting.fit import simulated_ms
+    from livn_gym.fitting.result import recording_sha256, write_fit, write_page
+    from livn_gym.formats import read_channels
+    from livn_gym.plot.style import check_available
+
+    check_output("--design", design, ".json")
+    if out.exists() and not out.is_dir():
+        raise InvalidInput(f"--out must be a folder, {str(out)!r} is a file.")
+    check_available()
+    spikes = read_channels(recording, file_format, unit=unit, sampling_hz=sampling_hz, duration_ms=duration)
+    budget = fitting.Budget(**QUICK) if quick else fitting.Budget()
+    total_ms = simulated_ms(spikes, system, budget)
+    done_ms = 0.0
+    with progress_bar(f"{system}: simulated time", " s") as show:
+
+        def advance(ms: float) -> None:
+            nonlocal done_ms
+            done_ms += ms
+            show(done_ms / 1e3, total_ms / 1e3)
+
+        result = fitting.fit(
+            spikes,
+            system,
+            out,
+            budget=budget,
+            seed=seed,
+            design_path=design,
+            phase_ms=phase_ms,
+            progress=advance,
+            profile=profile,
+        )
+    write_fit(out, result, recording_sha256(recording), spikes.source or recording.name, seed, budget)
+    write_page(out, result, spikes, f"{recording.name} and {system}", profile=profile)
+    Console().print(_table(result, recording.name))
+    if not result.sets:
+        nearest = result.candidates[0]
+        typer.echo(
+            f"No parameter set reproduces the recording: the nearest is at a squared distance of "
+            f"{nearest.distance:.3g}, {result.criterion.threshold:.3g} are accepted. See {out / 'page.png'}.",
+            err=True,
+        )
+        raise typer.Exit(1)
+    typer.echo(
+        f"{len(result.sets)} of {len(result.candidates)} parameter sets accepted; {int(result.passed.sum())} of "
+        f"{len(result.passed)} new cultures pass the joint criterion: {out}"
+    )
+
+
+def _table(result: Fit, name: str) -> Any:
+    import numpy as np
+
+    from livn_gym.tuning import CHANNEL_MEASURES
+
+    rows = table(name, "measure", "recording", "bootstrap SD", "fitted, 95 % of cultures")
+    for measure, value in result.recorded.items():
+        fitted = [values[measure] for values in result.predictive]
+        low, high = np.nanquantile(fitted, (0.025, 0.975)) if fitted else (np.nan, np.nan)
+        about = CHANNEL_MEASURES[measure]
+        label = f"{about.label} ({about.unit})" if about.unit else about.label
+        rows.add_row(label, f"{value:.3g}", f"{result.spread[measure]:.2g}", f"{low:.3g} ... {high:.3g}")
+    if "evoked_spikes" not in result.recorded:
+        rows.add_row(CHANNEL_MEASURES["evoked_spikes"].label, "not identified", "", "")
+    return rows

@@ -1,0 +1,150 @@
+"""The study of a fit: every culture that was simulated, as a trial of an Optuna study in a journal file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from livn_gym.checks import checked_types
+from livn_gym.errors import BackendUnavailable, InvalidInput
+from livn_gym.fitting.criterion import Measures
+from livn_gym.fitting.space import Job, Space, simulate
+from livn_gym.fitting.statistics import fitted_vector
+from livn_gym.reading import damage
+from livn_gym.tuning.journal import open_journal
+from livn_gym.tuning.probe_sweep import ProbeSweep
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+
+PART = 32
+"""Largest number of cultures that are simulated between two entries in the journal."""
+
+DEAD = 1e6
+"""Value of a trial whose culture lacks a measure."""
+
+
+@checked_types
+class FitStudy:
+    """Cultures of a fit by stage and index; those that the journal holds are not simulated again.
+
+    Args:
+        path: The journal file; made if it does not exist.
+        space: The parameters that are varied.
+        names: The measures that the recording identifies.
+        target: Their values in the recording, ``[K]``.
+        about: Everything on which the cultures depend, as plain values; the study of another fit is refused.
+        progress: Called with the simulated time since the last call, ms.
+        **options: Further arguments of ``Env``.
+
+    Raises:
+        BackendUnavailable: Optuna is not installed.
+        InvalidInput: The study is that of another fit.
+        CorruptData: The file is damaged.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        space: Space,
+        names: Sequence[str],
+        target: NDArray,
+        about: Mapping[str, Any],
+        progress: Callable[[float], object] | None = None,
+        **options: Any,
+    ) -> None:
+        self.space, self.names, self.target = space, tuple(names), target
+        self.progress, self.options = progress, options
+        self.study = _open(path, about)
+        self._stored: dict[tuple[str, int], Measures] = {}
+        for trial in self.study.get_trials(deepcopy=False):
+            attrs = trial.user_attrs
+            self._stored[attrs["stage"], attrs["index"]] = measures_of(attrs["measures"])
+
+    @property
+    def cultures(self) -> int:
+        """Number of cultures that were simulated or read."""
+        return len(self._stored)
+
+    def measure(self, stage: str, sets: NDArray, jobs: Sequence[Job], sweep: ProbeSweep) -> list[Measures]:
+        """Return the measures of the cultures of a stage, of which the missing ones are simulated ``PART`` at a time.
+
+        Args:
+            stage: Name of the stage.
+            sets: Scaled parameters of the cultures, ``[n, D]``.
+            jobs: The cultures, ``[n]``.
+            sweep: Recording of each.
+        """
+        missing = [k for k in range(len(jobs)) if (stage, k) not in self._stored]
+        for first in range(0, len(missing), PART):
+            members = missing[first : first + PART]
+            selected = [jobs[k] for k in members]
+            measured = simulate(self.space.system, selected, sweep, progress=self.progress, **self.options)
+            for k, values in zip(members, measured, strict=True):
+                self.add(stage, k, sets[k], jobs[k], values)
+        return [self._stored[stage, k] for k in range(len(jobs))]
+
+    def add(self, stage: str, index: int, x: NDArray, job: Job, values: Measures) -> None:
+        """Add a culture as a complete trial; its value is the mean square deviation of its measures."""
+        import optuna
+
+        if (stage, index) in self._stored:
+            return
+        space, off = self.space, fitted_vector(values, self.names) - self.target
+        bounds = zip(space.keys, space.low, space.high, strict=True)
+        trial = optuna.trial.create_trial(
+            params=dict(zip(space.keys, map(float, space.values(x)), strict=True)),
+            distributions={key: optuna.distributions.FloatDistribution(float(a), float(b)) for key, a, b in bounds},
+            value=float(np.mean(off**2)) if np.isfinite(off).all() else DEAD,
+            user_attrs={
+                "stage": stage,
+                "index": index,
+                "graph": job.graph,
+                "seed": job.seed,
+                "measures": plain_measures(values),
+            },
+        )
+        self.study.add_trial(trial)
+        self._stored[stage, index] = dict(values)
+
+
+@checked_types
+def plain_measures(values: Measures) -> dict[str, float | None]:
+    """Return measures for JSON, with None for NaN."""
+    return {name: float(x) if np.isfinite(x) else None for name, x in values.items()}
+
+
+@checked_types
+def measures_of(table: Mapping[str, Any]) -> dict[str, float]:
+    """Return measures from JSON, with NaN for None."""
+    return {name: np.nan if x is None else float(x) for name, x in table.items()}
+
+
+def _open(path: str | Path, about: Mapping[str, Any]) -> Study:
+    if find_spec("optuna") is None:
+        raise BackendUnavailable("Fitting needs Optuna: pip install 'livn_gym[tune]'.")
+    import optuna
+    from optuna.storages import JournalStorage
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    journal = open_journal(Path(path))
+    with damage(path, "is no study"):
+        study = optuna.create_study(
+            study_name="livn_gym fit", storage=JournalStorage(journal), direction="minimize", load_if_exists=True
+        )
+        stored = study.user_attrs.get("about", digest)
+    if stored != digest:
+        raise InvalidInput(
+            f"{path} holds the study of another fit (another recording, system, budget or seed): take another folder."
+        )
+    if "about" not in study.user_attrs:
+        study.set_user_attr("about", digest)
+    return study
