@@ -29,6 +29,19 @@ def _nothing() -> None:
     """Do nothing."""
 
 
+_in_place = False
+
+
+def run_in_place() -> None:
+    """Execute all later calls of this process in the thread that makes them, which takes less time.
+
+    For processes whose cultures nobody uses after a signal: an exception of a signal handler then aborts a call
+    anywhere.
+    """
+    global _in_place
+    _in_place = True
+
+
 def uninterrupted(work: Callable[[], _T], stop: Callable[[], object] = _nothing) -> _T:
     """Call a function where no signal handler can interrupt it, and return its result.
 
@@ -39,7 +52,7 @@ def uninterrupted(work: Callable[[], _T], stop: Callable[[], object] = _nothing)
         work: Function that must not be interrupted half-way. It is called in another thread.
         stop: Function that requests ``work`` to end soon; it is called repeatedly and must be quick.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if _in_place or threading.current_thread() is not threading.main_thread():
         return work()
     call = _Call(work, stop)
     try:

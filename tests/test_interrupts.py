@@ -180,3 +180,18 @@ print(len(a.spike_gid))
 
 def test_a_second_ctrl_c_while_the_first_is_served_tears_nothing():
     assert int(child(TWICE)) > 20
+
+
+IN_PLACE = """
+import sys, threading
+from livn_gym import interrupts
+threads = [interrupts.uninterrupted(threading.current_thread).name]
+interrupts.run_in_place()
+threads.append(interrupts.uninterrupted(threading.current_thread).name)
+print(*threads, sep=", ")
+"""
+
+
+def test_calls_in_place_are_of_the_thread_that_makes_them():
+    other, own = child(IN_PLACE).strip().split(", ")
+    assert other != own == "MainThread"

@@ -56,6 +56,14 @@ def run(
     settle: Annotated[float, typer.Option(min=0.0, help="Time before frame 0, in ms: cultures start with a burst.")] = (
         2000.0
     ),
+    block: Annotated[
+        float,
+        typer.Option(
+            min=0.04,
+            help="Time simulated at once in real time, in ms: longer blocks take less of the processor, and stimuli "
+            "may be later by as much.",
+        ),
+    ] = 1.0,
     whole_waveforms: Annotated[
         bool,
         typer.Option(
@@ -80,6 +88,7 @@ def run(
         conditions=condition or [],
         plasticity=plasticity or [],
         settle_ms=settle,
+        block_ms=block,
         whole_waveforms=whole_waveforms,
     )
     result = run_script(script, arguments or [], settings=settings, accelerated=accelerated)

@@ -11,6 +11,7 @@ from dataclasses import asdict
 
 from cl import sim
 
+from livn_gym import interrupts
 from livn_gym.devices.cl_culture import SimulatedCulture
 from livn_gym.devices.cl_settings import CultureSettings, metadata
 
@@ -40,6 +41,7 @@ class CultureSource(sim.SimulatorDataSource):
     def open(self) -> None:
         """Build the culture and let it settle."""
         accelerated = os.environ.get("CL_SDK_ACCELERATED_TIME", "0") == "1"
+        interrupts.run_in_place()
         self._culture = SimulatedCulture(self.settings, accelerated=accelerated)
         threading.Thread(target=self._watch, args=(os.getppid(),), daemon=True, name="livn-gym-parent").start()
 
