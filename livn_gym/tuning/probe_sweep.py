@@ -6,16 +6,20 @@ The same sweep can be given to a living culture, so that its responses and those
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.atomic import replacing
 from livn_gym.checks import checked, checked_types
-from livn_gym.encoding.limits import safe_pulse
+from livn_gym.device_profile import DeviceProfile, find
+from livn_gym.encoding.limits import MAX_CHARGE_NC, safe_pulse
 from livn_gym.errors import InvalidInput
 from livn_gym.pulses import Pulses
 from livn_gym.recording import Recording
+from livn_gym.stimulation_limits import check_stimulus
 from livn_gym.stimulus import Stimulus
 from livn_gym.tuning.channel_measures import ISOLATION_MS, MIN_SPONTANEOUS_MS, SIMULTANEOUS_MS
 from livn_gym.tuning.protocol import EVOKED_MS, Progress, Protocol
@@ -55,10 +59,11 @@ class ProbeSweep:
         groups: Number of groups of electrodes.
         pause_ms: Time between trains.
         seed: Seed of the order of the probe pulses.
+        channels: Channels that may stimulate, ascending. Default: all.
 
     Raises:
-        InvalidInput: An amplitude is unsafe, amplitudes are not ascending, or pulses follow each other too fast for the
-            measures (``measure_channels``).
+        InvalidInput: An amplitude is unsafe, amplitudes or channels are not ascending, or pulses follow each other too
+            fast for the measures (``measure_channels``).
     """
 
     rest_ms: float = 600_000.0
@@ -73,6 +78,7 @@ class ProbeSweep:
     groups: int = 16
     pause_ms: float = 5000.0
     seed: int = 0
+    channels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -91,11 +97,50 @@ class ProbeSweep:
         finite("pause_ms", self.pause_ms, minimum=ISOLATION_MS)
         for name in ("electrodes", "trials", "groups"):
             whole_number(name, getattr(self, name))
+        object.__setattr__(self, "channels", tuple(self.channels))
+        if list(self.channels) != sorted(set(self.channels)) or min(self.channels, default=0) < 0:
+            raise InvalidInput(f"channels must be ascending channel numbers, got {list(self.channels)}.")
         if self.spacing_ms <= EVOKED_MS[0] + SIMULTANEOUS_MS:
             raise InvalidInput(
                 f"{self.groups} groups at {self.train_rate_hz:g} Hz pulse every {self.spacing_ms:g} ms; at least "
                 f"{EVOKED_MS[0] + SIMULTANEOUS_MS:g} ms are needed to record between them."
             )
+
+    @classmethod
+    def for_device(cls, device: str | Path | DeviceProfile, *, rest_ms: float = 600_000.0) -> Self:
+        """Return a sweep that a device can give: three amplitudes up to its limit, at its usable channels.
+
+        Phases last 0.5 ms, or as long as the device allows, since weak currents need long phases. There are as many
+        groups as the device needs to stimulate all channels in turns.
+
+        Args:
+            device: Profile of the device, see ``livn_gym.device_profile.find``.
+            rest_ms: Length of part 1.
+
+        Raises:
+            UnknownName: There is no such profile.
+            LimitExceeded: The device cannot give the sweep; the message names the limit.
+        """
+        profile = find(device)
+        limits = profile.stimulation
+        phase_us = np.floor(min(500.0, limits.max_phase_us) / limits.phase_step_us) * limits.phase_step_us
+        charge_nC = min(limits.max_phase_charge_nC, limits.max_total_charge_nC / 2.0, MAX_CHARGE_NC)
+        top_uA = min(limits.max_amplitude_uA, charge_nC / phase_us * 1e3)
+        step_uA = limits.amplitude_step_uA
+        levels = [top_uA * k / 3.0 for k in (1, 2, 3)]
+        if step_uA > 0.0:
+            levels = [float(np.floor(level / step_uA + 1e-6) * step_uA) for level in levels]
+        usable, channels = np.flatnonzero(profile.electrodes.usable), profile.electrodes.num_channels
+        sweep = cls(
+            rest_ms=rest_ms,
+            pulses_uA=tuple(levels),
+            trains_uA=tuple(levels),
+            phase_ms=phase_us / 1e3,
+            channels=tuple(usable.tolist()),
+            groups=max(16, int(np.ceil(channels / limits.max_channels))),
+        )
+        check_stimulus(profile, sweep.stimulus(channels), sweep.duration_ms(channels))
+        return sweep
 
     @property
     def spacing_ms(self) -> float:
@@ -112,8 +157,32 @@ class ProbeSweep:
         channel, onset_ms, amplitude_uA = self._pulses(num_channels)
         return _stimulus(channel, onset_ms, amplitude_uA, self.phase_ms, num_channels, self.duration_ms(num_channels))
 
+    def write(self, path: str | Path, num_channels: int) -> None:
+        """Write the schedule as a table for the software of a device: ``t_ms``, ``channel``, ``amplitude_uA``.
+
+        ``formats.read_channels(recording, stimuli=path)`` reads it back as the stimuli of a recording that began with
+        part 1; channels have the names that they have there.
+
+        Args:
+            path: A ``.csv`` file.
+            num_channels: Number of channels of the array.
+        """
+        rows = zip(*(column.tolist() for column in self._pulses(num_channels)), strict=True)
+        lines = [f"{t_ms:.3f},{channel},{amplitude_uA:g}\n" for channel, t_ms, amplitude_uA in rows]
+        with replacing(path) as temporary:
+            temporary.write_text("t_ms,channel,amplitude_uA\n" + "".join(lines), encoding="utf-8")
+
+    def _stimulating(self, num_channels: int) -> NDArray[np.int64]:
+        whole_number("num_channels", num_channels)
+        if max(self.channels, default=0) >= num_channels:
+            raise InvalidInput(
+                f"The sweep has pulses at channel {self.channels[-1]}; there are {num_channels} channels."
+            )
+        return np.array(self.channels or range(num_channels), dtype=np.int64)
+
     def _probed(self, num_channels: int) -> NDArray[np.int64]:
-        return Protocol(pulse_electrodes=self.electrodes).electrodes(whole_number("num_channels", num_channels))
+        channels = self._stimulating(num_channels)
+        return channels[Protocol(pulse_electrodes=self.electrodes).electrodes(len(channels))]
 
     def _pulses(self, num_channels: int) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
         """Return channel, onset and amplitude of all pulses, by onset and channel."""
@@ -125,13 +194,14 @@ class ProbeSweep:
         onset_ms = [self.rest_ms + self.interval_ms * np.arange(len(order))]
         start_ms = self.rest_ms + self.interval_ms * len(order)
         period_ms = 1000.0 / self.train_rate_hz
-        offset_ms = np.arange(num_channels) % self.groups * self.spacing_ms
+        stimulating = self._stimulating(num_channels)
+        offset_ms = stimulating % self.groups * self.spacing_ms
         for level in self.trains_uA:
             start_ms += self.pause_ms
             rounds = start_ms + period_ms * np.arange(int(self.train_ms / period_ms + 1e-9))
             onset_ms.append((rounds[:, None] + offset_ms).ravel())
-            channel.append(np.tile(np.arange(num_channels), len(rounds)))
-            amplitude_uA.append(np.full(len(rounds) * num_channels, level))
+            channel.append(np.tile(stimulating, len(rounds)))
+            amplitude_uA.append(np.full(len(rounds) * len(stimulating), level))
             start_ms += self.train_ms
         columns = [np.concatenate(parts) for parts in (channel, onset_ms, amplitude_uA)]
         by_time = np.lexsort((columns[0], columns[1]))

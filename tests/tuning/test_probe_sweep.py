@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from livn_gym.device_profile import find
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput
-from livn_gym.formats import ChannelSpikes, Session
+from livn_gym.formats import ChannelSpikes, Session, read_channels
 from livn_gym.tuning import ProbeSweep, measure_channels, probe_response, record_sweep, train_rates
 
 SMALL = ProbeSweep(
@@ -42,11 +43,43 @@ def test_the_schedule_of_a_sweep():
         ({"rest_ms": 1000.0}, "rest_ms must be at least 10000"),
         ({"groups": 64}, "record between"),
         ({"trials": 0}, "trials"),
+        ({"channels": (3, 1)}, "ascending channel"),
+        ({"channels": (-1, 1)}, "ascending channel"),
     ],
 )
 def test_a_sweep_that_cannot_be_measured_is_refused(changes, message):
     with pytest.raises(InvalidInput, match=message):
         ProbeSweep(**changes)
+
+
+@pytest.mark.parametrize("device", ["cl1", "mcs60", "maxone"])
+def test_a_sweep_within_the_limits_of_a_device(device):
+    profile = find(device)
+    sweep = ProbeSweep.for_device(profile, rest_ms=10_000.0)
+    channels = profile.electrodes.num_channels
+    changes = sweep.stimulus(channels).schedule(0.02)
+    assert profile.electrodes.usable[np.unique(changes.column)].all()
+    assert len(np.unique(changes.column)) == profile.electrodes.usable.sum()
+    assert np.abs(changes.value).max() == pytest.approx(max(sweep.pulses_uA))
+    assert max(sweep.pulses_uA) > 0.85 * min(profile.stimulation.max_amplitude_uA, 3.0)
+
+
+def test_a_sweep_needs_its_channels():
+    sweep = ProbeSweep(channels=(1, 2, 7))
+    assert np.unique(sweep.stimulus(8).schedule(0.1).column).tolist() == [1, 2, 7]
+    with pytest.raises(InvalidInput, match="channel 7; there are 7"):
+        sweep.stimulus(7)
+
+
+def test_the_schedule_as_a_table_is_read_as_the_stimuli_of_a_recording(tmp_path):
+    SMALL.write(tmp_path / "sweep.csv", 9)
+    (tmp_path / "a.csv").write_text("t_ms,channel\n" + "".join(f"{k},{k}\n" for k in range(9)))
+    length = SMALL.duration_ms(9)
+    spikes = read_channels(tmp_path / "a.csv", duration_ms=length, stimuli=tmp_path / "sweep.csv")
+    changes = SMALL.stimulus(9).schedule(0.1)
+    assert np.allclose(spikes.stim_t_ms, changes.step[changes.value < 0] * 0.1)
+    assert np.array_equal(spikes.stim_channel, changes.column[changes.value < 0])
+    assert np.allclose(spikes.stim_amplitude_uA, -changes.value[changes.value < 0])
 
 
 def test_a_recorded_sweep_holds_what_the_measures_need(tmp_path):
