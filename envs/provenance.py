@@ -116,9 +116,12 @@ def in_info(origin: Mapping[str, str]) -> dict[str, str]:
 
 
 def described(origin: Mapping[str, Any]) -> str:
-    """Return the provenance of a result as text: parameters, their hash, and the version of the task."""
+    """Return the provenance of a result as text: parameters, their hash, version of the task, and device if any."""
     params, digest, version = (origin.get(name) or "" for name in IN_INFO)
-    return f"parameters {params or 'without a name'} ({digest or 'no hash'}), task version {version or 'unknown'}"
+    device = f", device {origin['device']} ({origin['device_hash']})" if origin.get("device") else ""
+    return (
+        f"parameters {params or 'without a name'} ({digest or 'no hash'}), task version {version or 'unknown'}{device}"
+    )
 
 
 def check_comparable(what: str, origins: Iterable[Mapping[str, Any]]) -> None:

@@ -10,8 +10,9 @@ from fakes import use_poisson_backend
 
 from livn_gym import parameter_sets
 from livn_gym.cell_values import CellValues
+from livn_gym.device_profile import find
 from livn_gym.envs.loop_spec import LoopSpec
-from livn_gym.envs.provenance import COMPARED, IN_INFO, check_comparable, provenance
+from livn_gym.envs.provenance import COMPARED, IN_INFO, check_comparable, described, provenance
 from livn_gym.errors import InvalidInput
 from livn_gym.parameters import ParameterSet, by_key
 from livn_gym.system import make as make_system
@@ -110,3 +111,15 @@ def test_info_names_its_origin_alone_and_in_a_vector(monkeypatch):
         assert infos[name].tolist() == [None, expected[name], None]
         assert infos[f"_{name}"].tolist() == [False, True, False]
     assert envs.provenance == expected and set(COMPARED) <= set(expected)
+
+
+def test_a_device_is_part_of_the_hash_and_its_absence_is_not():
+    without, under = provenance("livn/EI3-v0"), provenance("livn/EI3-v0", {"device": "cl1"})
+    assert provenance("livn/EI3-v0", {"device": None}) == without
+    assert "device" not in without
+    assert under["task_hash"] != without["task_hash"]
+    assert (under["device"], under["device_hash"]) == ("cl1", find("cl1").hash)
+    assert described(under) == f"{described(without)}, device cl1 ({find('cl1').hash})"
+    narrow = provenance("livn/EI3-v0", {"device": {"name": "cl1", "max_rate_hz": 50.0}})
+    with pytest.raises(InvalidInput, match="cannot be compared"):
+        check_comparable("A table", [under, narrow])
