@@ -21,21 +21,14 @@ from livn_gym.devices.permission import Permission
 from livn_gym.devices.timing import largest, percentiles
 from livn_gym.envs.provenance import provenance
 from livn_gym.envs.specs import plain_options
-from livn_gym.errors import DeviceStopped, LimitExceeded
+from livn_gym.errors import DeviceStopped, InvalidInput, LimitExceeded
 
 OF_CULTURES = (
-    "system",
-    "variant",
-    "params",
-    "graph_seed",
-    "model",
-    "backend",
-    "profile",
-    "dt",
-    "device",
-    "observation",
+    *("variant", "params", "graph_seed", "io", "model", "opsin", "light", "backend", "profile", "dt", "randomize"),
+    *("device", "observation"),
 )
-"""Options of environments that say which culture is simulated and how; a device has a culture of its own."""
+"""Options of environments that say how a culture is simulated; a device has a culture of its own. The name of
+the system stays, since defaults of tasks depend on it."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +83,7 @@ class Deployment:
             env = gym.make(self.env_id, plant=plant, **options)
             origin = {**self.origin, **self._origin(env, driver)}
             try:
-                check_fits(self.make_agent(), env)
+                check_fits(self.make_agent(), env, driver.profile.name)
                 if not self.dry_run:
                     culture_env: Any = env.unwrapped
                     plant.preview(culture_env.strongest_stimulus, culture_env.step_ms)
@@ -117,14 +110,17 @@ class Deployment:
         }
 
 
-def check_fits(agent: Agent, env: gym.Env) -> None:
+def check_fits(agent: Agent, env: gym.Env, device: str) -> None:
     """Check, before anything is sent, that a trained agent's spaces are those of the environment.
 
     Raises:
         InvalidInput: Observations or actions have another type or shape.
     """
     if hasattr(agent, "policy"):  # baselines read the info of a reset, which stimulates if the task calibrates
-        agent.reset(env, {})
+        try:
+            agent.reset(env, {})
+        except InvalidInput as error:
+            raise InvalidInput(f"{error} An agent for a device is trained with --option device={device}.") from error
 
 
 def play(

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from devices.sessions_of_devices import CL1, LIMITS
+from devices.test_cl_source import SMALL
 from typer.testing import CliRunner
 
 import livn_gym
@@ -172,3 +173,40 @@ def test_the_ledger_of_a_killed_session_is_complete(tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert [line["event"] for line in read_ledger(ledger)][:2] == ["opened", "sent"]
+
+
+TRAINED = ["--option", "system=small.toml", "--option", "device=cl1", *SHORT]
+
+
+def train(tmp_path, *options):
+    (tmp_path / "small.toml").write_text(SMALL, encoding="utf-8")
+    short = [*options, "--steps", "256", "--num-envs", "4", "--out", "runs/ppo"]
+    done = CliRunner().invoke(app, ["train", "--env", "livn/EI3-v0", *short])
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.slow
+@pytest.mark.needs("rl")
+@pytest.mark.filterwarnings("ignore::livn_gym.errors.ElectrodeWarning")  # one electrode of the small culture
+def test_a_trained_agent_acts_on_a_device_as_it_was_trained(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train(tmp_path, *TRAINED)
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["deploy", "runs/ppo", "--device", "cl1", "--episodes", "1"])
+    assert done.exit_code == 0, done.output
+    assert "ppo (runs/ppo) on Cortical Labs CL1, dry run" in done.output and "Sent:" in done.output
+    (folder,) = (tmp_path / "runs" / "ppo" / "deploy").iterdir()
+    session = json.loads((folder / "session.json").read_text())
+    assert session["options"]["device"] == "cl1" and session["driver"]["system"] == "small"
+    trained, now = session["trained_on"], session["simulated_culture"]
+    assert trained["params_hash"] == now["params_hash"] != "" and trained["task_hash"] == now["task_hash"]
+
+
+@pytest.mark.slow
+@pytest.mark.needs("rl")
+@pytest.mark.filterwarnings("ignore::livn_gym.errors.ElectrodeWarning")  # one electrode of the small culture
+def test_an_agent_with_other_channels_is_refused_before_anything_is_sent(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train(tmp_path, "--option", "system=small.toml", *SHORT)
+    done = CliRunner().invoke(app, ["deploy", "runs/ppo", "--driver", str(DEVICE), "--out", "session"])
+    assert done.exit_code == 2 and "trained with --option device=cl1" in " ".join(done.output.split())
+    assert not [line for line in read_ledger(Path("session") / "ledger.jsonl") if line["event"] == "sent"]
