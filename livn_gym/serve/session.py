@@ -208,6 +208,9 @@ class LiveSession:
         count = self._scene.system.num_channels
         if max(channels) >= count:
             raise InvalidInput(f"Channels must lie in 0 ... {count - 1}, got {max(channels)}.")
+        device = self._env.unwrapped.device
+        if device is not None:  # pulses by hand are a condition, behind the check of the device's limits
+            raise InvalidInput(f"Pulses by hand are not within the limits of {device.name}: only the agent stimulates.")
         self._manual_pulses.request(channels, amplitude_uA, steps)
 
     def _change_task(self, env_id: str) -> str:

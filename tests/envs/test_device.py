@@ -241,6 +241,20 @@ def test_conditions_act_before_the_detection(cells):
     intact.close()
 
 
+def test_nobody_stimulates_by_hand_beyond_the_device(cells):
+    pytest.importorskip("websockets")
+    from livn_gym.serve import messages
+    from livn_gym.serve.agent_catalog import AgentCatalog
+    from livn_gym.serve.session import LiveSession
+
+    options = OPTIONS | {"system": cells, "device": "cl1"}
+    with LiveSession("livn/Culture-v0", AgentCatalog(), "random", paused=True, options=options) as session:
+        session.submit(messages.Step()).result(60)
+        assert session.view.scene.system.num_neurons == 59
+        with pytest.raises(InvalidInput, match="not within the limits of cl1"):
+            session.submit(messages.Stimulate((3,), 15.0, 1)).result(60)
+
+
 def test_a_picture_shows_channels(cells):
     pytest.importorskip("matplotlib")
     env = make(cells, render_mode="rgb_array")
