@@ -5,9 +5,10 @@ from typer.testing import CliRunner
 
 import livn_gym
 from livn_gym import cache as caching
-from livn_gym import processors
+from livn_gym import device_profile, processors
 from livn_gym.cli import app
 from livn_gym.errors import StorageError
+from livn_gym.signals import ChannelObservation
 from livn_gym.system import names
 
 
@@ -28,5 +29,8 @@ def test_a_warm_cache_may_be_read_only(tmp_path, monkeypatch, arguments):
         count = 2 * len(processors.usable())
         with livn_gym.make("EI1", profile=profile, num_cultures=count) as env:
             env.set_noise({"std_e": [0.1 + 0.01 * b for b in range(count)]})
+    for profile, dt in (("fast", None), ("exact", None), ("fast", 0.04)):
+        with livn_gym.make("EI3", profile=profile, dt=dt).record_spikes() as env:
+            ChannelObservation(env, device_profile.find("cl1")).observe(env.run(1))
     if arguments:
         livn_gym.make("EI1", backend="neuron").close()

@@ -27,7 +27,8 @@ def culture(system: str, profile: DeviceProfile, *, scaled: bool, seed: int = 0,
     own, device = made.electrodes, profile.electrodes.coordinates_um
     middles = [0.5 * (array.min(axis=0) + array.max(axis=0)) for array in (own, device)]
     factor = np.ptp(own[:, 0]) / np.ptp(device[:, 0]) if scaled else 1.0
-    array = MEA((device - middles[1]) * factor + middles[0], output_radius=made.output_radius_um or 50.0)
+    # Electrodes of a large array are beyond the culture on purpose: no warning about those without cells.
+    array = MEA((device - middles[1]) * factor + middles[0], input_radius=1e4, output_radius=1e4)
     return (
         Env(made, io=array, seed=seed, **{"profile": "fast", **options}).apply_model_defaults().record_spikes().init()
     )

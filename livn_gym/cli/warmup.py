@@ -17,17 +17,21 @@ def warmup(
 ) -> None:
     """Compile the native engine and generate the predefined systems, so that later simulations start immediately.
 
-    Both are stored in the cache folder (variable LIVN_GYM_CACHE), which may be read-only afterwards.
+    What simulated devices need is compiled and measured as well. Everything is stored in the cache folder (variable
+    LIVN_GYM_CACHE), which may be read-only afterwards.
     """
     import numpy as np
 
-    from livn_gym import make, processors
+    from livn_gym import device_profile, make, processors
     from livn_gym.backends import PROFILES
+    from livn_gym.signals import ChannelObservation
     from livn_gym.system import predefined, predefined_names
 
     started = time.perf_counter()
     engines = [("native", profile) for profile in PROFILES] + [("neuron", "exact")] * neuron
-    total = len(engines) + len(predefined_names())
+    # The time steps of environments, and the one of a simulated CL1, whose frames are its steps.
+    steps = [(profile, None) for profile in PROFILES] + [("fast", 0.04)]
+    total = len(engines) + len(predefined_names()) + len(steps)
     with progress_bar("compiling") as show:
         for done, (backend, profile) in enumerate(engines):
             show(done, total, note=f"{backend}, {profile}")
@@ -38,5 +42,9 @@ def warmup(
         for done, name in enumerate(predefined_names(), len(engines)):
             show(done, total, note=name)
             predefined(name)
+        for done, (profile, dt) in enumerate(steps, total - len(steps)):
+            show(done, total, note=f"devices, {profile}")
+            with make("EI3", profile=profile, dt=dt).record_spikes() as env:  # other systems have the same cells
+                ChannelObservation(env, device_profile.find("cl1")).observe(env.run(1))
         show(total, total)
     typer.echo(f"The native engine is ready ({time.perf_counter() - started:.1f} s).")

@@ -13,7 +13,7 @@ from livn_gym import numerics
 from livn_gym.checks import checked_methods
 from livn_gym.device_profile import DeviceProfile
 from livn_gym.env import Env
-from livn_gym.errors import InvalidInput, NotRecorded, unknown_name
+from livn_gym.errors import InvalidInput, NotRecorded, UnsupportedModel, unknown_name
 from livn_gym.recording import Recording
 from livn_gym.signals import kernels
 from livn_gym.signals.current_phases import CurrentPhases
@@ -61,7 +61,7 @@ class ElectrodeSignals:
         InvalidInput: The electrodes have no positions or another number than the profile, or the frames and the time
             steps have no common grid.
         UnknownName: There is no such form.
-        UnsupportedModel: There are no templates of these cells.
+        UnsupportedModel: There are no templates of these cells, or MPI ranks share the cultures.
     """
 
     def __init__(
@@ -69,6 +69,8 @@ class ElectrodeSignals:
     ) -> None:
         if form not in get_args(Form):
             raise unknown_name("form of electrode signals", form, get_args(Form))
+        if env.comm is not None and env.comm.size > 1:
+            raise UnsupportedModel("Voltages at electrodes need all cells of a culture; MPI ranks share these.")
         count, electrodes = profile.electrodes.num_channels, env.electrodes
         if electrodes.coordinates_um is None or electrodes.num_channels != count:
             raise InvalidInput(
