@@ -23,8 +23,31 @@ def device(env, unusable=(), electrodes=None, **recording):
     return replace(profile, electrodes=array, recording=replace(profile.recording, **recording))
 
 
+PARAMETERS = {
+    "weight-EXC_EXC-hillock-AMPA-weight": 0.039,
+    "weight-EXC_EXC-hillock-NMDA-weight": 0.905,
+    "weight-EXC_INH-hillock-AMPA-weight": 0.267,
+    "weight-EXC_INH-hillock-NMDA-weight": 0.062,
+    "weight-INH_EXC-soma-GABA_A-weight": 0.358,
+    "weight-INH_INH-soma-GABA_A-weight": 1.708,
+    "noise-EXC-g_e0": 0.025,
+    "noise-EXC-std_e": 0.618,
+    "noise-EXC-g_i0": 0.094,
+    "noise-EXC-std_i": 0.047,
+    "noise-EXC-tau_e": 39.0,
+    "noise-INH-g_e0": 0.05,
+    "noise-INH-std_e": 0.134,
+    "noise-INH-g_i0": 0.1,
+    "noise-INH-std_i": 0.05,
+    "noise-INH-tau_e": 30.0,
+    "depression-EXC-U": 0.29,
+    "depression-EXC-tau_rec": 200.0,
+}
+"""An active culture with bursts, whatever the parameters are that ship with EI2."""
+
+
 def culture(cultures=1, seed=3, dt=0.05, **options):
-    return Env("EI2", num_cultures=cultures, seed=seed, profile="fast", dt=dt, **options).apply_model_defaults()
+    return Env("EI2", num_cultures=cultures, seed=seed, profile="fast", dt=dt, **options).set_params(PARAMETERS)
 
 
 PULSES = [(4, 5.0), (9, 41.2), (4, 61.0), (11, 61.6), (0, 99.4)]
