@@ -63,6 +63,10 @@ def test_stimuli_come_from_a_table(run):
     assert code == 0 and "18 pulses" in out and row(out, "evoked spikes by amplitude (/uA)")[1] != "-"
     code, _, err = run("measure", "a.csv", "b.csv", "--stimuli", "stimuli.csv")
     assert code == 2 and "single recording" in err
+    Path("stimuli.csv").write_text("time_s,channel\n1,A7\n")
+    for command in ("measure", "fit"):
+        code, _, err = run(command, "a.csv", "--stimuli", "stimuli.csv")
+        assert code == 2 and "'A7'" in err
 
 
 @pytest.mark.parametrize(

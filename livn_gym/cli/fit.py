@@ -43,6 +43,14 @@ def fit(
         float | None,
         typer.Option(help="Length of the recording, in ms. Default: what the file states.", show_default=False),
     ] = None,
+    stimuli: Annotated[
+        Path | None,
+        typer.Option(
+            help="Table of the stimuli (.csv, .parquet; columns t_ms, channel, amplitude_uA), in place of those in the "
+            "recording.",
+            show_default=False,
+        ),
+    ] = None,
     design: Annotated[
         Path | None,
         typer.Option(
@@ -75,7 +83,9 @@ def fit(
     if out.exists() and not out.is_dir():
         raise InvalidInput(f"--out must be a folder, {str(out)!r} is a file.")
     check_available()
-    spikes = read_channels(recording, file_format, unit=unit, sampling_hz=sampling_hz, duration_ms=duration)
+    spikes = read_channels(
+        recording, file_format, unit=unit, sampling_hz=sampling_hz, duration_ms=duration, stimuli=stimuli
+    )
     budget = fitting.Budget(**QUICK) if quick else fitting.Budget()
     total_ms = simulated_ms(spikes, system, budget)
     done_ms = 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from pathlib import Path
@@ -134,13 +133,11 @@ def _description(label: str, spikes: ChannelSpikes) -> str:
 
 def _entry(path: Path, spikes: ChannelSpikes, values: dict[str, float]) -> dict[str, Any]:
     """Return the measures with what identifies the recording; null for a measure that is not identified."""
-    digest = None
-    if path.is_file():
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    from livn_gym.fitting.result import recording_sha256
+
     return {
         "source": spikes.source,
-        "sha256": digest,
+        "sha256": recording_sha256(path),
         "duration_ms": spikes.duration_ms,
         "channels": spikes.num_channels,
         "spikes": len(spikes.t_ms),

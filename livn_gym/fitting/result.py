@@ -17,9 +17,11 @@ from livn_gym.fitting.page import page
 from livn_gym.fitting.search import FIRST_SEED, Budget
 from livn_gym.fitting.space import Job, simulate
 from livn_gym.formats.channel_spikes import ChannelSpikes
+from livn_gym.hdf5 import MAX_PARTLY_READ_BYTES
 from livn_gym.parameter_sets import identity
 from livn_gym.parameters import ParameterSet
 from livn_gym.posterior import POSTERIOR
+from livn_gym.reading import regular_file
 from livn_gym.system import make
 from livn_gym.tuning import load
 from livn_gym.tuning.result import provenance, rounded, write_params
@@ -35,10 +37,14 @@ DRAWN_CULTURES = 3
 
 @checked_types
 def recording_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file, or of the names and checksums of all files of a folder."""
+    """Return the SHA-256 of a file, or of the names and checksums of all files of a folder.
+
+    Raises:
+        InvalidInput: There is no such file; see ``livn_gym.reading.regular_file``.
+    """
     path = Path(path)
     if not path.is_dir():
-        return file_sha256(path)
+        return file_sha256(regular_file(path, limit=MAX_PARTLY_READ_BYTES))
     files = sorted(file for file in path.rglob("*") if file.is_file())
     lines = [f"{file_sha256(file)}  {file.relative_to(path).as_posix()}\n" for file in files]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
