@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+import numpy as np
+
 import livn_gym
 from livn_gym import config, device_profile, system
 from livn_gym.channel_view import ChannelView, device_array
@@ -58,3 +60,24 @@ class ChannelPlant:
     def close(self):
         self.closed = True
         self.env.close()
+
+
+def actions(num_steps, shape=(59,)):
+    return np.random.default_rng(0).uniform(-1, 1, (num_steps, *shape)).astype(np.float32)
+
+
+def play(env, seed=1, num_steps=4):
+    """Observations, rewards and infos of an episode."""
+    observation, info = env.reset(seed=seed)
+    found = [(observation, 0.0, info)]
+    for action in actions(num_steps):
+        observation, reward, _, _, info = env.step(action)
+        found.append((observation, reward, info))
+    return found
+
+
+def same(one, other):
+    for (observation, reward, info), (second, second_reward, second_info) in zip(one, other, strict=True):
+        np.testing.assert_array_equal(observation, second)
+        assert reward == second_reward
+        assert info == second_info

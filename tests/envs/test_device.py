@@ -7,7 +7,7 @@ from dataclasses import replace
 import gymnasium as gym
 import numpy as np
 import pytest
-from device_cultures import OPTIONS, ChannelPlant, small_system
+from device_cultures import OPTIONS, ChannelPlant, actions, play, same, small_system
 
 import livn_gym
 from livn_gym import device_profile
@@ -16,7 +16,7 @@ from livn_gym.encoding import Encoding
 from livn_gym.envs.device_encoding import encoding_for
 from livn_gym.envs.device_link import DeviceLink, noise_seed
 from livn_gym.envs.loop_spec import LoopSpec
-from livn_gym.errors import InvalidInput, LimitExceeded, UnknownName, UnsupportedModel
+from livn_gym.errors import InvalidInput, LimitExceeded, UnknownName
 from livn_gym.stimulation_limits import check_stimulus
 from livn_gym.stimulus import Stimulus
 from livn_gym.testing import CHECKS, conform
@@ -33,27 +33,6 @@ def make(cells, **options):
 
 def make_vec(cells, num_envs, **options):
     return gym.make_vec("livn/Culture-v0", num_envs, system=cells, **({"device": "cl1"} | OPTIONS | options))
-
-
-def actions(num_steps, shape=(59,)):
-    return np.random.default_rng(0).uniform(-1, 1, (num_steps, *shape)).astype(np.float32)
-
-
-def play(env, seed=1, num_steps=4):
-    """Observations, rewards and infos of an episode."""
-    observation, info = env.reset(seed=seed)
-    found = [(observation, 0.0, info)]
-    for action in actions(num_steps):
-        observation, reward, _, _, info = env.step(action)
-        found.append((observation, reward, info))
-    return found
-
-
-def same(one, other):
-    for (observation, reward, info), (second, second_reward, second_info) in zip(one, other, strict=True):
-        np.testing.assert_array_equal(observation, second)
-        assert reward == second_reward
-        assert info == second_info
 
 
 # What is seen and what can be commanded
@@ -352,63 +331,3 @@ def test_what_a_device_cannot_give_is_refused_when_it_is_made(cells, options, er
 def test_a_system_of_another_shape_is_refused():
     with pytest.raises(InvalidInput, match="EI2 does not fit cl1.*generate --device cl1"):
         gym.make("livn/EI2-v0", device="cl1")
-
-
-# Plants
-
-
-def test_a_loop_over_a_plant_equals_the_simulated_device(cells):
-    simulated = make(cells)
-    expected = play(simulated)
-    simulated.close()
-    plant = ChannelPlant()
-    env = gym.make("livn/Culture-v0", plant=plant, step_ms=200.0, settle_ms=200.0).unwrapped
-    assert env.culture is plant and env.device.name == "cl1"
-    for (one, reward, info), (two, other_reward, other) in zip(play(env), expected, strict=True):
-        np.testing.assert_array_equal(one, two)
-        assert reward == other_reward
-        assert (info["params"], info["params_hash"], info["device"]) == ("", "", "cl1")
-        assert info["charge_nC"] == other["charge_nC"]
-    env.close()
-    assert plant.closed
-
-
-def test_a_plant_is_made_from_a_reference_with_options():
-    reference = {"name": "device_cultures:ChannelPlant", "profile": "cl1"}
-    env = gym.make("livn/Culture-v0", plant=reference, step_ms=200.0, settle_ms=0.0, task="burst_suppression").unwrapped
-    assert isinstance(env.culture, ChannelPlant)
-    env.close()
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"device": "cl1"}, InvalidInput, "plant= or device="),
-        ({"params": "EI2"}, InvalidInput, "params are of simulated cultures"),
-        ({"randomize": {"weight-*": [0.5, 2.0]}}, InvalidInput, "randomize are of simulated"),
-        ({"graph_seed": 3}, InvalidInput, "graph_seed is of simulated"),
-        ({"graph_seed": "resample"}, InvalidInput, "graph_seed is of simulated"),
-        ({"observation": "cells"}, InvalidInput, "must be 'channels'"),
-        ({"conditions": ["synapses_cut"]}, InvalidInput, "SynapsesCut changes parameters"),
-        ({"task": "opto_clamp"}, InvalidInput, "lights"),
-        ({"plant": "clone"}, UnknownName, "plant 'clone'"),
-        ({"plant": {"profile": "cl1"}}, InvalidInput, "needs a 'name'"),
-        ({"plant": dict}, InvalidInput, "must be or make a plant"),
-        ({"plant": {"name": ChannelPlant, "profil": "cl1"}}, TypeError, "profil"),
-    ],
-)
-def test_what_a_plant_does_not_have_is_refused(options, error, message):
-    given = {"plant": ChannelPlant, "step_ms": 200.0, "settle_ms": 0.0} | options
-    with pytest.raises(error, match=message):
-        gym.make("livn/Culture-v0", **given)
-
-
-def test_a_plant_has_no_snapshots_and_as_many_cultures_as_it_has():
-    options = {"step_ms": 200.0, "settle_ms": 0.0, "plant": ChannelPlant}
-    with pytest.raises(InvalidInput, match="2 cultures were asked for, the plant has 1"):
-        gym.make_vec("livn/Culture-v0", 2, **options)
-    vector = gym.make_vec("livn/Culture-v0", 1, **options)
-    vector.reset(seed=1)
-    with pytest.raises(UnsupportedModel, match="no snapshots"):
-        vector.state()
-    vector.close()
