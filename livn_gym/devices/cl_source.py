@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
+import signal
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,8 +14,6 @@ from cl import sim
 from livn_gym import interrupts
 from livn_gym.devices.cl_culture import SimulatedCulture
 from livn_gym.devices.cl_settings import CultureSettings, metadata
-
-_log = logging.getLogger(__name__)
 
 _PARENT_CHECK_S = 0.5
 """Time between two checks whether the process that opened the source is still running."""
@@ -43,6 +41,7 @@ class CultureSource(sim.SimulatorDataSource):
         accelerated = os.environ.get("CL_SDK_ACCELERATED_TIME", "0") == "1"
         interrupts.run_in_place()
         self._culture = SimulatedCulture(self.settings, accelerated=accelerated)
+        signal.signal(signal.SIGTERM, self._terminated)
         threading.Thread(target=self._watch, args=(os.getppid(),), daemon=True, name="livn-gym-parent").start()
 
     def on_stims(self, stims: Sequence[sim.DataSourceStim]) -> None:
@@ -60,21 +59,28 @@ class CultureSource(sim.SimulatorDataSource):
 
     def close(self) -> None:
         """Close the culture and write the report."""
-        culture, self._culture = self._culture, None
         self._closed.set()
-        if culture is None:
-            return
-        report = asdict(culture.report)
-        culture.close()
-        if self.settings.report is not None:
-            with open(self.settings.report, "a", encoding="utf-8") as file:
-                file.write(json.dumps(report) + "\n")
-        _log.info("closed: %s", report)
+        culture = self._reported()
+        if culture is not None:
+            culture.close()
 
     def _opened(self) -> SimulatedCulture:
         if self._culture is None:
             raise RuntimeError("The source is not open.")
         return self._culture
+
+    def _reported(self) -> SimulatedCulture | None:
+        """Write the report, once, and return the culture."""
+        culture, self._culture = self._culture, None
+        if culture is not None and self.settings.report is not None:
+            with open(self.settings.report, "a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(culture.report)) + "\n")
+        return culture
+
+    def _terminated(self, number: int, frame: object) -> None:
+        """End this process as SIGTERM does, but with a report: cl-sdk sends it where closing takes more than 2 s."""
+        self._reported()
+        os._exit(128 + number)
 
     def _watch(self, parent: int) -> None:
         """End this process when the one that opened the source has ended without closing it."""

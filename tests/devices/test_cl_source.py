@@ -298,7 +298,7 @@ def test_in_real_time_stimuli_come_late_and_are_counted(run):
     report = rows(done.stderr)
     late, milliseconds = re.match(r"(\d+) \(by at most (\S+) ms\)", report["stimuli that were late"]).groups()
     assert report["stimuli"] == "13" and report["frames lost"] == "0"
-    sent = [(c, t) for c, t in stims if c in (9, 10, 20, 21)]
+    sent = [(c, t) for c, t in stims if c in (9, 10)]  # the first pulses: no artefact of others is before theirs
     shown = [min(frame for channel, frame in saturated if channel == c and frame >= t) - t for c, t in sent]
     lateness = [frames * 0.04 - 0.96 for frames in shown]  # 0.96 ms are the delay of everything that is recorded
     assert 0.0 <= min(lateness) and max(lateness) <= float(milliseconds) + 1e-9
