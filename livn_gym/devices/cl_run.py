@@ -6,7 +6,10 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -60,18 +63,39 @@ def run_script(
         # The script is checked again there, where it imports the module cl.
         command = child.command("livn_gym.devices.cl_script", str(path), *arguments)
         process = subprocess.Popen(command, env=os.environ | environment(settings, accelerated=accelerated))
-        try:
-            code = process.wait()
-        except BaseException:  # Ctrl-C has mostly reached the script as well, since it is in the terminal's group
-            _end(process)
-            raise
+        with _terminable():
+            try:
+                code = process.wait()
+            except KeyboardInterrupt:  # mostly, the terminal has sent it to the script as well
+                _end(process, None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
+                raise
+            except BaseException:
+                _end(process, signal.SIGTERM, signal.SIGKILL)
+                raise
         lines = report.read_text(encoding="utf-8").splitlines() if report.exists() else []
     return ScriptResult(128 - code if code < 0 else code, tuple(SourceReport(**json.loads(line)) for line in lines))
 
 
-def _end(process: subprocess.Popen) -> None:
-    """End a process that should be ending, by signals of increasing strength."""
-    for number in (None, signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Raise ``SystemExit`` at SIGTERM, so that the script does not outlive this process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def exit_by_signal(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, exit_by_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(process: subprocess.Popen, *signals: signal.Signals | None) -> None:
+    """Send signals until the process has ended; None only waits, since it should be ending."""
+    for number in signals:
         if number is not None:
             process.send_signal(number)
         try:

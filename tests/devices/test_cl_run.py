@@ -146,16 +146,18 @@ def alive(pid):
 @pytest.mark.needs("cl")
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
-@pytest.mark.parametrize("reach", ["all", "command"])
-def test_ctrl_c_ends_everything(run, reach):
-    """A terminal sends it to the whole group of processes, other programs to the command alone."""
+@pytest.mark.parametrize("reach", ["all", "command", "terminate"])
+def test_signals_end_everything(run, reach):
+    """A terminal sends Ctrl-C to the whole group of processes, other programs a signal to the command alone."""
     process = run.start(ENDLESS, options="--accelerated --settle 100")
     script = int(process.stdout.readline())
     started = children(process.pid)
     assert script in started and len(started) >= 2  # the script, and the SDK's process for data
-    (os.killpg if reach == "all" else os.kill)(process.pid, signal.SIGINT)
+    number = signal.SIGTERM if reach == "terminate" else signal.SIGINT
+    (os.killpg if reach == "all" else os.kill)(process.pid, number)
     _, stderr = process.communicate()
-    assert process.returncode == 130 and "interrupted" in stderr
+    assert process.returncode == 128 + number
+    assert ("interrupted" in stderr) == (number == signal.SIGINT)
     wait_for_end(started)
 
 
