@@ -143,12 +143,11 @@ class LoopSpec:
         task_options = {option: values.pop(option) for option in of_task if option in values}
         tasks.make_options(task_class, task_options)  # refuses wrong values before a culture is built
         spec = cls(system, name, task_options, **values, given=tuple(given))
-        spec.fitted  # refuses a wrong folder  # noqa: B018
+        spec.fitted_sets()  # refuses a wrong folder before a culture is built
         return spec
 
-    @property
-    def fitted(self) -> Posterior | None:
-        """The fitted parameter sets of which every episode draws one; None for none.
+    def fitted_sets(self) -> Posterior | None:
+        """Return the fitted parameter sets of which every episode draws one; None for none.
 
         Raises:
             InvalidInput: The folder holds no fit, or parameters are given as well.
@@ -186,7 +185,7 @@ class LoopSpec:
     def _env(self, num_cultures: int, graph_seed: int | None) -> Env:
         """Make simulated cultures; with a device, they have its usable electrodes."""
         options: dict[str, Any] = {"graph_seed": graph_seed, "io": self.io}
-        system, fitted = self.system, self.fitted
+        system, fitted = self.system, self.fitted_sets()
         if self.device is not None:
             system = systems.make(system, graph_seed)
             options = {"io": device_array(device_profile.find(self.device), system)}
@@ -222,7 +221,8 @@ class LoopSpec:
         """
         device = device_link(env, self.device, self.observation)
         encoding, decoding = self.make_encoding(device, env.dt), self.make_decoding()
-        drawn = [PosteriorDraw(env, self.fitted)] if isinstance(env, Env) and self.fitted is not None else []
+        fitted = self.fitted_sets()
+        drawn = [PosteriorDraw(env, fitted)] if isinstance(env, Env) and fitted is not None else []
         randomized = []
         if self.randomize not in (None, {}) and isinstance(env, Env):
             randomized = [Randomization(env, self.randomize)]

@@ -74,7 +74,7 @@ def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
     identity = {"params": "", "params_hash": ""}
     if env is None and loop.plant is None:
         system = systems.make(loop.system)
-        fitted = loop.fitted
+        fitted = loop.fitted_sets()
         values = parameter_sets.find(system, loop.params if fitted is None else fitted.base, loop.variant)
         identity = parameter_sets.identity(system, ParameterSet(system).updated(values).frozen())
     elif isinstance(env, Env):
@@ -82,8 +82,9 @@ def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
         if parameters.cells == heterogeneous_cells(env.system, env.model):  # drawn with the graph
             parameters = replace(parameters, cells={})
         identity = parameter_sets.identity(env.system, parameters)
-    if loop.fitted is not None:
-        identity = {"params": "posterior", "params_hash": loop.fitted.digest()}
+    posterior = loop.fitted_sets()
+    if posterior is not None:
+        identity = {"params": "posterior", "params_hash": posterior.digest()}
     if not identity["params"] and isinstance(loop.params, str):
         identity["params"] = loop.params
     task_class = tasks.find(loop.task)

@@ -328,7 +328,7 @@ def table(results: Path) -> str:
         )
     headings = (
         "culture",
-        "Hz a channel",
+        "Hz per channel",
         "bursts /s",
         "accepted sets",
         "pass, fitted (%)",

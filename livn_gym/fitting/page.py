@@ -82,7 +82,7 @@ def _raster(axes: Any, recording: ChannelSpikes, colour: str, what: str) -> None
     hz = counts / max(int(active_channels(recording).sum()), 1) / (RATE_BIN_MS * 1e-3)
     rate.stairs(hz, np.arange(len(hz) + 1) * RATE_BIN_MS / 1e3, color=COLOURS[1], linewidth=0.8)
     rate.set_ylim(0, max(4.0 * hz.max(initial=0.0), 1.0))
-    rate.set_ylabel("Hz a channel\n(line)", fontsize=7)
+    rate.set_ylabel("Hz per channel\n(line)", fontsize=7)
     rate.tick_params(labelsize=7)
     axes.set(xlim=(0, length_ms / 1e3), ylim=(-1, rest.num_channels), xlabel="time (s)", ylabel="channel")
     axes.yaxis.get_major_locator().set_params(integer=True)
@@ -159,7 +159,7 @@ def _spectrum(axes: Any, parts: Sequence[ChannelSpikes]) -> None:
         inside = (frequency >= 0.5) & (density > 0.0)
         axes.loglog(frequency[inside], density[inside], **style)
     axes.tick_params(which="minor", labelleft=False)
-    axes.set(xlabel="frequency (Hz)", ylabel="power of the count a channel")
+    axes.set(xlabel="frequency (Hz)", ylabel="power of the count per channel")
     _title(axes, "Spectrum")
 
 

@@ -45,3 +45,10 @@ def test_fit_refuses_what_it_cannot_fit(run, tmp_path):
     code, _, err = run("fit", "short.npz", "--system", "EI1", "--out", "other")
     assert code == 2 and "20 s without stimulation; at least 300 s are needed" in err
     assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.needs("rl")
+def test_train_takes_the_folder_of_a_fit(run, tmp_path):
+    code, _, err = run("train", "--posterior", "nothing", "--steps", 8, "--num-envs", 1)
+    assert code == 2 and "nothing holds no posterior.json" in err
+    assert not (tmp_path / "runs").exists()
