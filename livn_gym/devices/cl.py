@@ -66,7 +66,7 @@ def source(**settings: Any) -> CultureSource:
     return CultureSource(CultureSettings.of(settings))
 
 
-def prepare(settings: CultureSettings, *, accelerated: bool = False) -> None:
+def prepare(settings: CultureSettings, *, accelerated: bool = False) -> float:
     """Build the culture once and stimulate it, so that errors appear here and everything is compiled.
 
     Compiling takes longer than cl-sdk waits for a source to open.
@@ -74,6 +74,9 @@ def prepare(settings: CultureSettings, *, accelerated: bool = False) -> None:
     Args:
         settings: Settings of the culture.
         accelerated: Whether it is going to run in accelerated time.
+
+    Returns:
+        Time by which its frames and spikes are late, ms; see ``SimulatedCulture``.
 
     Raises:
         LivnError: The culture cannot be built.
@@ -87,11 +90,12 @@ def prepare(settings: CultureSettings, *, accelerated: bool = False) -> None:
         culture.stimulate(1, 0, (200, 200), (-1.0, 1.0))
         for frame in range(0, 100, 5):
             culture.read(frame, 5)
+        return culture.delay_ms
     finally:
         culture.close()
 
 
-def configure(system: str = "EI3", seed: int = 0, *, accelerated: bool = False, **settings: Any) -> None:
+def configure(system: str = "EI3", seed: int = 0, *, accelerated: bool = False, **settings: Any) -> float:
     """Make the next ``cl.open()`` of this process open a simulated culture.
 
     The environment variables of cl-sdk are set, also for processes that this one starts, and a source that is open is
@@ -104,6 +108,9 @@ def configure(system: str = "EI3", seed: int = 0, *, accelerated: bool = False, 
             seed and the same script then give the same spikes.
         **settings: Further arguments of ``CultureSettings``.
 
+    Returns:
+        Time by which frames and spikes of the culture are late, ms; see ``SimulatedCulture``.
+
     Raises:
         LivnError: cl-sdk is not installed or reaches a real device, or the culture cannot be built.
         RuntimeError: From cl-sdk, within ``cl.open()``.
@@ -111,9 +118,10 @@ def configure(system: str = "EI3", seed: int = 0, *, accelerated: bool = False, 
     made = CultureSettings.of({"system": system, "seed": seed, **settings})
     check_simulator()
     cl_patience.extend()
-    prepare(made, accelerated=accelerated)
+    delay_ms = prepare(made, accelerated=accelerated)
     release()
     os.environ |= environment(made, accelerated=accelerated)
+    return delay_ms
 
 
 def release() -> None:

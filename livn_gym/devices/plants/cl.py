@@ -40,6 +40,8 @@ class ClDriver(Driver):
         culture: Arguments of ``livn_gym.devices.cl.configure``, as ``system`` and ``seed``, of the simulated culture
             that is opened if the API is the simulator's; a real device has its own. Default: the source that was
             configured before, or EI3 if there is none, since the sources of the SDK itself ignore stimuli.
+        delay_ms: Time by which spikes are late against the device's own pulses, which is subtracted from their times.
+            Default: that of the simulated culture, whose detection takes time; otherwise 0.
 
     Raises:
         BackendUnavailable: cl-sdk is not installed.
@@ -53,10 +55,14 @@ class ClDriver(Driver):
         tick_ms: float = 10.0,
         samples: bool = True,
         culture: Mapping[str, Any] | None = None,
+        delay_ms: float | None = None,
     ) -> None:
         check_available()
         super().__init__(find(profile))
         self._culture = culture
+        self._given_delay_ms = None if delay_ms is None else finite("delay_ms", delay_ms, minimum=0.0)
+        self.delay_ms = self._given_delay_ms or 0.0
+        """Time by which spikes are late, ms."""
         self.tick_ms, self.samples = finite("tick_ms", tick_ms, above=0.0), bool(samples)
         self._frame_ms = 1e3 / self.profile.recording.sampling_hz
         self._tick_frames = whole_steps("tick_ms", self.tick_ms, self._frame_ms)
@@ -78,7 +84,8 @@ class ClDriver(Driver):
         import cl
 
         if self.is_simulated() and (self._culture is not None or not os.environ.get("CL_SDK_DATA_SOURCE")):
-            configure(**(self._culture or {}))
+            delay_ms = configure(**(self._culture or {}))
+            self.delay_ms = delay_ms if self._given_delay_ms is None else self._given_delay_ms
             self._stack.callback(release)
         self._neurons = self._stack.enter_context(cl.open())
         frames_hz, channels = self._neurons.get_frames_per_second(), self._neurons.get_channel_count()
@@ -111,7 +118,7 @@ class ClDriver(Driver):
             plan.run(at_timestamp=self._start + self._frames(command.onset_us - self._lead_us))
 
     def read(self, duration_ms: float, beat: Callable[[float], object]) -> Reading:
-        """Read tick by tick until the end of the run."""
+        """Read tick by tick until the end of the run; a late spike of the run before has the time 0."""
         count = whole_steps("The length of a run (ms)", duration_ms, self.tick_ms)
         spikes: list[tuple[int, int]] = []
         stims: list[tuple[int, int]] = []
@@ -127,7 +134,8 @@ class ClDriver(Driver):
                 f"{self._start}: ticks were lost."
             )
         spike, stim = (np.array(rows, dtype=np.int64).reshape(-1, 2).T for rows in (spikes, stims))
-        return Reading(spike[0], (spike[1] - start) * self._frame_ms, stim[0], (stim[1] - start) * self._frame_ms)
+        spike_ms = np.maximum((spike[1] - start) * self._frame_ms - self.delay_ms, 0.0)
+        return Reading(spike[0], spike_ms, stim[0], (stim[1] - start) * self._frame_ms)
 
     def lag_ms(self) -> float:
         """Return the device's time since the start of the next run, ms; 0 in accelerated time."""
