@@ -52,22 +52,25 @@ def check_device_options(task: Any, values: Mapping[str, Any], given: Collection
     profile = None if device is None else device_profile.find(device)
     offered = isinstance(device, Mapping) and device.get(device_profile.ALL_TASKS) is True
     if (profile is not None or plant is not None) and not offered:
-        _check_offered(task, "a plant" if profile is None else profile.name)
+        _check_offered(task, None if profile is None else profile.name, observation)
     if profile is not None:
         if values.get("io") is not None:
             raise InvalidInput(f"{profile.name} brings its electrodes: give device= or io=, not both.")
 
 
-def _check_offered(task: Any, device: str) -> None:
-    """Refuse a task that its config does not offer with a device."""
+def _check_offered(task: Any, device: str | None, observation: str | None) -> None:
+    """Refuse a task that its config does not offer with a device, or with the spikes that it detects."""
     task_class = tasks.find(task)
     name = snake_case(task_class.__name__)
     if name not in tasks.names() or tasks.find(name) is not task_class:
         return
     reasons = config.load("tasks", name).get("refused_devices", {})
-    reason = reasons.get(device, reasons.get("*"))
+    reason, hint = reasons.get("*"), ""
+    if reason is None and device is not None and observation != "cells":
+        reason = reasons.get(device)
+        hint = " observation='cells' has the true spikes; device={'name': ..., 'all_tasks': True} offers every task."
     if reason is not None:
-        raise InvalidInput(f"{task_class.__name__} is not offered with {device}: {reason}")
+        raise InvalidInput(f"{task_class.__name__} is not offered with {device or 'a plant'}: {reason}{hint}")
 
 
 def device_link(env: Env | DevicePlant, device: Any, observation: str | None) -> DeviceLink | None:

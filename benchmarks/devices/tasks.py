@@ -2,7 +2,8 @@
 
 The quick form, the default, plays reference agents with the parameters from which their search begins: paired
 episodes with silence, on the intact culture and with its synapses cut. A task responds if the gain over silence is
-above 0 by its 95 % interval and at most 15 % of it remain without synapses. The gain is also given in standard
+above 0 by its 95 % interval, at most 15 % of it remain without synapses and, where place counts, an agent that chooses
+places gains more than a constant one. The gain is also given in standard
 deviations of silence, of which the gate asks for two, with agents that it searches for and longer episodes: ``--gate``
 runs it.
 
@@ -26,13 +27,14 @@ import numpy as np
 from livn_gym.agents import evaluate
 from livn_gym.agents.baselines import Silent
 from livn_gym.agents.reference_agents import families_of
+from livn_gym.agents.reference_agents.generic import CONSTANT
 from livn_gym.atomic import replacing
 from livn_gym.device_profile import ALL_TASKS
 from livn_gym.envs.provenance import COMPARED, provenance
 from livn_gym.reading import read_json
 from livn_gym.testing import gate_files
 from livn_gym.testing.gate import GATE_SEED
-from livn_gym.testing.gate_rules import MAX_CUT_SHARE
+from livn_gym.testing.gate_rules import MAX_CUT_SHARE, rules_of
 from livn_gym.testing.gate_statistics import difference, ratio
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -79,6 +81,14 @@ def line(result: dict[str, Any]) -> str:
         reasons.append("no gain over silence")
     elif share.value > MAX_CUT_SHARE:
         reasons.append("without synapses, too much of it remains")
+    if rules_of(result["task"]).spatial and CONSTANT.name in intact:
+        placed = {name: arm for name, arm in intact.items() if name not in ("silence", CONSTANT.name)}
+        name = max(placed, key=lambda each: np.mean(placed[each]))
+        by_place = difference(placed[name], intact[CONSTANT.name])
+        if by_place.low <= 0.0:
+            reasons.append(
+                f"{name} gains {np.mean(placed[name]) - np.mean(intact['silence']):.1f}, no more than a constant"
+            )
     means = [f"{np.mean(arm):.2f}" for arm in (intact["silence"], intact[agent], cut["silence"], cut[agent])]
     remains = share.text(percent=True) if gain.value > 0 else "-"
     spreads = f"{gain.value / spread:.1f}" if spread > 0 else "-"

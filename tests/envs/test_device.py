@@ -320,12 +320,21 @@ PULSES = {"name": "pulse_amplitude", "max_amplitude_uA": 3.0, "rate_hz": 5.0}
         ({"encoding": PULSES | {"phase_ms": 0.55}}, LimitExceeded, "phase_step_us"),
         ({"encoding": PULSES | {"phase_ms": 0.6}}, LimitExceeded, "max_total_charge_nC"),
         ({"task": "opto_clamp"}, InvalidInput, "OptoClamp is not offered with cl1.*lights"),
+        ({"task": "opto_clamp", "observation": "cells"}, InvalidInput, "OptoClamp is not offered.*lights"),
+        ({"task": "discrimination"}, InvalidInput, "Discrimination is not offered with cl1.*half.*observation='cells'"),
         ({"plant": ChannelPlant}, InvalidInput, "params"),
     ],
 )
 def test_what_a_device_cannot_give_is_refused_when_it_is_made(cells, options, error, message):
     with pytest.raises(error, match=message):
         make(cells, **options)
+
+
+@pytest.mark.parametrize("options", [{"observation": "cells"}, {"device": {"name": "cl1", "all_tasks": True}}])
+def test_a_task_that_channels_cannot_drive_is_there_for_research(cells, options):
+    env = make(cells, task="discrimination", step_ms=500.0, **options)
+    assert env.action_space.shape == (59,)
+    env.close()
 
 
 def test_a_system_of_another_shape_is_refused():
