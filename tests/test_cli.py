@@ -182,8 +182,8 @@ def test_demo_trains_compares_and_saves_pictures(run, snapshots):
     code, out, err = run("demo", "--quick")
     assert code == 0
     scores = {name: numbers(out, name) for name in (*NAMES, "sac, trained", "sac, trained; synapses cut")}
-    # 10 steps, 16 channels, 1 pulse a step, two phases of 4.5 uA x 0.2 ms on average
-    assert scores["random"][3] == pytest.approx(10 * 16 * 2 * 0.9, rel=0.1)
+    # 10 steps, 16 channels, 1 pulse a step, two phases of 7.5 uA x 0.2 ms on average
+    assert scores["random"][3] == pytest.approx(10 * 16 * 2 * 1.5, rel=0.1)
     assert scores["silent"][3] == 0
     assert all(error >= 0 and total < 0 for total, _, error, _ in scores.values())
     assert "1,000/1,000" in err
