@@ -5,7 +5,7 @@ every rate of the loop: ticks per second of the clock; processor time of the pro
 simulated time; pulses that came too late for their frame; the time from a pulse's timestamp to the first frame that
 shows it, median and largest; lost frames; and by how much a reading came later than in real time.
 
-Run: ``python benchmarks/devices/cl_realtime.py [--seconds 20] [--system EI3] [--rates 10 100 1000]``.
+Run: ``python benchmarks/devices/cl_realtime.py [--seconds 20] [--system EI3] [--rates 10 100 1000] [--time real]``.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--system", default="EI3")
     parser.add_argument("--rates", type=float, nargs="+", default=[10.0, 100.0, 1000.0])
+    parser.add_argument("--time", choices=["both", "real", "accelerated"], default="both")
     arguments = parser.parse_args()
     headings = (
         "time",
@@ -99,7 +100,7 @@ def main() -> None:
     print("|", " | ".join(headings), "|")
     print("|", " | ".join("---" for _ in headings), "|", flush=True)
     with TemporaryDirectory() as folder:
-        for accelerated in (False, True):
+        for accelerated in {"real": (False,), "accelerated": (True,), "both": (False, True)}[arguments.time]:
             for rate in arguments.rates:
                 row = measure(rate, arguments.seconds, accelerated, arguments.system, Path(folder))
                 print("|", " | ".join(row), "|", flush=True)
