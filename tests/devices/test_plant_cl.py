@@ -123,7 +123,7 @@ with plant() as device:
 
 def test_the_watchdog_interrupts_a_loop_that_hangs(folder):
     code = """
-with plant(accelerated=False, heartbeat_ms=300.0, max_late_ms=1e6) as device:
+with plant(accelerated=False, heartbeat_ms=3000.0, max_late_ms=1e6) as device:
     device.run(200.0, TRAIN)
     device.guard.send(AT_DEVICE, 200.0, device.driver.send)
     while device.guard.stopped is None:
@@ -140,9 +140,10 @@ with plant(accelerated=False, heartbeat_ms=300.0, max_late_ms=1e6) as device:
 
 def test_a_loop_that_is_late_in_real_time_sends_nothing(folder):
     code = """
-with plant(accelerated=False, max_late_ms=500.0) as device:
+with plant(accelerated=False, max_late_ms=10_000.0) as device:
     device.run(200.0, TRAIN)
-    time.sleep(1.0)
+    while device.driver.lag_ms() < 10_500.0:
+        time.sleep(0.1)
     try:
         device.run(200.0, TRAIN)
     except DeviceStopped as error:
