@@ -73,6 +73,19 @@ class Posterior:
             sets.append(read_params(file))
         return cls(system, tuple(sets), recording)
 
+    @classmethod
+    def nearest_file(cls, folder: str | Path) -> Path:
+        """Return the file of the nearest set of a fit's folder, after all sets were checked.
+
+        Raises:
+            InvalidInput: The folder holds no fit.
+            CorruptData: A file is damaged, or a set is not the one that was fitted.
+        """
+        cls.read(folder)
+        return Path(folder) / str(
+            read_json(Path(folder) / POSTERIOR, "lists no fitted parameter sets")["sets"][0]["file"]
+        )
+
     @property
     def keys(self) -> list[str]:
         """Keys that differ between sets."""

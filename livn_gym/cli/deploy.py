@@ -140,12 +140,15 @@ def make_driver(
     real_time: bool,
     samples: bool,
 ) -> Driver:
-    """Make a driver; a simulated culture is that of the environment."""
+    """Make a driver; a simulated culture is that of the environment, or the nearest one of its fit."""
     from livn_gym.devices.plants import DRIVERS
     from livn_gym.envs.registration import spec_of
+    from livn_gym.posterior import Posterior
 
     given = {**spec_of(env_id).kwargs, **options}
     culture = {key: given[key] for key in CULTURE if given.get(key) is not None}
+    if given.get("posterior") is not None:
+        culture["params"] = str(Posterior.nearest_file(given["posterior"]))
     if name == "simulated":
         return DRIVERS.make(name, profile, seed=seed, **culture)
     if name != "cl":

@@ -25,7 +25,7 @@ from livn_gym.errors import DeviceStopped, InvalidInput, LimitExceeded
 
 OF_CULTURES = (
     *("variant", "params", "graph_seed", "io", "model", "opsin", "light", "backend", "profile", "dt", "randomize"),
-    *("device", "observation"),
+    *("device", "observation", "posterior"),
 )
 """Options of environments that say how a culture is simulated; a device has a culture of its own. The name of
 the system stays, since defaults of tasks depend on it."""
