@@ -17,7 +17,7 @@ BIN_MS = 5.0
 
 
 class PoissonBackend(Backend, CultureParameters):
-    """Unconnected cells that fire at 3 Hz, and at 17.4 Hz under the strongest pulses of the environments.
+    """Unconnected cells that fire at 3 Hz, and at 6.6 Hz under the strongest pulses of livn/EI2-v0.
 
     Charge raises the rate of all cells alike, by 0.12 Hz for a nC a second on every channel, for as long as
     the run lasts. Time goes in bins of 5 ms, in which a cell fires at most once. Everything follows from a
