@@ -24,13 +24,18 @@ _EXACT = 1e-3
 
 
 def check_positive(part: str, values: object, *names: str, zero: tuple[str, ...] = ()) -> None:
-    """Check that attributes are above 0, or at least 0 for those in ``zero``; NaN never is."""
+    """Check that attributes are finite and above 0, or at least 0 for those in ``zero``.
+
+    The longest phase may be infinite: without it, the charge of a phase limits its length.
+    """
     for name in names:
         label = f"{part}.{name}" if part else name
         value = number(label, getattr(values, name))
         if not (value > 0.0 or (name in zero and value == 0.0)):
             bound = "at least" if name in zero else "greater than"
             raise InvalidInput(f"{label} must be {bound} 0, got {value:g}.")
+        if math.isinf(value) and name != "max_phase_us":
+            raise InvalidInput(f"{label} must be a finite number, got {value:g}.")
         object.__setattr__(values, name, value)
 
 

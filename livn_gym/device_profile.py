@@ -23,6 +23,7 @@ from livn_gym.device_parts import (
 )
 from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.registry import Kind
+from livn_gym.values import flag
 
 
 @checked
@@ -174,7 +175,7 @@ def find(device: Spec) -> DeviceProfile:
         if "name" not in limits:
             raise InvalidInput(f"A device given as a mapping needs a 'name', got {shown(device)}.")
         profile = find(limits.pop("name"))
-        limits.pop(ALL_TASKS, None)
+        flag(ALL_TASKS, limits.pop(ALL_TASKS, False))
         return profile.with_stimulation(**limits) if limits else profile
     if isinstance(device, Path) or (isinstance(device, str) and device.endswith(".toml")):
         path = Path(device)

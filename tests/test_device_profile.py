@@ -168,6 +168,10 @@ def test_a_mapping_names_a_profile_and_other_limits():
         find({"max_rate_hz": 20.0})
     with pytest.raises(UnknownName, match="max_rate_hz"):
         find({"name": "cl1", "rate_hz": 20.0})
+    with pytest.raises(InvalidInput, match="stimulation.max_amplitude_uA must be a finite number, got inf"):
+        find({"name": "cl1", "max_amplitude_uA": float("inf")})
+    with pytest.raises(InvalidInput, match="all_tasks must be True or False, got 'yes'"):
+        find({"name": "cl1", "all_tasks": "yes"})
 
 
 def test_limits_can_be_narrowed():

@@ -34,6 +34,7 @@ TRAIN = ["--env", "livn/EI1-v0", "--steps", "1000000", "--num-envs", "2", "--che
             "the same command",
         ),
         (["tune", "EI1", "--quick", "--study", "t.journal", "--trials", "100000"], "t.journal", "the same command"),
+        (["deploy", "silent", "--out", "d"], "d/ledger.jsonl", "folder of the session"),
     ],
 )
 def test_ctrl_c_ends_a_command_once_and_for_all(arguments, begun, hint, tmp_path):

@@ -18,8 +18,10 @@ CONTINUE = {
     "tune": "the same command continues the study",
     "sample": "the same command generates the missing samples",
     "validate": "with --folder, the same command continues",
+    "fit": "the same command continues the search",
+    "deploy": "stimulation has stopped, and the folder of the session holds its ledger and results",
 }
-"""How to continue an interrupted command. Commands without an entry write nothing before they finish."""
+"""How to continue an interrupted command, or what it leaves. Commands without an entry write only when they finish."""
 
 _asked = threading.Event()
 
