@@ -12,8 +12,8 @@ recorded for 10 minutes and under the standard probe sweep, and fitted on EI2's 
   culture's gain, and a PI controller, tuned likewise, whose feedback makes up for much of what it does not know.
 
 Every step of every culture is a file in ``--out``, so that a run continues where it was. A culture costs about four
-minutes on one core. Development cultures are ``--culture -1``, ``-2``, ... Budgets were cut, and the run begun anew with
-EI2's present parameters, after hidden culture 0 had been drawn and before any of its sets was judged.
+minutes on one core. Development cultures are ``--culture -1``, ``-2``, ... Budgets were cut, and the run begun anew
+with EI2's present parameters, after hidden culture 0 had been drawn and before any of its sets was judged.
 
 Run: python benchmarks/fit/hidden.py [--culture 0 1 2 ...] [--out DIR] [--results benchmarks/fit/results]
      python benchmarks/fit/hidden.py --table
