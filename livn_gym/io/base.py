@@ -14,6 +14,7 @@ from livn_gym.models import Geometry
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.system import System
+from livn_gym.units import whole_number
 
 
 @checked
@@ -136,10 +137,19 @@ def detections(
 
     Returns:
         Index of the spike, ascending, and channel of every detection, ``[D]`` each.
+
+    Raises:
+        InvalidInput: Owners and channels differ in number, or a gid is no cell.
     """
+    whole_number("num_cells", num_cells, minimum=0)
+    if owner.shape != channel.shape:
+        raise InvalidInput(f"owner and channel must have one shape, got {owner.shape} and {channel.shape}.")
+    if len(gids) and not 0 <= gids.min() <= gids.max() < num_cells:
+        raise InvalidInput(f"gids must lie in 0 ... {num_cells - 1}.")
     first = np.searchsorted(owner, np.arange(num_cells + 1))
-    number = np.diff(first)[gids]
+    cells = gids.astype(np.int64)
+    number = np.diff(first)[cells]
     # The k-th detection of a spike is on the k-th channel of its cell.
     k = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
-    spike = np.repeat(np.arange(len(gids)), number)
-    return spike, channel[first[gids[spike]] + k]
+    spike = np.repeat(np.arange(len(cells)), number)
+    return spike, channel[first[cells[spike]] + k]
