@@ -12,7 +12,7 @@ from livn_gym.errors import InvalidInput, UnknownName
 
 pytestmark = pytest.mark.usefixtures("fake")
 
-STEP_NC = 16 * 1 * 2 * 1.8
+STEP_NC = 16 * 1 * 2 * 3.0
 """Charge of a step at the highest action: channels, pulses, phases, nC a phase."""
 
 
