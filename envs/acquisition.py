@@ -19,7 +19,7 @@ from livn_gym.stimulus import Stimulus
 
 
 class Acquired(NamedTuple):
-    """What the loop gets of a run of n cultures.
+    """Results of a run of n cultures, as the loop takes them.
 
     Attributes:
         recording: The recorded spikes, without blanked ones.

@@ -303,7 +303,7 @@ class CultureEnv(gym.Env):
 
     @property
     def view(self) -> CultureView:
-        """What recordings are of: the culture itself, or the channels of a device as cells."""
+        """View that recordings refer to: the culture itself, or the channels of a device as cells."""
         return self._loop.view
 
     @property

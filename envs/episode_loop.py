@@ -80,7 +80,7 @@ class EpisodeLoop:
 
     @property
     def view(self) -> CultureView:
-        """What the recordings are of: the cultures themselves, or the channels of a device."""
+        """View that recordings refer to: the cultures themselves, or the channels of a device as cells."""
         return self._loop.view
 
     @property

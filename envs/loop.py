@@ -87,7 +87,7 @@ class ClosedLoop:
         self.env = env.record_spikes() if isinstance(env, Env) else env
         self.device = device
         self.view = view
-        """What the recordings are of: the cultures themselves, or the channels of a device."""
+        """View that recordings refer to: the cultures themselves, or the channels of a device as cells."""
         self.lights = env.lights if isinstance(env, Env) else None
         self.conditioned = Conditioned(env, conditions)
         self.acquisition = Acquisition(env, self.conditioned, device, blank_ms)

@@ -118,7 +118,7 @@ class DeviceElectrodes:
 @checked
 @dataclass(frozen=True)
 class DeviceRecording:
-    """What a device records, and how it detects spikes.
+    """Frames of a device, and its detection of spikes.
 
     Attributes:
         sampling_hz: Frames per second.

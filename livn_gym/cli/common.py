@@ -43,6 +43,15 @@ SystemName = Annotated[
 ]
 
 
+TimeUnit = Annotated[
+    str | None,
+    typer.Option(
+        help="Unit of time in a table whose column does not name it: s, ms, us or frames.", show_default=False
+    ),
+]
+SamplingHz = Annotated[float | None, typer.Option(help="Frames per second, with --unit frames.", show_default=False)]
+
+
 def find_system(name: str) -> System:
     """Return the system that a command-line argument names.
 

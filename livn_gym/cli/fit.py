@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import ProfileName, check_output, progress_bar, table
+from livn_gym.cli.common import ProfileName, SamplingHz, TimeUnit, check_output, progress_bar, table
 from livn_gym.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -30,15 +30,8 @@ def fit(
         str | None,
         typer.Option("--format", help="Format of the recording. Default: taken from the file.", show_default=False),
     ] = None,
-    unit: Annotated[
-        str | None,
-        typer.Option(
-            help="Unit of time in a table whose column does not name it: s, ms, us or frames.", show_default=False
-        ),
-    ] = None,
-    sampling_hz: Annotated[
-        float | None, typer.Option(help="Frames per second, with --unit frames.", show_default=False)
-    ] = None,
+    unit: TimeUnit = None,
+    sampling_hz: SamplingHz = None,
     duration: Annotated[
         float | None,
         typer.Option(help="Length of the recording, in ms. Default: what the file states.", show_default=False),

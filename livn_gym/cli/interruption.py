@@ -21,7 +21,7 @@ CONTINUE = {
     "fit": "the same command continues the search",
     "deploy": "stimulation has stopped, and the folder of the session holds its ledger and results",
 }
-"""How to continue an interrupted command, or what it leaves. Commands without an entry write only when they finish."""
+"""How an interrupted command continues, or which files it leaves. Other commands write only when they finish."""
 
 _asked = threading.Event()
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from livn_gym.atomic import replacing
-from livn_gym.cli.common import check_output, save_figure, table
+from livn_gym.cli.common import SamplingHz, TimeUnit, check_output, save_figure, table
 from livn_gym.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -40,15 +40,8 @@ def measure(
             show_default=False,
         ),
     ] = None,
-    unit: Annotated[
-        str | None,
-        typer.Option(
-            help="Unit of time in a table whose column does not name it: s, ms, us or frames.", show_default=False
-        ),
-    ] = None,
-    sampling_hz: Annotated[
-        float | None, typer.Option(help="Frames per second, with --unit frames.", show_default=False)
-    ] = None,
+    unit: TimeUnit = None,
+    sampling_hz: SamplingHz = None,
     stimuli: Annotated[
         Path | None,
         typer.Option(

@@ -32,7 +32,7 @@ _WARM_UP_MS = 1000.0
 
 @dataclass
 class SourceReport:
-    """What a source has delivered until now.
+    """Numbers of frames and stimuli that a source has delivered.
 
     Attributes:
         frames: Frames that were read.

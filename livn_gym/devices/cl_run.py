@@ -27,7 +27,7 @@ _GRACE_S = 5.0
 
 @dataclass(frozen=True)
 class ScriptResult:
-    """How a script ended, and the report of every source that it opened and that was closed.
+    """Exit code of a script, and the report of every source that it opened and that was closed.
 
     Attributes:
         exit_code: Exit code; 128 + n if signal n ended the script, as shells count.

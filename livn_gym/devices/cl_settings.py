@@ -27,7 +27,7 @@ RULES: dict[str, type[Rule]] = {"stdp": STDP, "inhibitory_stdp": InhibitorySTDP}
 @checked
 @dataclass(frozen=True)
 class CultureSettings:
-    """What a simulated culture behind the CL API is made of.
+    """Settings of a simulated culture behind the CL API.
 
     Attributes:
         system: Name, path or reference of a system whose electrodes form the device's array.

@@ -1,4 +1,4 @@
-"""What is kept of the episodes of an agent on a device: a table, files, and a summary of what was sent."""
+"""Results of an agent's episodes on a device: a table, files, and a summary of what was sent."""
 
 from __future__ import annotations
 

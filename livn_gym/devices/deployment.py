@@ -33,7 +33,7 @@ the system stays, since defaults of tasks depend on it."""
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is to happen in a session.
+    """Plan of a session: agent, environment, episodes and seed.
 
     Attributes:
         make_agent: Function that makes the agent of each episode.

@@ -21,7 +21,7 @@ from livn_gym.devices.commands import Command
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a device recorded in a run; times count from the start of the run.
+    """Recording of a device in a run; times count from the start of the run.
 
     Attributes:
         spike_channel: Channel of every detected spike, int64 ``[S]``.
