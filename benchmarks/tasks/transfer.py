@@ -1,8 +1,8 @@
 """Agents on graphs they were trained on and on others; prints a table.
 
 A learner is trained three times with every seed: on the predefined graph, on a graph of its own for every environment,
-and on such graphs with weights and noise that are drawn anew for every episode (domain randomisation). All are played on
-the predefined graph, on the training graphs and on graphs that none has seen, these also with weights and noise drawn.
+and on such graphs with weights and noise drawn anew for every episode (domain randomisation). All are played on the
+predefined graph, on the training graphs and on graphs that none has seen, these also with weights and noise drawn.
 
 Run: python benchmarks/tasks/transfer.py [--agent sac] [--env livn/EI2-v0] [--seeds 3] [--steps 10000] [--out DIR]
 """
@@ -24,7 +24,7 @@ from livn_gym.agents.train import train
 
 HELD_OUT = [201, 202, 203, 204]
 VARIED = {"weight-*": [0.9, 1.1], "noise-*-std_*": [0.95, 1.05]}
-"""Domain randomisation: at the ends of these factors EI2 still lives and responds; chosen before any agent was trained."""
+"""Domain randomisation. EI2 still lives and responds at the ends of these; chosen before any agent was trained."""
 TRAINED_ON: dict[str, dict[str, Any]] = {
     "the predefined graph": {},
     "a graph for every environment": {"graph_seed": "per_env"},
