@@ -30,13 +30,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hidden_table import table
 
 from livn_gym.agents import evaluate
 from livn_gym.agents.baselines import Silent
 from livn_gym.agents.reference_agents import AgentFamily, tune
 from livn_gym.agents.reference_agents import Budget as TuningBudget
 from livn_gym.agents.reference_agents.generic import proportional_integral
-from livn_gym.agents.report import markdown
 from livn_gym.atomic import replacing
 from livn_gym.cache import file_sha256
 from livn_gym.env import Env
@@ -280,70 +280,6 @@ def play(agents: Mapping[str, Mapping[str, Any]], options: Mapping[str, Any]) ->
 def share(distances: list[float | None], threshold: float) -> float:
     """Return the share of distances within the threshold."""
     return sum(d is not None and d <= threshold for d in distances) / len(distances)
-
-
-def loss(returns: Mapping[str, list[float]], arm: str, kind: str) -> tuple[float, float, float]:
-    """Return the gain loss of an arm, and its 95 % interval over resampled episodes."""
-    columns = np.array([returns[name] for name in ("silent", f"true {kind}", f"{arm} {kind}")])
-    draws = np.random.default_rng(0).integers(0, columns.shape[1], (2000, columns.shape[1]))
-
-    def of(means: np.ndarray) -> np.ndarray:
-        return (means[1] - means[2]) / (means[1] - means[0])
-
-    low, high = np.quantile(of(columns[:, draws].mean(axis=2)), (0.025, 0.975))
-    return float(of(columns.mean(axis=1))), float(low), float(high)
-
-
-def table(results: Path) -> str:
-    """Return the table of all results as Markdown, with medians."""
-    rows, ratios = [], []
-    losses: dict[str, list[float]] = {f"{arm} {kind}": [] for kind in TRAINING for arm in ("fitted", "generic")}
-    for number in range(CULTURES):
-        path = results / f"culture-{number}.json"
-        if not path.exists():
-            continue
-        r = json.loads(path.read_text())
-        fitted = r["fitted_pass_rate"]
-        cells = {}
-        for name, found in losses.items():
-            if name in r["returns"]:
-                value, low, high = loss(r["returns"], *name.split())
-                found.append(value)
-                cells[name] = f"{100 * value:.0f} ({100 * low:.0f} ... {100 * high:.0f})"
-        if fitted is not None:
-            ratios.append(fitted / r["true_pass_rate"] if r["true_pass_rate"] else np.nan)
-        means = {name: float(np.mean(values)) for name, values in r["returns"].items()}
-        rows.append(
-            (
-                str(number),
-                f"{r['recorded']['rate_hz']:.1f}",
-                f"{r['recorded']['bursts_per_s']:.2f}",
-                f"{r['accepted']} of {len(r['candidates'])}",
-                "-" if fitted is None else f"{100 * fitted:.0f}",
-                f"{100 * r['true_pass_rate']:.0f}",
-                f"{100 * r['generic_pass_rate']:.0f}",
-                f"{means['silent']:.1f} / {means['true linear']:.1f} / {means['true PI']:.1f}",
-                *(cells.get(name, "no set") for name in losses),
-            )
-        )
-    headings = (
-        "culture",
-        "Hz per channel",
-        "bursts /s",
-        "accepted sets",
-        "pass, fitted (%)",
-        "pass, true (%)",
-        "pass, generic (%)",
-        "return, silent / true linear / true PI",
-        *(f"gain loss, {name} (%)" for name in losses),
-    )
-    lines = [markdown(rows, headings), ""]
-    if ratios:
-        lines.append(f"Pass rate of fitted runs by the ceiling, median: {np.nanmedian(ratios):.2f}")
-    for name, found in losses.items():
-        if found:
-            lines.append(f"Gain loss, {name}, median: {100 * np.median(found):.0f} % of {len(found)} cultures")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":
