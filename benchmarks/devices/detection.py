@@ -115,14 +115,14 @@ def main() -> None:
     parser.add_argument("--systems", nargs="+", default=["EI2", "EI3"], help="names of systems")
     parser.add_argument("--devices", nargs="+", default=["cl1", "mcs60", "maxone"], help="names of profiles")
     arguments = parser.parse_args()
-    classes = [f"{low:g}-{high:g} sd" for low, high in zip(AMPLITUDES[:-1], AMPLITUDES[1:], strict=True)]
-    classes[-1] = f"above {AMPLITUDES[-2]:g} sd"
+    classes = [f"{low:g}-{high:g} SD" for low, high in zip(AMPLITUDES[:-1], AMPLITUDES[1:], strict=True)]
+    classes[-1] = f"above {AMPLITUDES[-2]:g} SD"
     columns = ["culture, device, pitch", *(f"recall, {name} (cells)" for name in classes)]
     columns += [
-        "recall, visible",
+        "recall, visible cells",
         "precision",
         "late phases",
-        "detections (/s, channel)",
+        "detections (per s and channel)",
         "channels with a visible cell",
     ]
     for row in (columns, ["---"] * len(columns)):

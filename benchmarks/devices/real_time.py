@@ -67,8 +67,8 @@ def main() -> None:
         "culture (%)",
         "voltages (%)",
         "detection (%)",
-        "all (% of real time)",
-        "longest block on the clock (ms)",
+        "total (%)",
+        "longest block (ms)",
     )
     table(("block (ms)", *columns), rows)
 

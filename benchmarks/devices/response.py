@@ -1,13 +1,13 @@
-"""Measure how a culture answers a task's pulses, with and without a device's limits; prints a table.
+"""Measure how a culture responds to a task's pulses, with and without a device's limits; prints a table.
 
 For each way to stimulate and observe, on the intact culture and with its synapses cut:
 
 - rates (Hz) at rest and under the strongest pulses of RateTracking, behind blanking;
 - rates (Hz) at 20 to 100 ms after the strongest single pulse, as PatternTracking and the tasks with something inside
   observe them, and the same without a pulse;
-- share of pulses, on one half of the array or on the other, of which a nearest-centroid decoder of these late rates
-  tells the half (chance: 0.5);
-- ResponseClamp's share of strongest pulses of one electrode that the network answers.
+- share of pulses, on one half of the array or on the other, whose half a nearest-centroid decoder finds from these
+  late rates (chance: 0.5);
+- share of ResponseClamp's strongest pulses, at one electrode, to which the network responds.
 
 Rates are means over what is observed: cells of an electrode, summed, or detections on a channel.
 
@@ -47,7 +47,7 @@ def constant(env: Any, value: float, trials: int) -> np.ndarray:
 
 
 def accuracy(env: Any, trials: int) -> float:
-    """Return the share of pulses on halves of the array that are told apart by the late rates."""
+    """Return the share of pulses on halves of the array whose half is decoded from the late rates."""
     x = env.view.electrodes.coordinates_um[:, 0]
     left = x < np.median(x) + 1e-6
     labels = np.tile([0, 1], (trials + SKIPPED + 1) // 2)[: trials + SKIPPED]
@@ -63,12 +63,12 @@ def row(options: dict[str, Any], trials: int) -> list[str]:
     with gym.make("livn/EI3-PatternTracking-v0", demonstration_ms=1500.0, **quiet, **options) as made:
         env = made.unwrapped
         silent, evoked = (constant(env, value, trials).mean() for value in (-1.0, 1.0))
-        told = accuracy(env, trials)
+        decoded = accuracy(env, trials)
     with gym.make("livn/EI3-ResponseClamp-v0", **quiet, **options) as made:
         made.reset(seed=SEED)
-        answers = [made.step(made.action_space.high)[4]["response"] for _ in range(trials)]
+        responses = [made.step(made.action_space.high)[4]["response"] for _ in range(trials)]
     numbers = [f"{value:.1f}" for value in (rest, strongest, silent, evoked)]
-    return [*numbers, f"{told:.2f}", f"{np.mean(answers):.2f}"]
+    return [*numbers, f"{decoded:.2f}", f"{np.mean(responses):.2f}"]
 
 
 def main() -> None:
@@ -84,14 +84,14 @@ def main() -> None:
         (f"{given.device}, channels", {"device": device}),
     ]
     heads = [
-        "stimulated and observed",
+        "stimulation, observation",
         "synapses",
-        "rest",
-        "strongest",
-        "no pulse",
-        "after a pulse",
-        "half told",
-        "answers",
+        "at rest",
+        "strongest pulses",
+        "late, no pulse",
+        "late, pulse",
+        "half decoded",
+        "network responds",
     ]
     print("| " + " | ".join(heads) + " |\n|" + " --- |" * len(heads))
     for what, options in ways:

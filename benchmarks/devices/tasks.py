@@ -2,7 +2,7 @@
 
 The quick form, the default, plays reference agents with the parameters from which their search begins: paired
 episodes with silence, on the intact culture and with its synapses cut. A task responds if the gain over silence is
-above 0 by its 95 % interval, at most 15 % of it remain without synapses and, where place counts, an agent that chooses
+above 0 by its 95 % interval, at most 15 % of it remain without synapses and, in spatial tasks, an agent that chooses
 places gains more than a constant one. The gain is also given in standard
 deviations of silence, of which the gate asks for two, with agents that it searches for and longer episodes: ``--gate``
 runs it.
@@ -86,9 +86,8 @@ def line(result: dict[str, Any]) -> str:
         name = max(placed, key=lambda each: np.mean(placed[each]))
         by_place = difference(placed[name], intact[CONSTANT.name])
         if by_place.low <= 0.0:
-            reasons.append(
-                f"{name} gains {np.mean(placed[name]) - np.mean(intact['silence']):.1f}, no more than a constant"
-            )
+            gained = np.mean(placed[name]) - np.mean(intact["silence"])
+            reasons.append(f"the agent '{name}', which chooses places, gains {gained:.1f}: no more than a constant")
     means = [f"{np.mean(arm):.2f}" for arm in (intact["silence"], intact[agent], cut["silence"], cut[agent])]
     remains = share.text(percent=True) if gain.value > 0 else "-"
     spreads = f"{gain.value / spread:.1f}" if spread > 0 else "-"
@@ -101,13 +100,13 @@ def quick(device: str, ids: list[str], episodes: int, only_print: bool) -> None:
     heads = [
         "id",
         "agent",
-        "silence",
-        "agent",
-        "silence, cut",
-        "agent, cut",
+        "return of silence",
+        "return of the agent",
+        "silence, synapses cut",
+        "agent, synapses cut",
         "gain",
-        "in SD",
-        "left when cut",
+        "gain in SD of silence",
+        "gain that remains when cut",
         "verdict",
     ]
     print("| " + " | ".join(heads) + " |\n|" + " --- |" * len(heads))
