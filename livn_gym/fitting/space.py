@@ -15,7 +15,7 @@ from livn_gym.env import Env
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.fitting.statistics import FITTED
 from livn_gym.formats.channel_spikes import ChannelSpikes
-from livn_gym.parameters import tuned
+from livn_gym.parameters import ParameterSet, by_key, tuned
 from livn_gym.system import make, predefined_names
 from livn_gym.tuning import Targets, load, measure_channels
 from livn_gym.tuning.probe_sweep import ProbeSweep, record_sweep
@@ -33,7 +33,7 @@ class Space:
     Attributes:
         system: Name of a predefined system.
         graph: Seed of the graph on which cultures are fitted; None for that of the predefined system.
-        base: Complete parameters, from which the search starts.
+        base: Parameters by key, from which the search starts; others have the defaults of the model.
         keys: Keys that are varied.
         low: Lower bounds, ``[D]``.
         high: Upper bounds, ``[D]``.
@@ -77,8 +77,9 @@ class Space:
         if not targets.search:
             raise InvalidInput(f"The targets {targets.name!r} have no [search]: nothing may be changed.")
         start = dict(tuned(culture) if base is None else base)
+        values = by_key(ParameterSet(culture).updated(start).frozen())  # also those that the base leaves at defaults
         bounds = np.array(list(targets.search.values()))
-        centre = np.clip([_value(start, key) for key in targets.search], *bounds.T)
+        centre = np.clip([_value(values, key) for key in targets.search], *bounds.T)
         low, high = bounds.T
         return cls(system, graph, start, tuple(targets.search), low, high, centre)
 
@@ -101,11 +102,11 @@ class Space:
         return {key: rounded(value) for key, value in with_products(dict(self.base) | values).items()}
 
 
-def _value(base: Mapping[str, float], key: str) -> float:
+def _value(values: Mapping[str, float], key: str) -> float:
     if key.endswith(PRODUCT):
         stem = key.removesuffix(PRODUCT)
-        return base[f"{stem}U"] * base[f"{stem}tau_rec"]
-    return base[key]
+        return values[f"{stem}U"] * values[f"{stem}tau_rec"]
+    return values[key]
 
 
 @checked_types

@@ -12,20 +12,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym import processors
 from livn_gym.checks import checked_types
 from livn_gym.errors import BackendUnavailable, InvalidInput
 from livn_gym.fitting.criterion import Measures
 from livn_gym.fitting.space import Job, Space, simulate
 from livn_gym.fitting.statistics import fitted_vector
 from livn_gym.reading import damage
+from livn_gym.system import make
 from livn_gym.tuning.journal import open_journal
 from livn_gym.tuning.probe_sweep import ProbeSweep
 
 if TYPE_CHECKING:
     from optuna.study import Study
 
-PART = 32
-"""Largest number of cultures that are simulated between two entries in the journal."""
+PART, PART_CELLS = 32, 3200
+"""Largest number of cultures, and of their cells, that are simulated between two entries in the journal, but at least
+as many cultures as there are processors. An interruption loses one such part: about a minute of all processors."""
 
 DEAD = 1e6
 """Value of a trial whose culture lacks a measure."""
@@ -74,7 +77,7 @@ class FitStudy:
         return len(self._stored)
 
     def measure(self, stage: str, sets: NDArray, jobs: Sequence[Job], sweep: ProbeSweep) -> list[Measures]:
-        """Return the measures of the cultures of a stage, of which the missing ones are simulated ``PART`` at a time.
+        """Return the measures of the cultures of a stage, of which the missing ones are simulated in parts.
 
         Args:
             stage: Name of the stage.
@@ -83,8 +86,10 @@ class FitStudy:
             sweep: Recording of each.
         """
         missing = [k for k in range(len(jobs)) if (stage, k) not in self._stored]
-        for first in range(0, len(missing), PART):
-            members = missing[first : first + PART]
+        cells = make(self.space.system).num_neurons
+        part = min(PART, max(PART_CELLS // cells, len(processors.usable())))
+        for first in range(0, len(missing), part):
+            members = missing[first : first + part]
             selected = [jobs[k] for k in members]
             measured = simulate(self.space.system, selected, sweep, progress=self.progress, **self.options)
             for k, values in zip(members, measured, strict=True):
