@@ -84,8 +84,8 @@ def main() -> None:
     parser.add_argument("--systems", nargs="+", default=["EI2", "EI3"], help="names of systems")
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    columns = ["culture", "spikes", "correlation of waveforms (5 / 50 / 95 %)", "trough, template / exact (5 / 50 / 95 %)"]
-    columns += ["SD of exact minus template (uV)"]
+    columns = ["culture", "spikes", "correlation of waveforms (5 / 50 / 95 %)"]
+    columns += ["trough, template / exact (5 / 50 / 95 %)", "SD of exact minus template (uV)"]
     columns += ["template's detections, found in exact", "exact's detections, found in template"]
     columns += ["templates (ms per s)", "exact (ms per s)"]
     for row in (columns, ["---"] * len(columns)):
