@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from commands import PNG, caller, row
 
+from livn_gym import tuning
 from livn_gym.formats import ChannelSpikes, Session
 from livn_gym.tuning import CHANNEL_MEASURES, measure_channels
 
@@ -28,6 +29,17 @@ def test_a_simulated_recording_is_measured_and_drawn(run):
     assert row(out, "spontaneous rate per channel (Hz)")[1] == f"{values['rate_hz']:.3g}"
     assert row(out, "spikes evoked per 100 channels")[1] == "-", "nothing was stimulated"
     assert "spontaneous part 12.0 s" in out and Path("page.png").read_bytes().startswith(PNG)
+
+
+def test_ctrl_c_while_the_page_is_drawn_leaves_no_file(run, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning, "channel_page", interrupted)
+    Path("a.csv").write_text("t_ms,channel\n" + "".join(f"{10 * k},{k % 6}\n" for k in range(2000)))
+    code, out, err = run("measure", "a.csv", "--figure", "page.png", "--out", "m.json")
+    assert code == 130 and "2,000 spikes" in out and "nothing was written" in err
+    assert not Path("page.png").exists() and not Path("m.json").exists()
 
 
 def test_recordings_of_other_programs_are_compared(run):
@@ -60,7 +72,7 @@ def test_stimuli_come_from_a_table(run):
     rows = "".join(f"{20 + k},{k % 3},{1 + k % 2}\n" for k in range(18))
     Path("stimuli.csv").write_text("time_s,channel,amplitude_uA\n" + rows)
     code, out, _ = run("measure", "a.csv", "--stimuli", "stimuli.csv")
-    assert code == 0 and "18 pulses" in out and row(out, "evoked spikes by amplitude (/uA)")[1] != "-"
+    assert code == 0 and "18 pulses" in out and row(out, "slope of evoked spikes (/uA)")[1] != "-"
     code, _, err = run("measure", "a.csv", "b.csv", "--stimuli", "stimuli.csv")
     assert code == 2 and "single recording" in err
     Path("stimuli.csv").write_text("time_s,channel\n1,A7\n")

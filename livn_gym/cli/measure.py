@@ -88,12 +88,12 @@ def measure(
     Console().print(_table(read, values))
     for label, spikes in read.items():
         typer.echo(_description(label, spikes))
+    if figure is not None:  # first, since it takes time: Ctrl-C during it leaves no file
+        save_figure(channel_page(read, values), figure)
     if out is not None:
         files = {label: _entry(path, read[label], values[label]) for label, path in zip(read, recordings, strict=True)}
         with replacing(out) as temporary:
             temporary.write_text(json.dumps(files, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    if figure is not None:
-        save_figure(channel_page(read, values), figure)
 
 
 def _labels(paths: list[Path]) -> list[str]:

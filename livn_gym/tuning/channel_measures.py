@@ -71,11 +71,11 @@ CHANNEL_MEASURES: dict[str, Measure] = {
     "avalanche_size_exponent": Measure("exponent of avalanche sizes"),
     "avalanche_duration_exponent": Measure("exponent of avalanche lengths"),
     "evoked_spikes": Measure("spikes evoked per 100 channels", stage="stimulation"),
-    "evoked_share": Measure("share of electrodes that evoke", stage="stimulation"),
-    "evoked_gain": Measure("evoked spikes by amplitude", "/uA", stage="stimulation"),
-    "blanked_hz": Measure("rate in trains, blanked 5 ms", "Hz", stage="stimulation"),
-    "range_5ms": Measure("rate in trains by spontaneous", stage="stimulation"),
-    "train_gain": Measure("rate in trains by amplitude", "Hz/uA", stage="stimulation"),
+    "evoked_share": Measure("electrodes that evoke a response", stage="stimulation"),
+    "evoked_gain": Measure("slope of evoked spikes", "/uA", stage="stimulation"),
+    "blanked_hz": Measure("rate in strongest trains", "Hz", stage="stimulation"),
+    "range_5ms": Measure("rate in strongest trains / spontaneous", stage="stimulation"),
+    "train_gain": Measure("slope of rate in trains", "Hz/uA", stage="stimulation"),
 }
 """Measures of a recording on channels, by name. A rate is that of an active channel, and participation is the share of
 active channels; spikes evoked are counted 5 to 100 ms after a pulse, above the spontaneous ones, on active channels."""

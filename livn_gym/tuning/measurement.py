@@ -60,7 +60,7 @@ MEASURES: dict[str, Measure] = {
     "fano_500ms": Measure("Fano factor, 500 ms"),
     "correlation": Measure("correlation of pairs, 10 ms"),
     "branching": Measure("branching ratio, multistep"),
-    "above_shuffled": Measure("r_1 by shuffled trains' 99 %"),
+    "above_shuffled": Measure("r_1 / 99 % of shuffled trains"),
     "naive_branching": Measure("ratio of successive bins"),
     "spectral_slope": Measure("spectral slope, 1-50 Hz"),
     "blanked_hz": Measure("rate at the top, blanked 3 ms", "Hz", stage="stimulation"),
