@@ -44,7 +44,7 @@ class FitStudy:
         names: The measures that the recording identifies.
         target: Their values in the recording, ``[K]``.
         about: Everything on which the cultures depend, as plain values; the study of another fit is refused.
-        progress: Called with the simulated time since the last call, ms.
+        progress: Called with the simulated time since the last call, ms, of cultures in the journal too.
         **options: Further arguments of ``Env``.
 
     Raises:
@@ -86,8 +86,10 @@ class FitStudy:
             sweep: Recording of each.
         """
         missing = [k for k in range(len(jobs)) if (stage, k) not in self._stored]
-        cells = make(self.space.system).num_neurons
-        part = min(PART, max(PART_CELLS // cells, len(processors.usable())))
+        culture = make(self.space.system)
+        part = min(PART, max(PART_CELLS // culture.num_neurons, len(processors.usable())))
+        if self.progress is not None and len(missing) < len(jobs):
+            self.progress((len(jobs) - len(missing)) * sweep.duration_ms(culture.num_channels))
         for first in range(0, len(missing), part):
             members = missing[first : first + part]
             selected = [jobs[k] for k in members]

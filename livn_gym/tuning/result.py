@@ -109,7 +109,9 @@ def provenance(system: str, variant: str | None, targets: Targets, **results: An
     about |= {"targets": targets.name, "date": date.today().isoformat(), "version": livn_gym.__version__}
     commit = _commit()
     if commit is not None and commit.endswith("-dirty"):
-        _log.warning("livn_gym: provenance names commit %s, from which files differ: commit before tuning", commit)
+        _log.warning(
+            "livn_gym: the provenance names commit %s, since files of the checkout have uncommitted changes", commit
+        )
     return about | ({"commit": commit} if commit else {}) | results
 
 

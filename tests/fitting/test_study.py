@@ -30,14 +30,18 @@ def test_an_interruption_loses_the_part_that_was_being_simulated(monkeypatch, tm
     jobs = [Job(space.base, None, seed) for seed in range(total)]
     sets = np.zeros((total, space.num_varied))
 
+    done_ms: list[float] = []
+
     def opened():
-        return study.FitStudy(tmp_path / "study.journal", space, NAMES, np.ones(len(NAMES)), {"system": system})
+        path, target = tmp_path / "study.journal", np.ones(len(NAMES))
+        return study.FitStudy(path, space, NAMES, target, {"system": system}, done_ms.append)
 
     with pytest.raises(KeyboardInterrupt):
         opened().measure("wave 0", sets, jobs, ProbeSweep())
     measured = opened().measure("wave 0", sets, jobs, ProbeSweep())
     assert [values["rate_hz"] for values in measured] == list(range(total))
     assert [len(seeds) for seeds in calls] == [part, part, part, part, 1]
+    assert done_ms == [2 * part * ProbeSweep().duration_ms(make(system).num_channels)], "cultures of the journal count"
     assert calls[2] == calls[3] == list(range(2 * part, 3 * part))
 
 
