@@ -109,9 +109,7 @@ def provenance(system: str, variant: str | None, targets: Targets, **results: An
     about |= {"targets": targets.name, "date": date.today().isoformat(), "version": livn_gym.__version__}
     commit = _commit()
     if commit is not None and commit.endswith("-dirty"):
-        _log.warning(
-            "livn_gym: the provenance names commit %s, since files of the checkout have uncommitted changes", commit
-        )
+        _log.warning("livn_gym: the checkout has uncommitted changes: the provenance names commit %s", commit)
     return about | ({"commit": commit} if commit else {}) | results
 
 
