@@ -63,7 +63,7 @@ def main() -> None:
         for _ in range(RUNS):
             for name, code in IMPORTS.items():
                 times[name].append(seconds(python, code))
-        print("| what | median (s) | lowest | highest |\n| --- | --- | --- | --- |")
+        print("| import | median (s) | lowest (s) | highest (s) |\n| --- | --- | --- | --- |")
         for name, taken in times.items():
             print(f"| {name} | {statistics.median(taken):.3f} | {min(taken):.3f} | {max(taken):.3f} |")
 
