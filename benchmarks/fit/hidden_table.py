@@ -1,4 +1,4 @@
-"""The table of fits of hidden cultures (``hidden.py``): pass rates, returns and gain losses, with medians over cultures."""
+"""The table of fits of hidden cultures (``hidden.py``): pass rates, returns, gain losses, and medians over cultures."""
 
 from __future__ import annotations
 
