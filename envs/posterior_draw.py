@@ -19,7 +19,7 @@ from livn_gym.posterior import Posterior
 class PosteriorDraw(Condition):
     """Draws one of the parameter sets of a fit for every episode, before the culture settles.
 
-    All sets are equally likely. The number of the set is in ``info`` as ``fitted_set``. A task is calibrated with the
+    All sets are equally likely. ``info["fitted_set"]`` is the index of the set, from 0. A task is calibrated with the
     nearest set, ``Posterior.base``, which the cultures have when the environment is made.
 
     Args:

@@ -1,4 +1,4 @@
-"""Gymnasium environments simulated as in-vitro neural cultures on a multi-electrode array."""
+"""Gymnasium environments that simulate cultures of neurons on a multi-electrode array."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def make(
     params: Any = None,
     **options: Any,
 ) -> Env:
-    """A culture with its parameters, ready to run; records nothing until told.
+    """Make a culture with its parameters, ready to run; nothing is recorded until a ``record_...`` method is called.
 
     Args:
         system: ``"EI1"`` ... ``"EI4"``, or any other system, as ``livn_gym.system.make`` takes it.
         variant: A named variant of the parameters, e.g. ``"bursting"``; see docs/cultures.md.
-        graph_seed: Another culture generated from the same numbers, with this seed; None is the system itself.
-        params: Parameters in place of those that are shipped: the name of a set, a TOML file, a reference, or a
+        graph_seed: Seed of a graph that is generated from the same configuration; None for the graph of the system.
+        params: Parameters in place of the shipped ones: the name of a set, a TOML file, a reference, or a
             mapping of keys that change single values; see ``livn_gym.parameter_sets.find``.
         **options: Further arguments of ``Env``.
 

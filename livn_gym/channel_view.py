@@ -1,4 +1,4 @@
-"""The channels of an array as cells: what detected spikes and recordings of devices are read with."""
+"""Channels of an array in the place of cells, by which decodings read detected spikes and recordings of devices."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _REACH = 0.25
 @checked
 @dataclass(frozen=True, eq=False)
 class ChannelView:
-    """B cultures of which only the channels of an array are seen; a ``CultureView``.
+    """View of B cultures in which every channel of an array takes the place of a cell; a ``CultureView``.
 
     Each channel has one pseudo-cell at its electrode, with the number of the channel as gid, and records that cell
     alone: ``electrodes.channel_recording(gid, t)`` is the identity. Decodings, tasks, meters and agents that read

@@ -68,7 +68,7 @@ class DeviceProfile:
 
     @cached_property
     def hash(self) -> str:
-        """Twelve hexadecimal digits that depend on every value but the title, the sources and the assumptions."""
+        """Twelve hexadecimal digits that depend on every value except the title, the sources and the assumptions."""
         values = {part: asdict(getattr(self, part)) for part in ("recording", "stimulation", "artefact")}
         electrodes = [array.tolist() for array in (self.electrodes.coordinates_um, self.electrodes.usable)]
         content = [values, electrodes, self.electrodes.names, self.electrodes.radius_um, self.latency_ms, self.verified]
@@ -97,7 +97,7 @@ class DeviceProfile:
 
     @property
     def response_ms(self) -> float:
-        """Earliest onset after the start of a run of a pulse that answers what was read before it, ms."""
+        """Earliest onset, after the start of a run, of a pulse that responds to the previous reading, ms."""
         step_ms = self.stimulation.lead_step_us * 1e-3
         return max(self.stimulation.lead_ms, math.ceil(self.latency_ms / step_ms - 1e-9) * step_ms)
 

@@ -94,7 +94,7 @@ class Posterior:
 
     @property
     def base(self) -> dict[str, float]:
-        """The nearest set. What is 0 in it and not in others is a billionth of their mean, so that it can be scaled."""
+        """The nearest set; where only it is 0, it has a billionth of the mean of the others, which factors can scale."""
         base = dict(self.sets[0])
         for key in self.keys:
             if base[key] == 0.0:

@@ -1,4 +1,4 @@
-"""Longer times that cl-sdk waits for a simulated culture, on machines that have other work."""
+"""Longer timeouts of cl-sdk for simulated cultures on busy machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data source of cl-sdk that a simulated culture is; it is imported by cl-sdk's process for data."""
+"""A simulated culture as a data source of cl-sdk, imported by cl-sdk's process for data."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def commands_of(stimulus: Stimulus, onset_step_us: float, width_step_us: float) 
 
 @checked
 def stimulus_of(commands: Sequence[Command], channels: ArrayLike, duration_ms: float) -> Stimulus:
-    """Convert commands to the stimulus that they are, with a column per channel.
+    """Convert commands back to a stimulus with one column per channel.
 
     Args:
         commands: Commands of one run.

@@ -104,7 +104,7 @@ class Driver(ABC):
 
     @property
     def real_time(self) -> bool:
-        """Whether the device's time is that of the wall, so that a loop can be late."""
+        """Whether the device's clock is the wall clock, so that a loop can be late."""
         return True
 
     def origin(self) -> Mapping[str, Any]:

@@ -70,7 +70,7 @@ _TEXTS = ("device", "operator", "culture")
 @checked
 @dataclass(frozen=True)
 class SessionLimits:
-    """What may be sent to a culture in one session.
+    """Limits of the stimuli that may be sent to a culture in one session.
 
     Attributes:
         profile: The device, with its stimulation limits narrowed to those of the operator, among them the charge of

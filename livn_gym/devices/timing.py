@@ -65,7 +65,7 @@ class PulseTracker:
                 self._expected[channel].extend(onsets_ms.tolist())
 
     def report(self, channel: NDArray[np.int64], onset_ms: NDArray[np.float64]) -> float:
-        """Take off the pulses that the device reports, and return their largest delay, ms; NaN without pulses.
+        """Match pulses that the device reports with commands, and return the largest delay, ms; NaN without pulses.
 
         A pulse that nobody commanded has an infinite delay.
         """

@@ -100,7 +100,7 @@ class Regression:
         return slopes * self.unit[:, None]
 
     def adjusted(self, x: NDArray, z: NDArray, target: NDArray, noise: NDArray, step_sd: float) -> NDArray[np.float64]:
-        """Move parameter sets by what their own cultures are off the target, ``[m, D]``.
+        """Move parameter sets so as to reduce the deviation of their own cultures from the target, ``[m, D]``.
 
         It is the update of a Kalman filter with the slopes of the regression: only these are needed from it, since what
         the sets themselves give is known.

@@ -3,7 +3,7 @@
 The first wave surrounds the start and does not depend on the recording, so that fits of one system can share it. After
 every wave a quadratic regression of the measures on the parameters is fitted to all cultures so far. The next two waves
 are drawn from its posterior (history matching). Those after them start from the sets whose cultures came nearest, and
-move each by what its own culture was off, so that the regression has to give the slopes only.
+move each so as to reduce the deviation of its own culture, for which the regression has to give the slopes only.
 
 References:
     Craig, Goldstein, Seheult & Smith, Pressure matching for hydrocarbon reservoirs, Lect Notes Stat 121:37, 1997;
@@ -171,7 +171,7 @@ def _moved(
     count: int,
     generator: np.random.Generator,
 ) -> NDArray[np.float64]:
-    """Move the sets whose cultures came nearest by what these were off, ``[count, D]``."""
+    """Move the sets whose cultures came nearest, so as to reduce their deviation, ``[count, D]``."""
     space = study.space
     nearest = _nearest(study, noise, z, count)
     chosen = nearest[np.arange(count) % len(nearest)]

@@ -85,7 +85,7 @@ class Space:
 
     @property
     def num_varied(self) -> int:
-        """D."""
+        """Number of parameters that are varied, D."""
         return len(self.keys)
 
     def scaled(self, values: NDArray) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Read spikes on channels from a file of any known format, our own and those of other programs."""
+"""Read spikes on channels from files of livn_gym and of other programs."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read_channels(
     duration_ms: float | None = None,
     stimuli: str | Path | None = None,
 ) -> ChannelSpikes:
-    """Read spikes, stimuli and electrodes from a file of this or another program.
+    """Read spikes, stimuli and electrodes from a file of livn_gym or of another program.
 
     ``docs/formats.md`` says for every format what becomes a channel, and where stimuli are expected.
 

@@ -190,7 +190,7 @@ class ChannelSpikes:
         return np.bincount(self.channel, minlength=self.num_channels) / self.duration_ms * 1e3
 
     def slice(self, start_ms: float, stop_ms: float) -> Self:
-        """Return what lies in ``[start_ms, stop_ms)``, with times relative to ``start_ms``.
+        """Return the spikes and stimuli in ``[start_ms, stop_ms)``, with times relative to ``start_ms``.
 
         Raises:
             InvalidInput: The interval is empty or exceeds the recording.

@@ -193,12 +193,12 @@ class Session:
 
     @property
     def variant(self) -> str | None:
-        """Name of the variant of the shipped parameters, such as ``"bursting"``; None where it was none."""
+        """Name of the variant of the shipped parameters, such as ``"bursting"``; None if there is none."""
         return self.parameter_set.partition("-")[2] or None
 
     @property
     def num_neurons(self) -> int:
-        """N."""
+        """Number of cells, N."""
         return self.populations[-1].stop
 
     @property

@@ -128,7 +128,7 @@ class ElectrodeSignals:
 
     @property
     def latency_ms(self) -> float:
-        """Time by which the stream is late, ms: frame k shows the electrodes at frame ``k - latency_frames``."""
+        """Lag of the frames behind the culture, ms: frame k shows the electrodes at frame ``k - latency_frames``."""
         return self.latency_frames * self.frame_ms
 
     def visible_uV(self) -> NDArray[np.float64]:

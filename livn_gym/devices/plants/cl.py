@@ -163,7 +163,7 @@ class ClDriver(Driver):
 
     @property
     def real_time(self) -> bool:
-        """Whether time is that of the wall: always on a device, and on the simulator unless it is accelerated."""
+        """Whether the clock is the wall clock: always on a device, and on the simulator unless it is accelerated."""
         return not (self.is_simulated() and os.environ.get("CL_SDK_ACCELERATED_TIME") == "1")
 
     def origin(self) -> Mapping[str, Any]:

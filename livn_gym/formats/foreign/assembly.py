@@ -1,4 +1,4 @@
-"""What the readers of foreign files share: units become channels, events are sorted, and the length is settled."""
+"""Functions that the readers of foreign files share: they number channels, sort events and find the length."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UNITS_MS = {"s": 1000.0, "ms": 1.0, "us": 1e-3}
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a caller knows about a file that the file does not say.
+    """Properties of a file that it does not state itself, as given by the caller.
 
     Attributes:
         unit: Unit of times in a table, of ``UNITS_MS`` or ``"frames"``.
@@ -94,7 +94,7 @@ class Events:
 
 
 def assemble(path: Path, kind: str, events: Events, options: ReadOptions) -> ChannelSpikes:
-    """Sort the events of a file, and settle its length.
+    """Sort the events of a file, and find its length.
 
     Args:
         path: Path of the file.
