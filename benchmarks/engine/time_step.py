@@ -143,7 +143,8 @@ def size(rows: Sequence[Row]) -> float:
 
 def verdict(fast: Sequence[Row], exact: Sequence[Row]) -> str:
     """Return one line per cell and drive: is the mean interval error of ``fast`` at most that of ``exact``?"""
-    lines = ["| cell | drive | exact: interval, rate % | fast: interval, rate % | worst level | fast <= exact |"]
+    heads = ["cell", "input", "exact: error of interval, of rate (%)", "fast: error of interval, of rate (%)"]
+    lines = ["| " + " | ".join([*heads, "worst level", "fast <= exact"]) + " |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for cell, drive in dict.fromkeys((row.cell, row.drive) for row in exact):
         pair = [[row for row in rows if (row.cell, row.drive) == (cell, drive)] for rows in (exact, fast)]
