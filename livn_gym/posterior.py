@@ -94,7 +94,7 @@ class Posterior:
 
     @property
     def base(self) -> dict[str, float]:
-        """The nearest set; where only it is 0, it has a billionth of the mean of the others, which factors can scale."""
+        """The nearest set; where only it is 0, it has a billionth of the others' mean, so factors can scale it."""
         base = dict(self.sets[0])
         for key in self.keys:
             if base[key] == 0.0:

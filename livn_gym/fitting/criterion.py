@@ -94,7 +94,7 @@ class Criterion:
         return cls(tuple(names), target, between, of_recording, degrees, threshold)
 
     def distances(self, z: NDArray) -> NDArray[np.float64]:
-        """Return the squared distances of single cultures from the recording, ``[n]``; infinite for those with a NaN."""
+        """Return the squared distances of cultures from the recording, ``[n]``; infinite where there is a NaN."""
         return _squared(z - self.target, self.of_recording + self.between)
 
     def distance_of_set(self, group: NDArray) -> float:
