@@ -11,7 +11,7 @@ recorded for 10 minutes and under the standard probe sweep, and fitted on EI2's 
   bootstrap over episodes. Agents are a linear policy, trained by the cross-entropy method, which has to know the
   culture's gain, and a PI controller, tuned likewise, whose feedback makes up for much of what it does not know.
 
-Every step of every culture is a file in ``--out``, so that a run continues where it was. A culture costs about four
+Every step of every culture is a file in ``--out``, so that a run continues where it was. A culture costs about six
 minutes on one core. Development cultures are ``--culture -1``, ``-2``, ... Budgets were cut, and the run begun anew
 with EI2's present parameters, after hidden culture 0 had been drawn and before any of its sets was judged.
 

@@ -56,6 +56,7 @@ def table(results: Path) -> str:
                 "-" if fitted is None else f"{100 * fitted:.0f}",
                 f"{100 * r['true_pass_rate']:.0f}",
                 f"{100 * r['generic_pass_rate']:.0f}",
+                f"{100 * r['fitted_other_graphs_pass_rate']:.0f} / {100 * r['true, other graphs_pass_rate']:.0f}",
                 f"{means['silent']:.1f} / {means['true linear']:.1f} / {means['true PI']:.1f}",
                 *(cells.get(name, "no set") for name in losses),
             )
@@ -68,17 +69,18 @@ def table(results: Path) -> str:
         "pass, fitted (%)",
         "pass, true (%)",
         "pass, generic (%)",
+        "pass on other graphs, fitted / true (%)",
         "return, silent / true linear / true PI",
         *(f"gain loss, {name} (%)" for name in losses),
     )
     lines = [markdown(rows, headings), ""]
     if ratios:
-        lines.append(f"Pass rate of fitted runs by the ceiling, median: {np.nanmedian(ratios):.2f}")
+        lines.append(f"- Pass rate of fitted runs by that of the true culture, median: {np.nanmedian(ratios):.2f}")
     for name, found in losses.items():
         if found:
             low, high = median_interval(found)
             lines.append(
-                f"Gain loss, {name}, median of {len(found)} cultures: {100 * np.median(found):.0f} %"
+                f"- Gain loss, {name}, median of {len(found)} cultures: {100 * np.median(found):.0f} %"
                 f" (95 % interval over cultures {100 * low:.0f} ... {100 * high:.0f})"
             )
     return "\n".join(lines)
