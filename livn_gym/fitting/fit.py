@@ -17,7 +17,7 @@ from livn_gym.errors import InvalidInput
 from livn_gym.fitting.criterion import Criterion, Measures
 from livn_gym.fitting.search import PRIOR_SD, TOLERANCE, Budget, search
 from livn_gym.fitting.space import Job, Space
-from livn_gym.fitting.statistics import EVOKED, FITTED, block_bootstrap, fitted_vector, identified
+from livn_gym.fitting.statistics import EVOKED, FITTED, fitted_vector, with_surrogates
 from livn_gym.fitting.study import FitStudy
 from livn_gym.fitting.sweep import check_sweep, search_sweep, sweep_of
 from livn_gym.formats.channel_spikes import ChannelSpikes
@@ -147,12 +147,9 @@ def fit(
     space = Space.of(system) if space is None else space
     if space.system != system:
         raise InvalidInput(f"The space is that of {space.system}, not of {system}.")
-    recorded = identified(spikes)
+    recorded, resampled = with_surrogates(spikes, seed=seed)
     names = tuple(recorded)
-    target = fitted_vector(recorded, names)
-    resampled = block_bootstrap(spikes, names, seed=seed)
-    resampled = resampled[np.isfinite(resampled).all(axis=1)]
-    spread = np.cov(resampled.T)
+    target, spread = fitted_vector(recorded, names), np.cov(resampled.T)
     sweep, channels = sweep_of(spikes, phase_ms), make(system).num_channels
     about = {
         "system": system,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -52,6 +53,11 @@ TRAIN_UNIT_MS = 1000.0
 
 RESAMPLES = 100
 
+MIN_RESAMPLED = 0.5
+"""A measure is fitted if it is defined in at least this share of the surrogate recordings of the bootstrap."""
+
+_log = logging.getLogger(__name__)
+
 
 @checked_types
 def fitted_vector(values: Mapping[str, float], names: Sequence[str]) -> NDArray[np.float64]:
@@ -68,13 +74,47 @@ def identified(spikes: ChannelSpikes) -> dict[str, float]:
     """
     values = measure_channels(spikes, list(FITTED))
     found = {name: value for name, value in values.items() if np.isfinite(value)}
+    _require_enough(found)
+    return found
+
+
+def _require_enough(found: Collection[str]) -> None:
     if len(found) < 3:
         missing = ", ".join(name for name in SPONTANEOUS if name not in found)
         raise InvalidInput(
             f"The recording identifies {len(found)} of {len(FITTED)} measures, at least 3 are needed: {missing} are "
             "not identified. It needs at least 5 minutes without stimulation, with active channels."
         )
-    return found
+
+
+@checked_types
+def with_surrogates(
+    spikes: ChannelSpikes, *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[dict[str, float], NDArray[np.float64]]:
+    """Return the identified measures whose spread is identified too, and their fitted values in surrogates, ``[n, K]``.
+
+    A measure that most surrogates lack, such as the rate in trains of a few seconds, is left out with a warning.
+
+    Args:
+        spikes: The recording.
+        resamples: Number of surrogates; those that lack a measure are left out.
+        seed: Seed of the draws.
+
+    Raises:
+        InvalidInput: Fewer than three measures are identified, or the spontaneous part is too short.
+    """
+    found = identified(spikes)
+    resampled = block_bootstrap(spikes, tuple(found), resamples=resamples, seed=seed)
+    defined = np.isfinite(resampled).mean(axis=0) >= MIN_RESAMPLED
+    lacking = [name for name, enough in zip(found, defined, strict=True) if not enough]
+    if lacking:
+        _log.warning(
+            "livn_gym: not fitted, since the recording is too short to tell how much they vary: %s", ", ".join(lacking)
+        )
+    found = {name: value for name, value in found.items() if name not in lacking}
+    _require_enough(found)
+    resampled = resampled[:, defined]
+    return found, resampled[np.isfinite(resampled).all(axis=1)]
 
 
 @checked_types

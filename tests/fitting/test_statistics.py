@@ -6,7 +6,7 @@ import pytest
 from livn_gym.errors import InvalidInput
 from livn_gym.fitting import FITTED, Criterion, block_bootstrap, fitted_vector, identified
 from livn_gym.fitting.regression import Regression, likely_sets
-from livn_gym.fitting.statistics import EVOKED, SPONTANEOUS
+from livn_gym.fitting.statistics import EVOKED, SPONTANEOUS, with_surrogates
 from livn_gym.fitting.sweep import check_sweep, search_sweep, sweep_of
 from livn_gym.formats import ChannelSpikes
 from livn_gym.tuning import CHANNEL_MEASURES, ProbeSweep, measure_channels
@@ -14,7 +14,7 @@ from livn_gym.tuning import CHANNEL_MEASURES, ProbeSweep, measure_channels
 CHANNELS, RATE_HZ = 8, 5.0
 
 
-def poisson(rest_ms, *, probe=False, rate_hz=RATE_HZ, seed=0, amplitude_uA=12.0):
+def poisson(rest_ms, *, probe=False, rate_hz=RATE_HZ, seed=0, amplitude_uA=12.0, train_pulses=200):
     """Independent Poisson channels; after every pulse of a sweep, each channel fires once more on average."""
     generator = np.random.default_rng(seed)
     onsets, electrodes, amplitudes, end_ms = [], [], [], rest_ms
@@ -23,10 +23,10 @@ def poisson(rest_ms, *, probe=False, rate_hz=RATE_HZ, seed=0, amplitude_uA=12.0)
         electrodes, amplitudes = list(np.arange(24) % CHANNELS), [amplitude_uA] * 24
         end_ms = rest_ms + 25_000.0
         for level in (6.0, 9.0):
-            train = end_ms + 25.0 * np.arange(200)
+            train = end_ms + 25.0 * np.arange(train_pulses)
             onsets += list(train)
-            electrodes += list(np.arange(200) % CHANNELS)
-            amplitudes += [level] * 200
+            electrodes += list(np.arange(train_pulses) % CHANNELS)
+            amplitudes += [level] * train_pulses
             end_ms = train[-1] + 3000.0
     number = generator.poisson(rate_hz * end_ms / 1e3 * CHANNELS)
     t = [generator.uniform(0.0, end_ms, number)]
@@ -74,6 +74,18 @@ def test_the_bootstrap_resamples_single_pulses_and_trains():
     assert np.isfinite(resampled).all() and (resampled.std(axis=0) > 0.0).all()
     measured = fitted_vector(measure_channels(spikes, list(EVOKED)), list(EVOKED))
     np.testing.assert_allclose(resampled.mean(axis=0), measured, atol=3 * resampled.std(axis=0).max())
+
+
+def test_a_measure_whose_spread_is_not_identified_is_left_out(caplog):
+    """Trains of 2.75 s give a rate, but their surrogates, of one-second parts, are shorter than a rate needs."""
+    spikes = poisson(300_000.0, probe=True, train_pulses=110)
+    assert set(identified(spikes)) == set(FITTED)
+    recorded, resampled = with_surrogates(spikes, resamples=20)
+    assert list(recorded) == [*SPONTANEOUS, "evoked_spikes"] and "blanked_hz, train_gain" in caplog.text
+    assert resampled.shape == (20, len(recorded)) and np.isfinite(resampled).all()
+    caplog.clear()
+    complete, resampled = with_surrogates(poisson(300_000.0, probe=True), resamples=20)
+    assert list(complete) == list(FITTED) and resampled.shape == (20, len(FITTED)) and not caplog.text
 
 
 def test_a_recording_that_is_too_short_is_refused():
