@@ -73,9 +73,10 @@ def main() -> None:
         if name == "intact" or "encoding" in options:
             clamps += [(name, *row) for row in clamp(env_id, controller.make, given.episodes, {**culture, **options})]
     print(f"\n{env_id}: {given.episodes} episodes of 30 s\n")
-    print(markdown(rows, ("culture", "agent", "return, mean ± deviation", "relative error of a second", "mean dose")))
+    heads = "return, mean ± SD", "relative error of the rate over a second", "mean dose, share of the largest"
+    print(markdown(rows, ("culture", "agent", *heads)))
     print("\nSingle targets under the tuned controller, after the first 5 s\n")
-    print(markdown(clamps, ("culture", "target, Hz", "rate, Hz", "rms error of a second, Hz")))
+    print(markdown(clamps, ("culture", "target, Hz", "rate, Hz", "rms error of the rate over a second, Hz")))
 
 
 def response(system: str, cultures: int, options: Mapping[str, Any]) -> str:
@@ -108,7 +109,7 @@ def _rate(env: Any, irradiance: float) -> float:
 
 
 def of_task(episodes: list[Episode]) -> tuple[str, str, str]:
-    """Return the return, the relative error of a second, and the dose as a share of the strongest, over episodes."""
+    """Return the return, the relative error of the rate over a second, and the dose as a share, over episodes."""
     returns = np.array([episode.total_reward for episode in episodes])
     error, dose = (np.mean([episode.mean(name) for episode in episodes]) for name in ("error", "dose_fraction"))
     return f"{returns.mean():.1f} ± {returns.std():.1f}", f"{error:.2f}", f"{100 * dose:.0f} %"
