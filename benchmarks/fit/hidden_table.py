@@ -63,19 +63,19 @@ def table(results: Path) -> str:
         )
     headings = (
         "culture",
-        "Hz per channel",
-        "bursts /s",
+        "rate per channel (Hz)",
+        "bursts per s",
         "accepted sets",
-        "pass, fitted (%)",
-        "pass, true (%)",
-        "pass, generic (%)",
-        "pass on other graphs, fitted / true (%)",
+        "passing runs, fitted (%)",
+        "passing runs, true (%)",
+        "passing runs, generic (%)",
+        "passing runs on other graphs, fitted / true (%)",
         "return, silent / true linear / true PI",
         *(f"gain loss, {name} (%)" for name in losses),
     )
     lines = [markdown(rows, headings), ""]
     if ratios:
-        lines.append(f"- Pass rate of fitted runs by that of the true culture, median: {np.nanmedian(ratios):.2f}")
+        lines.append(f"- Passing runs, fitted / true, median: {np.nanmedian(ratios):.2f}")
     for name, found in losses.items():
         if found:
             low, high = median_interval(found)
