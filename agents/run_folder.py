@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from livn_gym import trust
-from livn_gym.atomic import replacing
+from livn_gym.atomic import make_folder, replacing
 from livn_gym.envs.provenance import COMPARED
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.references import names_code
@@ -63,18 +63,16 @@ def write_config(folder: Path, config: dict[str, Any]) -> None:
     """Write the config of a new run; that of an existing run stays.
 
     Raises:
-        InvalidInput: The folder cannot be written.
+        InvalidInput: A part of the path is a file.
+        StorageError: The folder cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not _has_run(folder):
-            content = plain(config)
-            content[SIGNATURE] = trust.sign(_bytes(content))
-            text = json.dumps(content | {CHECKSUM: _digest(content)}, indent=2) + "\n"
-            with replacing(folder / CONFIG) as temporary:
-                temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput(f"{folder} cannot be written: {error}.") from error
+    make_folder(folder)
+    if not _has_run(folder):
+        content = plain(config)
+        content[SIGNATURE] = trust.sign(_bytes(content))
+        text = json.dumps(content | {CHECKSUM: _digest(content)}, indent=2) + "\n"
+        with replacing(folder / CONFIG) as temporary:
+            temporary.write_text(text, encoding="utf-8")
 
 
 def read_config(folder: str | Path) -> dict[str, Any]:
@@ -126,7 +124,7 @@ def _read_config(folder: str | Path) -> tuple[dict[str, Any], bool]:
     """Return the config and whether this user wrote it on this machine."""
     path = Path(folder) / CONFIG
     if not path.is_file():
-        raise InvalidInput(f"{folder} holds no run: there is no {CONFIG}.")
+        raise InvalidInput(f"The folder {str(folder)!r} holds no run: there is no {CONFIG}.")
     config = read_json(path)
     if CHECKSUM in config and config.pop(CHECKSUM) != _digest(config):
         raise CorruptData(f"{path} is damaged: its content does not match its checksum.")

@@ -35,6 +35,8 @@ class Acquired(NamedTuple):
 class Acquisition:
     """Runs cultures in the order: limits of the device, conditions, cultures, conditions, detection, blanking.
 
+    Where there are conditions, what they made of the stimulus is checked against the limits as well.
+
     Args:
         env: The cultures.
         conditioned: Their conditions.
@@ -74,17 +76,27 @@ class Acquisition:
             committed: Called when the cultures have changed.
 
         Raises:
-            LimitExceeded: The device could not give the stimulus; nothing ran.
+            LimitExceeded: The device could not give the stimulus, or conditions made of it what is beyond a limit;
+                nothing ran.
         """
         device = self.device
-        delivered = None if device is None else device.check(stimulus, duration_ms, cultures)
+        sent = None if device is None else device.check(stimulus, duration_ms, cultures)
+        reached, admit = sent, None
+        if device is not None and self.conditioned.conditions:
+
+            def admit(changed: Stimulus | None) -> None:
+                nonlocal reached
+                reached = device.check_reached(changed, duration_ms, cultures)
+
         if time_ms is None:
+            if admit is not None:
+                admit(stimulus)
             recording = of_cultures = self.env.run(duration_ms, stimulus, cultures=cultures)
         else:
-            recording, stimulus, of_cultures = self.conditioned.run(duration_ms, stimulus, cultures, time_ms)
+            recording, stimulus, of_cultures = self.conditioned.run(duration_ms, stimulus, cultures, time_ms, admit)
         committed()
-        if device is not None and delivered is not None:
-            device.commit(delivered, cultures)
+        if device is not None and sent is not None and reached is not None:
+            device.commit(sent, reached, cultures)
             recording = device.observed(recording, stimulus, cultures)
         return Acquired(*self.amplifier.record(recording, of_cultures, stimulus, cultures), stimulus)
 

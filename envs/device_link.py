@@ -11,7 +11,7 @@ import numpy as np
 from livn_gym.copies import altered
 from livn_gym.device_profile import DeviceProfile
 from livn_gym.env import Env
-from livn_gym.errors import InvalidInput
+from livn_gym.errors import InvalidInput, LimitExceeded
 from livn_gym.plant import Plant
 from livn_gym.pulses import Pulses
 from livn_gym.recording import Recording
@@ -52,12 +52,15 @@ class DeviceLink:
         self.profile = profile.of_usable()
         self.view = view
         self.observation = observation
-        self._delivered = Delivered.none(view.num_cultures, self.profile.electrodes.num_channels)
+        self._sent = Delivered.none(view.num_cultures, self.profile.electrodes.num_channels)
+        """What the device was told to give."""
+        self._reached = Delivered.none(view.num_cultures, self.profile.electrodes.num_channels)
+        """What reached the cultures, after the conditions."""
 
     def reset(self, plant: Plant, cultures: Sequence[int]) -> None:
         """Begin an episode in some cultures, which have been cleared."""
         none = Delivered.none(len(cultures), self.profile.electrodes.num_channels)
-        self._set(cultures, none)
+        self.commit(none, none, cultures)
         if self.observation is not None:
             assert isinstance(plant, Env)
             seeds = [noise_seed(plant.seeds[b], plant.trials[b]) for b in cultures]
@@ -98,13 +101,30 @@ class DeviceLink:
         Raises:
             LimitExceeded: It cannot.
         """
-        indices = np.asarray(cultures)
-        before = Delivered(self._delivered.since_onset_ms[indices], self._delivered.charge_nC[indices])
-        return check_stimulus(self.profile, stimulus, duration_ms, before)
+        return check_stimulus(self.profile, stimulus, duration_ms, _rows(self._sent, cultures))
 
-    def commit(self, delivered: Delivered, cultures: Sequence[int]) -> None:
-        """Remember what n cultures were given."""
-        self._set(cultures, delivered)
+    def check_reached(self, stimulus: Stimulus | None, duration_ms: float, cultures: Sequence[int]) -> Delivered:
+        """Check what conditions made of a stimulus: current, charge, rate and channels at one time.
+
+        Steps, the shortest phase and the lead time are of commands, and are not checked here.
+
+        Raises:
+            LimitExceeded: A limit would be exceeded at the cultures.
+        """
+        before = _rows(self._reached, cultures)
+        try:
+            return check_stimulus(self.profile, stimulus, duration_ms, before, commanded=False)
+        except LimitExceeded as error:
+            changed = LimitExceeded(f"{error} This is what the conditions made of the command.")
+            changed.limit, changed.channel = error.limit, error.channel
+            raise changed from error
+
+    def commit(self, sent: Delivered, reached: Delivered, cultures: Sequence[int]) -> None:
+        """Remember what was sent to n cultures and what reached them."""
+        indices = np.asarray(cultures)
+        for own, new in ((self._sent, sent), (self._reached, reached)):
+            own.since_onset_ms[indices] = new.since_onset_ms
+            own.charge_nC[indices] = new.charge_nC
 
     def observed(self, recording: Recording, stimulus: Stimulus | None, cultures: Sequence[int]) -> Recording:
         """Return what the device records of a run of n cultures."""
@@ -115,21 +135,24 @@ class DeviceLink:
 
     def state(self) -> list[Any]:
         """Return the state of every culture, ``[B]``, picklable."""
-        given = zip(self._delivered.since_onset_ms, self._delivered.charge_nC, strict=True)
+        given = zip(
+            *(rows for of in (self._sent, self._reached) for rows in (of.since_onset_ms, of.charge_nC)), strict=True
+        )
         observed = [None] * self.view.num_cultures if self.observation is None else self.observation.state()
         return [{"given": rows, "observed": state} for rows, state in zip(given, observed, strict=True)]
 
     def set_state(self, states: Sequence[Any]) -> None:
         """Continue from the states of an equal link."""
-        since, charge = (np.array([state["given"][k] for state in states]) for k in (0, 1))
-        self._delivered = Delivered(since, charge)
+        given = [np.array(rows) for rows in zip(*(state["given"] for state in states), strict=True)]
+        self._sent, self._reached = Delivered(*given[:2]), Delivered(*given[2:])
         if self.observation is not None:
             self.observation.set_state([state["observed"] for state in states])
 
-    def _set(self, cultures: Sequence[int], delivered: Delivered) -> None:
-        indices = np.asarray(cultures)
-        self._delivered.since_onset_ms[indices] = delivered.since_onset_ms
-        self._delivered.charge_nC[indices] = delivered.charge_nC
+
+def _rows(delivered: Delivered, cultures: Sequence[int]) -> Delivered:
+    """Return what n cultures were given."""
+    indices = np.asarray(cultures)
+    return Delivered(delivered.since_onset_ms[indices], delivered.charge_nC[indices])
 
 
 def noise_seed(seed: int, trial: int) -> int:

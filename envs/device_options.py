@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -40,37 +41,66 @@ def check_device_options(task: Any, values: Mapping[str, Any], given: Collection
     if plant is not None:
         conflicts = [name for name in _OF_SIMULATIONS if name in given]
         if conflicts:
-            raise InvalidInput(f"{', '.join(conflicts)} are of simulated cultures; those of a plant are what they are.")
+            raise InvalidInput(
+                f"With plant=, leave out {', '.join(conflicts)}: a plant has a culture of its own. That of a simulated "
+                "plant is chosen as in plant={'name': 'simulated', 'system': 'EI3'}."
+            )
         if device is not None:
-            raise InvalidInput("A plant brings its device: give plant= or device=, which simulates one, not both.")
+            raise InvalidInput("Give plant= or device=, not both: a plant has its device, and device= simulates one.")
         if observation == "cells":
-            raise InvalidInput("The cells behind a device are not seen: observation must be 'channels' with a plant.")
+            raise InvalidInput(
+                "observation must be 'channels' with plant=, or left out: a device detects spikes on its channels, and "
+                "does not see single cells."
+            )
     elif device is None and observation == "channels":
         raise InvalidInput(
             "observation='channels' needs the device that detects the spikes: device='cl1', for example."
         )
-    profile = None if device is None else device_profile.find(device)
-    offered = isinstance(device, Mapping) and device.get(device_profile.ALL_TASKS) is True
-    if (profile is not None or plant is not None) and not offered:
-        _check_offered(task, None if profile is None else profile.name, observation)
-    if profile is not None:
-        if values.get("io") is not None:
-            raise InvalidInput(f"{profile.name} brings its electrodes: give device= or io=, not both.")
+    profile = _profile(device, plant)
+    if device is not None or plant is not None:
+        check_offered(task, profile, device=device, plant=plant, observation=observation)
+    if device is not None and values.get("io") is not None:
+        raise InvalidInput("Give device= or io=, not both: with a device, the electrodes are those of the device.")
 
 
-def _check_offered(task: Any, device: str | None, observation: str | None) -> None:
-    """Refuse a task that its config does not offer with a device, or with the spikes that it detects."""
+def _profile(device: Any, plant: Any) -> DeviceProfile | None:
+    """Return the device of an environment; None without one, and for a plant that is not made yet."""
+    if device is not None:
+        return device_profile.find(device)
+    made = plant.get("name") if isinstance(plant, Mapping) else plant
+    return made.profile if isinstance(made, DevicePlant) and not inspect.isclass(made) else None
+
+
+def check_offered(
+    task: Any, profile: DeviceProfile | None, *, device: Any = None, plant: Any = None, observation: str | None = None
+) -> None:
+    """Check that the task's config offers it with a device, and with the spikes that it detects.
+
+    Args:
+        task: The task.
+        profile: The device; None if it is not known yet.
+        device: Argument of the environment: if it is a mapping with ``all_tasks``, every task is offered.
+        plant: The same of a plant.
+        observation: Argument of the environment: with ``"cells"``, what the device detects does not matter.
+
+    Raises:
+        InvalidInput: The task is not offered; the message says why, and how it is made all the same.
+    """
+    if device_profile.offers_all_tasks(device) or device_profile.offers_all_tasks(plant):
+        return
     task_class = tasks.find(task)
     name = snake_case(task_class.__name__)
     if name not in tasks.names() or tasks.find(name) is not task_class:
         return
     reasons = config.load("tasks", name).get("refused_devices", {})
     reason, hint = reasons.get("*"), ""
-    if reason is None and device is not None and observation != "cells":
-        reason = reasons.get(device)
-        hint = " observation='cells' has the true spikes; device={'name': ..., 'all_tasks': True} offers every task."
+    if reason is None and profile is not None and observation != "cells":
+        reason = reasons.get(profile.name)
+        cells, argument = ("", "plant") if device is None else (" observation='cells' has the true spikes;", "device")
+        hint = f"{cells} {argument}={{'name': ..., 'all_tasks': True}} offers every task."
     if reason is not None:
-        raise InvalidInput(f"{task_class.__name__} is not offered with {device or 'a plant'}: {reason}{hint}")
+        what = "a plant" if profile is None else profile.name
+        raise InvalidInput(f"{task_class.__name__} is not offered with {what}: {reason}{hint}")
 
 
 def device_link(env: Env | DevicePlant, device: Any, observation: str | None) -> DeviceLink | None:

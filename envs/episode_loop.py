@@ -55,7 +55,9 @@ class EpisodeLoop:
         if self.resampled and num_cultures != 1:
             raise InvalidInput(f"A loop with resampled graphs has one culture, got {num_cultures}.")
         if self.resampled and spec.plant is not None:
-            raise InvalidInput("graph_seed is of simulated cultures: those of a plant are what they are.")
+            raise InvalidInput(
+                "With plant=, leave out graph_seed: it draws a simulated culture, and a plant has its own."
+            )
         self.num_cultures = num_cultures if env is None else env.num_cultures
         self.graph_seed: int | None = None if isinstance(graph, str) else graph
         """Seed of the present graph; None is the predefined system."""

@@ -22,7 +22,7 @@ from livn_gym.envs import conditions as known_conditions
 from livn_gym.envs import plants, tasks
 from livn_gym.envs.device_encoding import encoding_for
 from livn_gym.envs.device_link import DeviceLink
-from livn_gym.envs.device_options import check_device_options, device_link
+from livn_gym.envs.device_options import check_device_options, check_offered, device_link
 from livn_gym.envs.loop import ClosedLoop
 from livn_gym.envs.posterior_draw import PosteriorDraw
 from livn_gym.envs.randomization import Randomization
@@ -156,10 +156,10 @@ class LoopSpec:
         if self.posterior is None:
             return None
         if self.params is not None or self.variant is not None:
-            raise InvalidInput("posterior= has the culture's parameters: leave out params and variant.")
+            raise InvalidInput("With posterior=, leave out params and variant: the parameters are those of the fit.")
         if isinstance(self.posterior, Posterior):
             return self.posterior
-        if not isinstance(self.posterior, str | PurePath):
+        if not isinstance(self.posterior, str | PurePath) or not str(self.posterior).strip():
             raise InvalidInput(f"posterior must be the folder of a fit or a Posterior, got {shown(self.posterior)}.")
         return Posterior.read(str(self.posterior))
 
@@ -206,7 +206,9 @@ class LoopSpec:
     def _plant(self, num_cultures: int, graph_seed: int | None) -> DevicePlant:
         """Make cultures behind a device."""
         if graph_seed is not None:
-            raise InvalidInput("graph_seed is of simulated cultures: those of a plant are what they are.")
+            raise InvalidInput(
+                "With plant=, leave out graph_seed: it draws a simulated culture, and a plant has its own."
+            )
         plant = plants.make(self.plant)
         if plant.num_cultures != num_cultures:
             plant.close()
@@ -220,6 +222,8 @@ class LoopSpec:
             env: The cultures; the spec's own system, parameters, model, ... are not used.
         """
         device = device_link(env, self.device, self.observation)
+        if device is not None and not isinstance(env, Env):
+            check_offered(self.task, device.profile, plant=self.plant)
         encoding, decoding = self.make_encoding(device, env.dt), self.make_decoding()
         fitted = self.fitted_sets()
         drawn = [PosteriorDraw(env, fitted)] if isinstance(env, Env) and fitted is not None else []

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Any
 
+from livn_gym import device_profile
 from livn_gym.errors import InvalidInput, shown
 from livn_gym.plant import DevicePlant
 from livn_gym.registry import Kind, check_options
@@ -42,7 +43,8 @@ def make(plant: Any) -> DevicePlant:
 
     Args:
         plant: One of ``names()``, a reference ``"module:attribute"`` or ``"file.py:attribute"``, a class or function
-            that makes one, an object, or a mapping with a ``name`` (any of these) and the function's options.
+            that makes one, an object, or a mapping with a ``name`` (any of these) and the function's options;
+            ``all_tasks`` in a mapping concerns the environment.
 
     Raises:
         UnknownName: There is no plant of that name.
@@ -55,15 +57,21 @@ def make(plant: Any) -> DevicePlant:
         options = dict(plant)
         if "name" not in options:
             raise InvalidInput(f"A plant given as a mapping needs a 'name', got {shown(plant)}.")
+        options.pop(device_profile.ALL_TASKS, None)
         target = options.pop("name")
+    named = repr(target) if isinstance(target, str) else getattr(target, "__name__", type(target).__name__)
     if isinstance(target, str):
         target = PLANTS.find(target)
     made = target
     if callable(target):
-        check_options(getattr(target, "__name__", "plant"), target, options)
+        check_options(f"The plant {named}", target, options)
         made = target(**options)
     elif options:
         raise InvalidInput(f"Options {sorted(options)} cannot be given with a finished {type(target).__name__}.")
     if inspect.isclass(made) or not isinstance(made, DevicePlant):
-        raise InvalidInput(f"{shown(plant)} must be or make a plant (see livn_gym.plant), got {shown(made)}.")
+        raise InvalidInput(
+            f"plant must be one of {', '.join(map(repr, names()))}, a mapping with a 'name', or an object with the "
+            f"methods of livn_gym.plant.DevicePlant, got {shown(plant)}"
+            + (f", which makes {shown(made)}." if made is not target else ".")
+        )
     return made

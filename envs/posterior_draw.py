@@ -33,7 +33,10 @@ class PosteriorDraw(Condition):
     def __init__(self, env: Env, posterior: Posterior) -> None:
         super().__init__(env)
         if env.system.name != posterior.system:
-            raise InvalidInput(f"The fit is of {posterior.system}, and the environment's system is {env.system.name}.")
+            raise InvalidInput(
+                f"The parameters of the fit are those of {posterior.system}, and the environment has the system "
+                f"{env.system.name}: use an environment of {posterior.system}."
+            )
         base, values = posterior.base, by_key(env.parameters_of(0))
         other = [key for key, value in base.items() if values.get(key) != value]
         if other:

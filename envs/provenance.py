@@ -38,6 +38,13 @@ _OF_CULTURES = ("variant", "params", "posterior", "model", "backend", "profile",
 """Arguments of the loop that belong to the culture or its simulation, not to the task."""
 
 
+_AROUND_LOOPS = (
+    *("env", "graph_seed", "render_mode", "max_episode_steps"),
+    *("autoreset_mode", "on_worker_failure", "disable_env_checker"),
+)
+"""Arguments of ``gym.make`` and ``gym.make_vec`` that do not belong to the loop."""
+
+
 def provenance(env_id: str, options: Mapping[str, Any] | None = None) -> dict[str, str]:
     """Return the provenance of results on an environment, for the config of a run and the rows of a benchmark.
 
@@ -47,14 +54,17 @@ def provenance(env_id: str, options: Mapping[str, Any] | None = None) -> dict[st
 
     Returns:
         The entries of ``of_loop``; an empty dict for an environment of another package.
+
+    Raises:
+        UnknownOption: There is no option of that name.
+        InvalidInput: An option is out of range.
     """
     spec = spec_of(env_id)
     if not is_ours(spec):
         return {}
     arguments = {"system": "EI2", "task": "rate_tracking"} | dict(spec.kwargs) | dict(options or {})
     system, task = arguments.pop("system"), arguments.pop("task")
-    known = {*loop_options(), *tasks.option_names(tasks.find(task["name"] if isinstance(task, Mapping) else task))}
-    return of_loop(LoopSpec.of(system, task, **{name: value for name, value in arguments.items() if name in known}))
+    return of_loop(LoopSpec.of(system, task, **{k: v for k, v in arguments.items() if k not in _AROUND_LOOPS}))
 
 
 def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
@@ -98,6 +108,9 @@ def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
             del around[option]
     if device is not None:
         around["device"] = device.hash
+    if isinstance(loop.plant, Mapping):  # a plant whose mapping offers all tasks is the same plant
+        given = {key: value for key, value in loop.plant.items() if key != device_profile.ALL_TASKS}
+        around["plant"] = given["name"] if given.keys() == {"name"} else given
     content = plain_options({"task": name, "version": version, "options": dict(loop.task_options), **around})
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=_type_name).encode()).hexdigest()[:12]
     found = identity | {"task": name, "task_version": str(version), "task_hash": digest}

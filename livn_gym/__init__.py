@@ -51,7 +51,7 @@ def make(
     from livn_gym import system as systems
     from livn_gym.env import Env
 
-    registry.check_options("make", Env, {"system": system, **options})
+    registry.check_options("livn_gym.make()", Env, {"system": system, **options})
     culture = systems.make(system, graph_seed)
     values = parameter_sets.find(culture, params, variant)
     env = Env(culture, **options).init()

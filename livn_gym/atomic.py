@@ -48,15 +48,45 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         StorageError: The folder cannot be written.
     """
     path = _target(path)
-    if path.is_dir() and any(path.iterdir()):
-        raise InvalidInput(f"{path} is not empty; give a new or an empty folder.")
-    if not path.is_dir() and os.path.lexists(path):
-        raise InvalidInput(f"{path} is a file; give a new or an empty folder.")
+    check_new_folder(path)
     with _temporary(path) as temporary:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()
         yield temporary
         temporary.rename(path)
+
+
+def check_new_folder(path: Path) -> None:
+    """Check that a path is that of a new or an empty folder. Nothing is changed.
+
+    Raises:
+        InvalidInput: It is a file, or a folder with content.
+        StorageError: The folder cannot be read.
+    """
+    try:
+        is_folder = path.is_dir()
+        empty = not is_folder or not any(path.iterdir())
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path} cannot be read: {getattr(error, 'strerror', error)}.") from error
+    if not empty:
+        raise InvalidInput(f"{path} is not empty; give a new or an empty folder.")
+    if not is_folder and os.path.lexists(path):
+        raise InvalidInput(f"{path} is a file; give a new or an empty folder.")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and the folders above it, where they do not exist.
+
+    Raises:
+        InvalidInput: The path, or one above it, is a file.
+        StorageError: The folder cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InvalidInput(f"{path} cannot be a folder: it, or a part of its path, is a file.") from error
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path} cannot be made: {getattr(error, 'strerror', error)}.") from error
 
 
 def require_space(path: Path, size: int) -> None:
@@ -77,7 +107,8 @@ def require_space(path: Path, size: int) -> None:
 def _target(path: str | Path) -> Path:
     """Return ``path`` if it can be the name of a file or folder."""
     if not isinstance(path, str | os.PathLike) or not Path(path).name or "\0" in str(path):
-        raise InvalidInput(f"A file or folder needs a name, got {shown(path)}.")
+        given = str(path) if isinstance(path, os.PathLike) else path
+        raise InvalidInput(f"A new file or folder needs a name, got {shown(given)}.")
     return Path(path)
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from livn_gym.errors import CorruptData, InvalidInput, shown, unknown_name
+from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.io.layout import coordinates, grid
-from livn_gym.reading import read_toml
 from livn_gym.units import finite, whole_number
 
 Keys = dict[str, bool]
@@ -59,18 +57,6 @@ def tables_of() -> dict[str, Keys]:
     }
 
 
-def read_file(path: Path) -> dict[str, Any]:
-    """Read a TOML file that was written by hand.
-
-    Raises:
-        InvalidInput: There is no such file, or it is no TOML.
-    """
-    try:
-        return read_toml(path)
-    except CorruptData as error:
-        raise InvalidInput(f"{path} cannot be read as TOML: {error}") from error
-
-
 def read_device(table: Mapping[str, Any], name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Check the keys of a device's tables and compute its electrodes.
 
@@ -85,7 +71,7 @@ def read_device(table: Mapping[str, Any], name: str) -> tuple[dict[str, Any], di
         UnknownName: A key does not exist.
         InvalidInput: A key is missing, or the electrodes are not described by one grid or one list.
     """
-    top = _checked(f"The device {name!r}", table, _TOP)
+    top = _checked(f"the device {name!r}", table, _TOP)
     for part, keys in tables_of().items():
         _checked(f"[{part}] of the device {name!r}", top[part], keys)
     for key in ("sources", "assumptions"):
@@ -96,14 +82,18 @@ def read_device(table: Mapping[str, Any], name: str) -> tuple[dict[str, Any], di
 
 def _checked(label: str, table: Any, keys: Keys) -> dict[str, Any]:
     if not isinstance(table, Mapping):
-        raise InvalidInput(f"{label} must be a table of keys and values, got {shown(table)}.")
+        raise InvalidInput(f"{_capital(label)} must be a table of keys and values, got {shown(table)}.")
     for key in table:
         if key not in keys:
             raise unknown_name(f"key in {label}", key, keys)
     missing = [key for key, required in keys.items() if required and key not in table]
     if missing:
-        raise InvalidInput(f"{label} lacks {', '.join(missing)}.")
+        raise InvalidInput(f"{_capital(label)} lacks {', '.join(missing)}.")
     return dict(table)
+
+
+def _capital(label: str) -> str:
+    return label[0].upper() + label[1:]
 
 
 def _electrodes(label: str, table: Mapping[str, Any]) -> dict[str, Any]:

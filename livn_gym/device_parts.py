@@ -19,8 +19,22 @@ from livn_gym.units import number, whole_number
 if TYPE_CHECKING:
     from probeinterface import Probe
 
+_NANOSECOND_US = 1e-3
+
+_STEPS = ("_step_us", "_step_uA")
+"""Ends of the names of limits of which others must be multiples."""
+
+_LARGEST_UM = 1e6
+"""Largest distance of an electrode from the origin, 1 m: what is further away was written in another unit."""
+
+_LONGEST_WAVEFORM_MS = 100.0
+
 _EXACT = 1e-3
 """Relative difference of distances between electrodes up to which two arrays have the same shape."""
+
+
+_ROUNDING = 1e-6
+"""Relative rounding of a multiple."""
 
 
 def check_positive(part: str, values: object, *names: str, zero: tuple[str, ...] = ()) -> None:
@@ -37,6 +51,12 @@ def check_positive(part: str, values: object, *names: str, zero: tuple[str, ...]
         if math.isinf(value) and name != "max_phase_us":
             raise InvalidInput(f"{label} must be a finite number, got {value:g}.")
         object.__setattr__(values, name, value)
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    """Return whether a positive value is a whole multiple of a step, up to rounding."""
+    steps = value / step
+    return round(steps) >= 1 and abs(steps - round(steps)) <= _ROUNDING * steps
 
 
 @checked
@@ -62,6 +82,11 @@ class DeviceElectrodes:
     def __post_init__(self) -> None:
         """Check the numbers of channels, and make the arrays read-only."""
         object.__setattr__(self, "coordinates_um", coordinates(self.coordinates_um))
+        if np.abs(self.coordinates_um).max() > _LARGEST_UM:
+            raise InvalidInput(
+                f"electrodes must lie within {_LARGEST_UM:g} um of the origin, got "
+                f"{np.abs(self.coordinates_um).max():g} um."
+            )
         usable = np.array(self.usable, dtype=np.bool_)
         if usable.shape != (self.num_channels,) or not usable.any():
             raise InvalidInput(
@@ -124,7 +149,8 @@ class DeviceRecording:
         sampling_hz: Frames per second.
         uV_per_unit: Microvolts per unit of a frame.
         bits: Bits of the signed units of a frame, at most 16.
-        noise_uV: Standard deviation of the noise, uV.
+        noise_uV: Standard deviation of the noise, uV; 0 for a device without noise, whose threshold then rests on the
+            rounding to units and on the signal itself.
         threshold_sd: Threshold of the detection in standard deviations of the noise, below zero.
         refractory_ms: Time after a detection in which a channel detects nothing.
         highpass_hz: Cut-off of the high-pass filter before the detection, Hz; 0 for none.
@@ -154,7 +180,17 @@ class DeviceRecording:
                 f"got {self.highpass_hz:g}."
             )
         for name in ("waveform_before", "waveform_after"):
-            whole_number(f"recording.{name}", getattr(self, name), minimum=0)
+            samples = whole_number(f"recording.{name}", getattr(self, name), minimum=0)
+            if samples > _LONGEST_WAVEFORM_MS * 1e-3 * self.sampling_hz:
+                raise InvalidInput(
+                    f"recording.{name} must be at most {_LONGEST_WAVEFORM_MS:g} ms long, got {samples} samples."
+                )
+        largest_uV, threshold_uV = self.uV_per_unit * 2 ** (self.bits - 1), self.threshold_sd * self.noise_uV
+        if largest_uV <= threshold_uV:
+            raise InvalidInput(
+                f"recording.uV_per_unit = {self.uV_per_unit:g} with {self.bits} bits holds at most {largest_uV:g} uV, "
+                f"and the threshold is {threshold_uV:g} uV: nothing would be detected."
+            )
 
 
 @checked_types
@@ -207,6 +243,42 @@ class DeviceStimulation:
             raise InvalidInput(
                 f"stimulation.min_phase_us = {self.min_phase_us:g} exceeds max_phase_us = {self.max_phase_us:g}."
             )
+
+        if self.amplitude_step_uA > self.max_amplitude_uA:
+            raise InvalidInput(
+                f"stimulation.amplitude_step_uA = {self.amplitude_step_uA:g} exceeds max_amplitude_uA = "
+                f"{self.max_amplitude_uA:g}: no current would be possible."
+            )
+        if self.charge_balanced and self.max_phases < 2:
+            raise InvalidInput(
+                "stimulation.charge_balanced = true needs max_phases = 2 or more: one phase is not balanced."
+            )
+        for step in ("phase_step_us", "lead_step_us"):
+            if not _is_multiple(getattr(self, step), _NANOSECOND_US):
+                raise InvalidInput(f"stimulation.{step} must be a whole number of ns, got {getattr(self, step):g} us.")
+        if not _is_multiple(self.min_phase_us, self.phase_step_us):
+            raise InvalidInput(
+                f"stimulation.min_phase_us = {self.min_phase_us:g} is not a multiple of phase_step_us = "
+                f"{self.phase_step_us:g}."
+            )
+
+    def wider_than(self, other: DeviceStimulation) -> list[str]:
+        """Return what these limits allow and others do not, a text per limit; empty if they are nowhere wider."""
+        pairs = {name: (getattr(self, name), getattr(other, name)) for name in self.__dataclass_fields__}
+        wider = []
+        for name, (value, allowed) in pairs.items():
+            if name == "charge_balanced":
+                is_wider = allowed and not value
+            elif name.startswith("max_"):
+                is_wider = (math.inf if value is None else value) > (math.inf if allowed is None else allowed)
+            elif name.endswith(_STEPS):
+                is_wider = allowed > 0.0 and not (value > 0.0 and _is_multiple(value, allowed))
+            else:
+                is_wider = value < allowed
+            if is_wider:
+                texts = ["none" if x is None else f"{x:g}" for x in (value, allowed)]
+                wider.append(f"{name} is {texts[0]}, the profile allows {texts[1]}")
+        return wider
 
     @property
     def lead_ms(self) -> float:

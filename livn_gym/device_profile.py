@@ -13,7 +13,7 @@ from typing import Any
 
 from livn_gym import config
 from livn_gym.checks import checked
-from livn_gym.device_file import read_device, read_file, tables_of
+from livn_gym.device_file import read_device, tables_of
 from livn_gym.device_parts import (
     DeviceArtefact,
     DeviceElectrodes,
@@ -22,6 +22,7 @@ from livn_gym.device_parts import (
     check_positive,
 )
 from livn_gym.errors import InvalidInput, shown, unknown_name
+from livn_gym.reading import read_toml
 from livn_gym.registry import Kind
 from livn_gym.values import flag
 
@@ -57,7 +58,14 @@ class DeviceProfile:
     latency_ms: float
 
     def __post_init__(self) -> None:
-        """Check the latency, and that assumptions are names of values."""
+        """Check title, sources and latency, and that assumptions are names of values."""
+        for name, texts in (("title", [self.title]), ("sources", self.sources)):
+            if not all(text.strip() for text in texts):
+                raise InvalidInput(f"{name} of the device {self.name!r} must not be empty, got {shown(texts)}.")
+        if self.verified and not self.sources:
+            raise InvalidInput(
+                f"The device {self.name!r} is verified, so its sources must say where its limits were read."
+            )
         check_positive("", self, "latency_ms", zero=("latency_ms",))
         known = [f"electrodes.{key}" for key in tables_of()["electrodes"]] + ["latency_ms"]
         for part in ("recording", "stimulation", "artefact"):
@@ -102,15 +110,23 @@ class DeviceProfile:
         return max(self.stimulation.lead_ms, math.ceil(self.latency_ms / step_ms - 1e-9) * step_ms)
 
     def with_stimulation(self, **limits: Any) -> DeviceProfile:
-        """Return the profile with other values of ``stimulation``, for example an operator's narrower limits.
+        """Return the profile with narrower values of ``stimulation``, for example an operator's limits.
 
         Raises:
             UnknownName: There is no such limit.
+            InvalidInput: A limit is out of range, or wider than that of the profile; the message names every such one.
         """
         for name in limits:
             if name not in DeviceStimulation.__dataclass_fields__:
                 raise unknown_name("limit of stimulation", name, DeviceStimulation.__dataclass_fields__)
-        return replace(self, stimulation=replace(self.stimulation, **limits))
+        stimulation = replace(self.stimulation, **limits)
+        wider = stimulation.wider_than(self.stimulation)
+        if wider:
+            raise InvalidInput(
+                f"Limits may be narrower than those of the profile {self.name!r}, not wider: {'; '.join(wider)}. A "
+                "device with other limits has a profile of its own, a TOML file: see docs/devices.md."
+            )
+        return replace(self, stimulation=stimulation)
 
 
 def from_tables(table: Mapping[str, Any], name: str) -> DeviceProfile:
@@ -152,7 +168,8 @@ def names() -> list[str]:
 
 
 ALL_TASKS = "all_tasks"
-"""Key of a mapping for ``find`` with which environments offer all tasks, for measurements; it changes no limit."""
+"""Key of a mapping for ``find``, or of one that names a plant, with which environments offer all tasks, for
+measurements; it changes no limit."""
 
 Spec = str | Path | DeviceProfile | Mapping[str, Any]
 """Types that ``find`` accepts."""
@@ -164,23 +181,36 @@ def find(device: Spec) -> DeviceProfile:
     Args:
         device: A shipped profile (``"cl1"``), one of an installed package, a TOML file in the layout of
             ``configs/devices``, a reference ``"module:attribute"``, or a profile. Or a mapping with a ``name``, which
-            is any of these, and other values of the limits of ``DeviceStimulation``.
+            is any of these, and narrower values of the limits of ``DeviceStimulation``.
 
     Raises:
         UnknownName: There is no such profile or limit, or a key of the file does not exist.
-        InvalidInput: A key of the file is missing, or a value is out of range.
+        InvalidInput: A key of the file is missing, a value is out of range, or a limit is wider than in the profile.
     """
     if isinstance(device, Mapping):
         limits = dict(device)
         if "name" not in limits:
             raise InvalidInput(f"A device given as a mapping needs a 'name', got {shown(device)}.")
         profile = find(limits.pop("name"))
-        flag(ALL_TASKS, limits.pop(ALL_TASKS, False))
+        for name in limits:
+            if not isinstance(name, str):
+                raise unknown_name("limit of stimulation", name, DeviceStimulation.__dataclass_fields__)
+        offers_all_tasks(device)
+        limits.pop(ALL_TASKS, None)
         return profile.with_stimulation(**limits) if limits else profile
     if isinstance(device, Path) or (isinstance(device, str) and device.endswith(".toml")):
         path = Path(device)
-        return from_tables(read_file(path), path.stem)
+        return from_tables(read_toml(path), path.stem)
     return DEVICES.make(device)
+
+
+def offers_all_tasks(spec: Any) -> bool:
+    """Return whether a device or a plant is given as a mapping with ``all_tasks``.
+
+    Raises:
+        InvalidInput: ``all_tasks`` is neither True nor False.
+    """
+    return isinstance(spec, Mapping) and flag(ALL_TASKS, spec.get(ALL_TASKS, False))
 
 
 __all__ = [
@@ -195,4 +225,5 @@ __all__ = [
     "find",
     "from_tables",
     "names",
+    "offers_all_tasks",
 ]

@@ -12,7 +12,7 @@ from livn_gym import config
 from livn_gym.backends.base import Parameters
 from livn_gym.cell_values import CellValues
 from livn_gym.checks import checked, checked_methods
-from livn_gym.errors import CorruptData, InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.models import Depression, Noise
 from livn_gym.plasticity import Plasticity
 from livn_gym.reading import read_toml
@@ -188,10 +188,11 @@ def read_params(path: str | Path) -> dict[str, float]:
     Raises:
         InvalidInput: There is no such file, it is not TOML, or it holds no parameters.
     """
+    table = read_toml(path)
     try:
-        params = from_table(read_toml(path))
-    except (CorruptData, InvalidInput, AttributeError) as error:  # written by hand: a mistake rather than damage
-        raise InvalidInput(f"{path} cannot be read as a TOML of parameters: {error}") from error
+        params = from_table(table)
+    except (InvalidInput, AttributeError) as error:
+        raise InvalidInput(f"{path} cannot be read as parameters: {error}") from error
     if not params:
         raise InvalidInput(f"{path} holds no [weights], [noise.<population>] or [depression.<population>].")
     return params

@@ -56,8 +56,13 @@ class Posterior:
             CorruptData: A file is damaged, or a set is not the one that was fitted.
         """
         path = Path(folder) / POSTERIOR
+        if not Path(folder).is_dir():
+            raise InvalidInput(f"There is no folder {str(folder)!r}: give that of a finished livn-gym fit.")
         if not path.is_file():
-            raise InvalidInput(f"{folder} holds no {POSTERIOR}: give the folder that livn-gym fit wrote.")
+            raise InvalidInput(
+                f"The folder {str(folder)!r} holds no {POSTERIOR}: give the folder of a finished livn-gym fit that "
+                "accepted a parameter set."
+            )
         problem = "lists no fitted parameter sets"
         content = read_json(path, problem)
         with damage(path, problem):

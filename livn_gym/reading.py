@@ -139,7 +139,7 @@ def _reason(error: OSError) -> int | None:
     return int(named[1]) if error.errno is None and named else error.errno
 
 
-def parse_json(text: str | bytes, path: str | os.PathLike[str], what: str = "is no JSON") -> Any:
+def parse_json(text: str | bytes, path: str | os.PathLike[str], what: str = "is not valid JSON") -> Any:
     """Parse JSON text from a file.
 
     Raises:
@@ -151,7 +151,7 @@ def parse_json(text: str | bytes, path: str | os.PathLike[str], what: str = "is 
         return json.loads(text)
 
 
-def read_json(path: str | os.PathLike[str], what: str = "is no JSON") -> Any:
+def read_json(path: str | os.PathLike[str], what: str = "is not valid JSON") -> Any:
     """Read a JSON file in UTF-8.
 
     Args:
@@ -166,15 +166,17 @@ def read_json(path: str | os.PathLike[str], what: str = "is no JSON") -> Any:
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a TOML file.
+    """Read a TOML file. It is written by hand, so that an error is a mistake rather than damage.
 
     Raises:
-        InvalidInput: There is no such file; see ``regular_file``.
-        CorruptData: The content is not TOML.
+        InvalidInput: There is no such file, see ``regular_file``; or the content is not TOML.
     """
-    text = _text(path, "is no TOML")
-    with damage(path, "is no TOML"):
-        return tomllib.loads(text)
+    what = "is not valid TOML"
+    try:
+        with damage(path, what):
+            return tomllib.loads(_text(path, what))
+    except CorruptData as error:
+        raise InvalidInput(str(error)) from error
 
 
 def _text(path: str | os.PathLike[str], what: str) -> str:
@@ -183,7 +185,7 @@ def _text(path: str | os.PathLike[str], what: str) -> str:
         return file.read_text(encoding="utf-8")
 
 
-def read_npz(path: str | os.PathLike[str], what: str = "is no .npz file") -> dict[str, NDArray]:
+def read_npz(path: str | os.PathLike[str], what: str = "is not an .npz file") -> dict[str, NDArray]:
     """Read all arrays of an ``.npz`` file, by name; Python objects are refused.
 
     Args:
@@ -211,7 +213,7 @@ def read_npz(path: str | os.PathLike[str], what: str = "is no .npz file") -> dic
     return arrays
 
 
-def read_npy(path: str | os.PathLike[str], what: str = "is no .npy file") -> NDArray:
+def read_npy(path: str | os.PathLike[str], what: str = "is not an .npy file") -> NDArray:
     """Read the array of an ``.npy`` file; Python objects are refused.
 
     Args:

@@ -71,7 +71,12 @@ class _Phases:
 
 @checked
 def check_stimulus(
-    profile: DeviceProfile, stimulus: Stimulus | None, duration_ms: float, carried: Delivered | None = None
+    profile: DeviceProfile,
+    stimulus: Stimulus | None,
+    duration_ms: float,
+    carried: Delivered | None = None,
+    *,
+    commanded: bool = True,
 ) -> Delivered:
     """Check that a device can give a stimulus in the next run.
 
@@ -82,6 +87,9 @@ def check_stimulus(
         stimulus: Currents at the electrodes, uA, of one or several cultures; None for none.
         duration_ms: Length of the run.
         carried: What was given before. Default: nothing, to one culture or as many as the stimulus has.
+        commanded: Whether the currents are those that the device is told to give. Of currents that were changed on
+            their way to the culture, as by a fault of an electrode, the steps, the shortest phase and the lead time of
+            the device are not checked.
 
     Returns:
         What has been given after the run.
@@ -99,9 +107,9 @@ def check_stimulus(
     _check_kind(profile, stimulus, len(carried.charge_nC))
     phases = _phases(stimulus, len(carried.charge_nC))
     if len(phases.value):
-        _check_phases(profile, phases, duration)
+        _check_phases(profile, phases, duration, commanded)
         _check_pulses(profile, phases)
-        _check_onsets(profile, phases, carried)
+        _check_onsets(profile, phases, carried, commanded)
         _check_simultaneous(profile, phases)
     return _after(profile, phases, duration, carried)
 
@@ -151,7 +159,7 @@ def _of_rows(stimulus: Stimulus) -> Pulses:
     return Pulses(culture[on], column[on], onset_ms, np.zeros(len(on)), stop_ms - onset_ms, value[on])
 
 
-def _check_phases(profile: DeviceProfile, phases: _Phases, duration_ms: float) -> None:
+def _check_phases(profile: DeviceProfile, phases: _Phases, duration_ms: float, commanded: bool) -> None:
     limits, stop = profile.stimulation, phases.start + phases.width
     size, width_us = np.abs(phases.value), phases.width * 1e3
     charge = size * phases.width
@@ -164,15 +172,17 @@ def _check_phases(profile: DeviceProfile, phases: _Phases, duration_ms: float) -
     refuse(~profile.electrodes.usable[phases.channel], "usable", size, "it cannot be used, got {:g} uA")
     text = "got {:g} uA, at most " + f"{limits.max_amplitude_uA:g} uA are possible"
     refuse(size > limits.max_amplitude_uA * (1 + _ROUNDING), "max_amplitude_uA", size, text)
-    if limits.amplitude_step_uA:
+    if limits.amplitude_step_uA and commanded:
         text = "got {:.9g} uA, which is no multiple of " + f"{limits.amplitude_step_uA:g} uA"
         refuse(_off_step(size, limits.amplitude_step_uA), "amplitude_step_uA", size, text)
-    text = "got a phase of {:g} us, at least " + f"{limits.min_phase_us:g} us are possible"
-    refuse(width_us < limits.min_phase_us * (1 - _ROUNDING), "min_phase_us", width_us, text)
+    if commanded:
+        text = "got a phase of {:g} us, at least " + f"{limits.min_phase_us:g} us are possible"
+        refuse(width_us < limits.min_phase_us * (1 - _ROUNDING), "min_phase_us", width_us, text)
     text = "got a phase of {:g} us, at most " + f"{limits.max_phase_us:g} us are possible"
     refuse(width_us > limits.max_phase_us * (1 + _ROUNDING), "max_phase_us", width_us, text)
-    text = "got a phase of {:.9g} us, which is no multiple of " + f"{limits.phase_step_us:g} us"
-    refuse(_off_step(width_us, limits.phase_step_us), "phase_step_us", width_us, text)
+    if commanded:
+        text = "got a phase of {:.9g} us, which is no multiple of " + f"{limits.phase_step_us:g} us"
+        refuse(_off_step(width_us, limits.phase_step_us), "phase_step_us", width_us, text)
     text = "got {:g} nC in a phase, at most " + f"{limits.max_phase_charge_nC:g} nC are allowed"
     refuse(charge > limits.max_phase_charge_nC * (1 + _ROUNDING), "max_phase_charge_nC", charge, text)
     text = "got a phase that ends at {:g} ms, after the run of " + f"{duration_ms:g} ms"
@@ -204,7 +214,7 @@ def _check_pulses(profile: DeviceProfile, phases: _Phases) -> None:
         refuse(np.abs(net) > _ROUNDING * total, "charge_balanced", net, text)
 
 
-def _check_onsets(profile: DeviceProfile, phases: _Phases, carried: Delivered) -> None:
+def _check_onsets(profile: DeviceProfile, phases: _Phases, carried: Delivered, commanded: bool) -> None:
     limits, first = profile.stimulation, phases.first
     culture, channel, onset = phases.culture[first], phases.channel[first], phases.start[first]
     onset_us = onset * 1e3
@@ -214,10 +224,11 @@ def _check_onsets(profile: DeviceProfile, phases: _Phases, carried: Delivered) -
             k = int(np.flatnonzero(bad)[0])
             raise _exceeded(profile, limit, text.format(given[k]), int(culture[k]), int(channel[k]))
 
-    text = "got a pulse {:g} us after the start of the run, at least " + f"{limits.lead_time_us:g} us are needed"
-    refuse(onset_us < limits.lead_time_us * (1 - _ROUNDING), "lead_time_us", onset_us, text)
-    text = "got a pulse at {:.9g} us, which is no multiple of " + f"{limits.lead_step_us:g} us"
-    refuse(_off_step(onset_us, limits.lead_step_us), "lead_step_us", onset_us, text)
+    if commanded:
+        text = "got a pulse {:g} us after the start of the run, at least " + f"{limits.lead_time_us:g} us are needed"
+        refuse(onset_us < limits.lead_time_us * (1 - _ROUNDING), "lead_time_us", onset_us, text)
+        text = "got a pulse at {:.9g} us, which is no multiple of " + f"{limits.lead_step_us:g} us"
+        refuse(_off_step(onset_us, limits.lead_step_us), "lead_step_us", onset_us, text)
     gap = onset + carried.since_onset_ms[culture, channel]
     same = (culture[1:] == culture[:-1]) & (channel[1:] == channel[:-1])
     gap[1:][same] = np.diff(onset)[same]

@@ -73,6 +73,12 @@ def test_stimuli_come_from_a_table(run):
     Path("stimuli.csv").write_text("time_s,channel,amplitude_uA\n" + rows)
     code, out, _ = run("measure", "a.csv", "--stimuli", "stimuli.csv")
     assert code == 0 and "18 pulses" in out and row(out, "slope of evoked spikes (/uA)")[1] != "-"
+    Path("none.csv").write_text("time_s,channel,amplitude_uA\n")
+    code, out, _ = run("measure", "a.csv", "--stimuli", "none.csv")
+    assert code == 0 and "0 pulses" in out and "evoked part is not identified: the recording has no stimuli" in out
+    Path("few.csv").write_text("time_s,channel,amplitude_uA\n20,1,3\n")
+    code, out, _ = run("measure", "a.csv", "--stimuli", "few.csv")
+    assert code == 0 and "not identified: it has 1 pulse" in out and "at least 10" in out
     code, _, err = run("measure", "a.csv", "b.csv", "--stimuli", "stimuli.csv")
     assert code == 2 and "single recording" in err
     Path("stimuli.csv").write_text("time_s,channel\n1,A7\n")

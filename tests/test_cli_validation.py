@@ -124,7 +124,7 @@ def test_tune_writes_parameters_and_goes_on_from_its_study(run, tmp_path):
         (("validate", "EI1", "EI2"), "one system"),
         (("validate", "--tasks", "livn/EI9-v0"), "EI9"),
         (("validate", "EI2", "--variant", "asleep"), "asleep"),
-        (("validate", "EI2", "--params", "none.toml"), "cannot be read"),
+        (("validate", "EI2", "--params", "none.toml"), "There is no file none.toml"),
         (("validate", "EI2", "--figure", "page.txt"), ".png"),
         (("tune", "EI9"), "EI9"),
         (("tune", "EI1", "--study", "study.db"), ".journal"),

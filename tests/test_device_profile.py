@@ -10,6 +10,7 @@ import pytest
 from livn_gym import config, system
 from livn_gym.device_profile import DeviceProfile, find, from_tables, names
 from livn_gym.errors import InvalidInput, UnknownName
+from livn_gym.signals import ThresholdDetector
 
 
 def tables(name="cl1"):
@@ -140,7 +141,20 @@ def changed(part, key, value):
         ("electrodes", "coordinates_um", [[0.0, 0.0]], "either rows"),
         (None, "assumptions", ["noise"], "recording.noise_uV"),
         (None, "sources", "a book", "list of texts"),
-        (None, "recording", 3, "table"),
+        (None, "recording", 3, "The device 'wrong'.*table|table"),
+        (None, "titl", "x", "Unknown key in the device 'wrong' 'titl'.*Did you mean 'title'"),
+        (None, "title", "", "title of the device 'wrong' must not be empty"),
+        (None, "title", " ", "title of the device 'wrong' must not be empty"),
+        (None, "sources", [], "is verified, so its sources"),
+        (None, "sources", [""], "sources of the device 'wrong' must not be empty"),
+        ("stimulation", "min_phase_us", 30.0, "min_phase_us = 30 is not a multiple of phase_step_us = 20"),
+        ("stimulation", "min_phase_us", 10.0, "min_phase_us = 10 is not a multiple of phase_step_us = 20"),
+        ("stimulation", "phase_step_us", 1e-9, "whole number of ns"),
+        ("stimulation", "amplitude_step_uA", 4.0, "no current would be possible"),
+        ("stimulation", "max_phases", 1, "one phase is not balanced"),
+        ("electrodes", "pitch_um", 1e300, "within 1e.06 um"),
+        ("recording", "waveform_after", 10**8, "at most 100 ms long"),
+        ("recording", "uV_per_unit", 1e-9, "nothing would be detected"),
     ],
 )
 def test_wrong_files_are_refused(part, key, value, message):
@@ -149,6 +163,13 @@ def test_wrong_files_are_refused(part, key, value, message):
         table["stimulation"]["max_phase_us"] = 100.0
     with pytest.raises(InvalidInput, match=message):
         from_tables(table, "wrong")
+
+
+def test_a_device_may_be_without_noise():
+    """What is left is the rounding to units."""
+    profile = from_tables(changed("recording", "noise_uV", 0.0), "quiet").of_usable()
+    detector = ThresholdDetector(profile, threshold="fixed")
+    np.testing.assert_allclose(detector.noise_uV, profile.recording.uV_per_unit / np.sqrt(12.0), rtol=0.01)
 
 
 def test_coordinates_can_be_listed():
@@ -172,6 +193,52 @@ def test_a_mapping_names_a_profile_and_other_limits():
         find({"name": "cl1", "max_amplitude_uA": float("inf")})
     with pytest.raises(InvalidInput, match="all_tasks must be True or False, got 'yes'"):
         find({"name": "cl1", "all_tasks": "yes"})
+
+
+WIDER = {
+    "max_amplitude_uA": 30.0,
+    "max_phases": 4,
+    "min_phase_us": 10.0,
+    "phase_step_us": 10.0,
+    "max_phase_charge_nC": 3.1,
+    "max_total_charge_nC": 6.0,
+    "max_rate_hz": 201.0,
+    "max_channels": 64,
+    "lead_time_us": 40.0,
+    "lead_step_us": 30.0,
+    "charge_balanced": False,
+}
+
+
+@pytest.mark.parametrize("limit", WIDER)
+def test_limits_are_no_wider_than_those_of_the_profile(limit, tmp_path):
+    given = {limit: WIDER[limit]} | ({"min_phase_us": 20.0} if limit == "phase_step_us" else {})
+    if limit == "min_phase_us":
+        given["phase_step_us"] = 10.0
+    for make in (lambda: find({"name": "cl1", **given}), lambda: find("cl1").with_stimulation(**given)):
+        with pytest.raises(InvalidInput, match=f"{limit} is .*, the profile allows .*a profile of its own"):
+            make()
+    table = tables()
+    table["stimulation"] |= given
+    assert getattr(from_tables(table, "mine").stimulation, limit) == WIDER[limit]
+
+
+def test_every_kind_of_limit_has_a_narrower_side():
+    table = tables("mcs60")
+    table["stimulation"] |= {"max_session_charge_uC": 10.0, "max_phase_us": 500.0}
+    limited = from_tables(table, "limited")
+    for wider in (
+        {"max_session_charge_uC": None},
+        {"max_session_charge_uC": 11.0},
+        {"max_phase_us": float("inf")},
+        {"amplitude_step_uA": 0.0},
+        {"amplitude_step_uA": 0.07},
+    ):
+        with pytest.raises(InvalidInput, match=f"{next(iter(wider))} is"):
+            limited.with_stimulation(**wider)
+    step_uA = limited.stimulation.amplitude_step_uA
+    narrower = {"max_session_charge_uC": 9.0, "max_phase_us": 400.0, "amplitude_step_uA": 2 * step_uA, "max_phases": 2}
+    assert limited.with_stimulation(**narrower).stimulation.amplitude_step_uA == 2 * step_uA
 
 
 def test_limits_can_be_narrowed():

@@ -63,7 +63,7 @@ def test_a_file_that_exists_is_not_replaced(tmp_path):
         ("task", "a.txt", InvalidInput, "Python module, such as my_task.py"),
         ("task", "my-task.py", InvalidInput, "Python module"),
         ("task", "_1.py", InvalidInput, "start it with a letter"),
-        ("task", "none/a.py", InvalidInput, "cannot be written"),
+        ("task", "none/a.py", InvalidInput, "There is no folder"),
     ],
 )
 def test_what_cannot_be_written_is_refused(tmp_path, kind, name, error, message):

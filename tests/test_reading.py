@@ -209,7 +209,7 @@ def test_text_that_is_no_json(content, tmp_path):
 def test_text_that_is_no_toml(content, tmp_path):
     path = tmp_path / "a.toml"
     path.write_bytes(content)
-    with pytest.raises(CorruptData, match=r"a\.toml"):
+    with pytest.raises(InvalidInput, match=r"a\.toml is not valid TOML"):
         read_toml(path)
 
 

@@ -136,6 +136,18 @@ def permitted(driver: Any, text: str | None = FILE, typed: str | None = None) ->
     return run
 
 
+def before(act: Callable[[Path], object]) -> Callable[[Path], object]:
+    """Return a function that opens a session in whose folder something was done before."""
+
+    def run(folder: Path) -> None:
+        session = folder / "session"
+        session.mkdir()
+        act(session)
+        GuardedPlant(MyDevice(), limits(folder), folder=session).close()
+
+    return run
+
+
 def cases() -> list[Case]:
     """Return all cases."""
     nothing = lambda plant, clock: None  # noqa: E731
@@ -150,9 +162,16 @@ def cases() -> list[Case]:
         ("the loop gives no sign of life", "watchdog", after(wait(1.0, False))),
         ("an exception in the agent", "exception", after(fail(ZeroDivisionError("agent")))),
         ("Ctrl-C", "emergency stop", after(fail(KeyboardInterrupt()))),
+        ("SIGTERM", "emergency stop: SIGTERM", after(fail(KeyboardInterrupt("SIGTERM")))),
         ("a file STOP", "emergency stop", after(lambda plant, clock: (plant.folder / STOP_FILE).touch())),
+        ("a file STOP before the session", "remove it", before(lambda folder: (folder / STOP_FILE).touch())),
+        ("a folder of another session", "not empty", before(lambda folder: (folder / "ledger.jsonl").touch())),
         ("a limits file wider than the profile", "wider", permitted(MyDevice(), FILE.replace("2.0", "4.0"))),
-        ("a limits file without a budget", "budget", permitted(MyDevice(), FILE.replace("max_minutes = 30.0", ""))),
+        (
+            "a limits file without a budget",
+            "limits of charge and time",
+            permitted(MyDevice(), FILE.replace("max_minutes = 30.0", "")),
+        ),
         ("a limits file of another device", "'mcs60'", permitted(MyDevice(), FILE.replace('"cl1"', '"mcs60"'))),
         ("a real device in a dry run", "--live", permitted(Tissue())),
         ("--live without a limits file", "--limits", lambda folder: check_live(find("cl1"), False)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,12 @@ class Conditioned:
         return entries
 
     def run(
-        self, duration_ms: float, stimulus: Stimulus | None, cultures: Sequence[int], time_ms: Sequence[float]
+        self,
+        duration_ms: float,
+        stimulus: Stimulus | None,
+        cultures: Sequence[int],
+        time_ms: Sequence[float],
+        admit: Callable[[Stimulus | None], object] | None = None,
     ) -> tuple[Recording, Stimulus | None, Recording]:
         """Run n of the cultures under their conditions.
 
@@ -85,16 +91,28 @@ class Conditioned:
             stimulus: Encoded stimulus of n cultures; None is no stimulus.
             cultures: The cultures that run, ascending ``[n]``.
             time_ms: End of the run since each culture's first observation, ``[n]``.
+            admit: Called with the stimulus after all conditions, before anything runs. If it raises, conditions and
+                cultures are as before.
 
         Returns:
             The recording and the stimulus after all conditions, and the recording of the cultures before them.
         """
         if self.idle:
+            if admit is not None:
+                admit(stimulus)
             recording = self._run(duration_ms, stimulus, cultures)
             return recording, stimulus, recording
         run = ConditionedRun(np.array(cultures, dtype=np.int64), duration_ms, np.array(time_ms, dtype=np.float64))
+        before = None if admit is None else copy.deepcopy([condition.states for condition in self.conditions])
         for condition in self.conditions:
             stimulus = condition.stimulus(stimulus, run)
+        if admit is not None and before is not None:
+            try:
+                admit(stimulus)
+            except BaseException:
+                for condition, states in zip(self.conditions, before, strict=True):
+                    condition.states = states
+                raise
         self._set_parameters(run)
         recording = of_cultures = self._run(duration_ms, stimulus, cultures)
         for condition in self.conditions:

@@ -16,6 +16,7 @@ import livn_gym
 from livn_gym.cli import (
     benchmark,
     cl,
+    common,
     demo,
     deploy,
     export,
@@ -40,9 +41,14 @@ _NOT_ERRORS: tuple[Any, ...] = (typer.Exit, typer.Abort, typer.BadParameter.__mr
 
 
 class _Commands(typer.core.TyperGroup):
-    """Command group that reports an error in one line and exits with 2 for a wrong argument, 1 for a failure."""
+    """Command group that reports an error in one line and exits with 2 for a wrong argument, 1 for a failure.
+
+    An error is of the arguments if it is an ``InvalidInput``, and the command has not reported progress yet: an agent
+    that exceeds the limits of a device in its tenth step is a failure.
+    """
 
     def invoke(self, ctx: Any) -> Any:
+        common.progressed.clear()
         try:
             with interruption.interruptible():
                 return super().invoke(ctx)
@@ -51,16 +57,17 @@ class _Commands(typer.core.TyperGroup):
         except KeyboardInterrupt as error:
             if ctx.params["debug"]:
                 traceback.print_exc()
-            text = interruption.message(ctx.invoked_subcommand)
+            text = interruption.message(ctx.invoked_subcommand, error)
             Console(stderr=True, soft_wrap=True).print(text, style="red", markup=False, highlight=False)
-            raise typer.Exit(interruption.EXIT_CODE) from error
+            raise typer.Exit(interruption.exit_code(error)) from error
         except Exception as error:
             if ctx.params["debug"]:
                 raise
             Console(stderr=True, soft_wrap=True).print(
                 f"livn-gym: {_one_line(error)}", style="red", markup=False, highlight=False
             )
-            raise typer.Exit(2 if isinstance(error, InvalidInput) else 1) from error
+            is_usage = isinstance(error, InvalidInput) and not common.progressed.is_set()
+            raise typer.Exit(2 if is_usage else 1) from error
 
 
 app = typer.Typer(

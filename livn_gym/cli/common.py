@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,9 @@ SystemName = Annotated[
 ]
 
 
+progressed = threading.Event()
+"""Whether the command has reported progress, so that its arguments were accepted."""
+
 TimeUnit = Annotated[
     str | None,
     typer.Option(
@@ -75,7 +79,7 @@ def check_output(option: str, path: Path | None, *suffixes: str) -> None:
     """Check, before a command runs, that an output file can be written.
 
     Raises:
-        InvalidInput: The path's suffix is not allowed, or its folder does not exist.
+        InvalidInput: The path's suffix is not allowed, its folder does not exist, or it is a folder itself.
     """
     if path is None:
         return
@@ -83,6 +87,8 @@ def check_output(option: str, path: Path | None, *suffixes: str) -> None:
         raise InvalidInput(f"{option} must end in {' or '.join(suffixes)}, got {str(path)!r}.")
     if not path.parent.is_dir():
         raise InvalidInput(f"{option}: there is no folder {str(path.parent)!r}.")
+    if path.is_dir():
+        raise InvalidInput(f"{option} must be a file, {str(path)!r} is a folder.")
 
 
 def save_figure(figure: Figure, path: Path) -> None:
@@ -117,6 +123,8 @@ def progress_bar(label: str, unit: str = "", quiet: bool = False) -> Iterator[An
 
         def report(done: float, total: float | None = None, latest: float = float("nan"), note: str = "") -> None:
             interruption.check()
+            if done > 0:
+                progressed.set()
             count = f"{done:,.0f}{'' if total is None else f'/{total:,.0f}'}{unit}"
             if latest == latest:
                 note = f"return {latest:.1f}"

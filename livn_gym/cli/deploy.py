@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from livn_gym.cli import interruption
 from livn_gym.cli.common import progress_bar, table
-from livn_gym.cli.train import Options, TrustNames, environment_of, spec_steps
+from livn_gym.cli.train import Options, TrustNames, environment_of, parse_options, spec_steps
 from livn_gym.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -96,23 +95,27 @@ def deploy(
     if dry_run and live:
         raise InvalidInput("Give --dry-run or --live, not both.")
     is_run = Path(agent).is_dir()
-    env_name, options = environment_of([agent], env_id or (None if is_run else "livn/EI3-v0"), option, trust)
+    env_name, options = environment_of(
+        [agent], "livn/EI3-v0" if env_id is None and not is_run else env_id, option, trust
+    )
+    _check_given(parse_options(option), device)
+    total, taken = episodes * spec_steps(env_name, options), 0
     profile = find(device)
     if live:
         check_live(profile, limits is not None)
     session_limits = SessionLimits.of_profile(profile) if limits is None else SessionLimits.read(limits, profile)
     ((name, make_agent),) = scoring.agent_factories([agent], env_name, seed=seed, **options).items()
-    name_of_driver = driver or ("cl" if live else "simulated")
+    folder = _folder(agent) if out is None else out
+    plan = Deployment(make_agent, env_name, options, episodes, seed, not live, {"agent": name, **_origin(agent)})
+    plan.check(profile, session_limits)
+    name_of_driver = ("cl" if live else "simulated") if driver is None else driver
     connection = make_driver(
         name_of_driver, profile, env_name, options, seed=seed, real_time=real_time, samples=samples
     )
     if live and connection.is_simulated():
         raise InvalidInput("The API reaches a simulated culture: there is nothing to stimulate live; leave out --live.")
     permission = confirmed(session_limits, _typed) if live else None
-    folder = out or _folder(agent)
-    plan = Deployment(make_agent, env_name, options, episodes, seed, not live, {"agent": name, **_origin(agent)})
-    total, taken = episodes * spec_steps(env_name, options), 0
-    with _terminable(), progress_bar("LIVE" if live else "dry run", " steps") as report:
+    with interruption.terminable(), progress_bar("LIVE" if live else "dry run", " steps") as report:
 
         def advance(episode: int, step: int) -> None:
             nonlocal taken
@@ -142,10 +145,14 @@ def make_driver(
 ) -> Driver:
     """Make a driver; a simulated culture is that of the environment, or the nearest one of its fit."""
     from livn_gym.devices.plants import DRIVERS
+    from livn_gym.envs.arguments import graph_seeds
     from livn_gym.envs.registration import spec_of
     from livn_gym.posterior import Posterior
 
     given = {**spec_of(env_id).kwargs, **options}
+    graphs = given.get("graph_seed")
+    (graph,) = graph_seeds(graphs[:1] if isinstance(graphs, list) else graphs, 1)
+    given["graph_seed"] = None if isinstance(graph, str) else graph  # of an agent that met many graphs: any of them
     culture = {key: given[key] for key in CULTURE if given.get(key) is not None}
     if given.get("posterior") is not None:
         culture["params"] = str(Posterior.nearest_file(given["posterior"]))
@@ -155,6 +162,26 @@ def make_driver(
         return DRIVERS.make(name, profile)
     simulated = {"accelerated": not real_time, "seed": seed, **culture}
     return DRIVERS.make(name, profile, samples=samples, culture=simulated)
+
+
+def _check_given(options: Mapping[str, Any], device: str) -> None:
+    """Refuse options of the command that have no effect on a device.
+
+    Raises:
+        InvalidInput: There is one, or the option ``device`` names another device than ``--device``.
+    """
+    from livn_gym.device_profile import find
+    from livn_gym.devices.deployment import OF_CULTURES
+
+    useless = [name for name in options if name in OF_CULTURES and name not in (*CULTURE, "device", "posterior")]
+    if useless:
+        raise InvalidInput(
+            f"--option {useless[0]} has no effect in a deployment: it says how a culture is simulated or seen, and a "
+            "device has a culture and channels of its own. Leave it out."
+        )
+    given = options.get("device")
+    if given is not None and find(given).name != find(device).name:
+        raise InvalidInput(f"--device is {find(device).name}, and --option device names {find(given).name}.")
 
 
 def _table(title: str, played: Sequence[DeployedEpisode]) -> Any:
@@ -192,17 +219,3 @@ def _origin(agent: str) -> dict[str, Any]:
     config = run_folder.read_config(agent)
     trained = {name: config.get(name) for name in ("env", "params", "params_hash", "task_version", "task_hash", "seed")}
     return {"run": str(Path(agent).resolve()), "trained_on": trained}
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Make SIGTERM an emergency stop as Ctrl-C is."""
-
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt("SIGTERM")
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -9,7 +9,6 @@ import typer
 from rich.console import Console
 
 from livn_gym.cli.common import ProfileName, SamplingHz, TimeUnit, check_output, progress_bar, table
-from livn_gym.errors import InvalidInput
 
 if TYPE_CHECKING:
     from livn_gym.fitting import Fit
@@ -23,9 +22,10 @@ def fit(
         Path, typer.Argument(metavar="RECORDING", help="File of the recording, see livn-gym measure.")
     ],
     system: Annotated[str, typer.Option(help="Name of the predefined system whose cultures are fitted.")] = "EI2",
-    out: Annotated[Path, typer.Option(help="Folder of the result; a fit that was interrupted there continues.")] = Path(
-        "fitted"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(help="New or empty folder of the result, or that of an interrupted fit, which then continues."),
+    ] = Path("fitted"),
     file_format: Annotated[
         str | None,
         typer.Option("--format", help="Format of the recording. Default: taken from the file.", show_default=False),
@@ -67,21 +67,24 @@ def fit(
     The exit code is 1 if no parameter set reproduces the recording.
     """
     from livn_gym import fitting
-    from livn_gym.fitting.fit import simulated_ms
+    from livn_gym.fitting.fit import check_folder, simulated_ms
     from livn_gym.fitting.result import recording_sha256, write_fit, write_page
     from livn_gym.formats import read_channels
     from livn_gym.plot.style import check_available
+    from livn_gym.tuning import evoked_gap
 
     check_output("--design", design, ".json")
-    if out.exists() and not out.is_dir():
-        raise InvalidInput(f"--out must be a folder, {str(out)!r} is a file.")
+    check_folder(out)
     check_available()
     spikes = read_channels(
         recording, file_format, unit=unit, sampling_hz=sampling_hz, duration_ms=duration, stimuli=stimuli
     )
     budget = fitting.Budget(**QUICK) if quick else fitting.Budget()
-    total_ms = simulated_ms(spikes, system, budget)
+    total_ms = simulated_ms(spikes, system, budget, phase_ms)
     done_ms = 0.0
+    gap = evoked_gap(spikes)
+    if gap:
+        typer.echo(f"The evoked part is not identified: {gap}.", err=True)
     with progress_bar(f"{system}: simulated time", " s") as show:
 
         def advance(ms: float) -> None:

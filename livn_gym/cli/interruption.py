@@ -11,6 +11,9 @@ from typing import Any
 EXIT_CODE = 130
 """Exit code by which shells report that Ctrl-C ended a command."""
 
+TERMINATING = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a command as Ctrl-C does, within ``terminable``; the second one is that of a closed terminal."""
+
 CONTINUE = {
     "train": "the same command with --resume continues from the last checkpoint",
     "demo": "the same command continues from the last checkpoint",
@@ -56,9 +59,39 @@ def check() -> None:
         raise KeyboardInterrupt
 
 
-def message(command: str | None) -> str:
-    """Return the message of an interrupted command."""
-    return f"livn-gym: interrupted; {CONTINUE.get(command or '', 'nothing was written')}."
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Raise ``KeyboardInterrupt`` with the name of the signal for ``TERMINATING``, so that a device is halted.
+
+    A signal that is ignored, as SIGHUP by ``nohup``, stays so. Outside the main thread nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in TERMINATING}
+    handled = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in handled:
+        signal.signal(number, _terminate)
+    try:
+        yield
+    finally:
+        for number in handled:
+            signal.signal(number, before[number])
+
+
+def exit_code(error: KeyboardInterrupt) -> int:
+    """Return the exit code by which shells report the signal that ended a command."""
+    return next((128 + number for number in TERMINATING if number.name in error.args), EXIT_CODE)
+
+
+def message(command: str | None, error: KeyboardInterrupt) -> str:
+    """Return the message of a command that Ctrl-C or another signal ended."""
+    what = f"interrupted by {error}" if error.args else "interrupted"
+    return f"livn-gym: {what}; {CONTINUE.get(command or '', 'nothing was written')}."
+
+
+def _terminate(number: int, _: Any) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _remember(*_: Any) -> None:

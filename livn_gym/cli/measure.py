@@ -112,7 +112,7 @@ def _table(recordings: dict[str, ChannelSpikes], values: dict[str, dict[str, flo
 
 
 def _description(label: str, spikes: ChannelSpikes) -> str:
-    from livn_gym.tuning import spontaneous_part
+    from livn_gym.tuning import evoked_gap, spontaneous_part
 
     rest = spontaneous_part(spikes)
     kind = spikes.metadata.get("channels_are")
@@ -121,7 +121,9 @@ def _description(label: str, spikes: ChannelSpikes) -> str:
         f"{len(spikes.stim_t_ms):,} pulses in {spikes.duration_ms / 1e3:,.1f} s",
         "no spontaneous part" if rest is None else f"spontaneous part {rest.duration_ms / 1e3:,.1f} s",
     ]
-    return ", ".join(parts) + (f"; channels are {kind}" if kind else "") + "."
+    gap = evoked_gap(spikes)
+    evoked = f" The evoked part is not identified: {gap}." if gap else ""
+    return ", ".join(parts) + (f"; channels are {kind}" if kind else "") + "." + evoked
 
 
 def _entry(path: Path, spikes: ChannelSpikes, values: dict[str, float]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput, StorageError, unknown_name
 
 ARGUMENTS = {
     "task": "task",
@@ -58,6 +58,8 @@ def write(kind: str, path: Path) -> str:
             file.write(source)
     except FileExistsError as error:
         raise InvalidInput(f"{path} exists already; it is not replaced.") from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InvalidInput(f"There is no folder {str(path.parent)!r}.") from error
     except OSError as error:
-        raise InvalidInput(f"{path} cannot be written: {error.strerror}.") from error
+        raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
     return cls

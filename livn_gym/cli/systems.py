@@ -148,19 +148,22 @@ def generate(
 ) -> None:
     """Generate a system from a TOML file, or for a device's array, and write it in the SONATA format."""
     from livn_gym import device_profile, device_system, system
+    from livn_gym.atomic import check_new_folder
     from livn_gym.errors import InvalidInput
 
     if device is None:
         if config is None or out is None:
             raise InvalidInput("livn-gym generate needs a TOML file and a folder, or --device.")
+        check_new_folder(out)
         culture = system.generate(system.GeneratorConfig.from_toml(config), seed)
     else:
         profile = device_profile.find(device)
         if config is not None and out is None and config.suffix != ".toml":
             config, out = None, config
+        out = Path(f"{profile.name}-culture") if out is None else out
+        check_new_folder(out)
         numbers = None if config is None else system.GeneratorConfig.from_toml(config)
         culture = device_system.device_system(profile, numbers, seed)
-        out = Path(f"{profile.name}-culture") if out is None else out
     system.write(culture, out)
     typer.echo(f"{out}: {culture.num_neurons} neurons, {culture.num_synapses} synapses")
     typer.echo(f"sha256 {culture.sha256()}")

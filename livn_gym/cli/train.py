@@ -305,16 +305,22 @@ def environment_of(
         from livn_gym.agents import learned
 
         env_id, options = learned.environment(folders[0], env_id, options, trusted=trust)
-    env_id = env_id or "livn/EI2-v0"
+    env_id = "livn/EI2-v0" if env_id is None else env_id
     check_env(env_id)
     return env_id, options
 
 
 def spec_steps(env_id: str, options: dict[str, Any]) -> int:
-    """Return the time limit of an environment in steps; 0 if it has none."""
+    """Return the time limit of an environment in steps; 0 if it has none.
+
+    Raises:
+        InvalidInput: The option ``max_episode_steps`` is neither -1, for no limit, nor a positive integer.
+    """
+    from livn_gym.envs.arguments import episode_limit
     from livn_gym.envs.registration import spec_of
 
-    return int(options.get("max_episode_steps") or spec_of(env_id).max_episode_steps or 0)
+    given = options.get("max_episode_steps")
+    return (spec_of(env_id).max_episode_steps if given is None else episode_limit(given)) or 0
 
 
 def score_table(title: str, measure: str, scores: dict[str, Any]) -> Any:

@@ -74,7 +74,7 @@ class DeployedEpisode:
             str(self.episode),
             f"{self.total_reward:.2f}",
             f"{self.charge_nC:,.0f}",
-            f"{self.rate_hz:.2f}",
+            "-" if math.isnan(self.rate_hz) else f"{self.rate_hz:.2f}",
             _three(self.latency_ms),
             _three(self.jitter_ms),
             "-" if math.isnan(self.stim_delay_ms) else f"{self.stim_delay_ms:.2f}",

@@ -12,16 +12,23 @@ import gymnasium as gym
 import numpy as np
 
 import livn_gym
+from livn_gym import device_profile
 from livn_gym.agents.baselines import Agent
+from livn_gym.device_profile import DeviceProfile
 from livn_gym.devices.deployed import DeployedEpisode, write
+from livn_gym.devices.device_channels import DeviceChannels, UnopenedPlant
 from livn_gym.devices.driver import Driver
+from livn_gym.devices.guard import reason_of
 from livn_gym.devices.guarded_plant import GuardedPlant
 from livn_gym.devices.limits import SessionLimits
 from livn_gym.devices.permission import Permission
 from livn_gym.devices.timing import largest, percentiles
 from livn_gym.envs.provenance import provenance
+from livn_gym.envs.registration import is_ours, spec_of
 from livn_gym.envs.specs import plain_options
 from livn_gym.errors import DeviceStopped, InvalidInput, LimitExceeded
+from livn_gym.numerics import checked_seed
+from livn_gym.units import whole_number
 
 OF_CULTURES = (
     *("variant", "params", "graph_seed", "io", "model", "opsin", "light", "backend", "profile", "dt", "randomize"),
@@ -61,7 +68,7 @@ class Deployment:
         permission: Permission | None = None,
         report: Callable[[int, int], object] | None = None,
     ) -> list[DeployedEpisode]:
-        """Open the device, play the episodes and write the results.
+        """Check the session, open the device, play the episodes and write the results.
 
         Args:
             driver: Connection to the device.
@@ -75,23 +82,57 @@ class Deployment:
             InvalidInput: The session is not permitted, or the agent does not fit the environment.
             LimitExceeded: The strongest command of the environment exceeds a limit. Nothing was sent.
         """
+        limits = SessionLimits.of_profile(driver.profile) if limits is None else limits
+        self.check(driver.profile, limits)
         played: list[DeployedEpisode] = []
         with GuardedPlant(
             driver, limits, folder=folder, permission=permission, stop_on_refusal=not self.dry_run
         ) as plant:
-            options = {name: value for name, value in self.options.items() if name not in OF_CULTURES}
-            env = gym.make(self.env_id, plant=plant, **options)
+            env = self._make(plant)
             origin = {**self.origin, **self._origin(env, driver)}
             try:
-                check_fits(self.make_agent(), env, driver.profile.name)
-                if not self.dry_run:
-                    culture_env: Any = env.unwrapped
-                    plant.preview(culture_env.strongest_stimulus, culture_env.step_ms)
                 for episode in play(plant, env, self.make_agent, episodes=self.episodes, seed=self.seed, report=report):
                     played.append(episode)
             finally:
                 write(folder, plant, played, origin)
         return played
+
+    def check(self, profile: DeviceProfile, limits: SessionLimits) -> None:
+        """Check environment, options, agent and strongest command, before a device is opened or a file is written.
+
+        Args:
+            profile: The device.
+            limits: Limits of the session; a dry run counts the commands that exceed them, and is not refused.
+
+        Raises:
+            InvalidInput: An option is unknown or out of range, or the agent does not fit the environment.
+            LimitExceeded: The strongest command of the environment exceeds a limit.
+        """
+        if not is_ours(spec_of(self.env_id)):
+            raise InvalidInput(
+                f"An agent is deployed in an environment of livn_gym; {self.env_id} is of another package."
+            )
+        checked_seed(checked_seed(self.seed) + whole_number("episodes", self.episodes) - 1)
+        for name in ("plant", "env"):
+            if self.options.get(name) is not None:
+                raise InvalidInput(f"A deployment has the device as its plant: leave out the option {name!r}.")
+        provenance(self.env_id, self.options)  # refuses unknown options, and wrong ones of a simulated culture
+        plant = UnopenedPlant(profile, limits)
+        env = self._make(plant)
+        try:
+            check_fits(self.make_agent(), env, profile.name)
+            if not self.dry_run:
+                culture_env: Any = env.unwrapped
+                plant.preview(culture_env.strongest_stimulus, culture_env.step_ms)
+        finally:
+            env.close()
+
+    def _make(self, plant: DeviceChannels) -> gym.Env:
+        """Make the environment over a plant, of all tasks if the option ``device`` offers them."""
+        options = {name: value for name, value in self.options.items() if name not in OF_CULTURES}
+        every = device_profile.offers_all_tasks(self.options.get("device"))
+        given = {"name": plant, device_profile.ALL_TASKS: True} if every else plant
+        return gym.make(self.env_id, plant=given, **options)
 
     def _origin(self, env: gym.Env, driver: Driver) -> dict[str, Any]:
         culture_env: Any = env.unwrapped
@@ -134,6 +175,8 @@ def play(
 ) -> Iterator[DeployedEpisode]:
     """Run episodes of an agent on a device. The episode in which the session is stopped is the last one.
 
+    It is yielded too, before an exception that stopped it, such as Ctrl-C, is raised again.
+
     Args:
         plant: The device.
         env: Environment over this plant.
@@ -147,7 +190,8 @@ def play(
     """
     for number in range(1, episodes + 1):
         before = plant.guard.charge_uC, len(plant.guard.refusals)
-        rewards, rates, ended, first, failed = [], [], "time limit", len(plant.steps), False
+        rewards, rates, ended, first = [], [], "time limit", len(plant.steps)
+        failure: BaseException | None = None
         try:
             observation, info = env.reset(seed=seed + number - 1)
             agent = make_agent()
@@ -160,8 +204,10 @@ def play(
                 over, ended = terminated or truncated, "task" if terminated else "time limit"
                 if report is not None:
                     report(number, len(rewards))
-        except (DeviceStopped, LimitExceeded) as error:
-            failed, ended = True, plant.guard.stopped or str(error)
+        except BaseException as error:
+            if plant.guard.stopped is None and not isinstance(error, LimitExceeded):
+                plant.guard.stop(reason_of(error))
+            failure, ended = error, plant.guard.stopped or str(error)
         timings = plant.steps[first:]
         yield DeployedEpisode(
             episode=number,
@@ -176,7 +222,9 @@ def play(
             unconfirmed=timings[-1].unconfirmed if timings else 0,
             refused=len(plant.guard.refusals) - before[1],
             ended=ended,
-            completed=not failed,
+            completed=failure is None,
         )
-        if failed:
+        if isinstance(failure, DeviceStopped | LimitExceeded):
             return
+        if failure is not None:
+            raise failure

@@ -20,16 +20,14 @@ from numpy.typing import NDArray
 
 from livn_gym.devices.commands import Command, commands_of
 from livn_gym.devices.ledger import Ledger
-from livn_gym.devices.limits import SessionLimits
-from livn_gym.errors import BackendError, DeviceStopped, InvalidInput, LimitExceeded
-from livn_gym.stimulation_limits import Delivered, check_stimulus
+from livn_gym.devices.limits import SessionLimits, checked_delivery, exceeded
+from livn_gym.errors import BackendError, DeviceStopped, InvalidInput
+from livn_gym.stimulation_limits import Delivered
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite
 
 STOP_FILE = "STOP"
 """Name of the file in the folder of a session whose creation, by any program, is an emergency stop."""
-
-_ROUNDING = 1.0 + 1e-9
 
 
 class Guard:
@@ -268,17 +266,12 @@ class Guard:
 
     def _checked(self, stimulus: Stimulus | None, duration_ms: float) -> tuple[list[Command], Delivered]:
         """Return the commands of a stimulus, and what has been delivered after them."""
-        delivered = check_stimulus(self.profile, stimulus, duration_ms, self._delivered)
+        delivered = checked_delivery(self.limits, stimulus, duration_ms, self._delivered)
         if stimulus is None:
             return [], delivered
         minutes = (self._clock() - self._started_s) / 60.0
         if minutes > self.limits.max_minutes:
             raise exceeded("max_minutes", f"the session has lasted {minutes:.2f} minutes", self.limits.max_minutes)
-        charges_uC = delivered.charge_nC[0] * 1e-3
-        worst = int(charges_uC.argmax())
-        if charges_uC[worst] > self.limits.max_electrode_charge_uC * _ROUNDING:
-            text = f"channel {worst} would have given {charges_uC[worst]:g} uC in this session"
-            raise exceeded("max_electrode_charge_uC", text, self.limits.max_electrode_charge_uC, worst)
         device = self.profile.stimulation
         return commands_of(stimulus, device.lead_step_us, device.phase_step_us), delivered
 
@@ -302,18 +295,13 @@ class Guard:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason of a stop by an exception; Ctrl-C is an emergency stop."""
-    what = "emergency stop" if isinstance(error, KeyboardInterrupt) else "exception"
-    return f"{what}: {type(error).__name__}: {error}"
+    """Return the reason of a stop by an exception.
 
-
-def exceeded(limit: str, given: str, allowed: float, channel: int | None = None) -> LimitExceeded:
-    """Return the error of a limit of the session."""
-    error = LimitExceeded(
-        f"The guard refuses the stimulus by its limit {limit}: {given}, at most {allowed:g} is allowed."
-    )
-    error.limit, error.channel = limit, channel
-    return error
+    A ``KeyboardInterrupt`` is an emergency stop: Ctrl-C, unless its message names another signal.
+    """
+    if isinstance(error, KeyboardInterrupt):
+        return f"emergency stop: {str(error) or 'Ctrl-C'}"
+    return f"exception: {type(error).__name__}: {error}"
 
 
 class Watchdog(threading.Thread):

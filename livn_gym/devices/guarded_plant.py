@@ -14,9 +14,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.channel_view import ChannelView
-from livn_gym.device_profile import DeviceProfile
+from livn_gym.atomic import check_new_folder, make_folder
 from livn_gym.devices.commands import Command
+from livn_gym.devices.device_channels import DeviceChannels
 from livn_gym.devices.driver import Driver, Reading
 from livn_gym.devices.guard import STOP_FILE, Guard, Watchdog, reason_of
 from livn_gym.devices.ledger import Ledger
@@ -24,17 +24,14 @@ from livn_gym.devices.limits import SessionLimits
 from livn_gym.devices.permission import Permission, check_permitted
 from livn_gym.devices.timing import PulseTracker, StepTiming
 from livn_gym.errors import ClosedError, InvalidInput, LimitExceeded
-from livn_gym.io import BoundElectrodes
-from livn_gym.pulses import PULSE_ARRAYS, Pulses
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
-from livn_gym.system import System
 
 LEDGER = "ledger.jsonl"
 """Name of the ledger in the folder of a session."""
 
 
-class GuardedPlant:
+class GuardedPlant(DeviceChannels):
     """One culture behind a device; a ``DevicePlant``.
 
     Time is the device's. Runs of one episode follow each other without gaps: what the agent computes between two runs
@@ -51,7 +48,8 @@ class GuardedPlant:
         clock: Monotonic time of the guard, s.
 
     Raises:
-        InvalidInput: The session is not permitted; see ``check_permitted``. Nothing was opened.
+        InvalidInput: The session is not permitted, see ``check_permitted``; or the folder has content. Nothing was
+            opened or written.
     """
 
     def __init__(
@@ -69,7 +67,14 @@ class GuardedPlant:
         check_permitted(driver.profile, self.limits, permission, simulated=simulated)
         if not simulated and (folder is None or not stop_on_refusal):
             raise InvalidInput("A session on a real device needs a folder, and stops when a stimulus is refused.")
-        self.driver, self._view = driver, ChannelView.of_device(driver.profile)
+        if folder is not None:
+            if (folder / STOP_FILE).exists():
+                raise InvalidInput(
+                    f"{folder / STOP_FILE} exists, and is an emergency stop: remove it, or take another folder."
+                )
+            check_new_folder(folder)
+        super().__init__(driver.profile)
+        self.driver = driver
         self.steps: list[StepTiming] = []
         """Timing of every run."""
         self.spikes: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
@@ -79,12 +84,13 @@ class GuardedPlant:
         self._now_ms = self._episode_ms = 0.0
         self._read_s: float | None = None
         self._stack, kept = ExitStack(), folder is not None
+        is_new = folder is not None and not folder.exists()
         try:
             if folder is None:
                 folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="livn-session-")))
             self.folder = folder
             """Folder of the session."""
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
             ledger = Ledger(folder / LEDGER)
             self._stack.callback(ledger.close)
             self._stack.callback(driver.close)
@@ -104,42 +110,10 @@ class GuardedPlant:
             self._stack.callback(watchdog.close)
         except BaseException:
             self._stack.close()
+            if kept and folder is not None:
+                _free(folder, is_new)
             raise
         self._closed = False
-
-    @property
-    def profile(self) -> DeviceProfile:
-        """The device, unusable channels included."""
-        return self.driver.profile
-
-    @property
-    def num_cultures(self) -> int:
-        """1: a device holds one culture."""
-        return 1
-
-    @property
-    def dt(self) -> float:
-        """Time step of stimuli and recordings, ms."""
-        return self._view.dt
-
-    @property
-    def system(self) -> System:
-        """The usable channels as cells, see ``ChannelView``."""
-        return self._view.system
-
-    @property
-    def electrodes(self) -> BoundElectrodes:
-        """The usable electrodes."""
-        return self._view.electrodes
-
-    @property
-    def lights(self) -> None:
-        """None: a device has electrodes only."""
-        return None
-
-    def gather(self, value: Any, root: int | None = 0) -> list[Any] | None:
-        """Return the value in a list: no ranks share the culture."""
-        return [value]
 
     def run(self, duration: float, stimulus: Any = None, *, cultures: Sequence[int] | None = None) -> Recording:
         """Stimulate and record for a time.
@@ -159,8 +133,8 @@ class GuardedPlant:
         if self._closed:
             raise ClosedError("This device is closed; a session cannot be continued.")
         if cultures is not None and list(cultures) != [0]:
-            raise InvalidInput(f"A device has culture 0 only, got {list(cultures)}.")
-        at_device = None if stimulus is None else self._at_device(stimulus)
+            raise InvalidInput(f"A device holds one culture: cultures must be [0] or None, got {list(cultures)}.")
+        at_device = None if stimulus is None else self.at_device(stimulus)
         try:
             if self._read_s is None:
                 self.guard.require_running()
@@ -199,7 +173,7 @@ class GuardedPlant:
             LimitExceeded: A limit would be exceeded; the message names it.
             InvalidInput: The device cannot give such a stimulus.
         """
-        self.guard.preview(None if stimulus is None else self._at_device(stimulus), duration)
+        self.guard.preview(None if stimulus is None else self.at_device(stimulus), duration)
 
     def clear(self, seed: Any = None, cultures: Sequence[int] | None = None) -> Self:
         """Begin an episode: end the loop, so that time may pass before the next run. The culture continues."""
@@ -251,23 +225,6 @@ class GuardedPlant:
                 raise
         return self.guard.send(None, duration_ms, self.driver.send, start_ms=self._now_ms)
 
-    def _at_device(self, stimulus: Any) -> Stimulus:
-        """Return the stimulus with a column per channel of the device."""
-        given = Stimulus.from_arg(stimulus, self.dt)
-        assert given is not None
-        usable, pulses = self.profile.electrodes.usable_channels, given.pulses
-        if given.mode != "electrode" or given.light is not None or pulses is None:
-            kind = given.waveform.kind[0] if given.mode == "electrode" else f"mode {given.mode!r}"
-            raise InvalidInput(f"A device takes pulses at electrodes, got a stimulus of another kind ({kind}).")
-        if given.num_columns != len(usable):
-            raise InvalidInput(f"{self.profile.name} has {len(usable)} usable channels, got {given.num_columns}.")
-        arrays = {name: getattr(pulses, name) for name in PULSE_ARRAYS} | {"column": usable[pulses.column]}
-        return Stimulus.from_pulses(
-            Pulses(**arrays, verified=True),
-            num_columns=self.profile.electrodes.num_channels,
-            duration_ms=given.duration_ms,
-        )
-
     def _note(self, reading: Reading, commands: list[Command], *, duration_ms: float, **timing: float) -> None:
         self._tracker.command(commands, self._now_ms)
         delay_ms = self._tracker.report(reading.stim_channel, reading.stim_ms + self._now_ms)
@@ -287,3 +244,15 @@ class GuardedPlant:
         self._now_ms += duration_ms
         self._episode_ms += duration_ms
         return self._view.recording(channel[known], reading.spike_ms[known], duration_ms=duration_ms, t0_ms=start_ms)
+
+
+def _free(folder: Path, is_new: bool) -> None:
+    """Remove an empty ledger, and the folder if it is new and empty, so that the next session can use it.
+
+    A ledger is empty if the device could not be opened: nothing can have been sent.
+    """
+    ledger = folder / LEDGER
+    if ledger.is_file() and not ledger.stat().st_size:
+        ledger.unlink()
+    if is_new and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

@@ -123,7 +123,7 @@ def read_ledger(path: str | Path) -> list[dict[str, Any]]:
         try:
             entry = json.loads(line)
         except ValueError as error:
-            raise CorruptData(f"{path}: line {number + 1} is no JSON.") from error
+            raise CorruptData(f"{path}: line {number + 1} is not valid JSON.") from error
         if not isinstance(entry, Mapping) or (entry.get("number"), entry.get("previous")) != (number, previous):
             raise CorruptData(f"{path}: line {number + 1} does not continue the line before it; the file was changed.")
         previous = hashlib.sha256(line).hexdigest()

@@ -34,8 +34,10 @@ import numpy as np
 
 from livn_gym.checks import checked
 from livn_gym.device_profile import DeviceProfile
-from livn_gym.errors import InvalidInput, shown, unknown_option
+from livn_gym.errors import InvalidInput, LimitExceeded, shown, unknown_name
 from livn_gym.reading import read_toml
+from livn_gym.stimulation_limits import Delivered, check_stimulus
+from livn_gym.stimulus import Stimulus
 from livn_gym.units import finite, whole_number
 
 NARROWABLE = (
@@ -65,6 +67,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "watchdog": ("max_late_ms", "heartbeat_ms"),
 }
 _TEXTS = ("device", "operator", "culture")
+
+_ROUNDING = 1.0 + 1e-9
 
 
 @checked
@@ -112,7 +116,6 @@ class SessionLimits:
         Raises:
             InvalidInput: There is no such file, an entry is missing, unknown or no positive number, the file is for
                 another device, or a limit is wider than that of the profile. The message names every wider limit.
-            CorruptData: The file is not TOML.
         """
         content = read_toml(path)
         _check_entries(path, content)
@@ -121,12 +124,7 @@ class SessionLimits:
         session = dict(content["session"])
         narrower = content.get("stimulation", {}) | {SESSION_CHARGE: session.pop(SESSION_CHARGE)}
         channels = _channels(path, content.get("channels"), profile)
-        allowed = {name: getattr(profile.stimulation, name) for name in narrower}
-        wider = [
-            f"{name} is {value:g}, the profile allows {allowed[name]:g}"
-            for name, value in narrower.items()
-            if allowed[name] is not None and value > allowed[name]
-        ]
+        wider = replace(profile.stimulation, **narrower).wider_than(profile.stimulation)
         if wider:
             raise InvalidInput(f"{path} is wider than the profile {profile.name!r}: {'; '.join(wider)}.")
         electrodes = replace(profile.electrodes, usable=channels)
@@ -150,11 +148,47 @@ class SessionLimits:
         }
 
 
+def checked_delivery(
+    limits: SessionLimits, stimulus: Stimulus | None, duration_ms: float, delivered: Delivered
+) -> Delivered:
+    """Check a stimulus against the limits of a session, all but its length in time.
+
+    Args:
+        limits: Limits of the session.
+        stimulus: Stimulus of the next run; None for none.
+        duration_ms: Length of the run.
+        delivered: What was given before.
+
+    Returns:
+        What has been given after the run.
+
+    Raises:
+        LimitExceeded: A limit would be exceeded; the message names it.
+        InvalidInput: The device cannot give such a stimulus.
+    """
+    after = check_stimulus(limits.profile, stimulus, duration_ms, delivered)
+    charges_uC = after.charge_nC[0] * 1e-3
+    worst = int(charges_uC.argmax())
+    if stimulus is not None and charges_uC[worst] > limits.max_electrode_charge_uC * _ROUNDING:
+        text = f"channel {worst} would have given {charges_uC[worst]:g} uC in this session"
+        raise exceeded("max_electrode_charge_uC", text, limits.max_electrode_charge_uC, worst)
+    return after
+
+
+def exceeded(limit: str, given: str, allowed: float, channel: int | None = None) -> LimitExceeded:
+    """Return the error of a limit of the session."""
+    error = LimitExceeded(
+        f"The guard refuses the stimulus by its limit {limit}: {given}, at most {allowed:g} is allowed."
+    )
+    error.limit, error.channel = limit, channel
+    return error
+
+
 def _check_entries(path: str | Path, content: Mapping[str, Any]) -> None:
     known = (*_TEXTS, "channels", *_TABLES)
     for name in content:
         if name not in known:
-            raise unknown_option(f"The limits file {path}", name, known)
+            raise unknown_name(f"key in the limits file {path}:", name, known)
     for name in (*_TEXTS, "session"):
         if name not in content:
             raise InvalidInput(f"{path} needs {name!r}; required are {', '.join((*_TEXTS, 'session'))}.")
@@ -167,13 +201,15 @@ def _check_entries(path: str | Path, content: Mapping[str, Any]) -> None:
             raise InvalidInput(f"{path}: {table} must be a table, got {shown(entries)}.")
         for name, value in entries.items():
             if name not in allowed:
-                raise unknown_option(f"[{table}] of {path}", name, allowed)
+                raise unknown_name(f"key in [{table}] of the limits file {path}:", name, allowed)
             finite(f"{path}: {table}.{name}", value, above=0.0)
             if name == "max_channels":
                 whole_number(f"{path}: {table}.{name}", value)
         missing = [name for name in allowed if table == "session" and name not in entries]
         if missing:
-            raise InvalidInput(f"{path} needs {', '.join(missing)} in [session]: a session on tissue has a budget.")
+            raise InvalidInput(
+                f"{path} needs {', '.join(missing)} in [session]: sessions on tissue have limits of charge and time."
+            )
 
 
 def _channels(path: str | Path, given: Any, profile: DeviceProfile) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.atomic import check_new_folder, make_folder
 from livn_gym.checks import checked_types
 from livn_gym.errors import InvalidInput
 from livn_gym.fitting.criterion import Criterion, Measures
-from livn_gym.fitting.search import PRIOR_SD, TOLERANCE, Budget, search
-from livn_gym.fitting.space import Job, Space
+from livn_gym.fitting.search import PRIOR_SD, TOLERANCE, Budget, check_design, search
+from livn_gym.fitting.space import Job, Space, environment
 from livn_gym.fitting.statistics import EVOKED, FITTED, fitted_vector, with_surrogates
-from livn_gym.fitting.study import FitStudy
+from livn_gym.fitting.study import FitStudy, require_optuna
 from livn_gym.fitting.sweep import check_sweep, search_sweep, sweep_of
 from livn_gym.formats.channel_spikes import ChannelSpikes
 from livn_gym.system import make
@@ -127,7 +128,7 @@ def fit(
         spikes: The recording, at least 5 minutes of it without stimulation. The response to stimulation counts if
             it holds a probe sweep.
         system: Name of a predefined system.
-        folder: Folder of the study; made if it does not exist.
+        folder: Folder of the study: a new or an empty one, or that of an interrupted fit.
         budget: Number of cultures. Default: ``Budget()``.
         seed: Seed of the bootstrap and the search.
         space: The parameters that are varied. Default: ``Space.of(system)``.
@@ -137,7 +138,8 @@ def fit(
         **options: Further arguments of ``Env``; by default the profile ``"fast"``.
 
     Raises:
-        InvalidInput: The recording is too short or identifies too few measures, or the folder holds another fit.
+        InvalidInput: The recording is too short or identifies too few measures, an option of ``Env`` is out of range,
+            or the folder holds another fit or other files. Nothing was written.
         UnknownName: There is no predefined system of that name.
         BackendUnavailable: Optuna is not installed.
         CorruptData: A file is damaged.
@@ -146,11 +148,12 @@ def fit(
     whole_number("seed", seed, minimum=0)
     space = Space.of(system) if space is None else space
     if space.system != system:
-        raise InvalidInput(f"The space is that of {space.system}, not of {system}.")
+        raise InvalidInput(f"space has parameters of the system {space.system!r}, and system is {system!r}.")
+    sweep, channels = sweep_of(spikes, phase_ms), make(system).num_channels
+    _check_before(Path(folder), space, search_sweep(sweep, channels), budget, design_path, options)
     recorded, resampled = with_surrogates(spikes, seed=seed)
     names = tuple(recorded)
     target, spread = fitted_vector(recorded, names), np.cov(resampled.T)
-    sweep, channels = sweep_of(spikes, phase_ms), make(system).num_channels
     about = {
         "system": system,
         "graph": space.graph,
@@ -162,7 +165,7 @@ def fit(
         "seed": seed,
         "options": {name: repr(value) for name, value in options.items()},
     }
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    make_folder(Path(folder))
     study = FitStudy(Path(folder) / STUDY, space, names, target, about, progress, **options)
     x = search(study, spread, search_sweep(sweep, channels), budget, seed=seed, design_path=design_path)
     sweep = check_sweep(sweep, channels)
@@ -192,6 +195,34 @@ def fit(
         sweep,
         _identified(space, x),
     )
+
+
+@checked_types
+def check_folder(folder: str | Path) -> None:
+    """Check that a folder is new or empty, or that of a fit. Nothing is changed.
+
+    Raises:
+        InvalidInput: It is a file, or holds something else.
+    """
+    if not (Path(folder) / STUDY).exists():
+        check_new_folder(Path(folder))
+
+
+def _check_before(
+    folder: Path,
+    space: Space,
+    sweep: ProbeSweep,
+    budget: Budget,
+    design_path: str | Path | None,
+    options: Mapping[str, Any],
+) -> None:
+    """Check all that can be wrong with the arguments of a fit, before anything is written."""
+    check_folder(folder)
+    require_optuna()
+    with environment(space.system, options, space.graph):
+        pass  # a culture is not built before it is initialised
+    if design_path is not None:
+        check_design(space, sweep, budget, options, design_path)
 
 
 def _judge(
@@ -246,9 +277,9 @@ def _identified(space: Space, x: NDArray) -> dict[str, float]:
 
 
 @checked_types
-def simulated_ms(spikes: ChannelSpikes, system: str, budget: Budget) -> float:
+def simulated_ms(spikes: ChannelSpikes, system: str, budget: Budget, phase_ms: float = 0.2) -> float:
     """Return the simulated time of a fit, all cultures together, ms, for a progress bar."""
-    channels, sweep = make(system).num_channels, sweep_of(spikes)
+    channels, sweep = make(system).num_channels, sweep_of(spikes, phase_ms)
     searched, judged = search_sweep(sweep, channels), check_sweep(sweep, channels)
     return budget.searched * searched.duration_ms(channels) + budget.judged * judged.duration_ms(channels)
 

@@ -135,7 +135,7 @@ def search(
             else:
                 sets = _moved(study, regression, noise, x, z, budget.sets, generator)
             seeds = FIRST_SEED + 100_000 * (seed + 1) + budget.design + (wave - 1) * budget.sets
-        jobs = [Job(space.params(sets[k]), space.graph, seeds + k) for k in range(len(sets))]
+        jobs = _jobs(space, sets, seeds)
         if wave == 0 and design_path is not None:
             measured = _shared_design(study, Path(design_path), sets, jobs, sweep)
         else:
@@ -195,25 +195,58 @@ def _design(space: Space, count: int) -> NDArray[np.float64]:
     return np.clip(x, space.scaled(space.low), space.scaled(space.high))
 
 
+def check_design(space: Space, sweep: ProbeSweep, budget: Budget, options: Mapping[str, Any], path: str | Path) -> None:
+    """Check that the file of the first wave, if it exists, is that of a search. Nothing is changed.
+
+    Args:
+        space: The parameters that are varied.
+        sweep: Recording of each culture.
+        budget: Number of cultures.
+        options: Further arguments of ``Env``.
+        path: The file.
+
+    Raises:
+        InvalidInput: It is that of another search.
+        CorruptData: It is damaged.
+    """
+    jobs = _jobs(space, _design(space, budget.design), FIRST_SEED)
+    _stored_design(Path(path), _about_design(space, jobs, sweep, options))
+
+
+def _jobs(space: Space, sets: NDArray, first_seed: int) -> list[Job]:
+    return [Job(space.params(sets[k]), space.graph, first_seed + k) for k in range(len(sets))]
+
+
+def _about_design(space: Space, jobs: Sequence[Job], sweep: ProbeSweep, options: Mapping[str, Any]) -> Any:
+    """Return what a first wave depends on, as JSON holds it."""
+    jobs_text = [{"params": dict(job.params), "graph": job.graph, "seed": job.seed} for job in jobs]
+    texts = {name: repr(value) for name, value in options.items()}
+    return json.loads(json.dumps({"system": space.system, "jobs": jobs_text, "sweep": vars(sweep), "options": texts}))
+
+
+def _stored_design(path: Path, about: Any) -> list[Measures] | None:
+    """Return the measures of the first wave from a file; None without one."""
+    if not path.exists():
+        return None
+    problem = "holds no first wave of a fit"
+    content: Mapping[str, Any] = read_json(path, problem)
+    with damage(path, problem):
+        stored, rows = content["about"], [measures_of(row) for row in content["measures"]]
+    if stored != about:
+        raise InvalidInput(f"{path} was made for another system, start, sweep or budget: take another file.")
+    return list(rows)
+
+
 def _shared_design(
     study: FitStudy, path: Path, sets: NDArray, jobs: Sequence[Job], sweep: ProbeSweep
 ) -> list[Measures]:
     """Return the measures of the first wave from a file, or simulate it and write the file."""
-    jobs_text = [{"params": dict(job.params), "graph": job.graph, "seed": job.seed} for job in jobs]
-    options = {name: repr(value) for name, value in study.options.items()}
-    about = json.loads(
-        json.dumps({"system": study.space.system, "jobs": jobs_text, "sweep": vars(sweep), "options": options})
-    )
-    if path.exists():
-        problem = "holds no first wave of a fit"
-        content: Mapping[str, Any] = read_json(path, problem)
-        with damage(path, problem):
-            stored, rows = content["about"], [measures_of(row) for row in content["measures"]]
-        if stored != about:
-            raise InvalidInput(f"{path} was made for another system, start, sweep or budget: take another file.")
+    about = _about_design(study.space, jobs, sweep, study.options)
+    rows = _stored_design(path, about)
+    if rows is not None:
         for k, (job, row) in enumerate(zip(jobs, rows, strict=True)):
             study.add("wave 0", k, sets[k], job, row)
-        return list(rows)
+        return rows
     measured = study.measure("wave 0", sets, jobs, sweep)
     content = {"about": about, "measures": [plain_measures(values) for values in measured]}
     with replacing(path) as temporary:

@@ -16,6 +16,7 @@ from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.fitting.statistics import FITTED
 from livn_gym.formats.channel_spikes import ChannelSpikes
 from livn_gym.parameters import ParameterSet, by_key, tuned
+from livn_gym.registry import check_options
 from livn_gym.system import make, predefined_names
 from livn_gym.tuning import Targets, load, measure_channels
 from livn_gym.tuning.probe_sweep import ProbeSweep, record_sweep
@@ -75,7 +76,9 @@ class Space:
             raise InvalidInput(f"{system} has no electrodes, so it cannot be compared to a recording.")
         targets = load("", system) if targets is None else targets
         if not targets.search:
-            raise InvalidInput(f"The targets {targets.name!r} have no [search]: nothing may be changed.")
+            raise InvalidInput(
+                f"The targets {targets.name!r} have no table [search], which lists the parameters that a fit varies."
+            )
         start = dict(tuned(culture) if base is None else base)
         values = by_key(ParameterSet(culture).updated(start).frozen())  # also those that the base leaves at defaults
         bounds = np.array(list(targets.search.values()))
@@ -151,8 +154,7 @@ def simulate(
     for graph in dict.fromkeys(job.graph for job in jobs):
         selected = [k for k, job in enumerate(jobs) if job.graph == graph]
         seeds = [jobs[k].seed for k in selected]
-        arguments = {"profile": "fast"} | options
-        with Env(make(system, graph), seed=seeds, num_cultures=len(selected), **arguments) as env:
+        with environment(system, options, graph, seeds) as env:
             env.init()
             for b, k in enumerate(selected):
                 env.set_params(jobs[k].params, cultures=[b])
@@ -164,6 +166,23 @@ def simulate(
                 if visit is not None:
                     visit(k, spikes)
     return results
+
+
+def environment(system: str, options: Mapping[str, Any], graph: int | None = None, seeds: Sequence[int] = (0,)) -> Env:
+    """Return the ``Env`` of cultures of a graph, not initialised.
+
+    Args:
+        system: Name of a predefined system.
+        options: Arguments of ``Env``; by default the profile ``"fast"``.
+        graph: Seed of the graph; None for that of the predefined system.
+        seeds: Seed of the noise of each culture.
+
+    Raises:
+        InvalidInput: An option is unknown or out of range.
+    """
+    arguments = {"profile": "fast"} | dict(options)
+    check_options("Env", Env, arguments, (system,))
+    return Env(make(system, graph), seed=seeds, num_cultures=len(seeds), **arguments)
 
 
 def _advance(progress: Callable[[float], object], cultures: int, ms: float) -> None:

@@ -30,6 +30,8 @@ PART, PART_CELLS = 32, 3200
 """Largest number of cultures, and of their cells, that are simulated between two entries in the journal, but at least
 as many cultures as there are processors. An interruption loses one such part: about a minute of all processors."""
 
+_NAME = "livn_gym fit"
+
 DEAD = 1e6
 """Value of a trial whose culture lacks a measure."""
 
@@ -134,24 +136,40 @@ def measures_of(table: Mapping[str, Any]) -> dict[str, float]:
     return {name: np.nan if x is None else float(x) for name, x in table.items()}
 
 
-def _open(path: str | Path, about: Mapping[str, Any]) -> Study:
+def require_optuna() -> None:
+    """Check that Optuna is installed.
+
+    Raises:
+        BackendUnavailable: It is not.
+    """
     if find_spec("optuna") is None:
         raise BackendUnavailable("Fitting needs Optuna: pip install 'livn_gym[tune]'.")
+
+
+def _open(path: str | Path, about: Mapping[str, Any]) -> Study:
+    require_optuna()
     import optuna
     from optuna.storages import JournalStorage
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
     journal = open_journal(Path(path))
-    with damage(path, "is no study"):
-        study = optuna.create_study(
-            study_name="livn_gym fit", storage=JournalStorage(journal), direction="minimize", load_if_exists=True
+    with damage(path, "is not a study of livn-gym fit"):
+        storage = JournalStorage(journal)
+        others = {study.study_name for study in storage.get_all_studies()} - {_NAME}
+        study = (
+            None
+            if others
+            else optuna.create_study(study_name=_NAME, storage=storage, direction="minimize", load_if_exists=True)
         )
-        stored = study.user_attrs.get("about", digest)
+    if study is None:
+        raise InvalidInput(f"{path} holds the study of another command ({', '.join(others)}): take another folder.")
+    stored = study.user_attrs.get("about")
     if stored != digest:
-        raise InvalidInput(
-            f"{path} holds the study of another fit (another recording, system, budget or seed): take another folder."
-        )
-    if "about" not in study.user_attrs:
-        study.set_user_attr("about", digest)
+        if study.get_trials(deepcopy=False):
+            raise InvalidInput(
+                f"{path} holds the study of another fit (another recording, system, budget or seed): take another "
+                "folder."
+            )
+        study.set_user_attr("about", digest)  # nothing was simulated with other arguments
     return study

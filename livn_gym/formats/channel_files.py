@@ -149,7 +149,7 @@ def detect(path: str | Path) -> str:
     if place.is_dir():
         if sorting.is_sorting(place) or (place / "zarr.json").is_file():
             return "spikeinterface"
-        raise InvalidInput(f"{place} is a folder, but no sorting that SpikeInterface saved. {_known()}")
+        raise InvalidInput(f"{place} is a folder, but not a sorting saved by SpikeInterface. {_known()}")
     file = regular_file(place, limit=MAX_PARTLY_READ_BYTES)
     with damage(file), file.open("rb") as stream:
         start = stream.read(_TEXT_SAMPLE_BYTES)
@@ -163,7 +163,7 @@ def detect(path: str | Path) -> str:
         return "parquet"
     if _is_text(start) and (file.suffix.lower() in table.SUFFIXES or start.strip()):
         return "csv"
-    raise InvalidInput(f"{file} has no format that is known. {_known()}")
+    raise InvalidInput(f"The format of {file} is not recognised. {_known()}")
 
 
 def _known() -> str:
@@ -191,7 +191,7 @@ def _hdf5_format(path: Path) -> str:
             return "sonata"
         if cl1.is_cl1(file):
             return "cl1"
-    raise InvalidInput(f"{path} is an HDF5 file of a format that is not known. {_known()}")
+    raise InvalidInput(f"{path} is an HDF5 file of an unknown format. {_known()}")
 
 
 def _nix(path: Path) -> Events | Session:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from livn_gym.checks import checked
-from livn_gym.errors import CorruptData, InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.reading import read_toml
 from livn_gym.system.system import Population
 from livn_gym.units import finite
@@ -235,11 +235,7 @@ class GeneratorConfig:
         Raises:
             InvalidInput: There is no such file, or its content is not valid.
         """
-        try:
-            table = read_toml(path)
-        except CorruptData as error:  # written by hand, so that an error is a mistake rather than damage
-            raise InvalidInput(f"{path} cannot be read as TOML: {error}") from error
-        return cls.from_mapping(table, Path(path).stem)
+        return cls.from_mapping(read_toml(path), Path(path).stem)
 
 
 def _table(label: str, table: object, required: Collection[str], optional: Collection[str] = ()) -> Mapping[str, Any]:

@@ -195,6 +195,19 @@ def probe_response(spikes: ChannelSpikes) -> Probe | None:
 
 
 @checked
+def evoked_gap(spikes: ChannelSpikes) -> str:
+    """Return why the response to single pulses is not identified, as the end of a sentence; empty if it is."""
+    pulses = len(_isolated_pulses(spikes))
+    if not len(spikes.stim_t_ms):
+        return "the recording has no stimuli"
+    if spontaneous_part(spikes) is None:
+        return f"it has no {MIN_SPONTANEOUS_MS / 1e3:g} s without stimulation"
+    if pulses < MIN_PULSES:
+        return f"it has {pulses} pulses far enough from other stimuli, and at least {MIN_PULSES} are needed"
+    return "" if active_channels(spikes).any() else "no channel is active"
+
+
+@checked
 def probe_pulses(spikes: ChannelSpikes) -> NDArray[np.int64]:
     """Return the indices of the pulses whose responses are averaged, ``[n]``.
 

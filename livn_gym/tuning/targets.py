@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from livn_gym import config
 from livn_gym.checks import checked_types
-from livn_gym.errors import CorruptData, InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.reading import read_toml
 from livn_gym.tuning.measurement import MEASURES
 from livn_gym.tuning.protocol import Protocol
@@ -161,11 +161,7 @@ def load(source: str | Path, system: str = "", variant: str | None = None) -> Ta
         UnknownName: No targets are shipped for the variant.
     """
     if str(source):
-        try:
-            table = read_toml(source)
-        except (CorruptData, InvalidInput) as error:  # written by hand: a mistake rather than damage
-            raise InvalidInput(f"{source} cannot be read as TOML: {error}") from error
-        return Targets.from_mapping(table, Path(source).stem)
+        return Targets.from_mapping(read_toml(source), Path(source).stem)
     shipped = config.names("targets")
     names = [f"{system}-{variant}", variant] if variant else [system, "culture"]
     name = next((name for name in names if name in shipped), None)

@@ -38,7 +38,7 @@ class Tissue(MyDevice):
 
 def deploy(*arguments, agent="random", out=None):
     folder = [] if out is None else ["--out", str(out)]
-    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["deploy", agent, *map(str, arguments), *folder, *SHORT])
+    done = CliRunner(env={"COLUMNS": "200"}).invoke(app, ["deploy", agent, *SHORT, *map(str, arguments), *folder])
     return done.exit_code, " ".join(done.output.split())
 
 
@@ -93,7 +93,94 @@ def test_refusals_of_a_dry_run_are_counted_and_named(tmp_path):
 def test_a_folder_holds_one_session(tmp_path):
     assert deploy("--driver", DEVICE, "--episodes", 1, out=tmp_path / "session")[0] == 0
     code, output = deploy("--driver", DEVICE, "--episodes", 1, out=tmp_path / "session")
-    assert code == 2 and "new ledger" in output
+    assert code == 2 and "not empty" in output
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("foo=3", "'foo'"),
+        ("targt_hz=3", "Did you mean 'target_hz'"),
+        ("step_ms=abc", "finite number"),
+        ("step_ms=-3", "greater than 0"),
+        ("settle_ms=0.03", "multiple of the time step"),
+        ("encoding=foo", "Unknown encoding"),
+        ('encoding={"name": "pulse_amplitude", "max_amplitude_uA": 4.0}', "max_amplitude_uA"),
+        ("decoding=foo", "Unknown decoding"),
+        ("task=foo", "Unknown task"),
+        ("conditions=foo", "Unknown condition"),
+        ('conditions=["synapses_cut"]', "changes parameters"),
+        ("max_episode_steps=abc", "max_episode_steps"),
+        ("max_episode_steps=0", "max_episode_steps"),
+        ("render_mode=foo", "render_mode"),
+        ("graph_seed=foo", "graph_seed"),
+        ("params=foo", "foo"),
+        ("variant=foo", "foo"),
+        ("profile=fast", "has no effect in a deployment"),
+        ("randomize=5", "has no effect in a deployment"),
+        ("observation=cells", "has no effect in a deployment"),
+        ("device=mcs60", "--device is cl1, and --option device names mcs60"),
+        ("device=cl2", "Did you mean 'cl1'"),
+        ('device={"name": "cl1", "max_amplitude_uA": 30}', "max_amplitude_uA is 30"),
+        ("posterior=nothing", "There is no folder 'nothing'"),
+        ("plant=cl", "leave out the option 'plant'"),
+        ("env=3", "leave out the option 'env'"),
+    ],
+)
+def test_a_wrong_option_leaves_no_folder(tmp_path, option, message):
+    code, output = deploy("--driver", DEVICE, "--option", option, out=tmp_path / "session")
+    assert code == 2 and message in output and "environment creator" not in output, output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--driver", ""], "Unknown driver ''"),
+        (["--driver", DEVICE, "--env", ""], "Unknown environment ''"),
+        (["--driver", DEVICE, "--env", "CartPole-v1"], "of another package"),
+        (["--driver", DEVICE, "--seed", 2**64], "2**64"),
+        (["--driver", DEVICE, "--seed", 2**64 - 1], "2**64"),
+        (["--driver", DEVICE, "--device", ""], "Unknown device ''"),
+        (["--driver", DEVICE, "--limits", "."], "is a folder"),
+    ],
+)
+def test_a_wrong_argument_leaves_no_folder(tmp_path, arguments, message):
+    code, output = deploy(*arguments, out=tmp_path / "session")
+    assert code == 2 and message in output, output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_task_that_the_device_cannot_drive_is_deployed_on_purpose_only(tmp_path):
+    out = tmp_path / "session"
+    options = ["task=discrimination", "step_ms=500", "max_episode_steps=2", "settle_ms=400"]
+    command = ["deploy", "silent", "--driver", str(DEVICE), "--episodes", "1", "--out", str(out)]
+    command += [word for option in options for word in ("--option", option)]
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 2 and "not offered with cl1" in done.output and not out.exists()
+    done = CliRunner().invoke(app, [*command, "--option", 'device={"name": "cl1", "all_tasks": true}'])
+    assert done.exit_code == 0, done.output
+
+
+def test_a_stop_file_in_the_folder_is_named_before_the_session(tmp_path):
+    folder = tmp_path / "session"
+    folder.mkdir()
+    (folder / STOP_FILE).touch()
+    code, output = deploy("--driver", DEVICE, out=folder)
+    assert code == 2 and str(folder / STOP_FILE) in output.replace(" ", "") and "remove it" in output, output
+    assert [path.name for path in folder.iterdir()] == [STOP_FILE]
+
+
+def test_a_folder_with_other_files_or_a_file_is_no_folder_of_a_session(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    for out, message in (
+        (tmp_path, "not empty"),
+        (tmp_path / "notes.txt", "is a file"),
+        (tmp_path / "notes.txt" / "a", "file"),
+    ):
+        code, output = deploy("--driver", DEVICE, out=out)
+        assert code == 2 and message in output, output
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
 @pytest.mark.parametrize(
@@ -151,8 +238,17 @@ def start(tmp_path, episodes=1000):
     return process, ledger
 
 
+STOPS = {
+    signal.SIGINT: (130, "emergency stop: Ctrl-C"),
+    signal.SIGTERM: (143, "emergency stop: SIGTERM"),
+    signal.SIGHUP: (129, "emergency stop: SIGHUP"),
+    STOP_FILE: (1, "emergency stop: "),
+}
+"""Exit code, and the reason in the records, by what stops a session."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, STOP_FILE])
+@pytest.mark.parametrize("how", STOPS)
 def test_an_emergency_stop_ends_a_session(tmp_path, how):
     process, ledger = start(tmp_path)
     if how == STOP_FILE:
@@ -160,11 +256,15 @@ def test_an_emergency_stop_ends_a_session(tmp_path, how):
     else:
         process.send_signal(how)
     output, _ = process.communicate()
-    assert process.returncode == (1 if how == STOP_FILE else 130), output
+    code, reason = STOPS[how]
+    assert process.returncode == code, output
     *_, stopped, closed = read_ledger(ledger)
-    assert stopped["event"] == "stopped" and stopped["reason"].startswith("emergency stop") and stopped["halted"]
+    assert stopped["event"] == "stopped" and stopped["reason"].startswith(reason) and stopped["halted"]
     assert closed["event"] == "closed"
-    assert (ledger.parent / "session.json").is_file() and rows(ledger.parent / "steps.csv")
+    session = json.loads((ledger.parent / "session.json").read_text())
+    (*_, episode) = rows(ledger.parent / "episodes.csv")
+    assert session["stopped"] == episode["ended"] == stopped["reason"] and episode["completed"] == "False"
+    assert rows(ledger.parent / "steps.csv")
 
 
 @pytest.mark.slow

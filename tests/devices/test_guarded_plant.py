@@ -13,7 +13,7 @@ from livn_gym.devices.guarded_plant import LEDGER, GuardedPlant
 from livn_gym.devices.ledger import read_ledger
 from livn_gym.devices.limits import SessionLimits
 from livn_gym.devices.permission import confirmed
-from livn_gym.errors import ClosedError, DeviceStopped, InvalidInput, LimitExceeded, LivingTissue
+from livn_gym.errors import BackendError, ClosedError, DeviceStopped, InvalidInput, LimitExceeded, LivingTissue
 from livn_gym.plant import DevicePlant
 from livn_gym.stimulus import Stimulus
 from livn_gym.templates.device import ECHO_MS, MyDevice
@@ -198,18 +198,39 @@ def test_an_exception_of_the_agent_stops_the_session(tmp_path):
     plant.close()
 
 
+class Unplugged(MyDevice):
+    """A device that cannot be opened the first time."""
+
+    plugged = False
+
+    def open(self, folder):
+        if not self.plugged:
+            self.plugged = True
+            raise BackendError("no connection")
+        super().open(folder)
+
+
+def test_a_device_that_cannot_be_opened_leaves_its_folder_free(tmp_path):
+    driver = Unplugged()
+    with pytest.raises(BackendError, match="no connection"):
+        opened(tmp_path, driver)
+    assert list(tmp_path.iterdir()) == []
+    with opened(tmp_path, driver) as plant:
+        plant.run(200.0)
+
+
 def test_a_closed_plant_runs_no_more(tmp_path):
     plant = opened(tmp_path)
     plant.close()
     plant.close()
     with pytest.raises(ClosedError):
         plant.run(200.0)
-    with pytest.raises(InvalidInput, match="new ledger"):
+    with pytest.raises(InvalidInput, match="not empty"):
         opened(tmp_path)
 
 
 def test_a_device_has_one_culture(tmp_path):
-    with opened(tmp_path) as plant, pytest.raises(InvalidInput, match="culture 0"):
+    with opened(tmp_path) as plant, pytest.raises(InvalidInput, match="holds one culture"):
         plant.run(200.0, cultures=[1])
 
 
@@ -261,3 +282,24 @@ def test_a_session_without_a_folder_leaves_nothing():
         plant.run(200.0, train())
         assert (plant.folder / LEDGER).is_file()
     assert not plant.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sed": 1}, "The simulated device .*Did you mean 'seed'"),
+        ({"system": "EI9"}, "EI9"),
+        ({"system": "EI2"}, "does not fit cl1"),
+        ({"params": "foo"}, "Unknown parameter set 'foo'"),
+        ({"variant": "foo"}, "Unknown variant 'foo'"),
+        ({"profile": "cl2"}, "Did you mean 'cl1'"),
+        ({"dt": 0.0}, "greater than 0"),
+        ({"settle_ms": float("nan")}, "settle_ms"),
+        ({"io": "mea"}, "has its own io"),
+        ({"num_cultures": 3}, "has its own num_cultures"),
+    ],
+)
+def test_a_wrong_option_of_a_simulated_plant_leaves_nothing(tmp_path, options, message):
+    with pytest.raises(InvalidInput, match=message):
+        gym.make("livn/EI3-v0", plant={"name": "simulated", "folder": str(tmp_path / "session"), **options})
+    assert list(tmp_path.iterdir()) == []

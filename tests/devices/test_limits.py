@@ -7,7 +7,7 @@ from devices.sessions_of_devices import CL1, LIMITS, limits_of
 
 from livn_gym.device_profile import find
 from livn_gym.devices.limits import HEARTBEAT_MS, MAX_LATE_MS, NARROWABLE, SESSION_CHARGE, SessionLimits
-from livn_gym.errors import CorruptData, InvalidInput, UnknownOption
+from livn_gym.errors import InvalidInput, UnknownName
 
 NARROW = """
 [stimulation]
@@ -98,12 +98,12 @@ def test_incomplete_and_wrong_files_are_refused(tmp_path, old, new, message):
 
 
 def test_unknown_entries_are_named(tmp_path):
-    with pytest.raises(UnknownOption, match="max_amplitude_uA"):
+    with pytest.raises(UnknownName, match="Unknown key in .*Did you mean 'max_amplitude_uA'"):
         limits_of(tmp_path, extra="[stimulation]\nmax_amplitude = 1.0\n")
 
 
 def test_damaged_and_missing_files(tmp_path):
-    with pytest.raises(CorruptData):
+    with pytest.raises(InvalidInput, match="limits.toml is not valid TOML"):
         limits_of(tmp_path, "device = ")
     with pytest.raises(InvalidInput, match="There is no file"):
         SessionLimits.read(tmp_path / "absent.toml", CL1)

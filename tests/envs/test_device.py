@@ -13,6 +13,7 @@ import livn_gym
 from livn_gym import device_profile
 from livn_gym.channel_view import ChannelView, device_array
 from livn_gym.encoding import Encoding
+from livn_gym.envs.conditions import Condition
 from livn_gym.envs.device_encoding import encoding_for
 from livn_gym.envs.device_link import DeviceLink, noise_seed
 from livn_gym.envs.loop_spec import LoopSpec
@@ -289,6 +290,68 @@ def test_a_refused_command_changes_nothing(cells):
     untouched.close()
 
 
+class Strengthened(Condition):
+    """A condition that multiplies currents, and counts in its states how often it did."""
+
+    def __init__(self, env, *, factor=2.0):
+        super().__init__(env)
+        self.factor = factor
+
+    def begin(self, np_random):
+        return {"runs": 0}
+
+    def stimulus(self, stimulus, run):
+        for b in run.cultures:
+            self.states[b]["runs"] += 1
+        if stimulus is None:
+            return None
+        pulses = replace(stimulus.pulses, value=self.factor * stimulus.pulses.value)
+        return Stimulus.from_pulses(
+            pulses,
+            num_columns=stimulus.num_columns,
+            duration_ms=stimulus.duration_ms,
+            num_cultures=stimulus.num_cultures,
+        )
+
+
+def test_what_conditions_make_of_a_command_stays_within_the_limits(cells):
+    """It is refused before anything runs; the conditions are as they were before."""
+    options = {"encoding": PULSES | {"phase_ms": 0.2}, "target_hz": [4.0, 5.0]}
+    env = make(cells, conditions=[{"name": Strengthened, "factor": 1.5}], **options)
+    env.reset(seed=1)
+    half, full = np.zeros(59, np.float32), np.ones(59, np.float32)
+    env.step(half)  # 1.5 uA become 2.25 uA
+    (condition,) = env._loop._loop.conditioned.conditions
+    runs = condition.states[0]["runs"]
+    with pytest.raises(LimitExceeded, match=r"max_amplitude_uA, channel 1: got 4.5 uA.*the conditions made") as caught:
+        env.step(full)
+    assert (caught.value.limit, condition.states[0]["runs"]) == ("max_amplitude_uA", runs)
+    env.step(half)
+    assert condition.states[0]["runs"] == runs + 1
+    env.close()
+
+
+def test_faults_of_electrodes_need_not_fit_the_steps_of_commands():
+    profile = device_profile.find("mcs60").of_usable()
+    link = DeviceLink(profile, ChannelView.of_device(profile))
+    odd = Stimulus.pulse_train(np.full(59, 0.123), duration_ms=200.0, rate_hz=5.0, phase_ms=0.21, start_ms=0.333)
+    with pytest.raises(LimitExceeded):
+        link.check(odd, 200.0, [0])
+    assert link.check_reached(odd, 200.0, [0]).charge_nC.sum() == pytest.approx(59 * 2 * 0.123 * 0.21)
+    strong = Stimulus.pulse_train(np.full(59, 16.0), duration_ms=200.0, rate_hz=5.0, phase_ms=0.2)
+    with pytest.raises(LimitExceeded, match="max_amplitude_uA"):
+        link.check_reached(strong, 200.0, [0])
+
+
+@pytest.mark.parametrize("condition", ["electrode_faults", {"name": "latency", "jitter_ms": 20.0}])
+def test_shipped_conditions_stay_within_the_limits(cells, condition):
+    env = make(cells, conditions=[condition], task={"name": "rate_tracking", "target_hz": [4.0, 5.0]})
+    state = env._loop._loop.device
+    play(env)
+    assert 0.0 < state.state()[0]["given"][3].sum() <= state.state()[0]["given"][1].sum() + 1e-9
+    env.close()
+
+
 def test_the_charge_of_a_session_ends_it(cells):
     limited = device_profile.find("cl1").with_stimulation(max_session_charge_uC=0.5)
     env = make(
@@ -313,6 +376,11 @@ PULSES = {"name": "pulse_amplitude", "max_amplitude_uA": 3.0, "rate_hz": 5.0}
     ("options", "error", "message"),
     [
         ({"device": "cl2"}, UnknownName, "Did you mean 'cl1'"),
+        (
+            {"device": {"name": "cl1", "max_amplitude_uA": 30}},
+            InvalidInput,
+            "max_amplitude_uA is 30, the profile allows 3",
+        ),
         ({"observation": "spikes"}, UnknownName, "'cells', 'channels'"),
         ({"device": None, "observation": "channels"}, InvalidInput, "needs the device"),
         ({"io": "mea"}, InvalidInput, "device= or io="),

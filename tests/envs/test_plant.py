@@ -35,23 +35,47 @@ def test_a_plant_is_made_from_a_reference_with_options():
     ("options", "error", "message"),
     [
         ({"device": "cl1"}, InvalidInput, "plant= or device="),
-        ({"params": "EI2"}, InvalidInput, "params are of simulated cultures"),
-        ({"randomize": {"weight-*": [0.5, 2.0]}}, InvalidInput, "randomize are of simulated"),
-        ({"graph_seed": 3}, InvalidInput, "graph_seed is of simulated"),
-        ({"graph_seed": "resample"}, InvalidInput, "graph_seed is of simulated"),
+        ({"params": "EI2"}, InvalidInput, "leave out params.*'simulated'"),
+        ({"randomize": {"weight-*": [0.5, 2.0]}}, InvalidInput, "leave out randomize"),
+        ({"graph_seed": 3}, InvalidInput, "leave out graph_seed"),
+        ({"graph_seed": "resample"}, InvalidInput, "leave out graph_seed"),
         ({"observation": "cells"}, InvalidInput, "must be 'channels'"),
         ({"conditions": ["synapses_cut"]}, InvalidInput, "SynapsesCut changes parameters"),
         ({"task": "opto_clamp"}, InvalidInput, "lights"),
         ({"plant": "clone"}, UnknownName, "plant 'clone'"),
         ({"plant": {"profile": "cl1"}}, InvalidInput, "needs a 'name'"),
-        ({"plant": dict}, InvalidInput, "must be or make a plant"),
-        ({"plant": {"name": ChannelPlant, "profil": "cl1"}}, TypeError, "profil"),
+        ({"plant": dict}, InvalidInput, "plant must be one of .*'simulated'.* which makes {}"),
+        ({"plant": 5}, InvalidInput, "plant must be one of .*'simulated'.* got 5"),
+        (
+            {"plant": {"name": ChannelPlant, "profil": "cl1"}},
+            TypeError,
+            "The plant ChannelPlant .*Did you mean 'profile'",
+        ),
+        ({"plant": {"name": ChannelPlant, "all_tasks": "yes"}}, InvalidInput, "all_tasks must be True or False"),
+        (
+            {"task": "discrimination", "step_ms": 500.0},
+            InvalidInput,
+            "Discrimination is not offered with cl1.*half.*plant=",
+        ),
+        ({"task": "opto_clamp", "plant": {"name": ChannelPlant, "all_tasks": False}}, InvalidInput, "lights"),
     ],
 )
 def test_what_a_plant_does_not_have_is_refused(options, error, message):
     given = {"plant": ChannelPlant, "step_ms": 200.0, "settle_ms": 0.0} | options
     with pytest.raises(error, match=message):
         gym.make("livn/Culture-v0", **given)
+
+
+def test_a_task_that_channels_cannot_drive_is_refused_and_the_plant_closed():
+    plant = ChannelPlant()
+    options = {"task": "discrimination", "step_ms": 500.0, "settle_ms": 0.0}
+    with pytest.raises(InvalidInput, match="not offered with cl1"):
+        gym.make("livn/Culture-v0", plant=plant, **options)
+    assert not plant.closed  # an object was refused before it became the environment's
+    env = gym.make("livn/Culture-v0", plant={"name": plant, "all_tasks": True}, **options).unwrapped
+    assert env.action_space.shape == (59,)
+    env.close()
+    assert plant.closed
 
 
 def test_a_plant_has_no_snapshots_and_as_many_cultures_as_it_has():

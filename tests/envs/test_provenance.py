@@ -13,7 +13,7 @@ from livn_gym.cell_values import CellValues
 from livn_gym.device_profile import find
 from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.envs.provenance import COMPARED, IN_INFO, check_comparable, described, provenance
-from livn_gym.errors import InvalidInput
+from livn_gym.errors import InvalidInput, UnknownOption
 from livn_gym.parameters import ParameterSet, by_key
 from livn_gym.system import make as make_system
 
@@ -52,6 +52,10 @@ def test_the_hash_follows_the_values_alone(tmp_path):
 
 def test_environments_of_others_have_none():
     assert provenance("CartPole-v1") == {}
+    with pytest.raises(UnknownOption, match="Did you mean 'settle_ms'"):
+        provenance("livn/EI2-v0", {"setle_ms": 200.0})
+    around = {"max_episode_steps": 3, "graph_seed": "per_env", "render_mode": None}
+    assert provenance("livn/EI2-v0", around) == provenance("livn/EI2-v0")
 
 
 def test_a_whole_set_takes_the_place_of_a_tasks_variant():

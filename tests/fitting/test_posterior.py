@@ -80,9 +80,12 @@ def test_what_is_no_fit_is_refused(folder, fake, tmp_path_factory):
         gym.make("livn/EI2-v0", posterior=str(tmp_path_factory.mktemp("empty")))
     with pytest.raises(InvalidInput, match="leave out params"):
         gym.make("livn/EI2-v0", posterior=str(folder), params={NOISE: 0.6})
-    with pytest.raises(InvalidInput, match="must be the folder"):
-        gym.make("livn/EI2-v0", posterior=3)
-    with pytest.raises(InvalidInput, match="fit is of EI2"):
+    for wrong in (3, "", " "):
+        with pytest.raises(InvalidInput, match="must be the folder"):
+            gym.make("livn/EI2-v0", posterior=wrong)
+    with pytest.raises(InvalidInput, match="There is no folder 'nothing'"):
+        gym.make("livn/EI2-v0", posterior="nothing")
+    with pytest.raises(InvalidInput, match="use an environment of EI2"):
         gym.make("livn/EI1-v0", posterior=str(folder))
     with pytest.raises(InvalidInput, match="at least one"):
         Posterior("EI2", [])

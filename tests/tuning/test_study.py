@@ -133,12 +133,12 @@ def test_parameters_are_written_as_they_are_read(targets, tmp_path):
 
 
 def test_only_files_of_parameters_are_read(tmp_path):
-    for content, message in (("x = ", "cannot be read"), ("[other]\nx = 1", "holds no")):
+    for content, message in (("x = ", "not valid TOML"), ("[other]\nx = 1", "holds no")):
         path = tmp_path / "wrong.toml"
         path.write_text(content)
         with pytest.raises(InvalidInput, match=message):
             read_params(path)
-    with pytest.raises(InvalidInput, match="cannot be read"):
+    with pytest.raises(InvalidInput, match="There is no file"):
         read_params(tmp_path / "absent.toml")
 
 

@@ -143,8 +143,8 @@ def test_unknown_words_are_refused(tmp_path):
             Targets.from_mapping(mapping, "wrong")
     broken = tmp_path / "broken.toml"
     broken.write_text("[targets")
-    for path in (broken, tmp_path / "absent.toml"):
-        with pytest.raises(InvalidInput, match="cannot be read"):
+    for path, message in ((broken, "not valid TOML"), (tmp_path / "absent.toml", "There is no file")):
+        with pytest.raises(InvalidInput, match=message):
             load(path)
 
 

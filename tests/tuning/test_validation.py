@@ -74,7 +74,7 @@ def test_a_file_of_parameters_tells_what_they_reached(tmp_path):
     assert (about["training_graphs"], about["held_out_graphs"]) == (["own"], [7, 8])
     assert (about["training_noise_seeds"], about["held_out_noise_seeds"]) == ([1, 2], [1])
     assert (about["reached_on"], about["reached"]) == ("held-out", {"rate_hz": 4.5})  # of isi_cv nothing is known
-    with pytest.raises(InvalidInput, match="cannot be read"):
+    with pytest.raises(InvalidInput, match="There is no file"):
         record(tmp_path / "absent.toml", found)
 
 

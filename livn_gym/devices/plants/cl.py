@@ -19,6 +19,7 @@ import numpy as np
 from livn_gym.checks import checked
 from livn_gym.device_profile import DeviceProfile, find
 from livn_gym.devices.cl import check_available, configure, release
+from livn_gym.devices.cl_settings import CultureSettings
 from livn_gym.devices.commands import Command
 from livn_gym.devices.driver import Driver, Reading
 from livn_gym.devices.guarded_plant import GuardedPlant
@@ -60,6 +61,8 @@ class ClDriver(Driver):
         check_available()
         super().__init__(find(profile))
         self._culture = culture
+        if culture is not None:  # refuses wrong values before a session begins
+            CultureSettings.of({name: value for name, value in culture.items() if name != "accelerated"})
         self._given_delay_ms = None if delay_ms is None else finite("delay_ms", delay_ms, minimum=0.0)
         self.delay_ms = self._given_delay_ms or 0.0
         """Time by which spikes are late, ms."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-import livn_gym
+from livn_gym import parameter_sets
 from livn_gym import system as systems
 from livn_gym.channel_view import device_array
 from livn_gym.checks import checked
@@ -17,10 +17,14 @@ from livn_gym.devices.commands import Command, stimulus_of
 from livn_gym.devices.driver import Driver, Reading
 from livn_gym.devices.guarded_plant import GuardedPlant
 from livn_gym.env import Env
-from livn_gym.errors import ClosedError
+from livn_gym.errors import ClosedError, InvalidInput
 from livn_gym.numerics import checked_seed
+from livn_gym.registry import check_options
 from livn_gym.signals import ChannelObservation
 from livn_gym.units import finite
+
+_OWN = ("io", "num_cultures", "comm", "subworld_size")
+"""Arguments of ``Env`` that follow from the device."""
 
 
 class SimulatedDriver(Driver):
@@ -36,6 +40,7 @@ class SimulatedDriver(Driver):
         **culture: Further arguments of ``livn_gym.make``, as ``variant`` or ``params``.
 
     Raises:
+        UnknownOption: There is no such argument.
         InvalidInput: The array does not fit the device, or a value is out of range.
     """
 
@@ -49,10 +54,15 @@ class SimulatedDriver(Driver):
         **culture: Any,
     ) -> None:
         super().__init__(find(profile))
+        for name in _OWN:
+            if name in culture:
+                raise InvalidInput(f"A simulated device has its own {name}: leave it out.")
         made = systems.make(system, seed=culture.pop("graph_seed", None))
-        array = device_array(self.profile, made)
+        self._params = parameter_sets.find(made, culture.pop("params", None), culture.pop("variant", None))
         self._seed, self._settle_ms = checked_seed(seed), finite("settle_ms", settle_ms, minimum=0.0)
-        self._make = lambda: livn_gym.make(made, io=array, seed=self._seed, **culture).record_spikes()
+        check_options("The simulated device", Env, culture, (made,))
+        self._make = lambda: Env(made, io=device_array(self.profile, made), seed=self._seed, **culture)
+        self._make().close()  # refuses wrong values before a session begins
         self._env: Env | None = None
         self._commands: list[Command] = []
 
@@ -62,7 +72,7 @@ class SimulatedDriver(Driver):
 
     def open(self, folder: Path | None) -> None:
         """Make the culture and let it settle."""
-        self._env = self._make()
+        self._env = self._make().init().set_params(self._params).record_spikes()
         usable = self.profile.of_usable()
         self._observation = ChannelObservation(self._env, usable, [self._seed])
         if self._settle_ms:

@@ -54,7 +54,7 @@ def read(path: Path) -> Events:
         return _events(path, *_zarr(path))
     if (path / "zarr.json").is_file():
         raise InvalidInput(f"{path} is a zarr folder of version 3; save the sorting with format='numpy_folder'.")
-    raise InvalidInput(f"{path} is no sorting that SpikeInterface saved.")
+    raise InvalidInput(f"{path} is not a sorting saved by SpikeInterface.")
 
 
 def _events(
@@ -93,7 +93,7 @@ def _one_segment(path: Path, number: Any) -> None:
 def _npz(path: Path) -> tuple[NDArray, NDArray, NDArray, Any]:
     arrays = read_npz(path)
     if not is_npz(arrays):
-        raise InvalidInput(f"{path} is no sorting that SpikeInterface saved.")
+        raise InvalidInput(f"{path} is not a sorting saved by SpikeInterface.")
     with damage(path, "is a damaged sorting"):
         _one_segment(path, sum(name.startswith("spike_indexes_seg") for name in arrays))
         ids, labels = arrays["unit_ids"], arrays["spike_labels_seg0"]

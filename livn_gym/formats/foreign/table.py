@@ -228,7 +228,7 @@ def _number(path: Path, line: int, text: str) -> float:
     try:
         return float(text)
     except ValueError as error:
-        raise CorruptData(f"{path}, line {line}: {text.strip()!r:.40} is no number.") from error
+        raise CorruptData(f"{path}, line {line}: {text.strip()!r:.40} is not a number.") from error
 
 
 def _kind(path: Path, place: str, value: Any) -> int:
