@@ -36,7 +36,7 @@ from livn_gym.agents.baselines import NAMES, Agent, BestConstant, NoTarget
 from livn_gym.agents.statistics import aggregate
 from livn_gym.agents.train import train
 from livn_gym.agents.train import write_rows as write
-from livn_gym.atomic import replacing
+from livn_gym.atomic import make_folder, replacing
 from livn_gym.envs.provenance import COMPARED, check_comparable, described, provenance
 from livn_gym.envs.registration import is_ours, spec_of
 from livn_gym.errors import unknown_name
@@ -207,11 +207,11 @@ def benchmark(
         The rows of those runs in ``jobs`` that are finished.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "rows.csv"
-    rows = read(path)
     environments = {(job.env_id, job.key()[5]): job.options for job in jobs}
     found = {key: provenance(key[0], options) for key, options in environments.items()}
+    make_folder(folder)
+    path = folder / "rows.csv"
+    rows = read(path)
     origins = {job.key(): found[job.env_id, job.key()[5]] for job in jobs}
 
     def valid(row: Mapping[str, str]) -> bool:

@@ -35,7 +35,7 @@ class Acquired(NamedTuple):
 class Acquisition:
     """Runs cultures in the order: limits of the device, conditions, cultures, conditions, detection, blanking.
 
-    Where there are conditions, what they made of the stimulus is checked against the limits as well.
+    Where conditions change stimuli, what they made of one is checked against the limits as well.
 
     Args:
         env: The cultures.
@@ -82,7 +82,7 @@ class Acquisition:
         device = self.device
         sent = None if device is None else device.check(stimulus, duration_ms, cultures)
         reached, admit = sent, None
-        if device is not None and self.conditioned.conditions:
+        if device is not None and self.conditioned.changes_stimuli:
 
             def admit(changed: Stimulus | None) -> None:
                 nonlocal reached

@@ -82,7 +82,7 @@ def located(options: Mapping[str, Any]) -> dict[str, Any]:
         value = result.get(name)
         if isinstance(value, str) and not references.names_code(value) and ("/" in value or value.endswith(".toml")):
             result[name] = os.path.abspath(os.path.expanduser(value))
-    if isinstance(result.get("posterior"), str):
+    if isinstance(result.get("posterior"), str) and result["posterior"]:
         result["posterior"] = os.path.abspath(os.path.expanduser(result["posterior"]))
     return result
 

@@ -37,6 +37,12 @@ USAGE = [
     ("info", "broken.toml"),
     ("info", ""),
     ("new", "task", "nowhere/mine.py"),
+    ("tune", "EI1", "--study", "t.journal", "--profile", "slow"),
+    ("validate", "EI1", "--quick", "--folder", "measures", "--profile", "slow"),
+    ("validate", "EI1", "--quick", "--folder", "broken.csv"),
+    ("benchmark", "--tasks", "livn/EI1-v0", "--agents", "silent", "--out", "results", "-o", "foo=3"),
+    ("benchmark", "--tasks", "livn/EI1-v0", "--agents", "silent", "--out", "broken.csv"),
+    ("measure", "broken.csv", "--out", "folder.json"),
     ("sample", "EI9", "--out", "data"),
     ("warmup", "--backend", "none"),
     ("evaluate", "silent", "--env", "livn/EI1-v0", "-o", "foo=3"),
@@ -59,6 +65,7 @@ USAGE = [
 def test_what_cannot_be_a_command_is_2(run, arguments, tmp_path):
     Path("broken.toml").write_text("a = = 3\n")
     Path("broken.csv").write_text("t_ms,channel\n1,2\nx,3\n")
+    Path("folder.json").mkdir()
     before = sorted(tmp_path.rglob("*"))
     code, _, err = run(*arguments)
     assert code == 2, err

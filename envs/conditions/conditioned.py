@@ -49,6 +49,11 @@ class Conditioned:
         """Latest parameters of the cultures by key, ``[B]``, for the keys that have had a factor."""
 
     @property
+    def changes_stimuli(self) -> bool:
+        """Whether a condition may change what reaches the electrodes."""
+        return any(type(condition).stimulus is not Condition.stimulus for condition in self.conditions)
+
+    @property
     def idle(self) -> bool:
         """True if no condition changes anything in the next run."""
         return all(condition.idle for condition in self.conditions)

@@ -143,16 +143,18 @@ def tune(
     if find_spec("optuna") is None:
         raise BackendUnavailable("Tuning needs Optuna: pip install 'livn_gym[tune]'.")
     if not targets.search:
-        raise InvalidInput(f"The targets {targets.name!r} have no [search]: nothing may be changed.")
+        raise InvalidInput(
+            f"The targets {targets.name!r} have no table [search], which lists the parameters that a search varies."
+        )
     options = {"profile": "fast"} | options
     base = dict(start) if start is not None else tuned(graph(system, None))
     rank = 0 if comm is None else comm.Get_rank()
-    study = open_study(study_path, system, targets, seed + rank, base, comm)
     measured = {name: target for name, target in targets.targets.items() if name not in OF_THE_CUT_COPY}
     searched = replace(targets, targets=measured)
     with Bench(system, cultures, search_protocol(targets), **options) as bench:
         lowest = {key: low for key, (low, _) in targets.search.items()}
-        bench.env.set_params(with_products(base | lowest))  # unknown keys end it here
+        bench.env.set_params(with_products(base | lowest))  # unknown keys end it here, before the study is made
+        study = open_study(study_path, system, targets, seed + rank, base, comm)
 
         def objective(trial: Trial) -> list[float]:
             params = with_products(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from livn_gym import processors
+from livn_gym.env import Env
 from livn_gym.errors import InvalidInput
 from livn_gym.measures import require_mrestimator
 from livn_gym.parameters import tuned
@@ -208,6 +209,7 @@ def validate(
     protocol = protocol or targets.protocol
     cache, max_cultures = None, max(len(cultures.seeds) for cultures in sets)
     if folder is not None:
+        Env(culture, **options).close()  # refuses wrong options before the folder is made
         plain = {name: value for name, value in options.items() if value is not None}
         about = {"system": culture.name, "params": parameters, "protocol": asdict(protocol), "options": plain}
         cache = ValidationCache(folder, about)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from livn_gym.atomic import replacing
+from livn_gym.atomic import make_folder, replacing
 from livn_gym.checks import checked_types
 from livn_gym.errors import InvalidInput
 from livn_gym.reading import damage, read_json
@@ -28,7 +28,7 @@ class ValidationCache:
 
     def __init__(self, folder: str | Path, about: Mapping[str, Any]) -> None:
         self.folder, self.about = Path(folder), json.loads(json.dumps(about, default=repr))
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self.folder)
 
     def write(self, cultures: CultureSet, values: list[Values], setting: Setting) -> None:
         """Store the measures of some cultures, one file each."""

@@ -173,7 +173,7 @@ def test_sortings_that_cannot_be_read(tmp_path):
     with pytest.raises(InvalidInput, match="version 3"):
         read_channels(tmp_path / "third")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InvalidInput, match="no sorting"):
+    with pytest.raises(InvalidInput, match="not a sorting"):
         read_channels(tmp_path / "empty")
 
 
@@ -247,7 +247,7 @@ def test_parquet_tables(tmp_path):
         ("t_ms,t_s,channel\n1,1,2\n", {}, InvalidInput, "2 columns of times"),
         ("t_ms,place\n1,2\n", {}, InvalidInput, "no column of channels.*t_ms, place"),
         ("t_ms,channel\n1,2\n1.5\n", {}, CorruptData, "line 3: 1 columns"),
-        ("t_ms,channel\n1,2\nx,3\n", {}, CorruptData, "line 3: 'x' is no number"),
+        ("t_ms,channel\n1,2\nx,3\n", {}, CorruptData, "line 3: 'x' is not a number"),
         ("t_ms,channel\n1,2\nnan,3\n", {}, CorruptData, "not finite"),
         ("t_ms,channel\n1,2\n-5,3\n", {}, CorruptData, "0 to 1000 ms"),
         ("t_ms,channel\n1,\n", {}, CorruptData, "line 2: no channel"),
