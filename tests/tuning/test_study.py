@@ -115,7 +115,7 @@ def test_a_study_of_something_else_is_refused(search, targets, poisson, tmp_path
         open_study(tmp_path / "study.journal", "EI1", other, 0, {})
     with pytest.raises(InvalidInput, match="no folder"):
         open_study(tmp_path / "absent" / "study.journal", "EI1", targets, 0, {})
-    with pytest.raises(InvalidInput, match="no \\[search\\]"):
+    with pytest.raises(InvalidInput, match="no table \\[search\\]"):
         tune("EI1", replace(targets, search={}), tmp_path / "other.journal", trials=1)
     with pytest.raises(UnknownName, match="noise-std"):
         tune("EI1", replace(targets, search={"noise-std": (0.1, 0.2)}), tmp_path / "other.journal", trials=1)
