@@ -37,6 +37,8 @@ class CartPole(InnerTask):
     environment. The game's clock is slower than the culture's: the 500 ms of a step are 20 ms of CartPole. A culture
     needs this time to recover from depression. **The decoder is not trained**; it is the geometry above.
 
+    **Share of the network**: 99 % (97 to 100) of the gain on `livn/EI3-CartPole-v0` (`livn-gym validate --tasks`).
+
     ## Action Space
     `Box(-1, 1, (2 D,), float32)`: two gains for each of D variables (CartPole: 4), from -1 (none) to 1 (the highest).
 

@@ -35,6 +35,9 @@ class Discrimination(Task):
     **What acts** is the culture's late response: the cells that the field makes fire do so within a few milliseconds.
     **What is seen** are the rates of that window, and the cue. **The decoder is not trained.**
 
+    **Share of the network**: 100 % (100 to 100) of the gain on `livn/EI3-Discrimination-v0` (`livn-gym validate
+    --tasks`).
+
     ## Action Space
     `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
 
