@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from livn_gym.devices.timing import largest, percentiles
 from livn_gym.envs.provenance import provenance
 from livn_gym.envs.registration import is_ours, spec_of
 from livn_gym.envs.specs import plain_options
-from livn_gym.errors import DeviceStopped, InvalidInput, LimitExceeded
+from livn_gym.errors import DeviceStopped, InvalidInput, LimitExceeded, LivnWarning
 from livn_gym.numerics import checked_seed
 from livn_gym.units import whole_number
 
@@ -120,12 +121,26 @@ class Deployment:
         plant = UnopenedPlant(profile, limits)
         env = self._make(plant)
         try:
-            check_fits(self.make_agent(), env, profile.name)
+            agent = self.make_agent()
+            check_fits(agent, env, profile.name)
+            if hasattr(agent, "policy") and self._trained_on_cells:
+                warnings.warn(
+                    "The agent was trained on the spikes of simulated cells (observation='cells'); the device gives it"
+                    " spikes that are detected on channels, which are others. Train it with observation='channels'.",
+                    LivnWarning,
+                    stacklevel=2,
+                )
             if not self.dry_run:
                 culture_env: Any = env.unwrapped
                 plant.preview(culture_env.strongest_stimulus, culture_env.step_ms)
         finally:
             env.close()
+
+    @property
+    def _trained_on_cells(self) -> bool:
+        """Whether the options are of an environment whose agent observes cells."""
+        given = self.options.get("observation")
+        return self.options.get("device") is None if given is None else given == "cells"
 
     def _make(self, plant: DeviceChannels) -> gym.Env:
         """Make the environment over a plant, of all tasks if the option ``device`` offers them."""

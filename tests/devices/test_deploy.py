@@ -19,6 +19,7 @@ import livn_gym
 from livn_gym.cli import app
 from livn_gym.devices.guard import STOP_FILE
 from livn_gym.devices.ledger import read_ledger
+from livn_gym.errors import LivnWarning
 
 DEVICE = Path(livn_gym.__file__).parent / "templates" / "device.py"
 SHORT = ["--option", "target_hz=5.0", "--option", "max_episode_steps=4", "--option", "settle_ms=400"]
@@ -304,9 +305,20 @@ def test_a_trained_agent_acts_on_a_device_as_it_was_trained(tmp_path, monkeypatc
 @pytest.mark.slow
 @pytest.mark.needs("rl")
 @pytest.mark.filterwarnings("ignore::livn_gym.errors.ElectrodeWarning")  # one electrode of the small culture
+def test_an_agent_of_simulated_cells_is_deployed_with_a_warning(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train(tmp_path, *TRAINED, "--option", "observation=cells")
+    with pytest.warns(LivnWarning, match="trained on the spikes of simulated cells"):
+        done = CliRunner().invoke(app, ["deploy", "runs/ppo", "--device", "cl1", "--episodes", "1"])
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.slow
+@pytest.mark.needs("rl")
+@pytest.mark.filterwarnings("ignore::livn_gym.errors.ElectrodeWarning")  # one electrode of the small culture
 def test_an_agent_with_other_channels_is_refused_before_anything_is_sent(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     train(tmp_path, "--option", "system=small.toml", *SHORT)
     done = CliRunner().invoke(app, ["deploy", "runs/ppo", "--driver", str(DEVICE), "--out", "session"])
     assert done.exit_code == 2 and "trained with --option device=cl1" in " ".join(done.output.split())
-    assert not [line for line in read_ledger(Path("session") / "ledger.jsonl") if line["event"] == "sent"]
+    assert not Path("session").exists()
