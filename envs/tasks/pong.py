@@ -39,6 +39,8 @@ class Pong(InnerTask):
     decoder is not trained.** Kagan's feedback (regular stimulation after a hit, irregular after a miss) is left out: it
     is meant to change a plastic culture, and this one does not learn.
 
+    **Share of the network**: 97 % (92 to 100) of the gain on `livn/EI3-Pong-v0` (`livn-gym validate --tasks`).
+
     ## Action Space
     `Box(-1, 1, (2 P,), float32)`: two gains for each of P places, from -1 (none) to 1 (the highest
     amplitude).
