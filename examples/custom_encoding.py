@@ -20,7 +20,7 @@ from livn_gym.stimulus import Stimulus
 class Spot(Encoding):
     """A position on the array, two numbers from edge to edge; amplitudes fall with the distance from it."""
 
-    def __init__(self, amplitude_uA: float = 10.0, width_um: float = 100.0) -> None:
+    def __init__(self, amplitude_uA: float = 10.0, width_um: float = 150.0) -> None:
         safe_pulse(amplitude_uA, phase_ms=0.2, rate_hz=2.0)  # checks the limits of the electrodes
         self.amplitude_uA, self.width_um = amplitude_uA, width_um
 
@@ -45,16 +45,15 @@ def main() -> None:
     steps = 40 if parser.parse_args().short else 90
     options = {"step_ms": 500.0, "decoding": "evoked_rates", "target_hz": 8.0}  # rates at 20-100 ms after the pulse
     env = gym.make("livn/EI3-v0", encoding=Spot(), max_episode_steps=steps, **options)
-    observation, _ = env.reset(seed=1)
+    env.reset(seed=1)
     env.action_space.seed(1)
     channels = env.unwrapped.culture.electrodes.num_channels
     electrodes_um = env.unwrapped.culture.electrodes.coordinates_um[:, :2]
-    rest_hz = observation[channels : 2 * channels]  # the last second of settling
     positions, centres_um = [], []
     for _ in range(steps):
         action = env.action_space.sample()
         observation, *_ = env.step(action)
-        weight = np.maximum(observation[:channels] - rest_hz, 0.0) ** 2  # squared: strong responses dominate
+        weight = observation[:channels] ** 2  # squared: strong responses dominate
         positions.append(action)
         centres_um.append(weight @ electrodes_um / weight.sum())
     env.close()
