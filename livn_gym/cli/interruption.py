@@ -22,7 +22,7 @@ CONTINUE = {
     "sample": "the same command generates the missing samples",
     "validate": "with --folder, the same command continues",
     "fit": "the same command continues the search",
-    "deploy": "stimulation has stopped, and the folder of the session holds its ledger and results",
+    "deploy": "stimulation has stopped, and the folder of the session holds the ledger and results of what was sent",
 }
 """How an interrupted command continues, or which files it leaves. Other commands write only when they finish."""
 
