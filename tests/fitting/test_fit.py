@@ -115,7 +115,7 @@ def test_bad_input_is_refused_before_anything_is_simulated(recording, tmp_path):
         fit(recording, "EI22", folder)
     with pytest.raises(InvalidInput, match="at least 300 s"):
         fit(recording.slice(0.0, 60_000.0), "EI1", folder)
-    with pytest.raises(InvalidInput, match="space is that of EI1"):
+    with pytest.raises(InvalidInput, match="parameters of the system 'EI1'"):
         fit(recording, "EI2", folder, space=Space.of("EI1"))
     with pytest.raises(InvalidInput, match="seed"):
         fit(recording, "EI1", folder, seed=-1)
