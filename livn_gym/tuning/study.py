@@ -205,7 +205,7 @@ def open_study(
     path = Path(path)
     if not path.parent.is_dir():
         raise InvalidInput(f"There is no folder {str(path.parent)!r} for the study.")
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # it warns, with a traceback, of exceptions that it raises again
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.TPESampler(
