@@ -76,7 +76,7 @@ class Acquisition:
             committed: Called when the cultures have changed.
 
         Raises:
-            LimitExceeded: The device could not give the stimulus, or conditions made of it what is beyond a limit;
+            LimitExceeded: The stimulus exceeds a limit of the device, before or after conditions have changed it;
                 nothing ran.
         """
         device = self.device

@@ -53,9 +53,9 @@ class DeviceLink:
         self.view = view
         self.observation = observation
         self._sent = Delivered.none(view.num_cultures, self.profile.electrodes.num_channels)
-        """What the device was told to give."""
+        """Pulses and charges that were commanded."""
         self._reached = Delivered.none(view.num_cultures, self.profile.electrodes.num_channels)
-        """What reached the cultures, after the conditions."""
+        """Pulses and charges that reached the cultures, after the conditions."""
 
     def reset(self, plant: Plant, cultures: Sequence[int]) -> None:
         """Begin an episode in some cultures, which have been cleared."""
@@ -104,7 +104,7 @@ class DeviceLink:
         return check_stimulus(self.profile, stimulus, duration_ms, _rows(self._sent, cultures))
 
     def check_reached(self, stimulus: Stimulus | None, duration_ms: float, cultures: Sequence[int]) -> Delivered:
-        """Check what conditions made of a stimulus: current, charge, rate and channels at one time.
+        """Check a stimulus that conditions have changed: current, charge, rate and channels at one time.
 
         Steps, the shortest phase and the lead time are of commands, and are not checked here.
 
@@ -115,7 +115,7 @@ class DeviceLink:
         try:
             return check_stimulus(self.profile, stimulus, duration_ms, before, commanded=False)
         except LimitExceeded as error:
-            changed = LimitExceeded(f"{error} This is what the conditions made of the command.")
+            changed = LimitExceeded(f"{error} This is the command after the conditions have changed it.")
             changed.limit, changed.channel = error.limit, error.channel
             raise changed from error
 
@@ -150,7 +150,7 @@ class DeviceLink:
 
 
 def _rows(delivered: Delivered, cultures: Sequence[int]) -> Delivered:
-    """Return what n cultures were given."""
+    """Return the rows of n cultures."""
     indices = np.asarray(cultures)
     return Delivered(delivered.since_onset_ms[indices], delivered.charge_nC[indices])
 

@@ -87,9 +87,8 @@ def check_stimulus(
         stimulus: Currents at the electrodes, uA, of one or several cultures; None for none.
         duration_ms: Length of the run.
         carried: What was given before. Default: nothing, to one culture or as many as the stimulus has.
-        commanded: Whether the currents are those that the device is told to give. Of currents that were changed on
-            their way to the culture, as by a fault of an electrode, the steps, the shortest phase and the lead time of
-            the device are not checked.
+        commanded: False for currents that were changed on their way to the culture, as by a fault of an electrode: the
+            steps, the shortest phase and the lead time of the device are then not checked.
 
     Returns:
         What has been given after the run.

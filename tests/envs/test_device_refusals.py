@@ -84,7 +84,7 @@ def test_what_conditions_make_of_a_command_stays_within_the_limits(cells):
     env.step(half)  # 1.5 uA become 2.25 uA
     (condition,) = env._loop._loop.conditioned.conditions
     runs = condition.states[0]["runs"]
-    with pytest.raises(LimitExceeded, match=r"max_amplitude_uA, channel 1: got 4.5 uA.*the conditions made") as caught:
+    with pytest.raises(LimitExceeded, match=r"max_amplitude_uA, channel 1: got 4.5 uA.*after the conditions") as caught:
         env.step(full)
     assert (caught.value.limit, condition.states[0]["runs"]) == ("max_amplitude_uA", runs)
     env.step(half)
