@@ -22,6 +22,7 @@ from livn_gym.env import Env
 from livn_gym.errors import BackendError
 from livn_gym.formats import Session
 from livn_gym.system import System, make
+from livn_gym.tuning import ProbeSweep
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "systems"
 RUNNING = ("demo", "train", "evaluate", "watch", "benchmark")
@@ -125,6 +126,23 @@ def test_simulate_records_what_a_fit_needs(run):
     assert spikes.stim_t_ms.min() == pytest.approx(10_000.0)
     assert len(spikes.stim_t_ms) == 12 * min(channels, 16) + 3 * 100 * channels
     assert run("simulate", "EI1", "--duration", 100, "--probe-sweep")[0] == 2
+
+
+def test_simulate_records_the_sweep_of_a_device_on_its_channels(run, tmp_path):
+    code, out, err = run(
+        "simulate", "EI3", "--duration", 10_000, "--settle", 0, "--probe-sweep", "--device", "cl1", "--out", "s.npz"
+    )
+    assert code == 0, err
+    session = Session.load("s.npz")
+    spikes = formats.ChannelSpikes.of_session(session)
+    assert spikes.num_channels == 59 and [(p.name, p.count) for p in session.populations] == [("CHANNEL", 59)]
+    sweep = ProbeSweep.for_device(find("cl1").of_usable(), rest_ms=10_000.0)
+    assert spikes.duration_ms == sweep.duration_ms(59) and spikes.stim_amplitude_uA.max() == 3.0
+    assert row(out, "CHANNEL")[:3] == ["CHANNEL", "59", f"{len(spikes.t_ms):,}"]
+    code, _, err = run("simulate", "EI3", "--device", "cl1")
+    assert code == 2 and "give --probe-sweep as well" in err
+    code, _, err = run("simulate", "EI2", "--duration", 10_000, "--probe-sweep", "--device", "cl1")
+    assert code == 2 and "does not fit cl1" in err
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def run(number: int, out: Path, results: Path) -> None:
     params = space.params(np.array(hidden["x"]))
     recording = folder / "recording.npz"
     if not recording.exists():
-        record(params, graph, seed, recording)
+        save(record(params, graph, seed), recording)
     spikes = load(recording)
     fitted = folder / "fitted"
 
@@ -205,12 +205,16 @@ def draw(space: Space, number: int, graph: int) -> dict[str, Any]:
     }
 
 
-def record(params: Mapping[str, float], graph: int, seed: int, path: Path) -> None:
-    """Record the hidden culture under the standard sweep; the file holds channels, and nothing of the culture."""
+def record(params: Mapping[str, float], graph: int, seed: int) -> ChannelSpikes:
+    """Record the hidden culture under the standard sweep."""
     with Env(make(SYSTEM, graph), seed=seed, profile="fast") as env:
         env.init().set_params(params)
         recording, stimulus = record_sweep(env, SWEEP)
-        spikes = ChannelSpikes.of_recording(recording, env.electrodes, stimulus)
+        return ChannelSpikes.of_recording(recording, env.electrodes, stimulus)
+
+
+def save(spikes: ChannelSpikes, path: Path) -> None:
+    """Write a recording; the file holds channels, and nothing of the culture."""
     names = ("t_ms", "channel", "duration_ms", "num_channels", "stim_t_ms", "stim_channel", "stim_amplitude_uA")
     with replacing(path) as temporary:
         np.savez_compressed(temporary, **{name: getattr(spikes, name) for name in names})

@@ -52,9 +52,22 @@ def fit(
             show_default=False,
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="Profile (a name, or a TOML file) of the device whose detected spikes the recording holds: spikes of "
+            "simulated cultures are then detected as well. Default: the recording was sorted.",
+            show_default=False,
+        ),
+    ] = None,
     phase_ms: Annotated[
-        float, typer.Option(help="Width of a phase of the pulses in the recording, in ms; files do not hold it.")
-    ] = 0.2,
+        float | None,
+        typer.Option(
+            help="Width of a phase of the pulses in the recording, in ms; files do not hold it. Default: 0.2, or that "
+            "of the device's standard sweep.",
+            show_default=False,
+        ),
+    ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Smoke test: few cultures.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the bootstrap and the search.")] = 0,
     profile: ProfileName = "fast",
@@ -67,6 +80,7 @@ def fit(
     The exit code is 1 if no parameter set reproduces the recording.
     """
     from livn_gym import fitting
+    from livn_gym.device_profile import find
     from livn_gym.fitting.fit import check_folder, simulated_ms
     from livn_gym.fitting.result import recording_sha256, write_fit, write_page
     from livn_gym.formats import read_channels
@@ -76,11 +90,12 @@ def fit(
     check_output("--design", design, ".json")
     check_folder(out)
     check_available()
+    found = None if device is None else find(device)
     spikes = read_channels(
         recording, file_format, unit=unit, sampling_hz=sampling_hz, duration_ms=duration, stimuli=stimuli
     )
     budget = fitting.Budget(**QUICK) if quick else fitting.Budget()
-    total_ms = simulated_ms(spikes, system, budget, phase_ms)
+    total_ms = simulated_ms(spikes, system, budget, phase_ms, found)
     done_ms = 0.0
     gap = evoked_gap(spikes)
     if gap:
@@ -100,6 +115,7 @@ def fit(
             seed=seed,
             design_path=design,
             phase_ms=phase_ms,
+            device=found,
             progress=advance,
             profile=profile,
         )

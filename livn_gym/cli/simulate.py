@@ -24,6 +24,7 @@ from livn_gym.cli.common import (
 from livn_gym.units import whole_steps
 
 if TYPE_CHECKING:
+    from livn_gym.device_profile import DeviceProfile
     from livn_gym.env import Env
     from livn_gym.recording import Recording
     from livn_gym.stimulus import Stimulus
@@ -55,12 +56,23 @@ def simulate(
             "recording to which livn-gym fit fits a culture (with --duration 600000 --profile fast).",
         ),
     ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            help="With --probe-sweep: record the spikes that this device (a name, or a TOML file) detects on its "
+            "channels, under the sweep that it can give.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Seed = 0,
     profile: ProfileName = "exact",
     backend: Backend = None,
 ) -> None:
     """Simulate a culture and print the firing rates of its populations; without stimulation by default."""
+    from livn_gym.channel_view import ChannelView, device_array
+    from livn_gym.device_profile import find
     from livn_gym.env import Env
+    from livn_gym.errors import InvalidInput
     from livn_gym.formats import Session
 
     check_output("--plot", plot, ".png", ".pdf", ".svg")
@@ -70,12 +82,19 @@ def simulate(
 
         check_available()
     culture = find_system(system)
+    found = None if device is None else find(device)
+    if found is not None and not probe_sweep:
+        raise InvalidInput("--device is the device that records the probe sweep: give --probe-sweep as well.")
     sweep = None
     if probe_sweep:
         from livn_gym.tuning import ProbeSweep
 
-        sweep = ProbeSweep(rest_ms=duration)
-    with Env(culture, seed=seed, backend=backend, profile=profile) as env:
+        if found is None:
+            sweep = ProbeSweep(rest_ms=duration)
+        else:
+            sweep = ProbeSweep.for_device(found.of_usable(), rest_ms=duration)
+    io = None if found is None else device_array(found, culture)
+    with Env(culture, io=io, seed=seed, backend=backend, profile=profile) as env:
         whole_steps("--duration (ms)", duration, env.dt)
         whole_steps("--settle (ms)", settle, env.dt, minimum=0)
         with Console(stderr=True).status("building the culture"):
@@ -85,13 +104,16 @@ def simulate(
             _run(env, settle, "settling")
         env.record_spikes()
         recording, stimulus = (
-            (_run(env, duration, "simulating"), None) if sweep is None else _run_sweep(env, sweep, "simulating")
+            (_run(env, duration, "simulating"), None) if sweep is None else _run_sweep(env, sweep, found, "simulating")
         )
         wall_s = time.perf_counter() - started
-        session = None if out is None else Session.of(env, recording, stimulus)
+        view = None if found is None else ChannelView.of_device(found)
+        session = None if out is None else Session.of(env, recording, stimulus, detected_by=view)
+        recorded = culture if view is None else view.system
     _, gid, _ = recording.spikes
-    rates = table(culture.name, "population", "cells", "spikes", "rate per cell (Hz)")
-    for population in culture.populations:
+    unit = "cell" if view is None else "channel"
+    rates = table(culture.name, "population", f"{unit}s", "spikes", f"rate per {unit} (Hz)")
+    for population in recorded.populations:
         count = int(((gid >= population.start) & (gid < population.stop)).sum())
         rate_hz = count / population.count / recording.duration_ms * 1000.0
         rates.add_row(population.name, f"{population.count:,}", f"{count:,}", f"{rate_hz:.2f}")
@@ -100,7 +122,7 @@ def simulate(
     if plot is not None:
         from livn_gym.plot import raster
 
-        save_figure(raster(recording, culture), plot)
+        save_figure(raster(recording, recorded), plot)
     if session is not None and out is not None:
         session.save(out)
 
@@ -119,7 +141,7 @@ def _run(env: Env, duration_ms: float, label: str) -> Recording:
     return Recording.concat(recordings)
 
 
-def _run_sweep(env: Env, sweep: ProbeSweep, label: str) -> tuple[Recording, Stimulus]:
+def _run_sweep(env: Env, sweep: ProbeSweep, device: DeviceProfile | None, label: str) -> tuple[Recording, Stimulus]:
     """Record the standard sweep under a progress bar."""
     from livn_gym.tuning import record_sweep
 
@@ -131,4 +153,4 @@ def _run_sweep(env: Env, sweep: ProbeSweep, label: str) -> tuple[Recording, Stim
             done_ms += ms
             show(done_ms, total_ms)
 
-        return record_sweep(env, sweep, settle_ms=0.0, progress=advance)
+        return record_sweep(env, sweep, settle_ms=0.0, device=device, progress=advance)

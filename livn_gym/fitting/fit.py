@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 
 from livn_gym.atomic import check_new_folder, make_folder
 from livn_gym.checks import checked_types
+from livn_gym.device_profile import DeviceProfile, Spec, find
 from livn_gym.errors import InvalidInput
 from livn_gym.fitting.criterion import Criterion, Measures
 from livn_gym.fitting.search import PRIOR_SD, TOLERANCE, Budget, check_design, search
-from livn_gym.fitting.space import Job, Space, environment
+from livn_gym.fitting.space import Job, Space, environment, num_channels, option_texts
 from livn_gym.fitting.statistics import EVOKED, FITTED, fitted_vector, with_surrogates
 from livn_gym.fitting.study import FitStudy, require_optuna
 from livn_gym.fitting.sweep import check_sweep, search_sweep, sweep_of
 from livn_gym.formats.channel_spikes import ChannelSpikes
-from livn_gym.system import make
+from livn_gym.stimulation_limits import check_stimulus
 from livn_gym.tuning.probe_sweep import ProbeSweep
 from livn_gym.units import whole_number
 
@@ -74,6 +75,7 @@ class Fit:
         cultures: Number of cultures that were simulated.
         sweep: The recording of the judged cultures.
         identified: Share of the prior's standard deviation by which each varied parameter is known better, by key.
+        device: Device that detects the spikes of the simulated cultures; None if their channels record all spikes.
     """
 
     space: Space
@@ -88,6 +90,7 @@ class Fit:
     cultures: int
     sweep: ProbeSweep
     identified: dict[str, float]
+    device: DeviceProfile | None = None
 
     @property
     def pass_rate(self) -> float:
@@ -105,7 +108,8 @@ def fit(
     seed: int = 0,
     space: Space | None = None,
     design_path: str | Path | None = None,
-    phase_ms: float = 0.2,
+    phase_ms: float | None = None,
+    device: Spec | None = None,
     progress: Callable[[float], object] | None = None,
     **options: Any,
 ) -> Fit:
@@ -133,14 +137,21 @@ def fit(
         seed: Seed of the bootstrap and the search.
         space: The parameters that are varied. Default: ``Space.of(system)``.
         design_path: JSON file of the first wave, which fits of one system may share; made if it does not exist.
-        phase_ms: Width of a phase of the pulses in the recording; amplitudes are taken from the recording.
+        phase_ms: Width of a phase of the pulses in the recording; amplitudes are taken from the recording. Default:
+            0.2 ms, or that of ``ProbeSweep.for_device(device)``.
+        device: Profile of the device whose detected spikes the recording holds, see ``livn_gym.device_profile.find``:
+            the spikes of the simulated cultures are then detected as that device does, at its usable electrodes. The
+            system needs electrodes in the shape of the device's array. Default: the recording holds all spikes of the
+            cells around its electrodes, as those of a sorted recording, and so do simulated ones.
         progress: Called with the simulated time since the last call, ms.
         **options: Further arguments of ``Env``; by default the profile ``"fast"``.
 
     Raises:
         InvalidInput: The recording is too short or identifies too few measures, an option of ``Env`` is out of range,
-            or the folder holds another fit or other files. Nothing was written.
-        UnknownName: There is no predefined system of that name.
+            the array of the system is not that of the device, or the folder holds another fit or other files. Nothing
+            was written.
+        LimitExceeded: The recording has pulses that the device cannot give.
+        UnknownName: There is no predefined system or device of that name.
         BackendUnavailable: Optuna is not installed.
         CorruptData: A file is damaged.
     """
@@ -149,8 +160,9 @@ def fit(
     space = Space.of(system) if space is None else space
     if space.system != system:
         raise InvalidInput(f"space has parameters of the system {space.system!r}, and system is {system!r}.")
-    sweep, channels = sweep_of(spikes, phase_ms), make(system).num_channels
-    _check_before(Path(folder), space, search_sweep(sweep, channels), budget, design_path, options)
+    profile = None if device is None else find(device)
+    sweep, channels = sweep_of(spikes, phase_ms, profile), num_channels(system, profile)
+    _check_before(Path(folder), space, search_sweep(sweep, channels), budget, design_path, profile, options)
     recorded, resampled = with_surrogates(spikes, seed=seed)
     names = tuple(recorded)
     target, spread = fitted_vector(recorded, names), np.cov(resampled.T)
@@ -163,10 +175,10 @@ def fit(
         "sweep": asdict(sweep),
         "budget": asdict(budget),
         "seed": seed,
-        "options": {name: repr(value) for name, value in options.items()},
+        "options": option_texts(profile, options),
     }
     make_folder(Path(folder))
-    study = FitStudy(Path(folder) / STUDY, space, names, target, about, progress, **options)
+    study = FitStudy(Path(folder) / STUDY, space, names, target, about, progress, profile, **options)
     x = search(study, spread, search_sweep(sweep, channels), budget, seed=seed, design_path=design_path)
     sweep = check_sweep(sweep, channels)
     judged, groups = _judge(study, x, sweep, budget, seed)
@@ -194,6 +206,7 @@ def fit(
         study.cultures,
         sweep,
         _identified(space, x),
+        profile,
     )
 
 
@@ -214,15 +227,18 @@ def _check_before(
     sweep: ProbeSweep,
     budget: Budget,
     design_path: str | Path | None,
+    device: DeviceProfile | None,
     options: Mapping[str, Any],
 ) -> None:
     """Check all that can be wrong with the arguments of a fit, before anything is written."""
     check_folder(folder)
     require_optuna()
-    with environment(space.system, options, space.graph):
-        pass  # a culture is not built before it is initialised
+    with environment(space.system, options, space.graph, device=device) as env:  # not built before it is initialised
+        channels = env.electrodes.num_channels
+    if device is not None:
+        check_stimulus(device.of_usable(), sweep.stimulus(channels), sweep.duration_ms(channels))
     if design_path is not None:
-        check_design(space, sweep, budget, options, design_path)
+        check_design(space, sweep, budget, design_path, device, options)
 
 
 def _judge(
@@ -277,9 +293,15 @@ def _identified(space: Space, x: NDArray) -> dict[str, float]:
 
 
 @checked_types
-def simulated_ms(spikes: ChannelSpikes, system: str, budget: Budget, phase_ms: float = 0.2) -> float:
+def simulated_ms(
+    spikes: ChannelSpikes,
+    system: str,
+    budget: Budget,
+    phase_ms: float | None = None,
+    device: DeviceProfile | None = None,
+) -> float:
     """Return the simulated time of a fit, all cultures together, ms, for a progress bar."""
-    channels, sweep = make(system).num_channels, sweep_of(spikes, phase_ms)
+    channels, sweep = num_channels(system, device), sweep_of(spikes, phase_ms, device)
     searched, judged = search_sweep(sweep, channels), check_sweep(sweep, channels)
     return budget.searched * searched.duration_ms(channels) + budget.judged * judged.duration_ms(channels)
 
@@ -298,6 +320,7 @@ def summary(result: Fit) -> dict[str, Any]:
             {
                 "recorded": result.recorded,
                 "bootstrap_sd": result.spread,
+                "device": None if result.device is None else {"name": result.device.name, "hash": result.device.hash},
                 "evoked": "identified" if evoked_identified(result) else "not identified",
                 "varied": {
                     k: [a, b]

@@ -78,6 +78,7 @@ def write_fit(
         recording=source,
         recording_sha256=recording_sha256,
         fit_seed=seed,
+        **({} if result.device is None else {"device": result.device.name, "device_hash": result.device.hash}),
         graph="own" if result.space.graph is None else result.space.graph,
         other_graphs=[CHECK_GRAPH + k for k in range(budget.other_graphs)],
         first_noise_seeds=[FIRST_SEED, JUDGED_SEED, CHECK_SEED],
@@ -119,7 +120,7 @@ def write_page(folder: str | Path, result: Fit, spikes: ChannelSpikes, title: st
         raise InvalidInput("There is no parameter set to draw.")
     cultures: dict[int, ChannelSpikes] = {}
     jobs = [Job(item.params, result.space.graph, DRAWN_SEED + k) for k, item in enumerate(shown)]
-    simulate(result.space.system, jobs, result.sweep, visit=cultures.__setitem__, **options)
+    simulate(result.space.system, jobs, result.sweep, device=result.device, visit=cultures.__setitem__, **options)
     drawn = page(spikes, [cultures[k] for k in range(len(shown))], result, title)
     path = Path(folder) / PAGE
     with replacing(path) as temporary:

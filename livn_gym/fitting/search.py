@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from livn_gym.atomic import replacing
 from livn_gym.checks import checked_types
+from livn_gym.device_profile import DeviceProfile
 from livn_gym.errors import InvalidInput
 from livn_gym.fitting.criterion import Measures
 from livn_gym.fitting.regression import Regression, likely_sets
-from livn_gym.fitting.space import Job, Space
+from livn_gym.fitting.space import Job, Space, option_texts
 from livn_gym.fitting.statistics import fitted_vector
 from livn_gym.fitting.study import FitStudy, measures_of, plain_measures
 from livn_gym.reading import damage, read_json
@@ -195,33 +196,40 @@ def _design(space: Space, count: int) -> NDArray[np.float64]:
     return np.clip(x, space.scaled(space.low), space.scaled(space.high))
 
 
-def check_design(space: Space, sweep: ProbeSweep, budget: Budget, options: Mapping[str, Any], path: str | Path) -> None:
+def check_design(
+    space: Space,
+    sweep: ProbeSweep,
+    budget: Budget,
+    path: str | Path,
+    device: DeviceProfile | None,
+    options: Mapping[str, Any],
+) -> None:
     """Check that the file of the first wave, if it exists, is that of a search. Nothing is changed.
 
     Args:
         space: The parameters that are varied.
         sweep: Recording of each culture.
         budget: Number of cultures.
-        options: Further arguments of ``Env``.
         path: The file.
+        device: Device that detects the spikes.
+        options: Further arguments of ``Env``.
 
     Raises:
         InvalidInput: It is that of another search.
         CorruptData: It is damaged.
     """
     jobs = _jobs(space, _design(space, budget.design), FIRST_SEED)
-    _stored_design(Path(path), _about_design(space, jobs, sweep, options))
+    _stored_design(Path(path), _about_design(space, jobs, sweep, option_texts(device, options)))
 
 
 def _jobs(space: Space, sets: NDArray, first_seed: int) -> list[Job]:
     return [Job(space.params(sets[k]), space.graph, first_seed + k) for k in range(len(sets))]
 
 
-def _about_design(space: Space, jobs: Sequence[Job], sweep: ProbeSweep, options: Mapping[str, Any]) -> Any:
+def _about_design(space: Space, jobs: Sequence[Job], sweep: ProbeSweep, options: Mapping[str, str]) -> Any:
     """Return what a first wave depends on, as JSON holds it."""
     jobs_text = [{"params": dict(job.params), "graph": job.graph, "seed": job.seed} for job in jobs]
-    texts = {name: repr(value) for name, value in options.items()}
-    return json.loads(json.dumps({"system": space.system, "jobs": jobs_text, "sweep": vars(sweep), "options": texts}))
+    return json.loads(json.dumps({"system": space.system, "jobs": jobs_text, "sweep": vars(sweep), "options": options}))
 
 
 def _stored_design(path: Path, about: Any) -> list[Measures] | None:
@@ -233,7 +241,7 @@ def _stored_design(path: Path, about: Any) -> list[Measures] | None:
     with damage(path, problem):
         stored, rows = content["about"], [measures_of(row) for row in content["measures"]]
     if stored != about:
-        raise InvalidInput(f"{path} was made for another system, start, sweep or budget: take another file.")
+        raise InvalidInput(f"{path} was made for another system, start, sweep, device or budget: take another file.")
     return list(rows)
 
 
@@ -241,7 +249,7 @@ def _shared_design(
     study: FitStudy, path: Path, sets: NDArray, jobs: Sequence[Job], sweep: ProbeSweep
 ) -> list[Measures]:
     """Return the measures of the first wave from a file, or simulate it and write the file."""
-    about = _about_design(study.space, jobs, sweep, study.options)
+    about = _about_design(study.space, jobs, sweep, option_texts(study.device, study.options))
     rows = _stored_design(path, about)
     if rows is not None:
         for k, (job, row) in enumerate(zip(jobs, rows, strict=True)):

@@ -10,7 +10,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from livn_gym.channel_view import ChannelView, device_array
 from livn_gym.checks import checked_types
+from livn_gym.device_profile import DeviceProfile
 from livn_gym.env import Env
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.fitting.statistics import FITTED
@@ -134,6 +136,7 @@ def simulate(
     jobs: Sequence[Job],
     sweep: ProbeSweep,
     *,
+    device: DeviceProfile | None = None,
     progress: Callable[[float], object] | None = None,
     visit: Visit | None = None,
     **options: Any,
@@ -146,6 +149,7 @@ def simulate(
         system: Name of a predefined system.
         jobs: The cultures.
         sweep: The recording of each.
+        device: Device that detects the spikes. Default: a channel records all spikes of the cells around it.
         progress: Called with the simulated time since the last call, ms.
         visit: Called with the index of a job and its recording.
         **options: Further arguments of ``Env``; by default the profile ``"fast"``.
@@ -154,21 +158,28 @@ def simulate(
     for graph in dict.fromkeys(job.graph for job in jobs):
         selected = [k for k, job in enumerate(jobs) if job.graph == graph]
         seeds = [jobs[k].seed for k in selected]
-        with environment(system, options, graph, seeds) as env:
+        with environment(system, options, graph, seeds, device) as env:
             env.init()
+            electrodes = env.electrodes if device is None else ChannelView.of_device(device).electrodes
             for b, k in enumerate(selected):
                 env.set_params(jobs[k].params, cultures=[b])
             show = None if progress is None else partial(_advance, progress, len(selected))
-            recording, stimulus = record_sweep(env, sweep, progress=show)
+            recording, stimulus = record_sweep(env, sweep, device=device, progress=show)
             for b, k in enumerate(selected):
-                spikes = ChannelSpikes.of_recording(recording.culture(b), env.electrodes, stimulus)
+                spikes = ChannelSpikes.of_recording(recording.culture(b), electrodes, stimulus)
                 results[k] = measure_channels(spikes, list(FITTED))
                 if visit is not None:
                     visit(k, spikes)
     return results
 
 
-def environment(system: str, options: Mapping[str, Any], graph: int | None = None, seeds: Sequence[int] = (0,)) -> Env:
+def environment(
+    system: str,
+    options: Mapping[str, Any],
+    graph: int | None = None,
+    seeds: Sequence[int] = (0,),
+    device: DeviceProfile | None = None,
+) -> Env:
     """Return the ``Env`` of cultures of a graph, not initialised.
 
     Args:
@@ -176,13 +187,30 @@ def environment(system: str, options: Mapping[str, Any], graph: int | None = Non
         options: Arguments of ``Env``; by default the profile ``"fast"``.
         graph: Seed of the graph; None for that of the predefined system.
         seeds: Seed of the noise of each culture.
+        device: Device whose electrodes it has. Default: the electrodes of the system.
 
     Raises:
-        InvalidInput: An option is unknown or out of range.
+        InvalidInput: An option is unknown or out of range, or the array of the system is not that of the device.
     """
     arguments = {"profile": "fast"} | dict(options)
     check_options("Env", Env, arguments, (system,))
-    return Env(make(system, graph), seed=seeds, num_cultures=len(seeds), **arguments)
+    culture = make(system, graph)
+    if device is not None:
+        if "io" in arguments:
+            raise InvalidInput("The electrodes are those of the device: give either device or io.")
+        arguments["io"] = device_array(device, culture)
+    return Env(culture, seed=seeds, num_cultures=len(seeds), **arguments)
+
+
+def num_channels(system: str, device: DeviceProfile | None = None) -> int:
+    """Return the number of channels of a predefined system, or of a device in its place."""
+    return make(system).num_channels if device is None else len(device.electrodes.usable_channels)
+
+
+def option_texts(device: DeviceProfile | None, options: Mapping[str, Any]) -> dict[str, str]:
+    """Return what makes simulated cultures besides their parameters as texts, by which a study is recognised."""
+    of_device = {} if device is None else {"device": device.hash}
+    return of_device | {name: repr(value) for name, value in options.items()}
 
 
 def _advance(progress: Callable[[float], object], cultures: int, ms: float) -> None:

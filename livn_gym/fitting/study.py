@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from livn_gym import processors
 from livn_gym.checks import checked_types
+from livn_gym.device_profile import DeviceProfile
 from livn_gym.errors import BackendUnavailable, InvalidInput
 from livn_gym.fitting.criterion import Measures
-from livn_gym.fitting.space import Job, Space, simulate
+from livn_gym.fitting.space import Job, Space, num_channels, simulate
 from livn_gym.fitting.statistics import fitted_vector
 from livn_gym.reading import damage
 from livn_gym.system import make
@@ -47,6 +48,7 @@ class FitStudy:
         target: Their values in the recording, ``[K]``.
         about: Everything on which the cultures depend, as plain values; the study of another fit is refused.
         progress: Called with the simulated time since the last call, ms, of cultures in the journal too.
+        device: Device that detects the spikes; None if channels record all spikes of the cells around them.
         **options: Further arguments of ``Env``.
 
     Raises:
@@ -63,10 +65,11 @@ class FitStudy:
         target: NDArray,
         about: Mapping[str, Any],
         progress: Callable[[float], object] | None = None,
+        device: DeviceProfile | None = None,
         **options: Any,
     ) -> None:
         self.space, self.names, self.target = space, tuple(names), target
-        self.progress, self.options = progress, options
+        self.device, self.progress, self.options = device, progress, options
         self.study = _open(path, about)
         self._stored: dict[tuple[str, int], Measures] = {}
         for trial in self.study.get_trials(deepcopy=False):
@@ -91,11 +94,14 @@ class FitStudy:
         culture = make(self.space.system)
         part = min(PART, max(PART_CELLS // culture.num_neurons, len(processors.usable())))
         if self.progress is not None and len(missing) < len(jobs):
-            self.progress((len(jobs) - len(missing)) * sweep.duration_ms(culture.num_channels))
+            channels = num_channels(self.space.system, self.device)
+            self.progress((len(jobs) - len(missing)) * sweep.duration_ms(channels))
         for first in range(0, len(missing), part):
             members = missing[first : first + part]
             selected = [jobs[k] for k in members]
-            measured = simulate(self.space.system, selected, sweep, progress=self.progress, **self.options)
+            measured = simulate(
+                self.space.system, selected, sweep, device=self.device, progress=self.progress, **self.options
+            )
             for k, values in zip(members, measured, strict=True):
                 self.add(stage, k, sets[k], jobs[k], values)
         return [self._stored[stage, k] for k in range(len(jobs))]

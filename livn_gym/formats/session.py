@@ -36,6 +36,7 @@ from livn_gym.system import Population
 from livn_gym.units import finite, whole_number
 
 if TYPE_CHECKING:
+    from livn_gym.channel_view import ChannelView
     from livn_gym.env import Env
 
 FORMAT = 4
@@ -144,6 +145,7 @@ class Session:
         *,
         culture: int | None = None,
         potential: bool = True,
+        detected_by: ChannelView | None = None,
     ) -> Self:
         """Make the session of a recording that an ``Env`` has just made.
 
@@ -154,6 +156,7 @@ class Session:
             culture: Index of the culture in the Env; required if there are several.
             potential: Compute the potential at the electrodes if membrane currents were recorded; cells without
                 recorded currents do not contribute.
+            detected_by: View of the device that detected the spikes: its channels are the session's cells.
 
         Raises:
             InvalidInput: The recording is of several cultures, or there is no such culture.
@@ -167,15 +170,16 @@ class Session:
         if whole_number("culture", culture, minimum=0) >= env.num_cultures:
             raise InvalidInput(f"culture must be from 0 to {env.num_cultures - 1}, got {culture}.")
         system, parameters = env.system, env.parameters_of(culture)
-        electrodes = env.electrodes.coordinates_um
+        view = env if detected_by is None else detected_by
+        electrodes = view.electrodes.coordinates_um
         return cls(
             recording=recording,
             system=system.name,
             system_sha256=system.sha256(),
-            populations=system.populations,
-            positions_um=system.positions,
+            populations=view.system.populations,
+            positions_um=view.system.positions,
             electrodes_um=system.electrodes if electrodes is None else electrodes,
-            channel_cells=np.argwhere(env.electrodes.channel_cells()).astype(np.int64),
+            channel_cells=np.argwhere(view.electrodes.channel_cells()).astype(np.int64),
             seed=int(env.seeds[culture]),
             trial=env.trials[culture],
             backend=env.backend_name,

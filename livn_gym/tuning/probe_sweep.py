@@ -19,6 +19,7 @@ from livn_gym.encoding.limits import MAX_CHARGE_NC, safe_pulse
 from livn_gym.errors import InvalidInput
 from livn_gym.pulses import Pulses
 from livn_gym.recording import Recording
+from livn_gym.signals import ChannelObservation
 from livn_gym.stimulation_limits import check_stimulus
 from livn_gym.stimulus import Stimulus
 from livn_gym.tuning.channel_measures import ISOLATION_MS, MIN_SPONTANEOUS_MS, SIMULTANEOUS_MS
@@ -28,8 +29,8 @@ from livn_gym.units import finite, whole_number
 if TYPE_CHECKING:
     from livn_gym.env import Env
 
-CHUNK_MS = 5000.0
-"""Simulated time between two updates of a progress bar."""
+CHUNK_MS, DETECTED_CHUNK_MS = 5000.0, 1000.0
+"""Simulated time between two updates of a progress bar; shorter where the frames of a device are in memory."""
 
 
 @checked
@@ -210,38 +211,58 @@ class ProbeSweep:
 
 @checked_types
 def record_sweep(
-    env: Env, sweep: ProbeSweep, *, settle_ms: float = 5000.0, progress: Progress | None = None
+    env: Env,
+    sweep: ProbeSweep,
+    *,
+    settle_ms: float = 5000.0,
+    device: DeviceProfile | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Recording, Stimulus]:
     """Record the cultures of an Env under the sweep; all get the same stimulus.
 
     ``ChannelSpikes.of_recording(recording.culture(b), env.electrodes, stimulus)`` makes the spikes on channels,
-    ``Session.of(env, recording.culture(b), stimulus, culture=b)`` a session that can be saved.
+    ``Session.of(env, recording.culture(b), stimulus, culture=b)`` a session that can be saved. With a device, give
+    both the view ``ChannelView.of_device(device)``: its electrodes to the first, ``detected_by=view`` to the second.
 
     Args:
-        env: Built, with parameters; cleared by the caller.
+        env: Built, with parameters; cleared by the caller. With a device, its electrodes are the usable ones of the
+            device (``io=device_array(device, system)``).
         sweep: The schedule.
         settle_ms: Time before the recording, since cultures start with a burst.
+        device: Device that detects the spikes, see ``ChannelObservation``, with noise by the seeds of the cultures.
+            Default: the spikes of all cells are recorded.
         progress: Called with the simulated time since the last call, ms.
 
     Returns:
-        Recording of all cultures from the end of the settling on, and its stimulus.
+        Recording of all cultures from the end of the settling on, and its stimulus. With a device, it holds the
+        detected spikes, with the number of the usable channel as gid.
+
+    Raises:
+        InvalidInput: The system has no electrodes, or they are not those of the device.
     """
     channels = env.electrodes.num_channels
     if channels < 1:
         raise InvalidInput("The sweep stimulates electrodes, and this system has none.")
     env.record_spikes()
-    if settle_ms > 0.0:
-        env.run(settle_ms)
+    observation = None if device is None else ChannelObservation(env, device.of_usable(), env.seeds)
+    chunk_ms = CHUNK_MS if device is None else DETECTED_CHUNK_MS
+    while settle_ms > 0.0:
+        settled = env.run(min(settle_ms, chunk_ms))
+        if observation is not None:
+            observation.observe(settled)  # the estimate of the noise settles too
+        settle_ms -= chunk_ms
     channel, onset_ms, amplitude_uA = sweep._pulses(channels)
     recordings, now_ms, end_ms = [], 0.0, sweep.duration_ms(channels)
     while end_ms - now_ms > 1e-6:
-        until_ms = min(now_ms + CHUNK_MS, end_ms)
+        until_ms = min(now_ms + chunk_ms, end_ms)
         first, last = np.searchsorted(onset_ms, (now_ms - 1e-9, until_ms - 1e-9))
         here = slice(int(first), int(last))
         stimulus = _stimulus(
             channel[here], onset_ms[here] - now_ms, amplitude_uA[here], sweep.phase_ms, channels, until_ms - now_ms
         )
-        recordings.append(env.run(until_ms - now_ms, stimulus if last > first else None))
+        given = stimulus if last > first else None
+        run = env.run(until_ms - now_ms, given)
+        recordings.append(run if observation is None else observation.observe(run, given))
         (progress or (lambda ms: None))(until_ms - now_ms)
         now_ms = until_ms
     return Recording.concat(recordings), sweep.stimulus(channels)
