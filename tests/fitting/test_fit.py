@@ -73,7 +73,7 @@ def test_a_fit_comes_nearer_than_the_shipped_parameters_and_is_written(recording
     assert [item.distance for item in other.candidates] == [item.distance for item in result.candidates]
     with pytest.raises(InvalidInput, match="study of another fit"):
         fit(recording, "EI1", tmp_path, budget=BUDGET, seed=1)
-    with pytest.raises(InvalidInput, match="another system, start, sweep or budget"):
+    with pytest.raises(InvalidInput, match="another system, start, sweep, device or budget"):
         budget = Budget(design=17, waves=0, sets=1, candidates=6, seeds=3, checks=2)
         fit(recording, "EI1", tmp_path / "other", budget=budget, design_path=tmp_path / "design.json")
 
