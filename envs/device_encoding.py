@@ -10,6 +10,7 @@ from typing import Any
 from livn_gym import encoding as encodings
 from livn_gym.device_profile import DeviceProfile
 from livn_gym.encoding import Encoding
+from livn_gym.time_steps import common_multiple_us
 
 _AMPLITUDES = ("max_amplitude_uA", "amplitude_uA")
 _RATES = ("max_rate_hz", "rate_hz")
@@ -49,12 +50,7 @@ def encoding_for(profile: DeviceProfile, spec: encodings.Spec, dt: float) -> enc
     if limits.amplitude_step_uA:
         current_uA = math.floor(current_uA / limits.amplitude_step_uA + 1e-9) * limits.amplitude_step_uA
     charge_nC = min(given_uA * phase_ms, limits.max_phase_charge_nC, limits.max_total_charge_nC / 2)
-    step_ms = _common_step(limits.phase_step_us * 1e-3, dt)
+    step_ms = float(common_multiple_us(limits.phase_step_us, dt * 1e3) / 1000)
     longest_ms = min(charge_nC / current_uA, limits.max_phase_us * 1e-3)
     steps = max(math.floor(longest_ms / step_ms + 1e-9), math.ceil(limits.min_phase_us * 1e-3 / step_ms - 1e-9))
     return {**named, amplitude: current_uA, "phase_ms": round(steps * step_ms, 9)}
-
-
-def _common_step(*steps_ms: float) -> float:
-    """Return the shortest time that is a multiple of all steps, ms; they are whole nanoseconds."""
-    return math.lcm(*(round(step_ms * 1e6) for step_ms in steps_ms)) / 1e6

@@ -14,12 +14,11 @@ from livn_gym.checks import checked, checked_types, number_array
 from livn_gym.errors import InvalidInput, shown
 from livn_gym.io.fields import distances
 from livn_gym.io.layout import check_names, coordinates, to_probe
+from livn_gym.time_steps import exact_us
 from livn_gym.units import number, whole_number
 
 if TYPE_CHECKING:
     from probeinterface import Probe
-
-_NANOSECOND_US = 1e-3
 
 _STEPS = ("_step_us", "_step_uA")
 """Ends of the names of limits of which others must be multiples."""
@@ -35,6 +34,9 @@ _EXACT = 1e-3
 
 _ROUNDING = 1e-6
 """Relative rounding of a multiple."""
+
+_DIGITS = 1e-5
+"""Relative rounding of a time in a file: 33.3333 us is 100/3 us."""
 
 
 def check_positive(part: str, values: object, *names: str, zero: tuple[str, ...] = ()) -> None:
@@ -202,13 +204,14 @@ class DeviceStimulation:
         max_amplitude_uA: Largest current of a phase, uA.
         max_phases: Largest number of phases of a pulse.
         min_phase_us: Shortest phase, us.
-        phase_step_us: Step of the length of a phase, us.
+        phase_step_us: Step of the length of a phase, us: whole ns, or a fraction with a denominator of at most 1000,
+            such as 100/3 for 33.3333.
         max_phase_charge_nC: Largest charge of a phase, nC.
         max_total_charge_nC: Largest charge of all phases of a pulse, each counted positively, nC.
         max_rate_hz: Largest rate of pulses of a channel: the inverse of the shortest time between two onsets, Hz.
         max_channels: Largest number of channels through which current flows at one time.
         lead_time_us: Shortest time from the start of a run to the first pulse, us.
-        lead_step_us: Step of the onsets of pulses since the start of the run, us.
+        lead_step_us: Step of the onsets of pulses since the start of the run, us; as ``phase_step_us``.
         charge_balanced: Whether the charges of a pulse's phases must cancel.
         amplitude_step_uA: Step of the current, uA; 0 for any value.
         max_phase_us: Longest phase, us; infinite if only the charge limits it.
@@ -253,9 +256,16 @@ class DeviceStimulation:
             raise InvalidInput(
                 "stimulation.charge_balanced = true needs max_phases = 2 or more: one phase is not balanced."
             )
-        for step in ("phase_step_us", "lead_step_us"):
-            if not _is_multiple(getattr(self, step), _NANOSECOND_US):
-                raise InvalidInput(f"stimulation.{step} must be a whole number of ns, got {getattr(self, step):g} us.")
+        for name in ("phase_step_us", "lead_step_us", "min_phase_us", "lead_time_us"):
+            given_us = getattr(self, name)
+            exact = float(exact_us(given_us))
+            if abs(exact - given_us) <= _DIGITS * given_us:
+                object.__setattr__(self, name, exact)
+            elif name.endswith("_step_us"):
+                raise InvalidInput(
+                    f"stimulation.{name} must be a whole number of ns or a simple fraction of us, such as 33.3333, "
+                    f"got {given_us:g} us."
+                )
         if not _is_multiple(self.min_phase_us, self.phase_step_us):
             raise InvalidInput(
                 f"stimulation.min_phase_us = {self.min_phase_us:g} is not a multiple of phase_step_us = "

@@ -24,6 +24,7 @@ from livn_gym.device_parts import (
 from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.reading import read_toml
 from livn_gym.registry import Kind
+from livn_gym.time_steps import common_divisor_us
 from livn_gym.values import flag
 
 
@@ -99,9 +100,12 @@ class DeviceProfile:
 
     @property
     def tick_ms(self) -> float:
-        """Longest time of which frames, phases and onsets of pulses are whole multiples, ms."""
+        """Longest time of which frames, phases and onsets of pulses are whole multiples, ms.
+
+        For frames at 30 kHz and phases in steps of 20 us it is 1/150 ms.
+        """
         times_us = (1e6 / self.recording.sampling_hz, self.stimulation.phase_step_us, self.stimulation.lead_step_us)
-        return math.gcd(*(round(time_us * 1e3) for time_us in times_us)) / 1e6
+        return float(common_divisor_us(*times_us) / 1000)
 
     @property
     def response_ms(self) -> float:

@@ -88,7 +88,7 @@ def frames_per_step(sampling_hz: float, dt_ms: float) -> Fraction:
     if ratio == 0 or abs(float(ratio) - sampling_hz * dt_ms * 1e-3) > 1e-9:
         raise InvalidInput(
             f"Frames at {sampling_hz:g} Hz and time steps of {dt_ms:g} ms have no common grid: take a dt such as "
-            f"{1000.0 / sampling_hz:g} ms, of which frames are a simple fraction."
+            f"{1000.0 / sampling_hz:.12g} ms, of which frames are a simple fraction."
         )
     return ratio
 

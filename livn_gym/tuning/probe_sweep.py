@@ -124,7 +124,7 @@ class ProbeSweep:
         """
         profile = find(device)
         limits = profile.stimulation
-        phase_us = np.floor(min(500.0, limits.max_phase_us) / limits.phase_step_us) * limits.phase_step_us
+        phase_us = np.floor(min(500.0, limits.max_phase_us) / limits.phase_step_us + 1e-6) * limits.phase_step_us
         charge_nC = min(limits.max_phase_charge_nC, limits.max_total_charge_nC / 2.0, MAX_CHARGE_NC)
         top_uA = min(limits.max_amplitude_uA, charge_nC / phase_us * 1e3)
         step_uA = limits.amplitude_step_uA

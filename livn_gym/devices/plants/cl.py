@@ -176,7 +176,7 @@ class ClDriver(Driver):
         attributes = {name: str(value) for name, value in cl.get_system_attributes().items()}
         return {"cl_sdk": version("cl-sdk"), "simulated": self.is_simulated(), **attributes}
 
-    def _frames(self, time_us: int) -> int:
+    def _frames(self, time_us: float) -> int:
         return round(time_us * 1e-3 / self._frame_ms)
 
 
