@@ -31,6 +31,7 @@ from livn_gym.errors import InvalidInput, shown, unknown_option
 from livn_gym.plant import DevicePlant
 from livn_gym.posterior import Posterior
 from livn_gym.registry import check_options
+from livn_gym.units import finite
 from livn_gym.view import CultureView
 
 _NOT_OF_LOOP = ("system", "task", "task_options", "given")
@@ -138,6 +139,8 @@ class LoopSpec:
             values.pop("variant", None)  # a parameter set by name or path replaces the task's variant
         given = {option: value for option, value in options.items() if value is not None}
         values |= given
+        if "step_ms" in values:
+            values["step_ms"] = finite("step_ms", values["step_ms"], above=0.0)
         values["blank_ms"] = blank_times(values.get("blank_ms", BLANK_MS))
         check_device_options(name, values, given)
         task_options = {option: values.pop(option) for option in of_task if option in values}

@@ -11,6 +11,7 @@ from typing import Any
 
 from livn_gym.envs.conditions.base import Condition, ConditionedRun, culture_slices
 from livn_gym.envs.conditions.conditioned import Conditioned
+from livn_gym.errors import InvalidInput, shown
 from livn_gym.plant import Plant
 from livn_gym.registry import Kind
 
@@ -40,7 +41,14 @@ def make(env: Plant, specs: Spec | Sequence[Spec] | None) -> list[Condition]:
     """
     if specs is None:
         return []
-    return [CONDITIONS.make(spec, env) for spec in (specs if isinstance(specs, list | tuple) else [specs])]
+    listed = specs if isinstance(specs, list | tuple) else [specs]
+    for spec in listed:
+        if not (isinstance(spec, str | Mapping | Condition) or callable(spec)):
+            raise InvalidInput(
+                "conditions must be a name, a reference, a class, a mapping with a 'name', or a list of these, got "
+                f"{shown(spec)}."
+            )
+    return [CONDITIONS.make(spec, env) for spec in listed]
 
 
 __all__ = ["CONDITIONS", "Condition", "Conditioned", "ConditionedRun", "Spec", "culture_slices", "make", "names"]

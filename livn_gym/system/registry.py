@@ -87,11 +87,11 @@ Spec = System | GeneratorConfig | str | Path | Mapping[str, Any] | Callable[...,
 
 
 @checked
-def make(spec: Spec, seed: int | None = None) -> System:
+def make(system: Spec, seed: int | None = None) -> System:
     """Make a system from a name, file, reference or object, or generate another graph from the same config.
 
     Args:
-        spec: A name (``"EI1"`` ... ``"EI4"``, or of an installed package); the path of a folder in SONATA's or livn's
+        system: A name (``"EI1"`` ... ``"EI4"``, or of an installed package); the path of a folder in SONATA's or livn's
             layout, or of a TOML file in the layout of ``configs/systems``; a reference ``"module:attribute"`` or
             ``"file.py:attribute"`` to a ``System`` or to a function that makes one (with the keyword ``seed`` if it can
             make other graphs); such an object itself, or a ``GeneratorConfig``; or a mapping with a ``name`` and the
@@ -104,10 +104,12 @@ def make(spec: Spec, seed: int | None = None) -> System:
         InvalidInput: The seed is out of range, or other graphs of this system cannot be generated.
     """
     options: dict[str, Any] = {}
-    thing: Any = spec
-    if isinstance(spec, Mapping):
-        options = dict(spec)
-        thing = options.pop("name", None)
+    thing: Any = system
+    if isinstance(system, Mapping):
+        if "name" not in system:
+            raise InvalidInput(f"A system given as a mapping needs a 'name', got {shown(system)}.")
+        options = dict(system)
+        thing = options.pop("name")
     label = str(thing) if isinstance(thing, str | Path) else shown(thing)
     if isinstance(thing, str):
         thing = _named(thing)

@@ -6,12 +6,47 @@ import pytest
 
 import livn_gym
 from livn_gym import decoding, encoding
+from livn_gym.envs.culture_env import CultureEnv
 from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.errors import InvalidInput, LivnError, UnknownOption
 
 pytestmark = pytest.mark.usefixtures("fake")
 
 EI1 = "livn/EI1-v0"
+
+
+RESOLVED = ("system", "task", "encoding", "decoding", "params", "io", "model", "opsin", "backend", "device", "plant")
+"""Arguments that may be a name, a mapping or an object."""
+
+
+NUMBERS = ("step_ms", "settle_ms", "dt")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            (name, value)
+            for name in (*RESOLVED, "light", "posterior", "variant", "profile")
+            for value in (5, ["x"], b"x")
+        ),
+        *((name, value) for name in NUMBERS for value in ("x", ["x"], 2j, True)),
+        *(("conditions", value) for value in (5, [5], b"x", ["latency", 2.5])),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_refused_by_the_name_of_its_argument(name, value):
+    opsin = {"opsin": "williams_2013"} if name == "light" else {}
+    options = {"system": "EI1", "task": "rate_tracking", **opsin, name: value}
+    with pytest.raises(InvalidInput, match=rf"^(An? )?{name}\b"):
+        CultureEnv(**options)
+
+
+@pytest.mark.parametrize(
+    "name", ["system", "task", "encoding", "decoding", "io", "model", "backend", "device", "plant"]
+)
+def test_a_mapping_without_a_name_is_refused_by_its_argument(name):
+    with pytest.raises(InvalidInput, match=f"^An? {name} given as a mapping needs a 'name', got {{'rate': 3}}"):
+        CultureEnv(**{"system": "EI1", "task": "rate_tracking", name: {"rate": 3}})
 
 
 @pytest.mark.parametrize(
