@@ -106,6 +106,7 @@ class ClosedLoop:
         strongest = self._encode(commands)
         if device is not None:
             device.check(strongest, self.step_ms, range(self.num_cultures))
+        self.conditioned.check_loop(strongest, self.settle_ms)
         self.strongest = strongest
         """Stimulus of the highest command in a step."""
         highest = Delivery.of(self.env, strongest, 1)

@@ -71,6 +71,18 @@ class Condition:
         """
         return None
 
+    def check_loop(self, strongest: Stimulus | None, settle_ms: float) -> None:
+        """Refuse a loop in which the condition cannot act; called once, when the loop is made.
+
+        Args:
+            strongest: Stimulus of the strongest command in a step, of all cultures; None is no stimulus.
+            settle_ms: Unstimulated time before the first observation.
+
+        Raises:
+            InvalidInput: The condition cannot act on such stimuli, or needs settling.
+        """
+        return
+
     @property
     def idle(self) -> bool:
         """True if the condition changes nothing in the next run; if all conditions are idle, the loop skips them."""

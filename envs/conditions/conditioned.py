@@ -58,6 +58,11 @@ class Conditioned:
         """True if no condition changes anything in the next run."""
         return all(condition.idle for condition in self.conditions)
 
+    def check_loop(self, strongest: Stimulus | None, settle_ms: float) -> None:
+        """Refuse a loop in which a condition cannot act, see ``Condition.check_loop``."""
+        for condition in self.conditions:
+            condition.check_loop(strongest, settle_ms)
+
     def reset(self, np_random: Sequence[np.random.Generator], cultures: Sequence[int]) -> None:
         """Begin an episode in n cultures, each with its generator."""
         for b, generator in zip(cultures, np_random, strict=True):

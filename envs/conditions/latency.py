@@ -48,13 +48,18 @@ class Latency(Condition):
         jitter_ms: Upper bound of the additional delay, ms; uniform from 0.
 
     Raises:
-        InvalidInput: A time is negative; or, in a run, the stimulus does not consist of pulses.
+        InvalidInput: A time is negative; or, when the loop is made, its stimuli do not consist of pulses at electrodes.
     """
 
     def __init__(self, env: Plant, *, latency_ms: float = 20.0, jitter_ms: float = 0.0) -> None:
         super().__init__(env)
         self.latency_ms = finite("latency_ms", latency_ms, minimum=0.0)
         self.jitter_ms = finite("jitter_ms", jitter_ms, minimum=0.0)
+
+    def check_loop(self, strongest: Stimulus | None, settle_ms: float) -> None:
+        """Refuse light and waveforms."""
+        if strongest is not None:
+            _pulses(strongest)
 
     def begin(self, np_random: np.random.Generator) -> _Queue:
         """Begin with an empty queue."""
@@ -104,7 +109,7 @@ class Latency(Condition):
 
 def _pulses(stimulus: Stimulus) -> Pulses:
     if stimulus.parts[1] is not None:
-        raise InvalidInput("Latency delays the pulses of electrodes, not light.")
+        raise InvalidInput("The condition latency delays the pulses of electrodes, and this encoding gives light.")
     if stimulus.pulses is None:
-        raise InvalidInput("Latency delays pulses; this encoding gives a waveform.")
+        raise InvalidInput("The condition latency delays pulses, and this encoding gives a waveform.")
     return stimulus.pulses

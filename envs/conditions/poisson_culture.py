@@ -42,7 +42,7 @@ class PoissonCulture(Condition):
 
     Raises:
         UnknownName: ``match`` has another value.
-        InvalidInput: In the first step, if ``match`` is ``"settled"`` and the culture did not settle.
+        InvalidInput: When the loop is made, if ``match`` is ``"settled"`` and the culture does not settle.
     """
 
     def __init__(self, env: Plant, *, match: Match = "settled") -> None:
@@ -50,6 +50,11 @@ class PoissonCulture(Condition):
         if match not in get_args(Match):
             raise unknown_name("match", match, get_args(Match))
         self.match = match
+
+    def check_loop(self, strongest: Stimulus | None, settle_ms: float) -> None:
+        """Refuse a loop without settling, from which the rates would be taken."""
+        if self.match == "settled" and not settle_ms:
+            raise _unsettled()
 
     def begin(self, np_random: np.random.Generator) -> _Rates:
         """Return counts of zero spikes."""
@@ -80,5 +85,11 @@ class PoissonCulture(Condition):
         if self.match == "step":
             return state.rng.integers(cells, size=count)
         if state.seconds == 0:
-            raise InvalidInput("A Poisson culture takes its rates from settling: settle_ms must not be 0.")
+            raise _unsettled()
         return np.repeat(np.arange(cells), state.rng.poisson(state.counts / state.seconds * seconds))
+
+
+def _unsettled() -> InvalidInput:
+    return InvalidInput(
+        "The condition poisson_culture takes its rates from settling: settle_ms must not be 0, or match must be 'step'."
+    )

@@ -98,6 +98,7 @@ class SimulatedCulture:
         try:
             made = conditions.make(self.env, list(settings.conditions))
             self._conditioned = conditions.Conditioned(self.env, made)
+            self._conditioned.check_loop(None, settings.settle_ms)
             self._usable = self.profile.electrodes.usable
             self._signals = ElectrodeSignals(self.env, self.profile, [settings.seed])
             self._detector = ThresholdDetector(self.profile)

@@ -6,6 +6,7 @@ import pytest
 from fakes import PoissonBackend
 
 import livn_gym
+from livn_gym.encoding import PulseAmplitude
 from livn_gym.envs import conditions
 from livn_gym.envs.conditions import Condition, Conditioned, ConditionedRun
 from livn_gym.envs.loop_spec import LoopSpec
@@ -301,11 +302,41 @@ def test_a_poisson_culture_has_the_rates_of_settling(culture):
     assert abs(count[4] - 2000) < 230 and abs(count[9] - 500) < 115 and count.sum() == count[4] + count[9]
 
 
-def test_a_poisson_culture_needs_settling():
-    with gym.make("livn/EI2-v0", conditions="poisson_culture", settle_ms=0.0) as env:
+class Waveform(PulseAmplitude):
+    """The pulses as a dense array."""
+
+    def __call__(self, view, duration_ms, inputs):
+        pulses = super().__call__(view, duration_ms, inputs)
+        return Stimulus(
+            np.zeros((*pulses.charge_nC().shape[:-1], 1000, pulses.num_columns)), duration_ms / 1000, "electrode"
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"conditions": "poisson_culture", "settle_ms": 0.0}, "poisson_culture .*settle_ms must not be 0"),
+        (
+            {"conditions": ["synapses_cut", "latency"], "encoding": "light_pulses", "opsin": "williams_2013"},
+            "latency .*this encoding gives light",
+        ),
+        (
+            {"conditions": "latency", "encoding": Waveform},
+            "latency .*this encoding gives a waveform",
+        ),
+    ],
+)
+def test_a_loop_in_which_a_condition_cannot_act_is_not_made(options, message, fake):
+    for make_env in (gym.make, gym.make_vec):
+        with pytest.raises(InvalidInput, match=message):
+            make_env("livn/EI1-v0", **options)
+
+
+def test_a_poisson_culture_that_matches_steps_needs_no_settling(fake):
+    poisson = {"name": "poisson_culture", "match": "step"}
+    with gym.make("livn/EI1-v0", conditions=poisson, settle_ms=0.0) as env:
         env.reset(seed=0)
-        with pytest.raises(InvalidInput, match="settle_ms"):
-            env.step(env.action_space.low)
+        assert env.step(env.action_space.low)[4]["time_ms"] == 200.0
 
 
 @pytest.mark.parametrize(
