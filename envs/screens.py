@@ -9,11 +9,30 @@ import io
 import logging
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
 SIZE_INCHES, DPI = (9.6, 6.4), 100
 _log = logging.getLogger("livn_gym")
+
+_WITHOUT_WINDOWS = ContextVar("without_windows", default=False)
+"""Whether it is expected that matplotlib's backend has no windows."""
+
+
+@contextmanager
+def without_windows() -> Iterator[None]:
+    """Expect in this block that there may be no display, as on a server: no warning says that no window is opened.
+
+    A window that cannot be opened although matplotlib's backend has windows is still reported.
+    """
+    token = _WITHOUT_WINDOWS.set(True)
+    try:
+        yield
+    finally:
+        _WITHOUT_WINDOWS.reset(token)
 
 
 class Screen(ABC):
@@ -101,18 +120,19 @@ class Window(Screen):
 
 def human_screen() -> Screen:
     """Return a window if matplotlib can open one, otherwise a notebook's cell, otherwise no screen with a warning."""
-    window, reason = _window()
+    window, reason, failed = _window()
     if window is not None:
         return window
     shell = _notebook_shell()
     if shell is not None:
         return Notebook(shell)
-    _log.warning('No window can be opened (%s); render_mode="rgb_array" gives pictures instead.', reason)
+    level = logging.WARNING if failed or not _WITHOUT_WINDOWS.get() else logging.DEBUG
+    _log.log(level, 'No window can be opened (%s); render_mode="rgb_array" gives pictures instead.', reason)
     return OffScreen()
 
 
-def _window() -> tuple[Window | None, str]:
-    """Return a window of pyplot, or None and the reason why it cannot be opened."""
+def _window() -> tuple[Window | None, str, bool]:
+    """Return a window of pyplot; or None, the reason why there is none, and whether opening it failed."""
     plt = import_module("matplotlib.pyplot")
     backends = import_module("matplotlib.backends")
     silent = backends.backend_registry.list_builtin(backends.BackendFilter.NON_INTERACTIVE)
@@ -120,10 +140,10 @@ def _window() -> tuple[Window | None, str]:
         # The notebook's inline backend shows a figure once, at the end of a cell; matplotlib does not list it.
         name = plt.get_backend()
         if name.lower() in silent or "inline" in name.lower():
-            return None, f"matplotlib's backend is {name}"
-        return Window(plt.figure(figsize=SIZE_INCHES, dpi=DPI)), ""
+            return None, f"matplotlib's backend is {name}", False
+        return Window(plt.figure(figsize=SIZE_INCHES, dpi=DPI)), "", False
     except Exception as error:  # each toolkit has its own errors, such as TclError without a display
-        return None, f"{type(error).__name__}: {error}"
+        return None, f"{type(error).__name__}: {error}", True
 
 
 def _notebook_shell() -> Any:

@@ -12,12 +12,15 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
 
+from livn_gym.envs.screens import without_windows
 from livn_gym.errors import LivnWarning
 from livn_gym.testing.compare import require, require_inside, require_same
 
 
 def check_gymnasium(env_id: str, *, skip_render: bool | None = None, **options: Any) -> None:
     """Run Gymnasium's ``check_env`` with every warning as an error.
+
+    The render mode ``"human"`` is drawn off screen, without a message, where matplotlib's backend has no windows.
 
     Args:
         env_id: Id of the environment.
@@ -34,7 +37,7 @@ def check_gymnasium(env_id: str, *, skip_render: bool | None = None, **options: 
         if skip_render:
             message = 'The render modes are not checked, which need matplotlib: pip install "livn_gym[viz]"'
             warnings.warn(message, LivnWarning, stacklevel=2)
-    with gym.make(env_id, **options) as env, warnings.catch_warnings():
+    with gym.make(env_id, **options) as env, warnings.catch_warnings(), without_windows():
         warnings.simplefilter("error")
         check_env(env.unwrapped, skip_render_check=skip_render)
 

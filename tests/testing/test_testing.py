@@ -1,6 +1,7 @@
 """The conformance checks find what they are for: environments that each break one rule."""
 
 import gymnasium as gym
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from fakes import use_poisson_backend
@@ -139,3 +140,22 @@ def test_without_matplotlib_all_but_rendering_is_checked(monkeypatch):
         testing.check_gymnasium("livn/EI1-v0", settle_ms=200.0)
     with pytest.raises(BackendUnavailable, match="matplotlib"):
         testing.check_gymnasium("livn/EI1-v0", settle_ms=200.0, skip_render=False)
+
+
+def test_a_missing_display_is_no_message_of_the_checks_and_a_broken_one_is(monkeypatch, caplog):
+    before = plt.get_backend()
+    plt.switch_backend("agg")
+    try:
+        testing.check_gymnasium("livn/EI1-v0", settle_ms=200.0)
+        assert not caplog.records
+        monkeypatch.setattr(plt, "get_backend", lambda: "TkAgg")
+        monkeypatch.setattr(plt, "figure", unopened)
+        testing.check_gymnasium("livn/EI1-v0", settle_ms=200.0)
+        assert "No window can be opened (ImportError: no Tk)" in caplog.text
+    finally:
+        monkeypatch.undo()
+        plt.switch_backend(before)
+
+
+def unopened(*args, **options):
+    raise ImportError("no Tk")
