@@ -101,7 +101,8 @@ def parse(algorithm: type[BaseAlgorithm], table: Mapping[str, Any]) -> Hyperpara
         if name not in ranges and name not in RL_ZOO_KEYS:
             raise unknown_name(f"hyperparameter of {algorithm.__name__}", name, [*ranges, *RL_ZOO_KEYS])
         word = {"policy": "MlpPolicy", "noise_type": "normal"}.get(name, "auto")
-        number = name in SCHEDULED and isinstance(value, str) and value.startswith("lin_")
+        prefix = "lin_" if name in SCHEDULED else "auto_" if name == "ent_coef" else None
+        number = isinstance(value, str) and prefix is not None and value.startswith(prefix)
         if isinstance(value, str) and value != word and not number:
             raise InvalidInput(f"{name} must be a plain value, got the string {value!r}.")
         if name in ranges:

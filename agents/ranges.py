@@ -43,21 +43,25 @@ def _or(word: str | None, check: Check) -> Check:
     return lambda name, value: value if value is word or value == word else check(name, value)
 
 
-def _schedule(check: Check) -> Check:
-    """Accept a number or ``lin_<number>``."""
+def _prefixed(prefix: str, check: Check, text_check: Check | None = None) -> Check:
+    """Accept a number, or text of a prefix and a number, which may have a check of its own."""
 
     def checked(name: str, value: Any) -> object:
         if not isinstance(value, str):
             return check(name, value)
         try:
-            number = float(value.removeprefix("lin_"))
+            number = float(value.removeprefix(prefix))
         except ValueError:
             number = None
-        if number is None or not value.startswith("lin_"):
-            raise InvalidInput(f"{name} must be a number or lin_<number>, got {value!r}.")
-        return check(name, number)
+        if number is None or not value.startswith(prefix):
+            raise InvalidInput(f"{name} must be a number or {prefix}<number>, got {value!r}.")
+        return (text_check or check)(name, number)
 
     return checked
+
+
+def _schedule(check: Check) -> Check:
+    return _prefixed("lin_", check)
 
 
 def _train_freq(name: str, value: Any) -> object:
@@ -149,7 +153,7 @@ RANGES: dict[str, dict[str, Check]] = {
     "PPO": ON_POLICY,
     "SAC": OFF_POLICY
     | {
-        "ent_coef": _or("auto", _number(minimum=0.0)),
+        "ent_coef": _or("auto", _prefixed("auto_", _number(minimum=0.0), _POSITIVE)),
         "target_update_interval": _whole(),
         "target_entropy": _or("auto", _number()),
     },

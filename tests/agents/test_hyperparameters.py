@@ -49,6 +49,16 @@ def test_a_schedule_falls_to_zero():
     np.testing.assert_allclose([model.lr_schedule(left) for left in (1.0, 0.5, 0.0)], [4e-3, 2e-3, 0.0])
 
 
+def test_the_entropy_coefficient_may_begin_anywhere():
+    import gymnasium as gym
+
+    model = parse(SAC, {"n_timesteps": 1, "ent_coef": "auto_0.01"}).make(gym.make("Pendulum-v1"), seed=0)
+    assert float(model.log_ent_coef.exp()) == pytest.approx(0.01)
+    for wrong in ("auto_0", "auto_-1", "auto_x", "auto_nan", "car"):
+        with pytest.raises(InvalidInput, match="ent_coef"):
+            parse(SAC, {"n_timesteps": 1, "ent_coef": wrong})
+
+
 def test_changes_take_the_place_of_the_files_values():
     assert load("ppo", "livn/EI2-v0", {"n_steps": 7}).arguments["n_steps"] == 7
 
