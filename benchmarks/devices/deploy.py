@@ -5,7 +5,8 @@ The device is cl-sdk with a simulated culture of livn_gym behind it, so that thi
     python benchmarks/devices/deploy.py run --folder FOLDER      # resumable: parts that exist are not measured again
     python benchmarks/devices/deploy.py table --folder FOLDER    # the tables in Markdown
 
-A part is a session of five episodes through the API, or all episodes in the direct environment. ``--shard 0/2``
+``--trained RUN`` adds the agent of ``livn-gym train --agent sac --env livn/EI3-v0 -o device=cl1 --out RUN`` (needs the
+extra ``rl`` as well). A part is a session of five episodes through the API, or all episodes in the direct environment. ``--shard 0/2``
 measures every second part only. Targets are given in Hz, so that both ways have the same ones.
 """
 
@@ -16,11 +17,13 @@ import csv
 import json
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from livn_gym.agents import learned
 from livn_gym.agents.baselines import Agent, ProportionalIntegral, Silent
 from livn_gym.agents.evaluate import TEST_SEED, play
 from livn_gym.atomic import replacing
@@ -176,10 +179,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["run", "table"])
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--trained", type=Path, help="folder of a training run")
     parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--shard", default="0/1")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
+    if arguments.trained is not None:
+        AGENTS["trained"] = partial(learned.load, arguments.trained)
     if arguments.what == "run":
         index, count = map(int, arguments.shard.split("/"))
         measure(arguments.folder, arguments.episodes, (index, count))
