@@ -6,8 +6,8 @@ The device is cl-sdk with a simulated culture of livn_gym behind it, so that thi
     python benchmarks/devices/deploy.py table --folder FOLDER    # the tables in Markdown
 
 ``--trained RUN`` adds the agent of ``livn-gym train --agent sac --env livn/EI3-v0 -o device=cl1 --out RUN`` (needs the
-extra ``rl`` as well). A part is a session of five episodes through the API, or all episodes in the direct environment. ``--shard 0/2``
-measures every second part only. Targets are given in Hz, so that both ways have the same ones.
+extra ``rl`` as well). A part is a session of five episodes through the API, or all episodes in the direct environment.
+``--shard 0/2`` measures every second part only. Targets are given in Hz, so that both ways have the same ones.
 """
 
 from __future__ import annotations
