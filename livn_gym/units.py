@@ -38,9 +38,9 @@ def finite(name: str, value: object, *, minimum: float | None = None, above: flo
     if not math.isfinite(result):
         raise InvalidInput(f"{name} must be a finite number, got {result}.")
     if minimum is not None and result < minimum:
-        raise InvalidInput(f"{name} must be at least {minimum:g}, got {result:g}.")
+        raise InvalidInput(f"{name} must be at least {minimum:.12g}, got {result:.12g}.")
     if above is not None and result <= above:
-        raise InvalidInput(f"{name} must be greater than {above:g}, got {result:g}.")
+        raise InvalidInput(f"{name} must be greater than {above:.12g}, got {result:.12g}.")
     return result
 
 
@@ -124,7 +124,7 @@ def whole_steps(name: str, duration_ms: object, dt_ms: float, *, minimum: int = 
     steps = round(duration / dt_ms)
     # Tolerance for rounding of the duration, always below a thousandth of a step.
     if abs(steps * dt_ms - duration) > dt_ms * min(1e-3, 1e-6 * max(1, steps)):
-        raise InvalidInput(f"{name} must be a multiple of the time step {dt_ms:g} ms, got {duration:g}.")
+        raise InvalidInput(f"{name} must be a multiple of the time step {dt_ms:.6g} ms, got {duration:.12g}.")
     if steps < minimum:
         raise InvalidInput(f"{name} must be at least {minimum * dt_ms:g} ms, got {duration:g}.")
     return steps

@@ -126,6 +126,8 @@ def test_simulate_records_what_a_fit_needs(run):
     assert spikes.stim_t_ms.min() == pytest.approx(10_000.0)
     assert len(spikes.stim_t_ms) == 12 * min(channels, 16) + 3 * 100 * channels
     assert run("simulate", "EI1", "--duration", 100, "--probe-sweep")[0] == 2
+    code, _, err = run("simulate", "EI1", "--duration", "20000.01")
+    assert code == 2 and "got 20000.01" in err, "the message shows the digits that are wrong"
 
 
 def test_simulate_records_the_sweep_of_a_device_on_its_channels(run, tmp_path):
