@@ -86,8 +86,13 @@ def line(result: dict[str, Any]) -> str:
         name = max(placed, key=lambda each: np.mean(placed[each]))
         by_place = difference(placed[name], intact[CONSTANT.name])
         if by_place.low <= 0.0:
-            gained = np.mean(placed[name]) - np.mean(intact["silence"])
-            reasons.append(f"the agent '{name}', which chooses places, gains {gained:.1f}: no more than a constant")
+            chosen, constant = (
+                np.mean(arm) - np.mean(intact["silence"]) for arm in (placed[name], intact[CONSTANT.name])
+            )
+            reasons.append(
+                f"the agent '{name}', which chooses places, gains {chosen:.1f}, a constant one {constant:.1f}: no clear "
+                "difference"
+            )
     means = [f"{np.mean(arm):.2f}" for arm in (intact["silence"], intact[agent], cut["silence"], cut[agent])]
     remains = share.text(percent=True) if gain.value > 0 else "-"
     spreads = f"{gain.value / spread:.1f}" if spread > 0 else "-"
