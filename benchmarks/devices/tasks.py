@@ -90,8 +90,8 @@ def line(result: dict[str, Any]) -> str:
                 np.mean(arm) - np.mean(intact["silence"]) for arm in (placed[name], intact[CONSTANT.name])
             )
             reasons.append(
-                f"the agent '{name}', which chooses places, gains {chosen:.1f}, a constant one {constant:.1f}: no clear "
-                "difference"
+                f"the agent '{name}', which chooses places, gains {chosen:.1f}, a constant one {constant:.1f}: "
+                "no clear difference"
             )
     means = [f"{np.mean(arm):.2f}" for arm in (intact["silence"], intact[agent], cut["silence"], cut[agent])]
     remains = share.text(percent=True) if gain.value > 0 else "-"
