@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 
-from livn_gym.agents import learned
 from livn_gym.agents.baselines import Agent, ProportionalIntegral, Silent
 from livn_gym.agents.evaluate import TEST_SEED, play
 from livn_gym.atomic import replacing
@@ -185,6 +184,8 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     if arguments.trained is not None:
+        from livn_gym.agents import learned  # the other agents need no Stable-Baselines3
+
         AGENTS["trained"] = partial(learned.load, arguments.trained)
     if arguments.what == "run":
         index, count = map(int, arguments.shard.split("/"))

@@ -202,11 +202,13 @@ def environment(
     return Env(culture, seed=seeds, num_cultures=len(seeds), **arguments)
 
 
+@checked_types
 def num_channels(system: str, device: DeviceProfile | None = None) -> int:
     """Return the number of channels of a predefined system, or of a device in its place."""
     return make(system).num_channels if device is None else len(device.electrodes.usable_channels)
 
 
+@checked_types
 def option_texts(device: DeviceProfile | None, options: Mapping[str, Any]) -> dict[str, str]:
     """Return what makes simulated cultures besides their parameters as texts, by which a study is recognised."""
     of_device = {} if device is None else {"device": device.hash}

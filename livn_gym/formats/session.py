@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.atomic import replacing
 from livn_gym.backends import PROFILES, Profile
+from livn_gym.channel_view import ChannelView
 from livn_gym.checks import checked_types
 from livn_gym.errors import CorruptData, InvalidInput
 from livn_gym.formats.blanked import blanked_arrays, blanking_of, integers
@@ -36,7 +37,6 @@ from livn_gym.system import Population
 from livn_gym.units import finite, whole_number
 
 if TYPE_CHECKING:
-    from livn_gym.channel_view import ChannelView
     from livn_gym.env import Env
 
 FORMAT = 4
