@@ -137,14 +137,14 @@ def fit(
 
 
 def _table(result: Fit, name: str) -> Any:
-    import numpy as np
-
+    from livn_gym.fitting.page import compared, range_of
     from livn_gym.tuning import CHANNEL_MEASURES
 
-    rows = table(name, "measure", "recording", "bootstrap SD", "fitted, 95 % of cultures")
+    runs, _ = compared(result)
+    what = "fitted, 95 % of cultures" if result.sets else "sets that came nearest"
+    rows = table(name, "measure", "recording", "bootstrap SD", what)
     for measure, value in result.recorded.items():
-        fitted = [values[measure] for values in result.predictive]
-        low, high = np.nanquantile(fitted, (0.025, 0.975)) if fitted else (np.nan, np.nan)
+        low, high = range_of(runs, measure)
         about = CHANNEL_MEASURES[measure]
         label = f"{about.label} ({about.unit})" if about.unit else about.label
         rows.add_row(label, f"{value:.3g}", f"{result.spread[measure]:.2g}", f"{low:.3g} ... {high:.3g}")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from livn_gym import measures
 from livn_gym.checks import checked_types
+from livn_gym.fitting.criterion import Measures
 from livn_gym.fitting.fit import Fit
 from livn_gym.fitting.statistics import fitted_vector
 from livn_gym.formats.channel_spikes import ChannelSpikes
@@ -33,7 +34,7 @@ def page(spikes: ChannelSpikes, cultures: Sequence[ChannelSpikes], result: Fit, 
 
     Args:
         spikes: The recording.
-        cultures: Recordings of simulated cultures, at least one.
+        cultures: Recordings of simulated cultures, at least one: of the accepted sets, or of those that came nearest.
         result: The fit.
         title: Title of the page.
 
@@ -46,8 +47,9 @@ def page(spikes: ChannelSpikes, cultures: Sequence[ChannelSpikes], result: Fit, 
     check_available()
     figure = import_module("matplotlib.figure").Figure(figsize=(13.0, 9.0), dpi=85)
     grid = figure.add_gridspec(4, 4, left=0.05, right=0.985, bottom=0.055, top=0.93, hspace=0.55, wspace=0.42)
+    simulated = "Fitted culture, another seed" if result.sets else "Culture of the nearest set, which is not accepted"
     for row, (recording, colour, what) in enumerate(
-        ((spikes, RECORDED, "Recording"), (cultures[0], FITTED_COLOUR, "Fitted culture, another seed"))
+        ((spikes, RECORDED, "Recording"), (cultures[0], FITTED_COLOUR, simulated))
     ):
         _raster(figure.add_subplot(grid[row, :3]), recording, colour, what)
     _measures(figure.add_subplot(grid[:2, 3]), result)
@@ -60,6 +62,29 @@ def page(spikes: ChannelSpikes, cultures: Sequence[ChannelSpikes], result: Fit, 
     _parameters(figure.add_subplot(grid[3, 3]), result)
     figure.suptitle(title or "Recording and fitted cultures", x=0.05, ha="left", fontsize=11, fontweight="bold")
     return figure
+
+
+@checked_types
+def compared(result: Fit) -> tuple[list[Measures], NDArray[np.bool_]]:
+    """Return the measures that are compared to the recording, and which of them meet the criterion.
+
+    They are those of the runs of the predictive check; if no set was accepted, the means of the sets that came nearest,
+    none of which meets it.
+    """
+    if result.sets:
+        return list(result.predictive), result.passed
+    return [item.measures for item in result.candidates], np.zeros(len(result.candidates), np.bool_)
+
+
+@checked_types
+def range_of(runs: Sequence[Measures], name: str) -> tuple[float, float]:
+    """Return the range of 95 % of the values of a measure; NaN if no run has one."""
+    values = np.array([run[name] for run in runs], dtype=np.float64)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return np.nan, np.nan
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def _title(axes: Any, text: str) -> None:
@@ -94,7 +119,7 @@ def _lines(parts: Sequence[Any]) -> list[tuple[Any, dict[str, Any]]]:
     styles = [{"color": RECORDED, "linewidth": 1.4, "zorder": 3, "label": "recording"}]
     styles += [{"color": FITTED_COLOUR, "linewidth": 0.8, "alpha": 0.7} for _ in parts[1:]]
     if len(styles) > 1:
-        styles[1]["label"] = "fitted"
+        styles[1]["label"] = "simulated"
     return list(zip(parts, styles, strict=True))
 
 
@@ -182,54 +207,55 @@ def _predictive(axes: Any, result: Fit) -> None:
     criterion = result.criterion
     sd = np.sqrt(np.diag(criterion.of_recording + criterion.between))
     generator = np.random.default_rng(0)
-    for values, passed in zip(result.predictive, result.passed, strict=True):
+    widest = 5.0
+    for values, passed in zip(*compared(result), strict=True):
         off = (fitted_vector(values, criterion.names) - criterion.target) / sd
+        widest = max(widest, 1.1 * float(np.max(np.abs(off[np.isfinite(off)]), initial=0.0)))
         colour = FITTED_COLOUR if passed else COLOURS[1]
         axes.plot(off, np.arange(len(off)) + generator.uniform(-0.25, 0.25), ".", color=colour, markersize=4)
     axes.axvline(0.0, color=RECORDED, linewidth=1.0)
     axes.axvspan(-1.96, 1.96, color=GREY, alpha=0.2, linewidth=0)
     axes.set_yticks(np.arange(len(criterion.names)), criterion.names)
-    axes.set_xlim(-5, 5)
+    axes.set_xlim(-widest, widest)
     axes.invert_yaxis()
     axes.set(xlabel="deviation from the recording (SD)")
-    count = f"{int(result.passed.sum())} of {len(result.passed)}" if len(result.passed) else "no set"
-    _title(axes, f"Predictive check: {count} pass")
+    if result.sets:
+        _title(axes, f"Predictive check: {int(result.passed.sum())} of {len(result.passed)} pass")
+    else:
+        _title(axes, "Nearest sets: none passes")
 
 
 def _parameters(axes: Any, result: Fit) -> None:
-    """Draw the values of the accepted sets within the bounds."""
+    """Draw the values of the accepted sets, or of those that came nearest, within the bounds."""
     space = result.space
-    for item in result.sets:
+    for item in result.sets or result.candidates:
         share = (space.values(item.x) - space.low) / (space.high - space.low)
-        axes.plot(share, np.arange(len(share)), "|", color=FITTED_COLOUR, markersize=7)
+        axes.plot(share, np.arange(len(share)), "|", color=FITTED_COLOUR if result.sets else COLOURS[1], markersize=7)
     axes.plot((space.centre - space.low) / (space.high - space.low), np.arange(space.num_varied), "x", color=GREY)
     names = [key.removeprefix("weight-").removesuffix("-weight").replace("hillock-", "") for key in space.keys]
     axes.set_yticks(np.arange(space.num_varied), names, fontsize=6)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="share of the bounds (x: start)")
-    _title(axes, f"{len(result.sets)} accepted sets")
+    _title(axes, f"{len(result.sets)} accepted sets" if result.sets else f"{len(result.candidates)} nearest sets")
     axes.tick_params(axis="y", labelsize=6)
 
 
 def _measures(axes: Any, result: Fit) -> None:
     axes.axis("off")
     axes.text(0.0, 1.0, "measure", fontsize=8, fontweight="bold", va="top")
-    axes.text(0.98, 1.0, "recording ± SD / fitted", fontsize=8, fontweight="bold", va="top", ha="right")
+    what = "fitted" if result.sets else "nearest sets"
+    axes.text(0.98, 1.0, f"recording ± SD / {what}", fontsize=8, fontweight="bold", va="top", ha="right")
+    runs, _ = compared(result)
     for k, (name, value) in enumerate(result.recorded.items(), start=1):
         measure = CHANNEL_MEASURES[name]
         unit = f" ({measure.unit})" if measure.unit else ""
-        fitted = [values[name] for values in result.predictive]
-        low, high = np.nanquantile(fitted, (0.025, 0.975)) if fitted else (np.nan, np.nan)
+        low, high = range_of(runs, name)
         y = 1.02 - k * 0.112
         axes.text(0.0, y, measure.label + unit, fontsize=7.5, va="top")
         text = f"{value:.3g} ± {result.spread[name]:.2g} / {low:.3g} ... {high:.3g}"
         axes.text(0.98, y - 0.042, text, fontsize=7.5, va="top", ha="right")
-    axes.text(
-        0.0,
-        0.0,
-        "Fitted: 95 % of runs of the accepted sets with new\nseeds. Orange: runs that miss the joint criterion.",
-        fontsize=6.5,
-        va="bottom",
-        color=GREY,
-    )
+    note = "Fitted: 95 % of runs of the accepted sets with new\nseeds. Orange: runs that miss the joint criterion."
+    if not result.sets:
+        note = "No set meets the joint criterion: these are\nthe sets that came nearest."
+    axes.text(0.0, 0.0, note, fontsize=6.5, va="bottom", color=GREY)
     axes.set(xlim=(0, 1), ylim=(0, 1))
