@@ -19,7 +19,7 @@ SIZE_INCHES, DPI = (9.6, 6.4), 100
 _log = logging.getLogger("livn_gym")
 
 _WITHOUT_WINDOWS = ContextVar("without_windows", default=False)
-"""Whether it is expected that matplotlib's backend has no windows."""
+"""True where matplotlib's backend may have no windows, and nobody expects one."""
 
 
 @contextmanager

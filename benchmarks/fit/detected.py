@@ -66,7 +66,7 @@ from livn_gym.tuning.probe_sweep import ProbeSweep, record_sweep
 CULTURES = tuple(range(20, 25))
 """Numbers of hidden cultures; those of ``hidden.py`` are below 10."""
 FITS = {"detected": True, "all spikes": False}
-"""Whether the spikes of simulated cultures are detected, by the name of the fit."""
+"""Fits by name; True if the spikes of their simulated cultures are detected."""
 RATE_SEEDS = 6
 RATE_SEED = 840_000_000
 """Seeds of the cultures whose cells are counted."""
