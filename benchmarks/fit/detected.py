@@ -60,7 +60,7 @@ from livn_gym.fitting.criterion import Criterion
 from livn_gym.fitting.fit import summary
 from livn_gym.fitting.result import write_fit, write_page
 from livn_gym.formats.channel_spikes import ChannelSpikes
-from livn_gym.system import make
+from livn_gym.system import System, make
 from livn_gym.tuning.probe_sweep import ProbeSweep, record_sweep
 
 CULTURES = tuple(range(20, 25))
@@ -105,7 +105,7 @@ def run(culture: int, out: Path, results: Path) -> None:
     params = space.params(np.array(hidden["x"]))
     recording = folder / "recording.npz"
     if not recording.exists():
-        save(recorded(params, graph, RECORDED_SEED + 1000 * culture, profile), recording)
+        save(recorded(make(SYSTEM, graph), params, RECORDED_SEED + 1000 * culture, profile, SWEEP), recording)
     spikes = load(recording)
     hidden_options = {"params": params, "graph_seed": graph}
     arms: dict[str, dict[str, Any]] = {"generic": {}, "true": hidden_options}
@@ -153,22 +153,27 @@ def run(culture: int, out: Path, results: Path) -> None:
     write(results / f"culture-{culture}.json", content)
 
 
-def recorded(params: Mapping[str, float], graph: int, seed: int, profile: DeviceProfile) -> ChannelSpikes:
+def recorded(
+    system: System, params: Mapping[str, float], seed: int, profile: DeviceProfile, sweep: ProbeSweep
+) -> ChannelSpikes:
     """Record a culture under the sweep by the device."""
-    system = make(SYSTEM, graph)
     with Env(system, io=device_array(profile, system), seed=seed, profile="fast") as env:
-        recording, stimulus = record_sweep(env.init().set_params(params), SWEEP, device=profile)
+        recording, stimulus = record_sweep(env.init().set_params(params), sweep, device=profile)
         return ChannelSpikes.of_recording(recording, ChannelView.of_device(profile).electrodes, stimulus)
 
 
 def fit_of(
-    spikes: ChannelSpikes, folder: Path, design: Path, profile: DeviceProfile | None, title: str
+    spikes: ChannelSpikes,
+    folder: Path,
+    design: Path,
+    profile: DeviceProfile | None,
+    title: str,
+    system: str = SYSTEM,
+    phase_ms: float = SWEEP.phase_ms,
 ) -> dict[str, Any]:
     """Fit a recording, write its files and page, and return the result."""
     started = time.process_time()
-    result = fit(
-        spikes, SYSTEM, folder, budget=FIT, seed=0, design_path=design, device=profile, phase_ms=SWEEP.phase_ms
-    )
+    result = fit(spikes, system, folder, budget=FIT, seed=0, design_path=design, device=profile, phase_ms=phase_ms)
     write_fit(folder, result, "", title, 0, FIT)
     write_page(folder, result, spikes, title)
     return {
@@ -179,9 +184,11 @@ def fit_of(
     }
 
 
-def passing(jobs: list[Job], sweep: ProbeSweep, criterion: Criterion, profile: DeviceProfile | None) -> dict[str, Any]:
+def passing(
+    jobs: list[Job], sweep: ProbeSweep, criterion: Criterion, profile: DeviceProfile | None, system: str = SYSTEM
+) -> dict[str, Any]:
     """Return the distances of simulated cultures from the recording."""
-    distances = criterion.distances(criterion.of_values(simulate(SYSTEM, jobs, sweep, device=profile)))
+    distances = criterion.distances(criterion.of_values(simulate(system, jobs, sweep, device=profile)))
     return {"distances": [d if np.isfinite(d) else None for d in distances.tolist()]}
 
 

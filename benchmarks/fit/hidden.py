@@ -166,14 +166,16 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def draw(space: Space, number: int, graph: int) -> dict[str, Any]:
-    """Draw parameter sets and return the first whose culture on the graph lives and responds."""
+def draw(
+    space: Space, number: int, graph: int, sweep: ProbeSweep = SWEEP, deviation: float = HIDDEN_SD
+) -> dict[str, Any]:
+    """Draw parameter sets and return the first whose culture on the graph lives and responds to the strongest train."""
     generator = np.random.default_rng([2026, number + 1000])
     x = np.clip(
-        generator.normal(0.0, HIDDEN_SD, (DRAWS, space.num_varied)), space.scaled(space.low), space.scaled(space.high)
+        generator.normal(0.0, deviation, (DRAWS, space.num_varied)), space.scaled(space.low), space.scaled(space.high)
     )
     seeds = [RECORDED_SEED + 1000 * number + 500 + k for k in range(DRAWS)]
-    with Env(make(SYSTEM, graph), seed=seeds, num_cultures=DRAWS, profile="fast") as env:
+    with Env(make(space.system, graph), seed=seeds, num_cultures=DRAWS, profile="fast") as env:
         env.init()
         for b in range(DRAWS):
             env.set_params(space.params(x[b]), cultures=[b])
@@ -182,10 +184,10 @@ def draw(space: Space, number: int, graph: int) -> dict[str, Any]:
         cells, channels = env.system.num_neurons, env.electrodes.num_channels
         rest = np.bincount(env.run(30_000.0).spikes[0], minlength=DRAWS) / cells / 30.0
         stimulus = Stimulus.pulse_train(
-            np.full(channels, SWEEP.trains_uA[-1]),
+            np.full(channels, sweep.trains_uA[-1]),
             duration_ms=5000.0,
             rate_hz=5.0,
-            phase_ms=0.2,
+            phase_ms=sweep.phase_ms,
             start_ms=np.arange(channels) % 16 * 12.5,
         )
         culture, _, t = env.run(5000.0, stimulus).spikes
