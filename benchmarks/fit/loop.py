@@ -107,7 +107,11 @@ def run(culture: int, folder: Path, results: Path) -> None:
         who: step(folder / f"{who}.json", partial(passing, of, judged_sweep, criterion, profile, SYSTEM))
         for who, of in jobs.items()
     }
-    options = {"target_hz": targets(spikes, outcome["recorded"]), "max_episode_steps": EPISODE_STEPS}
+    options = {
+        "target_hz": targets(spikes, outcome["recorded"]),
+        "max_episode_steps": EPISODE_STEPS,
+        "device": DEVICE,
+    }
     hidden_culture = {"params": params, "graph_seed": graph}
     fit_options = {"posterior": str(fitted)} if outcome["accepted"] else {"params": outcome["nearest"]}
     arms: dict[str, dict[str, Any]] = {"generic": {}, "fitted": fit_options, "true": hidden_culture}
@@ -153,7 +157,7 @@ def trained(folder: Path, seed: int, options: dict[str, Any]) -> dict[str, Any]:
     """Train SAC and return its learning curve."""
     from livn_gym.agents.train import train
 
-    curve = train("sac", ENV_ID, folder, steps=STEPS, seed=seed, options={**options, "device": DEVICE})
+    curve = train("sac", ENV_ID, folder, steps=STEPS, seed=seed, options=options)
     return {"curve": [{key: float(row[key]) for key in ("step", "return")} for row in curve]}
 
 
