@@ -49,7 +49,7 @@ class Amplifier:
     def record(
         self, recording: Recording, of_cultures: Recording, stimulus: Stimulus | None, cultures: Sequence[int]
     ) -> tuple[Recording, NDArray[np.int64]]:
-        """Return what is recorded of a run, and how many spikes the field evoked directly.
+        """Return the recorded part of a run, and the number of spikes that the field evoked directly.
 
         Args:
             recording: The run of n cultures, after the conditions.

@@ -86,7 +86,7 @@ class CultureEnv(gym.Env):
     | `charge_fraction`  | `charge_nC` as a share of that of the strongest action           | -    |
     | `time_ms`          | time since the first observation                                 | ms   |
     | `lost_fraction`    | share of the step lost by blanking, mean over channels           | -    |
-    | `unheard_channels` | channels that recorded for less than a quarter of the step: the  | -    |
+    | `blanked_channels` | channels that recorded for less than a quarter of the step: the  | -    |
     |                    | observation repeats their last value                             |      |
     | `direct_spikes`    | spikes that the field evoked, within 0.8 ms of a pulse: for      | -    |
     |                    | research, since an array does not record them                    |      |

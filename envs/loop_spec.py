@@ -288,7 +288,7 @@ def loop_options() -> list[str]:
 
 
 def _check_task(task_class: type[Task]) -> None:
-    """Refuse a task whose options or defaults cannot be told from the loop's, or do not exist."""
+    """Refuse a task with options or defaults that do not exist, or have the names of the loop's own."""
     taken = {"system", "task", *loop_options(), *_OF_ENVIRONMENTS}
     clashing = sorted(taken.intersection(tasks.option_names(task_class)))
     if clashing:

@@ -53,14 +53,14 @@ class Blanking:
         return np.where(listening_ms > rounding(self.duration_ms), listening_ms, 0.0)
 
     @cached_property
-    def heard(self) -> NDArray[np.bool_]:
+    def recorded(self) -> NDArray[np.bool_]:
         """Whether each channel recorded for at least a quarter of the run (``MIN_LISTENING``), ``[B, C]``."""
         return self.listening_ms > MIN_LISTENING * self.duration_ms - rounding(self.duration_ms)
 
     @cached_property
-    def cells_heard(self) -> NDArray[np.bool_]:
+    def cells_recorded(self) -> NDArray[np.bool_]:
         """Whether each cell was recorded for at least a quarter of the run, ``[B, N]``."""
-        return self.of_cells(self.heard, True)
+        return self.of_cells(self.recorded, True)
 
     @cached_property
     def cell_spike_hz(self) -> NDArray[np.float64]:

@@ -84,7 +84,7 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """T, how many steps a sample has."""
+        """Number of steps of a sample, T."""
         return round(self.duration_ms / self.step_ms)
 
     def shards(self) -> list[tuple[str, range]]:

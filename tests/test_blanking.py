@@ -261,7 +261,7 @@ def test_rates_refer_to_the_time_that_was_recorded():
 def test_means_leave_out_cells_that_were_hardly_recorded():
     stimulus = Stimulus.pulse_train([10.0, 0.0, 0.0], rate_hz=[100.0, 0.0, 0.0], duration_ms=200.0)
     recorded, _ = blanked(spikes([0, 1, 4, 4], [9.9, 9.0, 9.1, 9.2]), stimulus, electrodes(), (8.0, 0.0))
-    np.testing.assert_array_equal(recorded.blanking.heard, [[False, True, True]])
+    np.testing.assert_array_equal(recorded.blanking.recorded, [[False, True, True]])
     rates = MeanFiringRate(200).decode(view(), recorded)
     assert rates["rate_hz"][0] == pytest.approx(3 / (0.2 * 0.96) / 8)  # of 8 cells at the other two electrodes
     assert rates["rates_hz"][0, 0] == pytest.approx(1 / (0.2 * 0.16))

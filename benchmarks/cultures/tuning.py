@@ -3,9 +3,9 @@
     python benchmarks/cultures/tuning.py [--trials 100] [--study FILE.journal] [--out FILE.toml] [--seed 0]
 
 It begins with the values of a feasibility study, which miss several targets of EI2, and not with the shipped set.
-Prints the best set by the number of trials, with the time gone by and how many gating targets it misses on the
-search's own cultures, then the validation table of what was chosen. A study that was interrupted continues; its earlier
-trials count with the time that they took.
+Prints the best set by the number of trials, with the elapsed time and the number of gating targets that it misses on
+the search's own cultures, then the validation table of the best set. An interrupted study continues; its earlier trials
+count with the time that they took.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ STEPS = 40
 
 
 def main() -> None:
-    """Print the table, and how many electrodes reach the highest target."""
+    """Print the table, and the number of electrodes that reach the highest target."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--episodes", type=int, default=96)
     parser.add_argument("--graphs", type=int, default=3)

@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int)
     parser.add_argument("--episodes", type=int, default=24)
-    parser.add_argument("--out", type=Path, help="where runs are kept and gone on with; default a temporary folder")
+    parser.add_argument("--out", type=Path, help="folder of the runs, which then continue; default: a temporary one")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         compare(arguments, arguments.out or Path(scratch))

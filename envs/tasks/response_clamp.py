@@ -84,7 +84,7 @@ class ResponseClamp(Task):
     | `threshold`            | number of spikes that a response exceeds                                    | -    |
 
     ## Rewards
-    `-error`, at most 0. The first pulses of an episode weigh little, since a probability cannot be told from them.
+    `-error`, at most 0. The first pulses of an episode weigh little, since they are too few to estimate a probability.
 
     ## Starting State
     A settled culture. The electrode and the first target are drawn.

@@ -39,8 +39,8 @@ def _mean(values: NDArray[np.float64], recording: Recording, cells: slice = slic
     values = values[:, cells]
     if recording.blanking is None:
         return values.mean(axis=1)
-    heard = recording.blanking.cells_heard[:, cells]
-    return np.where(heard, values, 0.0).sum(axis=1) / np.maximum(heard.sum(axis=1), 1)
+    recorded = recording.blanking.cells_recorded[:, cells]
+    return np.where(recorded, values, 0.0).sum(axis=1) / np.maximum(recorded.sum(axis=1), 1)
 
 
 @checked

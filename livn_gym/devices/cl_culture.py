@@ -139,7 +139,7 @@ class SimulatedCulture:
             currents_uA: Current of each phase; negative is cathodic.
 
         Returns:
-            By how many frames the pulse is late; None if the channel is not usable and nothing flows.
+            Number of frames by which the pulse is late; None if the channel is not usable and nothing flows.
 
         Raises:
             InvalidInput: There is no such channel, or a duration is no multiple of 20 us.

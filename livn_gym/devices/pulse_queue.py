@@ -58,7 +58,7 @@ class PulseQueue:
     def add(
         self, channel: int, frame: int, durations_us: Sequence[int], currents_uA: Sequence[float], earliest: int
     ) -> int:
-        """Add a pulse and return by how many frames it is late.
+        """Add a pulse and return the number of frames by which it is late.
 
         Args:
             channel: Channel.

@@ -52,11 +52,11 @@ class MyDevice(Driver):
         given, self._queue = self._queue, []
         channel = np.array([channel for channel, _ in given], dtype=np.int64)
         onset_ms = np.array([onset for _, onset in given], dtype=np.float64)
-        heard = onset_ms + ECHO_MS < duration_ms
-        return Reading(channel[heard], onset_ms[heard] + ECHO_MS, channel, onset_ms)
+        recorded = onset_ms + ECHO_MS < duration_ms
+        return Reading(channel[recorded], onset_ms[recorded] + ECHO_MS, channel, onset_ms)
 
     def lag_ms(self) -> float:
-        """Return how long the next run has been going on, by the device's clock."""
+        """Return the time since the start of the next run by the device's clock, ms."""
         return 0.0
 
     def end(self) -> None:

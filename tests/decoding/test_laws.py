@@ -87,7 +87,7 @@ def test_decoding_a_blanked_batch_is_decoding_its_cultures(env, run, name):
     amplitudes = [[10.0, 5.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 8.0]]
     stimulus = Stimulus.pulse_train(amplitudes, duration_ms=DURATION_MS, rate_hz=20.0, phase_ms=0.5)
     recorded, _ = blanked(run, stimulus, env.electrodes, (45.0, 10.0))
-    assert len(recorded.spike_t) < len(run.spike_t) and not recorded.blanking.heard.all()
+    assert len(recorded.spike_t) < len(run.spike_t) and not recorded.blanking.recorded.all()
     together = ALL[name].decode(env, recorded)
     for b, alone in enumerate(recorded.cultures):
         same(culture_result(together, b, 3), culture_result(ALL[name].decode(env, alone), 0, 1))

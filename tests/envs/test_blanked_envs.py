@@ -12,7 +12,7 @@ from livn_gym.errors import InvalidInput
 
 LATE = {"name": "latency", "latency_ms": 49.2}
 """The last of four pulses ends 0.4 ms before its step does, so that blanking reaches into the next one."""
-SEEN = ("lost_fraction", "unheard_channels", "direct_spikes", "synaptic_spikes", "rate_hz", "rate_1s_hz")
+SEEN = ("lost_fraction", "blanked_channels", "direct_spikes", "synaptic_spikes", "rate_hz", "rate_1s_hz")
 
 VOLLEYS = {"encoding": {"name": "pulse_amplitude", "rate_hz": 20.0}, "target_hz": (4.0, 14.0)}
 """All electrodes pulse at once, four times in a step, and targets do not depend on what is recorded."""
@@ -42,7 +42,7 @@ def test_default_blanking_hides_what_an_array_does_not_record():
         np.testing.assert_array_equal(mine.spike_t, t[t % 50.0 >= 3.4 - 1e-6])
         assert whole.blanking is None and theirs[1]["lost_fraction"] == 0.0
         assert ours[1]["lost_fraction"] == pytest.approx(4 * 3.4 / 200)
-        assert ours[1]["unheard_channels"] == theirs[1]["unheard_channels"] == 0.0
+        assert ours[1]["blanked_channels"] == theirs[1]["blanked_channels"] == 0.0
         assert ours[1]["rate_hz"] == pytest.approx(len(mine.spike_t) / 100 / (0.2 - 4 * 0.0034))
         near = t % 50.0 < 1.2 - 1e-6
         for info in (ours[1], theirs[1]):
@@ -86,19 +86,19 @@ def test_a_vector_is_its_single_environments_when_blanking_reaches_into_the_next
 
 
 @fake
-def test_a_channel_that_is_hardly_heard_repeats_its_last_rate():
+def test_a_channel_that_is_hardly_recorded_repeats_its_last_rate():
     one = -np.ones(16, np.float32)
     one[3] = 1.0
     (start, *steps), _ = play([one] * 3, blank_ms=(45.0, 1.0))
     for observation, info in steps:
-        assert info["unheard_channels"] == 1.0
+        assert info["blanked_channels"] == 1.0
         assert observation[3] == start[0][3]
         assert (observation[:16] != start[0][:16]).sum() > 5
     (start, *steps), recorded = play([one, one, -np.ones(16, np.float32)], blank_ms=45.0)
     for observation, info in steps[:2]:
-        assert info["unheard_channels"] == 16.0 and info["rate_hz"] == start[1]["rate_hz"]
+        assert info["blanked_channels"] == 16.0 and info["rate_hz"] == start[1]["rate_hz"]
         np.testing.assert_array_equal(observation[:16], start[0][:16])
-    assert steps[2][1]["unheard_channels"] == 0.0 and (steps[2][0][:16] != start[0][:16]).any()
+    assert steps[2][1]["blanked_channels"] == 0.0 and (steps[2][0][:16] != start[0][:16]).any()
     (start, step), _ = play([one], blank_ms=45.0, decoding="population_rates")
     np.testing.assert_array_equal(step[0][:2], start[0][:2])
 
@@ -157,14 +157,14 @@ def test_a_demonstration_blanks_the_start_of_settling():
     observations, infos = vector.reset(seed=2)
     vector.close()
     assert infos["lost_fraction"] == pytest.approx([0.002, 0.002])  # the last pulse began 50 ms before settling
-    assert not infos["unheard_channels"].any()
+    assert not infos["blanked_channels"].any()
     for b in range(2):
         with gym.make("livn/EI3-PatternTracking-v0", **options) as env:
             observation, info = env.reset(seed=2 + b)
             first, second = env.unwrapped.last_second
         np.testing.assert_array_equal(observation, observations[b])
-        assert first.unheard_channels == 64.0 and first.lost_fraction == 1.0
-        assert info["lost_fraction"] == pytest.approx(0.002) and second.unheard_channels == 0.0
+        assert first.blanked_channels == 64.0 and first.lost_fraction == 1.0
+        assert info["lost_fraction"] == pytest.approx(0.002) and second.blanked_channels == 0.0
 
 
 @pytest.mark.parametrize("profile", ["fast", "exact"])

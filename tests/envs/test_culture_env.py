@@ -79,7 +79,7 @@ def test_info_holds_plain_floats_and_its_origin_in_new_dictionaries(make):
     _, _, _, _, second = env.step(env.action_space.sample())
     assert set(first) == set(second)
     rates = {"rate_hz", "rate_1s_hz", "target_hz", "error_hz", "error_step_hz", "rest_hz", "strongest_hz"}
-    seen = {"lost_fraction", "unheard_channels", "direct_spikes", "synaptic_spikes"}
+    seen = {"lost_fraction", "blanked_channels", "direct_spikes", "synaptic_spikes"}
     assert set(first) == rates | seen | {"charge_nC", "charge_fraction", "time_ms", *IN_INFO}
     assert all(type(value) is float for info in (first, second) for name, value in info.items() if name not in IN_INFO)
     assert all(first[name] == second[name] == env.unwrapped.provenance[name] for name in IN_INFO)

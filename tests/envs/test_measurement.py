@@ -38,7 +38,7 @@ def test_means_over_the_last_second_are_those_of_each_culture_alone(step_ms, num
             assert measured.rate_1s_hz == np.mean(rates_of[b][-window:])
             np.testing.assert_array_equal(measured.features_1s, np.mean(features_of[b][-window:], axis=0))
             assert [measured.direct_spikes, measured.synaptic_spikes] == counts[k].tolist()
-            assert measured.lost_fraction == measured.unheard_channels == 0.0
+            assert measured.lost_fraction == measured.blanked_channels == 0.0
             assert measured.charge_fraction == charge[k].sum() / CHANNELS
             assert len(histories[b]) == min(window, len(rates_of[b]))
             np.testing.assert_array_equal(measured.recording.spike_gid, single.spike_gid)

@@ -1,8 +1,8 @@
 """Units of NWB files, read without PyNWB and without raw signals.
 
 A unit becomes spikes on its peak electrode: the one that a column such as ``peak_channel_id`` names, its only
-electrode, or that with the largest mean waveform. If some unit has no electrode, or none can be told from several,
-every unit is a channel of its own. Times are seconds; the recording lasts from the first to the last observation
+electrode, or that with the largest mean waveform. If the peak electrode of some unit is not known, every unit is a
+channel of its own. Times are seconds; the recording lasts from the first to the last observation
 interval, if there are any.
 """
 
@@ -102,7 +102,7 @@ def _ragged(file: Hdf5, name: str) -> tuple[NDArray[np.int64], NDArray[np.float6
 
 
 def _peaks(file: Hdf5, units: int, electrodes: NDArray[np.int64]) -> NDArray[np.int64] | None:
-    """Return the row of the peak electrode of every unit; None where it cannot be told."""
+    """Return the row of the peak electrode of every unit; None where it is not known."""
     row = {number: k for k, number in enumerate(electrodes.tolist())}
     for name in PEAK_COLUMNS:
         place = f"units/{name}"

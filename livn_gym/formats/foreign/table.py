@@ -83,7 +83,7 @@ def read_text(path: Path, options: ReadOptions) -> Events:
     """Read a table with columns divided by commas, semicolons, tabs or spaces; lines that begin with # are comments.
 
     Raises:
-        InvalidInput: Columns cannot be told, or the unit of time is not known.
+        InvalidInput: Columns cannot be identified, or the unit of time is not known.
         CorruptData: A row is damaged; the message has its line.
     """
     regular_file(path, limit=MAX_TEXT_BYTES)
@@ -130,7 +130,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Events | Session:
     """Read a Parquet file; of a file by livn_gym, the session.
 
     Raises:
-        InvalidInput: Columns cannot be told, or the unit of time is not known.
+        InvalidInput: Columns cannot be identified, or the unit of time is not known.
         CorruptData: The file is damaged or too large, or a column has another type.
     """
     from pyarrow import compute, parquet
