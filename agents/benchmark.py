@@ -44,6 +44,9 @@ from livn_gym.errors import unknown_name
 AGENTS = (*NAMES, "ppo", "sac")
 """Agents of the standard table."""
 
+SEEDS, SEEDS_OF_LARGE, LARGE = 5, 3, ("EI3", "EI4")
+"""Default number of runs per agent and task; fewer on the systems of 1,000 cells and more."""
+
 EPISODES_APART = 1000
 """Difference between the seeds of the first test episodes of two consecutive benchmark seeds."""
 
@@ -84,24 +87,34 @@ def jobs(
     tasks: Sequence[str],
     agents: Sequence[str],
     *,
-    seeds: int = 5,
+    seeds: int | None = None,
     steps: int | None = None,
     episodes: int = 10,
     options: Mapping[str, Any] | None = None,
 ) -> list[Job]:
     """Return all runs in the order of execution: baselines first, then learners, each seed by seed.
 
+    Args:
+        tasks: Ids of environments.
+        agents: Names of baselines and learning algorithms.
+        seeds: Number of runs per agent and task. Default: 5, or 3 on EI3 and EI4.
+        steps: Number of training steps. Default: taken from the hyperparameter file.
+        episodes: Number of test episodes per run.
+        options: Options of the environments.
+
     Raises:
         UnknownName: There is no such environment or agent.
     """
+    counts = {}
     for env_id in tasks:
-        spec_of(env_id)
+        large = spec_of(env_id).kwargs.get("system") in LARGE
+        counts[env_id] = seeds or (SEEDS_OF_LARGE if large else SEEDS)
     for agent in agents:
         if agent not in (*NAMES, *hyperparameters.ALGORITHMS):
             raise unknown_name("agent", agent, (*NAMES, *hyperparameters.ALGORITHMS))
     planned = []
-    for seed in range(seeds):
-        for env_id in tasks:
+    for seed in range(max(counts.values(), default=0)):
+        for env_id in (env_id for env_id in tasks if seed < counts[env_id]):
             for agent in agents:
                 budget = 0
                 if agent in hyperparameters.ALGORITHMS:
@@ -306,10 +319,14 @@ def overall(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, 
     """Aggregate agents over all tasks, with returns scaled so that a task's worst baseline is 0 and its best is 1.
 
     Returns:
-        Agent -> value, low, high, for agents with finished runs on every task on which any agent has some.
+        Agent -> value, low, high, of the tasks on which no run is missing, for agents that played all of them.
     """
     scaled: dict[str, list[list[float]]] = {}
-    played = [agents for agents in tables.values() if any(entry["runs"] for entry in agents.values())]
+    played = [
+        agents
+        for agents in tables.values()
+        if all(entry["status"] == "no target" or entry["runs"] == entry["planned"] for entry in agents.values())
+    ]
     for agents in played:
         means = {name: float(np.mean(entry["returns"])) for name, entry in agents.items() if entry["runs"]}
         levels = [mean for name, mean in means.items() if name in NAMES]

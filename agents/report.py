@@ -69,7 +69,7 @@ def write(folder: Path, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], o
         text += "".join(f"\n`{task}`: {origin}.\n" for origin in sorted(origins))
     if overall:
         scaled = [(name, interval(score)) for name, score in overall.items()]
-        text += "\nAll tasks together; the worst baseline is 0, the best 1:\n\n"
+        text += "\nAll tasks without missing runs together; the worst baseline is 0, the best 1:\n\n"
         text += markdown(scaled, ("agent", "scaled return (IQM, 95 %)"))
     with replacing(folder / "table.md") as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -29,7 +29,14 @@ def benchmark(
             show_default=False,
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of runs, each with its own seed, per agent and task.")] = 5,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Number of runs, each with its own seed, per agent and task. Default: 5, or 3 on EI3 and EI4.",
+            show_default=False,
+        ),
+    ] = None,
     steps: Annotated[
         int | None,
         typer.Option(
@@ -105,7 +112,7 @@ def benchmark(
     console.print(shown)
     if overall:
         scaled = table(
-            "All tasks combined, scaled so that the worst baseline is 0 and the best 1",
+            "All tasks without missing runs together, scaled so that the worst baseline is 0 and the best 1",
             "agent",
             "scaled return (IQM, 95 %)",
         )

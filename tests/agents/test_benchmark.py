@@ -66,7 +66,7 @@ def test_the_standard_is_every_task_once_on_the_smaller_system():
     assert {"livn/EI2-v0", "livn/EI2-OptoClamp-v0", "livn/EI3-Pong-v0"} < set(ids) and "livn/EI3-v0" not in ids
     assert sorted(spec_of(env_id).kwargs["task"] for env_id in ids) == sorted(config.names("tasks"))
     wanted = bench.jobs(ids, bench.AGENTS)
-    assert len(wanted) == 5 * len(ids) * 7
+    assert len(wanted) == 7 * sum(3 if "EI3" in env_id else 5 for env_id in ids)
     budgets = [job.steps for job in wanted]
     assert budgets == sorted(budgets, key=bool) and max(budgets) > 0  # baselines first
 
@@ -195,8 +195,10 @@ def test_summary_and_page(here, tmp_path):
 
 
 def test_scaled_returns():
-    entry = {"runs": 2, "score": None}
+    entry = {"runs": 2, "planned": 2, "status": "done", "score": None}
+    missing = {"runs": 1, "planned": 2, "status": "done", "score": None, "returns": [0.0]}
     tables = {
+        "incomplete": {"random": missing, "silent": entry | {"returns": [1.0, 3.0]}, "ppo": missing},
         "a": {name: entry | {"returns": values} for name, values in
               {"random": [0.0, 0.0], "silent": [1.0, 3.0], "ppo": [4.0, 4.0]}.items()},
         "b": {name: entry | {"returns": values} for name, values in
@@ -206,6 +208,14 @@ def test_scaled_returns():
     np.testing.assert_array_equal(scaled["ppo"], [2.0, 2.0, 2.0])
     np.testing.assert_array_equal(scaled["random"], [0.0, 0.0, 0.0])
     assert scaled["silent"][0] == 1.0
+    assert bench.overall({"incomplete": tables["incomplete"]}) == {}
+
+
+def test_large_systems_have_fewer_runs():
+    jobs = bench.jobs(["livn/EI2-v0", "livn/EI3-Pong-v0"], ["silent"])
+    assert [job.seed for job in jobs if job.env_id == "livn/EI2-v0"] == [0, 1, 2, 3, 4]
+    assert [job.seed for job in jobs if job.env_id == "livn/EI3-Pong-v0"] == [0, 1, 2]
+    assert len(bench.jobs(["livn/EI3-Pong-v0"], ["silent"], seeds=4)) == 4
 
 
 def test_unknown_names_are_refused():
