@@ -108,7 +108,7 @@ def jobs(
     counts = {}
     for env_id in tasks:
         large = spec_of(env_id).kwargs.get("system") in LARGE
-        counts[env_id] = seeds or (SEEDS_OF_LARGE if large else SEEDS)
+        counts[env_id] = (SEEDS_OF_LARGE if large else SEEDS) if seeds is None else seeds
     for agent in agents:
         if agent not in (*NAMES, *hyperparameters.ALGORITHMS):
             raise unknown_name("agent", agent, (*NAMES, *hyperparameters.ALGORITHMS))
