@@ -84,7 +84,8 @@ def compare(arguments: argparse.Namespace, folder: Path) -> None:
             played = evaluate.play(dict(enumerate(makers)), env_id, episodes=arguments.episodes, **options)
             for of, statistic in statistics.items():
                 runs = [float(statistic([episode.total_reward for episode in found])) for found in played.values()]
-                cells[of].append(f"{np.mean(runs):.1f} ({min(runs):.1f} ... {max(runs):.1f})")
+                interval = f" ({min(runs):.1f} ... {max(runs):.1f})" if len(runs) > 1 else ""
+                cells[of].append(f"{np.mean(runs):.1f}{interval}")
         for of in statistics:
             lines[of].append((name, str(len(makers)), *cells[of]))
     for of in statistics:
