@@ -15,15 +15,21 @@ def export(
             metavar="RECORDING.npz", help="Recording written by livn-gym simulate --out or by Session.save."
         ),
     ],
-    to: Annotated[str, typer.Option(help="Target format: nwb, neo, sonata or parquet.")],
     out: Annotated[
         Path, typer.Option(help="Output file: .nwb for nwb, .nix for neo, .h5 for sonata, .parquet for parquet.")
     ],
+    to: Annotated[
+        str | None,
+        typer.Option(
+            help="Target format: nwb, neo, sonata or parquet. Default: taken from the output file.", show_default=False
+        ),
+    ] = None,
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite the output file if it exists.")] = False,
 ) -> None:
     """Convert a recording to NWB, Neo (NIX), SONATA spikes or a Parquet table."""
-    from livn_gym.formats import Session, left_out, write
+    from livn_gym.formats import Session, format_of, left_out, write
 
+    to = format_of(out) if to is None else to
     session = Session.load(recording)
     write(session, out, to, replace=replace)
     _, gid, _ = session.recording.spikes

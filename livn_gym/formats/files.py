@@ -47,13 +47,27 @@ _UTF8_NAMES = ("neo", "parquet")
 
 
 @checked
-def write(session: Session, path: str | Path, to: str, *, replace: bool = False) -> None:
+def format_of(path: str | Path) -> str:
+    """Return the name of the format whose files have the suffix of a path.
+
+    Raises:
+        InvalidInput: No format has files with this suffix.
+    """
+    for name, file_format in FORMATS.items():
+        if Path(path).suffix.lower() == file_format.suffix:
+            return name
+    *suffixes, last = (file_format.suffix for file_format in FORMATS.values())
+    raise InvalidInput(f"A recording must end in {', '.join(suffixes)} or {last}, got {str(path)!r}.")
+
+
+@checked
+def write(session: Session, path: str | Path, to: str | None = None, *, replace: bool = False) -> None:
     """Write a session in a format. The file appears when it is complete.
 
     Args:
         session: Session to write.
         path: Path of the file, with the suffix of the format.
-        to: Name of the format, in ``FORMATS``.
+        to: Name of the format, in ``FORMATS``. Default: that of the suffix.
         replace: Overwrite an existing file.
 
     Raises:
@@ -61,6 +75,7 @@ def write(session: Session, path: str | Path, to: str, *, replace: bool = False)
         BackendUnavailable: A package is missing; the message names the extra.
         InvalidInput: The path has another suffix, its folder does not exist, or the file exists.
     """
+    to = format_of(path) if to is None else to
     file_format = _format(to)
     path = Path(path)
     if path.suffix.lower() != file_format.suffix:
@@ -75,12 +90,12 @@ def write(session: Session, path: str | Path, to: str, *, replace: bool = False)
 
 
 @checked
-def read(path: str | Path, name: str) -> Session:
+def read(path: str | Path, name: str | None = None) -> Session:
     """Read a session from a file written by ``write``.
 
     Args:
         path: Path of the file.
-        name: Name of the format, in ``FORMATS``.
+        name: Name of the format, in ``FORMATS``. Default: that of the suffix.
 
     Raises:
         UnknownName: There is no such format.
@@ -90,6 +105,7 @@ def read(path: str | Path, name: str) -> Session:
         StorageError: The file cannot be read.
         CorruptData: The file is damaged.
     """
+    name = format_of(path) if name is None else name
     file_format = _format(name)
     file = regular_file(path)
     _check_name(file, name)
