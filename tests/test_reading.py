@@ -303,11 +303,16 @@ def test_reading_does_not_wait_for_a_pipe(tmp_path):
     assert len(found) == 1 and "pipe" in str(found[0])
 
 
+@pytest.mark.parametrize("name", [["nwb"], 5, {}])
+def test_names_of_formats_are_checked_at_the_door(name, tmp_path):
+    for call in (lambda: read(tmp_path / "a.nwb", name), lambda: write(made(), tmp_path / "a.nwb", name)):
+        with pytest.raises(InvalidInput):
+            call()
+
+
 @pytest.mark.parametrize("name", [["nwb"], None, 5, {}])
-def test_formats_and_sessions_are_checked_at_the_door(name, tmp_path):
+def test_sessions_are_checked_at_the_door(name, tmp_path):
     for call in (
-        lambda: read(tmp_path / "a.nwb", name),
-        lambda: write(made(), tmp_path / "a.nwb", name),
         lambda: write(name, tmp_path / "a.nwb", "nwb"),
         lambda: made(model=name),
         lambda: made(parameters={"a": float("nan")}),
