@@ -142,9 +142,9 @@ class Meter:
         """
         recordings = recording.cultures
         rates_hz = [len(single.spikes[1]) / self._cell_seconds for single in recordings]
-        lost, unrecorded = [0.0] * len(recordings), [0.0] * len(recordings)
+        lost, blanked = [0.0] * len(recordings), [0.0] * len(recordings)
         if recording.blanking is not None:
-            features, rates_hz, lost, unrecorded = self._corrected(histories, recording, features, rates_hz)
+            features, rates_hz, lost, blanked = self._corrected(histories, recording, features, rates_hz)
         earlier = []
         for history in histories:
             if history and history[-1].recording is None:
@@ -160,7 +160,7 @@ class Meter:
             rates_1s_hz[rows] = np.add.reduce(np.array(second_hz), axis=1) / (steps + 1)
         fractions = (np.add.reduce(charge_nC, axis=1) / self._highest_nC).tolist()
         doses = (np.add.reduce(dose_mJ_mm2, axis=1) / self._highest_dose).tolist()
-        observed = zip(lost, unrecorded, *spikes.T.astype(np.float64).tolist(), strict=True)
+        observed = zip(lost, blanked, *spikes.T.astype(np.float64).tolist(), strict=True)
         numbers = zip(rates_hz, rates_1s_hz.tolist(), fractions, times_ms, observed, doses, strict=True)
         for k, (rate_hz, rate_1s_hz, fraction, time_ms, counts, dose) in enumerate(numbers):
             means = features_1s[k], rate_hz, rate_1s_hz
@@ -175,24 +175,24 @@ class Meter:
         features: NDArray[np.float64],
         rates_hz: Sequence[float],
     ) -> tuple[NDArray[np.float64], list[float], list[float], list[float]]:
-        """Return features, rates, share of time lost and number of unrecorded channels of a step with blanked times."""
+        """Return features, rates, share of time lost and number of blanked channels of a step with blanked times."""
         blanking = recording.blanking
         assert blanking is not None
         recorded, lost = blanking.recorded, blanking.lost_fraction
         culture, gid, _ = recording.spikes
         weights_hz = np.where(blanking.cells_recorded, blanking.cell_spike_hz, 0.0)[culture, gid]
         sums_hz = np.bincount(culture, weights_hz, minlength=len(histories))
-        cells, unrecorded = blanking.cells_recorded.sum(axis=1), (~recorded).sum(axis=1)
+        cells, blanked = blanking.cells_recorded.sum(axis=1), (~recorded).sum(axis=1)
         features, corrected_hz = features.copy(), list(rates_hz)
         for k in np.flatnonzero(lost > 0).tolist():  # others have the rates that they would have alone
             corrected_hz[k] = float(sums_hz[k] / max(cells[k], 1))
-            if unrecorded[k]:
+            if blanked[k]:
                 last = histories[k][-1] if histories[k] else None
                 if not cells[k]:
                     corrected_hz[k] = 0.0 if last is None else last.rate_hz
                 repeated = ~recorded[k] if self._per_channel else np.full(features.shape[1], not recorded[k].any())
                 features[k, repeated] = 0.0 if last is None else last.features[repeated]
-        return features, corrected_hz, lost.tolist(), unrecorded.astype(np.float64).tolist()
+        return features, corrected_hz, lost.tolist(), blanked.astype(np.float64).tolist()
 
     def add_silence(self, history: History) -> None:
         """Append the measurement at the start of an episode without settling."""

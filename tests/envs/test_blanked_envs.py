@@ -86,7 +86,7 @@ def test_a_vector_is_its_single_environments_when_blanking_reaches_into_the_next
 
 
 @fake
-def test_a_channel_that_is_hardly_recorded_repeats_its_last_rate():
+def test_a_channel_that_is_blanked_for_most_of_a_step_repeats_its_last_rate():
     one = -np.ones(16, np.float32)
     one[3] = 1.0
     (start, *steps), _ = play([one] * 3, blank_ms=(45.0, 1.0))
