@@ -102,10 +102,10 @@ def measure(name: str, profile: str, cultures: int, threads: list[int], rounds: 
 
 
 def modelled(
-    measured: Measured, counts: tuple[int, ...], lanes: int, threads: int, barrier_ms: float
+    measured: Measured, counts: tuple[int, ...], precision: str, threads: int, barrier_ms: float
 ) -> tuple[int, float]:
     """Return the size of the team among some threads, and the speedup by the model."""
-    blocks = np.array([-(-count // lanes) for count in counts])
+    blocks = np.array([-(-count // LANES[precision]) for count in counts])
 
     def imbalance(team: int) -> float:
         return float(np.diff(block_bounds(blocks, team), axis=0).sum(axis=1).max() * team / blocks.sum())
@@ -113,7 +113,7 @@ def modelled(
     one, two = measured.ms[1], measured.ms[1] / measured.speedup[2]
     parallel = (one - two + measured.windows * barrier_ms) / (1.0 - imbalance(2) / 2.0)
     serial = one - parallel
-    _, team = group_size(1, counts, threads)
+    _, team = group_size(1, counts, threads, precision)
     time_ms = (
         one if team == 1 else parallel / team * imbalance(team) + serial + measured.windows * barrier_ms * team / 2
     )
@@ -142,9 +142,9 @@ def main() -> None:
                 scale = 100.0 / MS[name]
                 times = (f"{ms * scale:.2f}" for ms in found.ms.values())
                 rows.append((name, profile, cultures, *times, *(f"{found.speedup[n]:.2f}" for n in threads[1:])))
-                lanes = LANES[PROFILES[profile].precision]
-                if cultures == 1 and group_size(1, COUNTS[name], 2)[1] > 1:
-                    each = (modelled(found, COUNTS[name], lanes, number, barrier * 1e-3) for number in MODEL_THREADS)
+                precision = PROFILES[profile].precision
+                if cultures == 1 and group_size(1, COUNTS[name], 2, precision)[1] > 1:
+                    each = (modelled(found, COUNTS[name], precision, number, barrier * 1e-3) for number in MODEL_THREADS)
                     model.append((name, profile, *(f"{speedup:.1f} ({team})" for team, speedup in each)))
     print("ms for 100 ms of all cultures, and times faster than one thread\n")
     table(

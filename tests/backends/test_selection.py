@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from livn_gym import make
-from livn_gym.backends.native import NativeBackend
+from livn_gym.backends.native import NativeBackend, selection
 from livn_gym.backends.native.group import CultureGroup
 from livn_gym.errors import SimulationDiverged
 from livn_gym.stimulus import Stimulus
@@ -36,9 +36,11 @@ def groups_of_three(monkeypatch):
     monkeypatch.setattr(NativeBackend, "_grouped", divided)
 
 
+@pytest.mark.parametrize("long", [0, 2000])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_runs_of_any_cultures_equal_runs_of_each_alone(monkeypatch, threads):
+def test_runs_of_any_cultures_equal_runs_of_each_alone(monkeypatch, threads, long):
     groups_of_three(monkeypatch)
+    monkeypatch.setattr(selection, "_LONG_STEPS", long)
     singles = [batch(1, seed=b) for b in range(CULTURES)]
     with batch(threads=threads) as env:
         assert [group.count for group in env._backend._groups] == [[3, 3, 1], [2, 1, 2, 1, 1]][threads - 1]
@@ -63,6 +65,19 @@ def test_a_group_of_which_all_cultures_run_is_not_copied(monkeypatch):
         env.run(5.0, cultures=[0, 4, 5])
         assert [group.count for group in advanced[1]] == [3]
         assert not any(group in own for group in advanced[1])
+
+
+def test_a_long_run_of_one_group_is_divided_among_all_threads(monkeypatch):
+    advanced = []
+    with batch(num_cultures=64, threads=2) as env:
+        run, own = env._backend._run, env._backend._groups
+        assert [group.count for group in own] == [32, 32]
+        monkeypatch.setattr(env._backend, "_run", lambda groups, *rest: advanced.append(groups) or run(groups, *rest))
+        for duration_ms in (99.0, 101.0):  # 0.05 ms a step
+            env.run(duration_ms, cultures=list(range(32)))
+        env.run(101.0)
+        assert advanced[0] == own[:1] and advanced[2] == own
+        assert [group.count for group in advanced[1]] == [16, 16]
 
 
 @pytest.mark.parametrize("cultures", [[0, 1, 2, 4], [1, 3]])

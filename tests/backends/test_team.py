@@ -20,7 +20,7 @@ from livn_gym.stimulus import Stimulus
 @pytest.fixture(autouse=True)
 def teams(monkeypatch):
     """Teams of any size for any culture and any run, whatever else the machine does."""
-    monkeypatch.setattr(team_size, "LEAST_BLOCKS", 1)
+    monkeypatch.setattr(team_size, "LEAST_BLOCKS", {"float64": 1, "float32": 1})
     monkeypatch.setattr(team_size, "_BARRIER_BLOCKS", 0)
     monkeypatch.setattr(group_run, "LEAST_STEPS", 0)
     monkeypatch.setattr(TeamChoice, "note", lambda *_, **__: None)
@@ -219,8 +219,10 @@ def test_group_sizes(monkeypatch):
     sizes = {(80, 20): [(1, 2, 1, 1), (2, 2, 1, 1), (3, 2, 3, 2), (64, 2, 8, 1)], (800, 200): [(1, 2, 1, 2)]}
     for counts, cases in sizes.items():
         for cultures, threads, size, team in cases:
-            assert group_size(cultures, counts, threads) == (size, team)
-    assert group_size(1, (800, 200), 8, teams=False) == (1, 1)
+            assert group_size(cultures, counts, threads, "float32") == (size, team)
+    assert group_size(1, (800, 200), 8, "float32", teams=False) == (1, 1)
+    assert group_size(1, (80, 20), 2, "float64") == (1, 2)  # its steps take longer than the threads wait
+    assert group_size(1, (8, 2), 2, "float64") == (1, 1)
 
 
 def test_a_busy_machine_gets_one_thread(monkeypatch):

@@ -254,7 +254,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         if spec.ranks is not None:
             size, team = len(streams), 1  # several groups would communicate with other ranks in any order
         else:
-            size, team = group_size(len(streams), counts, self.threads, teams=self._teams)
+            size, team = group_size(len(streams), counts, self.threads, spec.precision, teams=self._teams)
         fixed = (np.dtype(spec.precision), spec.system.num_neurons, spec.ranks, team)
         groups = [
             CultureGroup(self._layouts, list(streams[b : b + size]), *fixed) for b in range(0, len(streams), size)
@@ -313,7 +313,8 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
     ) -> Recording:
         """Advance some cultures; see ``Selection``."""
         self._restore = None
-        selection = Selection(self._groups, cultures, lambda b: self._grouped([NoiseStream(0)] * len(b), b))
+        make = lambda b: self._grouped([NoiseStream(0)] * len(b), b)  # noqa: E731
+        selection = Selection(self._groups, cultures, make, 1 if self._spec.ranks else self.threads, num_steps)
         learning = self._settings.rules.dendritic_delay_steps > 0
         restores = [group.checkpoint(learning=learning) for group in selection.groups]
 

@@ -12,6 +12,12 @@ from livn_gym.backends.native.delivery import Flight
 from livn_gym.backends.native.group import CultureGroup
 from livn_gym.backends.native.plasticity import Spikes
 
+_MOST_IDLE = 1 / 8
+"""Largest share of threads that may be idle while whole groups run."""
+
+_LONG_STEPS = 2000
+"""Least length of a run, in steps, for which it takes less time to copy cultures than to leave threads idle."""
+
 Move = tuple[CultureGroup, list[int], CultureGroup, list[int]]
 """A group and the indices of cultures in it, and the temporary group and the indices to which they are copied."""
 
@@ -19,13 +25,16 @@ Move = tuple[CultureGroup, list[int], CultureGroup, list[int]]
 class Selection:
     """Groups of the selected cultures, in their order.
 
-    A group of which all cultures are selected is used itself. The cultures of other groups are copied to temporary
-    groups, since those beside them must not be stepped; ``store`` copies them back.
+    A group of which all cultures are selected is used itself, unless threads would be idle in a long run. The cultures
+    of other groups are copied to temporary groups, since those beside them must not be stepped; ``store`` copies them
+    back.
 
     Args:
         groups: Groups of all cultures.
         cultures: Indices of the selected cultures, ascending.
-        make: Function that makes groups of cultures with the given indices.
+        make: Function that makes groups of cultures with the given indices, for all threads.
+        threads: Number of threads.
+        num_steps: Length of the run in steps.
     """
 
     def __init__(
@@ -33,6 +42,8 @@ class Selection:
         groups: Sequence[CultureGroup],
         cultures: Sequence[int],
         make: Callable[[Sequence[int]], list[CultureGroup]],
+        threads: int,
+        num_steps: int,
     ) -> None:
         self.groups: list[CultureGroup] = []
         self._moves: list[Move] = []
@@ -40,8 +51,11 @@ class Selection:
         waiting_cultures: list[int] = []
         ends = np.cumsum([group.count for group in groups])
         bounds = np.searchsorted(cultures, [0, *ends]).tolist()
+        whole = [group for group, selected in zip(groups, np.diff(bounds), strict=True) if selected == group.count]
+        busy = sum(group.threads for group in whole)
+        use_whole = num_steps < _LONG_STEPS or len(whole) == len(groups) or -busy % threads <= _MOST_IDLE * busy
         for group, end, start, stop in zip(groups, ends.tolist(), bounds[:-1], bounds[1:], strict=True):
-            if stop - start == group.count:
+            if use_whole and stop - start == group.count:
                 self._take(waiting, make, waiting_cultures)
                 self.groups.append(group)
                 waiting, waiting_cultures = [], []

@@ -10,8 +10,9 @@ GROUP_CELLS = 1024
 _BLOCK_CELLS = 16
 """Number of cells in a block."""
 
-LEAST_BLOCKS = 8
-"""Least number of blocks of a thread in a team; with fewer, threads wait for each other longer than they work."""
+LEAST_BLOCKS = {"float64": 3, "float32": 8}
+"""Least number of blocks of a thread in a team, by precision; with fewer, threads wait for each other longer than they
+work. In float64, a block takes some eight times as long."""
 
 _MOST_RUNS = 64
 """Largest number of runs after which a team is tried again."""
@@ -20,20 +21,23 @@ _BARRIER_BLOCKS = 1
 """Number of blocks that could be advanced in the time in which a team waits for its slowest thread."""
 
 
-def group_size(cultures: int, counts: Sequence[int], threads: int, *, teams: bool = True) -> tuple[int, int]:
+def group_size(
+    cultures: int, counts: Sequence[int], threads: int, precision: str, *, teams: bool = True
+) -> tuple[int, int]:
     """Return the number of cultures per group and of threads per team with which a run is expected to end first.
 
     Args:
         cultures: Number of cultures, of which each group gets as many, but for the last one.
         counts: Number of cells of every population of a culture.
         threads: Number of threads.
+        precision: Precision of the cultures' states.
         teams: Whether several threads may advance a group together.
     """
     candidates = []
     for parallel in range(min(cultures, threads), 0, -1):
         per_team = -(-cultures // parallel)
         most = threads // parallel if teams else 1
-        team = max(1, min(most, _blocks(per_team, counts) // LEAST_BLOCKS))
+        team = max(1, min(most, _blocks(per_team, counts) // LEAST_BLOCKS[precision]))
         rounds = -(-per_team // max(1, team * GROUP_CELLS // sum(counts)))
         size = -(-cultures // (parallel * rounds))
         groups = -(-cultures // size)
