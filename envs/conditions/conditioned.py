@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked, number_array
+from livn_gym.checks import checked_options, number_array
 from livn_gym.env import Env
 from livn_gym.envs import returned
 from livn_gym.envs.conditions.base import Condition, ConditionedRun
@@ -20,7 +20,7 @@ from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 
 
-@checked
+@checked_options
 class Conditioned:
     """``Env.run`` of some cultures of a batch under conditions; ``Env.run`` itself while all conditions are idle.
 
