@@ -144,7 +144,9 @@ def main() -> None:
                 rows.append((name, profile, cultures, *times, *(f"{found.speedup[n]:.2f}" for n in threads[1:])))
                 precision = PROFILES[profile].precision
                 if cultures == 1 and group_size(1, COUNTS[name], 2, precision)[1] > 1:
-                    each = (modelled(found, COUNTS[name], precision, number, barrier * 1e-3) for number in MODEL_THREADS)
+                    each = (
+                        modelled(found, COUNTS[name], precision, number, barrier * 1e-3) for number in MODEL_THREADS
+                    )
                     model.append((name, profile, *(f"{speedup:.1f} ({team})" for team, speedup in each)))
     print("ms for 100 ms of all cultures, and times faster than one thread\n")
     table(

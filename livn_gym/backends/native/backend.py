@@ -84,7 +84,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         self._pool = Pool(self.threads)
         self._control: list[NDArray[np.int64]] = []
         self._restore: Callable[[], None] | None = None
-        self._programs: dict[Varied, Callable[..., Any]] = {}
+        self._programs: dict[tuple[Varied, bool], Callable[..., Any]] = {}
         self._cached_arguments: tuple[Any, dict[range, tuple[Varied, tuple[NDArray, ...]]]] = None, {}
 
     @property
@@ -152,6 +152,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
             check_state(state, self._layouts, self._settings.network, cells, dtype)
         self._restore = None
         self._load(self._groups, states)
+        self._prepare()
 
     def weights(self, cultures: Sequence[int]) -> list[dict[str, NDArray[np.float64]]]:
         """Return the peak conductance of every synapse of some cultures, nS."""
@@ -171,6 +172,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
             for c, values in selected.items():
                 for key, value in values.items():
                     group.learnt.weight[c, self._synapses.indices(key)] = value * NS_TO_US
+        self._prepare()
 
     def set_parameters(self, parameters: Parameters) -> None:
         """Replace weights, noise, depression and plasticity in all cultures."""
@@ -198,7 +200,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         """Load the kernels for the current parameters, which are compiled on first use on this machine."""
         first = 0
         for group in self._groups:
-            self._program(self._arguments(range(first, first + group.count))[0])
+            self._program(self._arguments(range(first, first + group.count))[0], group.learns)
             first += group.count
 
     def _arguments(self, cultures: Sequence[int]) -> tuple[Varied, tuple[NDArray, ...]]:
@@ -213,14 +215,14 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
             cached[cultures] = self._maker.arguments(self._settings, cultures, np.dtype(self._spec.precision))
         return cached[cultures]
 
-    def _program(self, varied: Varied) -> Callable[..., Any]:
-        """Return the kernels that read these parameters per lane."""
-        if varied not in self._programs:
+    def _program(self, varied: Varied, learns: bool) -> Callable[..., Any]:
+        """Return the kernels that read these parameters per lane, for shared or individual synapses."""
+        if (varied, learns) not in self._programs:
             spec = self._spec
             bits, shared = _BITS[spec.precision], spec.ranks is not None
-            text = source(self._layouts, self._maker.names, bits, shared=shared, varied=varied)
-            self._programs[varied] = program(text, partial(self._compile, varied))
-        return self._programs[varied]
+            text = source(self._layouts, self._maker.names, bits, shared=shared, learns=learns, varied=varied)
+            self._programs[varied, learns] = program(text, partial(self._compile, varied))
+        return self._programs[varied, learns]
 
     def close(self) -> None:
         """Release the arrays and the threads."""
@@ -380,7 +382,9 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         if rules.dendritic_delay_steps:
             window = min(window, rules.dendritic_delay_steps + 1)
         inputs = Inputs(arrays, self._settings.network, rules, drive, probe)
-        return GroupRun(group, self._program(varied), inputs, window, num_steps, self._spec.dt_ms, threads)
+        return GroupRun(
+            group, self._program(varied, group.learns), inputs, window, num_steps, self._spec.dt_ms, threads
+        )
 
     def _samples(self, cultures: int, num_steps: int, request: RecordingRequest, *, learns: bool) -> Samples:
         fixed = (self._spec, self._synapses, self._drives.coupling_uS)

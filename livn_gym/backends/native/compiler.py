@@ -57,6 +57,9 @@ class InnerLibrary(JITCodeLibrary):
         self._ensure_finalized()
         return 0
 
+    def _optimize_functions(self, ll_module: Any) -> None:
+        pass
+
     def _optimize_final_module(self) -> None:
         pass
 

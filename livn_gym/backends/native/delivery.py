@@ -111,15 +111,17 @@ def workspace(group, window):
 def deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt):
     """Collect the thread's increments of the next ``steps`` steps by (block, step), and drop delivered spikes.
 
-    ``arrivals`` has space for ``most_arrivals``.
+    ``arrivals`` has space for ``most_arrivals``. ``learnt`` is None if cultures share their synapses, so that what only
+    learning needs is not compiled.
     """
     bucket, slots, addresses, amounts = arrivals.bucket, arrivals.slot, arrivals.cell_address, arrivals.amount
     for slot in range(group.num_blocks * steps + 2):
         bucket[slot] = 0
     stop = step + steps
-    learns, following, num_due = learnt.weight.shape[0] > 0, arrivals.following, np.int64(0)
-    if rules.dendritic_delay_steps > 0:
-        num_due = link_spikes(learnt, queue, following, stop, group.block)
+    following, num_due = arrivals.following, np.int64(0)
+    if learnt is not None:
+        if rules.dendritic_delay_steps > 0:
+            num_due = link_spikes(learnt, queue, following, stop, group.block)
     # Counting sort: entries, and counts per (block, step), shifted by two; cumulative sums; then the sorted entries.
     count, remaining = 0, 0
     for spike in range(flight.count[0]):
@@ -131,7 +133,7 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
             if group.block[target] >= 0:
                 arrival = since + net.link[synapse, 0]
                 weight = net.weight[row, synapse]
-                if learns:
+                if learnt is not None:
                     weight = presynaptic_update(
                         rules, learnt, queue, following, c, row, synapse, target, group.time[c], arrival, dt
                     )
@@ -152,8 +154,9 @@ def deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
         position = bucket[slots[k]]
         arrivals.address[position], arrivals.increment[position] = addresses[k], amounts[k]
         bucket[slots[k]] = position + 1
-    if num_due > 0:
-        postsynaptic_updates(rules, learnt, queue, num_due, group.size, group.block, group.row, group.time, dt)
+    if learnt is not None:
+        if num_due > 0:
+            postsynaptic_updates(rules, learnt, queue, num_due, group.size, group.block, group.row, group.time, dt)
 
 
 @compiled

@@ -159,14 +159,11 @@ def take_samples(S, group, net, learnt, probe, step, stop):
         if step % probe.every == 0:
             sample(S, group, probe, step // probe.every)
         stop = min(stop, step - step % probe.every + probe.every)
-    if probe.weight_every > 0:
-        if step % probe.weight_every == 0:
-            for c in range(learnt.weight.shape[0]):
-                for row in range(len(probe.weight_synapse)):
-                    synapse = probe.weight_synapse[row]
-                    if group.block[c * group.size + net.link[synapse, 1]] >= 0:
-                        probe.weight[c, row, step // probe.weight_every] = learnt.weight[c, synapse]
-        stop = min(stop, step - step % probe.weight_every + probe.weight_every)
+    if learnt is not None:
+        if probe.weight_every > 0:
+            if step % probe.weight_every == 0:
+                sample_weights(group, net, learnt, probe, step // probe.weight_every)
+            stop = min(stop, step - step % probe.weight_every + probe.weight_every)
     return stop
 
 
@@ -284,6 +281,16 @@ def sample(S, group, probe, column):
                 axial + (amp_s + amp_d) + (S[a + J_IN * group.lanes] - S[a + G_IN * group.lanes] * v)
             )
             probe.current_dendrite[c, row, column] = -axial
+
+
+@borrowing
+def sample_weights(group, net, learnt, probe, column):
+    """Write a column of the weights of the synapses onto the thread's cells."""
+    for c in range(learnt.weight.shape[0]):
+        for row in range(len(probe.weight_synapse)):
+            synapse = probe.weight_synapse[row]
+            if group.block[c * group.size + net.link[synapse, 1]] >= 0:
+                probe.weight[c, row, column] = learnt.weight[c, synapse]
 
 
 @inlined

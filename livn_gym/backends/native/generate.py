@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import dedent
 from types import FunctionType
@@ -23,7 +24,9 @@ from livn_gym.backends.native.layout import Layout
 from livn_gym.backends.native.templates import (
     HEADER,
     KERNEL,
+    LEARNING,
     LIGHT,
+    NO_LEARNING,
     NO_LIGHT,
     RUN,
     RUN_RANK,
@@ -34,6 +37,8 @@ from livn_gym.backends.native.templates import (
 from livn_gym.backends.parsing import parsed
 
 _IDENTIFIER = re.compile(r"\w+")
+_READ = re.compile(r"(\w+) = load\(")
+_OFFSET = re.compile(r"\b(\d+) \* LANES\b")
 
 
 def source(
@@ -42,6 +47,7 @@ def source(
     bits: int,
     *,
     shared: bool = False,
+    learns: bool = False,
     varied: Sequence[tuple[str, ...]] = (),
 ) -> str:
     """Return the source of a module with a function ``run`` for these populations.
@@ -51,6 +57,7 @@ def source(
         parameter_names: Names of the parameters of each kernel, in order; the first is ``threshold``.
         bits: Precision, 32 or 64.
         shared: Whether MPI ranks share the cultures; ``run`` then advances one window between two exchanges.
+        learns: Whether each culture has synapses of its own, which may be plastic.
         varied: Names of the parameters of each kernel that differ between cells and are read per lane from an
             additional array.
     """
@@ -71,7 +78,7 @@ def source(
         }
         depths = {"noise_drawn": 5, "noise_stored": 5, "solve_corrected": 5, "advance_slow": 5, "advance": 4}
         depths["solve"] = 4 if layout.multirate_step is None else 5
-        texts_of = {name: _lines(_laned(list(loop), lanes), depths[name]) for name, loop in loops.items()}
+        texts_of = {name: _lines(_laned(_needed(list(loop)), lanes), depths[name]) for name, loop in loops.items()}
         slow = SLOW.format(period=layout.slow_steps, lines=texts_of["advance_slow"]) if layout.multirate else ""
         solve = SOLVE if layout.multirate_step is None else SOLVE_CORRECTED
         kernel = KERNEL.format(
@@ -96,8 +103,18 @@ def source(
         due = "arrivals.bucket, arrivals.address, arrivals.increment"
         calls.append(f"step_blocks_{tag}(S, {arrays}, group, step, steps, {due}, new_spikes)")
     run = RUN_RANK if shared else RUN
-    texts.append(run.format(advance=_lines(calls, 2), **(NO_LIGHT if layouts[0].opsin is None else LIGHT)))
-    return "\n\n".join(text.strip("\n") for text in texts) + "\n"
+    light, learning = NO_LIGHT if layouts[0].opsin is None else LIGHT, LEARNING if learns else NO_LEARNING
+    texts.append(run.format(advance=_lines(calls, 2), **light, **learning))
+    text = "\n\n".join(text.strip("\n") for text in texts) + "\n"
+    # Numba would compile the product and its factors at every place.
+    return _OFFSET.sub(lambda product: str(int(product[1]) * layouts[0].lanes), text)
+
+
+def _needed(texts: Sequence[str]) -> list[str]:
+    """Return the lines of a loop without those that read a variable that no other line uses."""
+    count = Counter(name for text in texts for name in set(_IDENTIFIER.findall(text)))
+    read = (_READ.match(text) for text in texts)
+    return [text for text, match in zip(texts, read, strict=True) if match is None or count[match[1]] > 1]
 
 
 def _laned(texts: Sequence[str], lanes: Sequence[str]) -> list[str]:

@@ -107,6 +107,12 @@ LIGHT = {
 NO_LIGHT = {"drive": "drive", "rewind_light": "", "update_light": ""}
 """The same for cells without an opsin."""
 
+LEARNING = {"rules": "rules", "learnt": "learnt"}
+"""Parts of ``RUN`` and ``RUN_RANK`` for cultures with synapses of their own."""
+
+NO_LEARNING = {"rules": "None", "learnt": "None"}
+"""The same for cultures that share their synapses."""
+
 RUN = '''
 @njit(nogil=True, **OPTIONS)
 def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight, spikes, queue, team, thread, window,
@@ -126,13 +132,13 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     while step < num_steps and proceed:
         stop = min(step + window, num_steps)
         if sampling:
-            stop = take_samples(S, group, net, learnt, probe, step, stop)
+            stop = take_samples(S, group, net, {learnt}, probe, step, stop)
         stop = update_stimuli(S, group, {drive}, step, stop){update_light}
         steps = stop - step
         number_due = most_arrivals(net, group.size, flight, queue)
         if number_due > len(arrivals.slot):
             arrivals = empty_arrivals(arrivals.bucket, 2 * number_due)
-        deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
+        deliver(net, {rules}, group, {learnt}, flight, queue, step, steps, arrivals, dt)
         new_spikes.count[0] = team.start[thread] + (number & 1) * team.start[-1]
         {advance}
         check_voltages(S, group.address, group.block, group.lanes, control, thread, stop, num_steps, BOUND)
@@ -177,13 +183,13 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     while step < last:
         stop = last
         if sampling:
-            stop = take_samples(S, group, net, learnt, probe, step, stop)
+            stop = take_samples(S, group, net, {learnt}, probe, step, stop)
         stop = update_stimuli(S, group, {drive}, step, stop){update_light}
         steps = stop - step
         number_due = most_arrivals(net, group.size, flight, queue)
         if number_due > len(arrivals.slot):
             arrivals = empty_arrivals(arrivals.bucket, 2 * number_due)
-        deliver(net, rules, group, learnt, flight, queue, step, steps, arrivals, dt)
+        deliver(net, {rules}, group, {learnt}, flight, queue, step, steps, arrivals, dt)
         {advance}
         step = stop
         check_voltages(S, group.address, group.block, group.lanes, control, 0, step, num_steps, BOUND)
