@@ -29,6 +29,8 @@ def test_a_warm_cache_may_be_read_only(tmp_path, monkeypatch, arguments):
         count = 2 * len(processors.usable())
         with livn_gym.make("EI1", profile=profile, num_cultures=count) as env:
             env.set_noise({"std_e": [0.1 + 0.01 * b for b in range(count)]})
+        with livn_gym.make("EI1", profile=profile) as env:
+            env.enable_plasticity().run(1)
     for profile, dt in (("fast", None), ("exact", None), ("fast", 0.04)):
         with livn_gym.make("EI3", profile=profile, dt=dt).record_spikes() as env:
             ChannelObservation(env, device_profile.find("cl1")).observe(env.run(1))

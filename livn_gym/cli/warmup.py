@@ -39,6 +39,8 @@ def warmup(
             with make("EI1", backend=backend, profile=profile, num_cultures=count) as env:
                 env.run(1)
                 env.set_noise({"std_e": np.linspace(0.1, 0.2, count)})  # kernels of cultures whose noise differs
+            with make("EI1", backend=backend, profile=profile) as env:
+                env.enable_plasticity()  # kernels of cultures that learn
         for done, name in enumerate(predefined_names(), len(engines)):
             show(done, total, note=name)
             predefined(name)
