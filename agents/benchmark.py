@@ -247,7 +247,9 @@ def benchmark(
         stack.callback(worker_end.close)
         stack.callback(parent_end.close)
         pool = stack.enter_context(
-            ProcessPoolExecutor(count, mp_context=context, initializer=_init_worker, initargs=(usable, worker_end))
+            ProcessPoolExecutor(
+                count, mp_context=context, initializer=_init_worker, initargs=(usable, count, worker_end)
+            )
         )
         stack.push(partial(_end_runs, parent_end))
         running: set[Future] = set()
@@ -344,13 +346,13 @@ def _end_runs(parent_end: Connection, kind: type[BaseException] | None, *_: obje
         parent_end.close()
 
 
-def _init_worker(usable: Sequence[int], worker_end: Connection) -> None:
-    """Bind a worker process to one processor, so that parallel runs share none, and end it with its parent."""
+def _init_worker(usable: Sequence[int], count: int, worker_end: Connection) -> None:
+    """Bind a worker process to its share of the processors, and end it with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C
     threading.Thread(target=_end_with_parent, args=(worker_end,), daemon=True).start()
     if hasattr(os, "sched_setaffinity"):
         number = multiprocessing.current_process()._identity[-1]
-        os.sched_setaffinity(0, {usable[(number - 1) % len(usable)]})
+        os.sched_setaffinity(0, processors.share(usable, (number - 1) % count, count))
 
 
 def _end_with_parent(worker_end: Connection) -> None:

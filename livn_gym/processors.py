@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from livn_gym.errors import InvalidInput
 
@@ -12,6 +13,12 @@ def usable() -> set[int]:
     if hasattr(os, "sched_getaffinity"):
         return os.sched_getaffinity(0)
     return set(range(os.cpu_count() or 1))
+
+
+def share(processors: Sequence[int], worker: int, count: int) -> set[int]:
+    """Return the processors of one of ``count`` processes, which have none in common unless there are too few."""
+    first, last = (len(processors) * k // count for k in (worker, worker + 1))
+    return set(processors[first:last]) or {processors[worker % len(processors)]}
 
 
 def requested() -> int | None:

@@ -12,7 +12,7 @@ import pytest
 from fakes import use_poisson_backend
 from mpi import launch
 
-from livn_gym import config
+from livn_gym import config, processors
 from livn_gym.agents import benchmark as bench
 from livn_gym.agents import evaluate, report
 from livn_gym.envs.registration import spec_of, standard_ids
@@ -259,3 +259,10 @@ def test_a_killed_benchmark_leaves_no_process(tmp_path):
     while left := launch.alive(workers):
         assert time.monotonic() < end, left
         time.sleep(0.1)
+
+
+def test_workers_divide_the_processors():
+    """A single worker, beside which another benchmark may be running, is bound to none."""
+    assert processors.share([0, 1, 4, 5], 0, 1) == {0, 1, 4, 5}
+    assert [processors.share([0, 1, 4, 5, 6], worker, 2) for worker in (0, 1)] == [{0, 1}, {4, 5, 6}]
+    assert [processors.share([3, 7], worker, 3) for worker in (0, 1, 2)] == [{3}, {3}, {7}]
