@@ -249,7 +249,7 @@ def table(results: Path) -> str:
         *(f"gain loss, {kind} (%)" for kind in TRAINING),
     )
     medians = [
-        f"- Rate of cells at rest by the true one, {arm}, median: {float(np.median(values)):.2f}"
+        f"- Rate of cells at rest / true rate, {arm}, median: {float(np.median(values)):.2f}"
         for arm, values in factors.items()
         if arm != "true"
     ] + [
