@@ -28,11 +28,11 @@ class Agent(Protocol):
         """
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """Return the action ``[C]`` for an observation and the info returned with it."""
+        """Return the action, ``[A]`` for an observation and the info returned with it."""
 
 
 class Constant:
-    """Agent that applies the same amplitude to every channel at every step.
+    """Agent whose action has the same value in every entry at every step, such as one amplitude on all channels.
 
     Args:
         strength: From 0, the lower bound of the action space (no pulses), to 1, its upper bound (largest amplitude).
@@ -51,7 +51,7 @@ class Constant:
         self._space = _box(env)
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """Return the action ``[C]``."""
+        """Return the action, ``[A]``."""
         return _uniform_action(self._space, self.strength)
 
 
@@ -136,7 +136,7 @@ class Random:
         self._space = _box(env)
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """Return the action ``[C]``."""
+        """Return the action, ``[A]``."""
         space = self._space
         return self._generator.uniform(space.low, space.high).astype(np.float32)
 
@@ -196,7 +196,7 @@ class OnOff:
         self._space = _box(env)
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """Return the action ``[C]``."""
+        """Return the action, ``[A]``."""
         variable = self._variable
         strength = variable.strength if self.strength is None else self.strength
         return _uniform_action(self._space, strength if info[variable.measured] < info[variable.target] else 0.0)
@@ -237,7 +237,7 @@ class ProportionalIntegral:
         self._integral = self._variable.bias if self.bias is None else self.bias
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """Return the action ``[C]``."""
+        """Return the action, ``[A]``."""
         variable = self._variable
         gain = variable.gain if self.gain is None else self.gain
         integral_s = variable.integral_s if self.integral_s is None else self.integral_s

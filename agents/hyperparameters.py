@@ -77,7 +77,7 @@ def load(agent: str, env_id: str, changes: Mapping[str, Any] | None = None) -> H
 
     Raises:
         UnknownName: There is no such agent or hyperparameter.
-        InvalidInput: A value is out of range, or a string to be evaluated.
+        InvalidInput: A value is out of range, or a string of Python code, which rl-zoo3 would evaluate.
     """
     if changes is not None and not isinstance(changes, Mapping):
         raise InvalidInput(f"changes must be a mapping of hyperparameters, got {changes!r}.")
@@ -93,7 +93,7 @@ def parse(algorithm: type[BaseAlgorithm], table: Mapping[str, Any]) -> Hyperpara
 
     Raises:
         UnknownName: The algorithm has no such hyperparameter.
-        InvalidInput: A value is out of range, or a string to be evaluated.
+        InvalidInput: A value is out of range, or a string of Python code, which rl-zoo3 would evaluate.
     """
     ranges = RANGES[algorithm.__name__]
     values = dict(table)

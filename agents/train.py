@@ -86,7 +86,8 @@ def train(
             episodes (NaN until the first has ended).
 
     Returns:
-        The learning curve, one row per evaluation, as in ``curve.csv``.
+        The learning curve, a row per evaluation as in ``curve.csv``: ``step``, ``seconds``, ``return`` (mean over
+        episodes), ``return_low``, ``return_high``, ``effect`` (the task's measure) and ``charge_nC``.
 
     Raises:
         UnknownName: There is no such agent, environment or hyperparameter.

@@ -51,7 +51,9 @@ class CultureEnv(gym.Env):
     | `CartPole`         | `livn/EI3-CartPole-v0`             | a culture that balances a pole             |
     | `Pong`             | `livn/EI3-Pong-v0`                 | a culture that plays Pong                  |
 
-    Each is a class of that name in `livn_gym.envs.tasks`, whose docstring has the same headings. Cultures:
+    Each is a class of that name in `livn_gym.envs.tasks`, whose docstring has the same headings. The *share of the
+    network* in it is the share of the best reference agent's gain over silence that is lost when all synapses are cut,
+    with its 95 % interval. Cultures:
 
     | system | neurons | channels C | area (um)   |
     | ------ | ------- | ---------- | ----------- |
@@ -62,13 +64,13 @@ class CultureEnv(gym.Env):
 
     ## Action Space
     A `Box` of float32 within -1 to 1, in most tasks one number per channel: the amplitude of its pulses, from none to
-    15 uA, which are 3 nC per phase. Pulses are biphasic, cathodic first, 0.2 ms per phase. An action with the wrong
-    shape, NaN, or a value outside the box raises `InvalidInput`; a value that rounding moved past a bound, by no more
-    than 16 float32 steps, is clipped to it.
+    the highest of the task's encoding (15 uA or less, up to 3 nC per phase). Pulses are biphasic, cathodic first,
+    0.2 ms per phase. An action with the wrong shape, NaN, or a value outside the box raises `InvalidInput`; a value
+    that rounding moved past a bound, by no more than 16 float32 steps, is clipped to it.
 
     ## Observation Space
     A one-dimensional `Box` of float32. For most tasks it begins with the decoded recording of the last step
-    and of the last second, by default the rate at every channel; the entries of the task follow.
+    and of the last second, by default the rate at every channel, summed over its cells; the entries of the task follow.
 
     | num        | observation                            | min | max            | unit |
     | ---------- | -------------------------------------- | --- | -------------- | ---- |
@@ -146,7 +148,7 @@ class CultureEnv(gym.Env):
     | `posterior`   | `None`              | folder of `livn-gym fit`: every episode draws one of its parameter | -    |
     |               |                     | sets: `docs/fit.md`                                                |      |
     | `blank_ms`    | `(3.0, 1.0)`        | blanking: time after current in which the stimulated electrodes,   | ms   |
-    |               |                     | and the others, do not record; 0 is none: `docs/wrappers.md`       |      |
+    |               |                     | and others, do not record; 0 is none; devices have other defaults  |      |
     | `device`      | `None`              | device under whose limits the culture is simulated, as `"cl1"`:    | -    |
     |               |                     | `docs/devices.md`                                                  |      |
     | `observation` | `None`              | spikes of `"cells"`, or those that the device detects on its       | -    |
@@ -230,7 +232,7 @@ class CultureEnv(gym.Env):
             options: No options are supported.
 
         Returns:
-            The first observation ``[F]`` and info.
+            The first observation, ``[2 F + K]`` (F decoded features, K entries of the task), and info.
 
         Raises:
             InvalidInput: The seed is not an integer from 0 to 2**64 - 1.
@@ -261,6 +263,7 @@ class CultureEnv(gym.Env):
 
         Raises:
             InvalidInput: The action has the wrong shape, is not finite or outside the box; nothing ran.
+            ResetNeeded: The environment was not reset, or its last step or reset was interrupted.
             ClosedEnvironment: The environment is closed.
         """
         self._check_started("step")

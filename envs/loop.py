@@ -149,7 +149,7 @@ class ClosedLoop:
             cultures: Indices of the cultures; default all.
 
         Returns:
-            The first observations ``[n, F]`` and infos ``[n]``; rewards are 0.
+            The first observations ``[n, 2 F + K]`` and infos ``[n]``; rewards are 0.
 
         Raises:
             OverlappingCall: Another thread is in a step or reset.
@@ -238,7 +238,7 @@ class ClosedLoop:
             cultures: Indices of the cultures; default all.
 
         Returns:
-            Observations ``[n, F]``, rewards, ends by the task itself and infos, ``[n]`` each.
+            Observations ``[n, 2 F + K]``, rewards, ends by the task itself and infos, ``[n]`` each.
 
         Raises:
             InvalidInput: An action has the wrong shape, is not finite or lies outside the space; nothing ran.

@@ -19,7 +19,7 @@ class StepResult:
     After a reset all rewards are 0 and no episode has ended.
 
     Attributes:
-        observations: ``[n, F]``.
+        observations: ``[n, 2 F + K]``, see ``observation_box``.
         rewards: ``[n]``.
         terminated: Whether the task itself ended, ``[n]``.
         truncated: Whether the task itself reached a time limit, ``[n]``.

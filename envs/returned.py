@@ -101,7 +101,7 @@ def info(owner: object, entries: Any, common: Mapping[str, float]) -> dict[str, 
     """Entries that a task or a condition adds to ``info``: one number per name.
 
     Args:
-        owner: Who adds them, for the message.
+        owner: The task or condition that adds them, for the message.
         entries: The entries.
         common: The entries that are there already.
 

@@ -165,7 +165,7 @@ class CultureVectorEnv(VectorEnv):
             options: ``{"reset_mask": mask}`` with a boolean ``[num_envs]`` resets some; there are no other options.
 
         Returns:
-            Observations ``[num_envs, F]`` (the latest ones of environments that were not reset) and info.
+            Observations ``[num_envs, 2 F + K]`` (the latest ones of environments that were not reset) and info.
 
         Raises:
             InvalidInput: Seeds or mask do not fit.
@@ -191,10 +191,11 @@ class CultureVectorEnv(VectorEnv):
             actions: ``[num_envs, *action shape]``.
 
         Returns:
-            Observations ``[num_envs, F]``, rewards, terminations, truncations ``[num_envs]`` and info.
+            Observations ``[num_envs, 2 F + K]``, rewards, terminations, truncations ``[num_envs]`` and info.
 
         Raises:
             InvalidInput: An action has the wrong shape, is not finite or outside the space; nothing ran.
+            ResetNeeded: An environment was not reset, was interrupted, or has ended (autoreset ``Disabled``).
             ClosedEnvironment: The environment is closed.
         """
         self._check_open()
@@ -251,7 +252,7 @@ class CultureVectorEnv(VectorEnv):
         """Render the latest step of every environment as a picture ``[640, 960, 3]``; None without a render mode.
 
         Raises:
-            ResetNeeded: No environment was reset yet.
+            ResetNeeded: An environment has not been reset yet.
             ClosedEnvironment: The environment is closed.
         """
         self._check_open()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from livn_gym.units import rounding
 
 MIN_LISTENING = 0.25
-"""Share of a run that a channel must listen for its rate to count."""
+"""Share of a run for which a channel must record for its rate to count."""
 
 
 @dataclass(frozen=True, eq=False)

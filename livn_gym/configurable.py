@@ -105,7 +105,8 @@ class Configurable(Exclusive):
     def set_params(self, params: Mapping[str, Values], *, cultures: Sequence[int] | None = None) -> Self:
         """Set any parameters by key, with the prefixes ``weight-``, ``noise-`` and ``depression-``.
 
-        The states of cultures do not change. The trajectory of a culture depends only on its own parameters.
+        Weights, means and standard deviations of the noise are in nS, time constants in ms; ``U`` is from 0 to 1. The
+        states of cultures do not change. The trajectory of a culture depends only on its own parameters.
 
         Args:
             params: For each key a number, or a sequence with one number per culture that is set, ``[n]``.
@@ -198,7 +199,7 @@ class Configurable(Exclusive):
         return [updated[id(item)] for item in self._parameters]
 
     def get_weights(self, projection: str | None = None) -> dict[str, NDArray[np.float64]]:
-        """Return the peak conductance of per_culture synapse, nS.
+        """Return the peak conductance of every synapse, nS.
 
         Args:
             projection: Projection, for example ``"EXC_EXC"``, or weight key. Default: all.

@@ -153,7 +153,7 @@ class DeviceRecording:
         bits: Bits of the signed units of a frame, at most 16.
         noise_uV: Standard deviation of the noise, uV; 0 for a device without noise, whose threshold then rests on the
             rounding to units and on the signal itself.
-        threshold_sd: Threshold of the detection in standard deviations of the noise, below zero.
+        threshold_sd: A spike is detected this many standard deviations of the noise below 0; positive.
         refractory_ms: Time after a detection in which a channel detects nothing.
         highpass_hz: Cut-off of the high-pass filter before the detection, Hz; 0 for none.
         waveform_before: Number of samples of a spike's waveform before that of the spike.

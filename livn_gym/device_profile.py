@@ -172,8 +172,8 @@ def names() -> list[str]:
 
 
 ALL_TASKS = "all_tasks"
-"""Key of a mapping for ``find``, or of one that names a plant, with which environments offer all tasks, for
-measurements; it changes no limit."""
+"""Key of a mapping that names a device or a plant. If True, environments also accept the tasks that they otherwise
+refuse with that device, for measurements; it changes no limit."""
 
 Spec = str | Path | DeviceProfile | Mapping[str, Any]
 """Types that ``find`` accepts."""

@@ -48,8 +48,9 @@ class Env(SavedStates, Recorder, Configurable):
     The trajectory of a culture depends only on its parameters, its seed, its inputs, dt, scheme and precision.
 
     Calls from several threads are executed one after another. A call that fails or is interrupted (Ctrl-C) has no
-    effect or, except for ``run``, may be complete; with the native backend, the next ``run`` continues exactly where
-    the previous one ended. See ``docs/architecture.md`` for forks, and for cultures that NEURON loses.
+    effect; an interrupted call other than ``run`` may instead be complete. With the native backend, the next ``run``
+    continues exactly where the previous one ended. See ``docs/architecture.md`` for forks, and for cultures that NEURON
+    loses.
 
     Args:
         system: A ``System``, a name, or the path of a folder or TOML file; see ``livn_gym.system.make``.
@@ -239,6 +240,8 @@ class Env(SavedStates, Recorder, Configurable):
                 number of cultures or is longer than the run.
             ClosedError: The Env is closed, or ``init`` was not called.
             WorkerError: The run failed on another rank that shares the cultures.
+            SimulationDiverged: A membrane voltage left the valid range.
+            RunStopped: Another thread called ``stop``.
         """
         if self._ranks is not None:
             return self._run_shared(duration, stimulus, cultures, root_only)

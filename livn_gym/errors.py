@@ -129,7 +129,7 @@ class StorageError(LivnError, OSError):
 
 
 class NonConforming(LivnError, AssertionError):
-    """An environment does not conform to the conformance suite, see ``livn_gym.testing``."""
+    """An environment or a device driver fails a conformance check, see ``livn_gym.testing``."""
 
 
 _REPR = Repr()

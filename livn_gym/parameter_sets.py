@@ -62,7 +62,7 @@ def find(system: System, params: Spec | None = None, variant: str | None = None)
     if isinstance(params, Path) or params.endswith(".toml"):
         return read_params(params)
     if "/" in params and not references.is_file(params):
-        raise InvalidInput(f"params must be the path of a TOML file where it is a path, got {params!r}.")
+        raise InvalidInput(f"params looks like a path, and must then be that of a .toml file, got {params!r}.")
     return dict(PARAMETER_SETS.make(params))
 
 

@@ -99,7 +99,7 @@ class Posterior:
 
     @property
     def base(self) -> dict[str, float]:
-        """The nearest set; where only it is 0, it has a billionth of the others' mean, so factors can scale it."""
+        """The nearest set; a 0 of a key that differs between sets is 1e-9 of their mean: factors can scale it."""
         base = dict(self.sets[0])
         for key in self.keys:
             if base[key] == 0.0:

@@ -43,8 +43,9 @@ class Schedule:
 class Pulses:
     """Rectangular phases of pulses, ``[P]`` each; phases of one column must not overlap.
 
-    A phase starts at ``onset_ms + offset_ms``. The onset is rounded to a step; offset and width must be whole steps, so
-    that the phases keep their widths, and thereby the charge balance, at every dt.
+    Of every phase: culture, column, onset, offset and width (ms), and value in the unit of the stimulus. A phase starts
+    at ``onset_ms + offset_ms``. The onset is rounded to a step; offset and width must be whole steps, so that the
+    phases keep their widths, and thereby the charge balance, at every dt.
 
     Args:
         verified: Whether the arrays are parts of checked ones, which are not checked again, for speed in the closed

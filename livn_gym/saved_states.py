@@ -62,11 +62,12 @@ class SavedStates(Exclusive):
         """Restore saved states; a snapshot of one culture can be loaded into several.
 
         Args:
-            state: Snapshot from this or another Env with the same system, model and setting.
+            state: Snapshot from this or another Env with the same system, model, time step, scheme, precision and
+                backend.
             cultures: Indices of the cultures into which the states are loaded, in their order. Default: all.
 
         Raises:
-            InvalidInput: The system, the model, the setting or the number of cultures differs from the snapshot.
+            InvalidInput: The system, model, time step, scheme, precision, backend or number of cultures differs.
             UnsupportedModel: The backend does not support snapshots.
         """
         indices = self._culture_indices(cultures)

@@ -1,4 +1,4 @@
-"""Sequence of the six arrays in which the reference page returns a run."""
+"""Sequence of the six arrays of a run: spike cells and times, voltage cells and traces, current cells and traces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = "it", "t", "iv", "v", "im", "mp"
 class SixArrays(ABC):
     """A sequence of the six arrays it, t, iv, v, im, mp; None for what was not recorded.
 
-    It unpacks, is indexed and is sliced as a tuple is, and is none: ``tuple(recording)`` makes one.
+    It can be unpacked, indexed and sliced like a tuple but is not one; ``tuple(recording)`` makes one.
     """
 
     @abstractmethod

@@ -73,8 +73,8 @@ class Snapshot:
         missing = sorted(map(str, setting.keys() ^ self.setting.keys()))
         if missing:
             raise InvalidInput(
-                f"The snapshot was saved by another version of livn_gym: it differs in whether it says {missing}. "
-                "Save it again with this version."
+                "The snapshot was saved by another version of livn_gym: only one of the two versions has the entries "
+                f"{missing}. Save it again with this version."
             )
         for name, value in self.setting.items():
             if setting[name] != value:

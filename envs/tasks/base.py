@@ -23,7 +23,7 @@ class Demonstration:
     """A command that a culture gets at every reset, before it settles, so that its task can measure the response.
 
     Attributes:
-        command: Input of the encoding, ``[A]``.
+        command: Input of the encoding, in the space ``TaskSetup.commands``.
         duration_ms: Duration of the demonstration; rounded up to whole control steps.
         skip_ms: Time at the beginning of the demonstration that the mean leaves out.
     """

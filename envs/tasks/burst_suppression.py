@@ -46,7 +46,7 @@ class BurstSuppression(Task):
     | ---------- | ------------------------------------------- | --- | -------------- | ---- |
     | 0 ... C-1  | rate at the channel in the last step        | 0   | the decoding's | Hz   |
     | C ... 2C-1 | rate at the channel in the last second      | 0   | the decoding's | Hz   |
-    | 2C         | highest rate of a cell in 50 ms of the step | 0   | 1000           | Hz   |
+    | 2C         | highest mean rate of a cell in a 50 ms bin  | 0   | 1000           | Hz   |
     | 2C+1       | time since the last burst                   | 0   | 10             | s    |
 
     `info` also holds:
@@ -55,7 +55,7 @@ class BurstSuppression(Task):
     | ------------- | ----------------------------------------------- | ---- |
     | `burst_share` | share of the step's bins that belong to a burst | -    |
     | `bursts`      | bursts that began in the step                   | -    |
-    | `peak_hz`     | highest rate of a cell in 50 ms of the step     | Hz   |
+    | `peak_hz`     | highest mean rate of a cell in a 50 ms bin      | Hz   |
 
     ## Rewards
     `-burst_cost * burst_share - charge_cost * charge_fraction`, at most 0. A bin of 50 ms belongs to a burst if the
@@ -146,9 +146,9 @@ class BurstSuppression(Task):
         return self._reward
 
     def observe(self, measurement: Measurement) -> NDArray[np.float64]:
-        """Return the highest rate of a cell in 50 ms, Hz, and the time since the last burst, 0 to 10 s ``[2]``."""
+        """Return the highest 50 ms mean rate of a cell, Hz, and the time since the last burst, 0 to 10 s ``[2]``."""
         return np.array([min(MAX_PEAK_HZ, self._peak_hz), min(MAX_QUIET_S, self._quiet_s)])
 
     def info(self, measurement: Measurement) -> dict[str, float]:
-        """Return the share of bins in bursts, the number of bursts that began, and the highest rate in 50 ms, Hz."""
+        """Return the share of bins in bursts, bursts that began, and the highest mean rate in a 50 ms bin, Hz."""
         return {"burst_share": self._share, "bursts": float(self._bursts), "peak_hz": self._peak_hz}

@@ -30,7 +30,7 @@ class Discrimination(Task):
     half of the array and -1 in the right one. Neighbouring electrodes have different colours, so that both patterns
     reach both halves, and uniform amplitudes give a small margin. The agent must find for each pattern the
     electrodes whose late response the decoder assigns to it. Strong pulses at many electrodes set off a burst of the
-    whole culture, which on some graphs loses its place.
+    whole culture, which on some graphs does not depend on where the pulses were.
 
     **What acts** is the culture's late response: the cells that the field makes fire do so within a few milliseconds.
     **What is seen** are the rates of that window, and the cue. **The decoder is not trained.**

@@ -56,7 +56,7 @@ class OptoClamp(Task):
     | `dose_mJ_mm2`   | dose of all lights in the step                            | mJ/mm2 |
     | `dose_fraction` | the same as a share of that of the strongest action       | -      |
     | `target_hz`     | target of the next step                                   | Hz     |
-    | `error_hz`      | difference of rate and target, means over the last second | Hz     |
+    | `error_hz`      | absolute difference of rate and target, means over 1 s    | Hz     |
     | `error`         | the same divided by the mean target                       | -      |
 
     ## Rewards

@@ -36,9 +36,9 @@ class PatternTracking(Task):
     """Spatial control: the regions of the array are to respond to the pulses of a step as in a target pattern.
 
     ## Description
-    The array is divided into R regions of neighbouring electrodes (EI3: 16 of four). The rate of a region is the rate
-    of a cell that its electrodes record at 20-100 ms after the one pulse of a step. By then the cells that the field
-    made fire are silent again, and the pattern is what synapses have made of it.
+    The array is divided into R regions of neighbouring electrodes (EI3: 16 of four). The rate of a region is the mean
+    rate of the cells that its electrodes record at 20-100 ms after the one pulse of a step. By then the cells that the
+    field made fire are silent again, and the pattern is what synapses have made of it.
 
     The targets come from the culture itself. At every reset one of `patterns` hidden commands is drawn: one or two
     regions, whose electrodes get 0.7 to 1 of their range. The culture gets it for `demonstration_ms`; the regions'
@@ -63,7 +63,7 @@ class PatternTracking(Task):
     | ------------- | -------------------------------------- | --- | -------------- | ---- |
     | 0 ... C-1     | late rate at the channel, last step    | 0   | the decoding's | Hz   |
     | C ... 2C-1    | its mean over the last second          | 0   | the decoding's | Hz   |
-    | 2C ... 2C+R-1 | target of the rate of a region's cell  | 0   | 1000           | Hz   |
+    | 2C ... 2C+R-1 | target mean rate of the region's cells | 0   | 1000           | Hz   |
 
     `info` also holds:
 

@@ -31,8 +31,8 @@ class Pong(InnerTask):
 
     **What acts**: the culture. The electrodes of the other columns are the motor region. If those above the middle
     record a higher mean rate at 20-100 ms after the pulse than those below, the paddle goes up; if a lower one, down; a
-    tie repeats. The field makes cells fire within a few milliseconds and at the sensory electrodes, so that only
-    activity that synapses carry from the sensory to the motor region acts.
+    tie repeats the last action. The field makes cells fire within a few milliseconds and at the sensory electrodes, so
+    that only activity that synapses carry from the sensory to the motor region acts.
 
     **The loop**: gains, stimulation by the present state, `step_ms` of the culture, one step of the game
     (`livn_gym.envs.inner.PongGame`), whose clock is slow enough for the culture to recover from depression. **The
@@ -83,8 +83,8 @@ class Pong(InnerTask):
 
     | name        | default                          | meaning                                             | unit |
     | ----------- | -------------------------------- | --------------------------------------------------- | ---- |
-    | `game`      | `{"paddle": 0.5,`                | arguments of `PongGame`: heights are of the field's | -    |
-    |             | `"paddle_speed": 0.1,`           | 2, speeds per step                                  |      |
+    | `game`      | `{"paddle": 0.5,`                | arguments of `PongGame`; the field has height 2,    | -    |
+    |             | `"paddle_speed": 0.1,`           | speeds are per step                                 |      |
     |             | `"crossing_steps": 20,`          |                                                     |      |
     |             | `"max_steps": 200}`              |                                                     |      |
     | `step_ms`   | 500                              | length of a control step                            | ms   |

@@ -50,8 +50,10 @@ class RateTracking(Task):
 
     | num       | action                            | min | max | at -1 | at 1 | unit         |
     | --------- | --------------------------------- | --- | --- | ----- | ---- | ------------ |
-    | 0 ... C-1 | amplitude of the channel's pulses | -1  | 1   | 0     | 9    | uA           |
-    |           | its charge                        |     |     | 0     | 1.8  | nC per phase |
+    | 0 ... C-1 | amplitude of the channel's pulses | -1  | 1   | 0     | 15   | uA           |
+    |           | its charge                        |     |     | 0     | 3    | nC per phase |
+
+    On EI3 and EI4 the highest amplitude is 8 uA (1.6 nC per phase).
 
     ## Observation Space
     `Box(0, high, (2 C + 1,), float32)`.
@@ -67,8 +69,8 @@ class RateTracking(Task):
     | key             | meaning                                                      | unit |
     | --------------- | ------------------------------------------------------------ | ---- |
     | `target_hz`     | target of the next step                                      | Hz   |
-    | `error_hz`      | difference of rate and target, means over the last second    | Hz   |
-    | `error_step_hz` | difference of rate and target in the last step               | Hz   |
+    | `error_hz`      | absolute difference of rate and target, means over 1 s       | Hz   |
+    | `error_step_hz` | absolute difference of rate and target in the step           | Hz   |
     | `rest_hz`       | measured rate at rest; only without `target_hz`              | Hz   |
     | `strongest_hz`  | measured rate under the strongest action, likewise           | Hz   |
 

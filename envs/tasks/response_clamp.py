@@ -78,8 +78,8 @@ class ResponseClamp(Task):
     | `target_response`      | target of the next pulse                                                    | -    |
     | `response`             | whether the network responded to the last pulse                             | -    |
     | `response_probability` | share of responses to the last `pulses` pulses                              | -    |
-    | `error`                | difference of responses and targets, summed over the last `pulses` pulses   | -    |
-    |                        | and divided by `pulses`                                                     |      |
+    | `error`                | absolute sum of response - target over the last `pulses` pulses,            | -    |
+    |                        | divided by `pulses`                                                         |      |
     | `electrode`            | channel that gives the pulses                                               | -    |
     | `threshold`            | number of spikes that a response exceeds                                    | -    |
 
@@ -98,7 +98,7 @@ class ResponseClamp(Task):
     | name        | default                                     | meaning                                       | unit |
     | ----------- | ------------------------------------------- | --------------------------------------------- | ---- |
     | `electrode` | `"any"`                                     | channel that gives the pulses; `"any"` draws  | -    |
-    |             |                                             | one of four that respond at every reset       |      |
+    |             |                                             | at every reset one of the four best           |      |
     | `window_ms` | `[5, 100]`                                  | time after the pulse in which spikes count    | ms   |
     | `pulses`    | 20                                          | pulses over which the probability is taken    | -    |
     | `target`    | `[0.3, 0.6]`                                | probability, or the range from which targets  | -    |

@@ -26,8 +26,8 @@ class TaskSetup:
 
     Attributes:
         step_ms: Length of a control step, ms; a second is a whole number of steps.
-        commands: One culture's inputs of the encoding, ``[A]``.
-        features: One culture's decoded recording, ``[F]``.
+        commands: Space of one culture's inputs of the encoding; often one per channel, ``[C]``.
+        features: Space of one culture's decoded recording, ``[F]``.
         system: The cells.
         electrodes: The electrodes, bound to the positions of the cells.
         options: The task's options, an object of its class ``Options``.

@@ -37,7 +37,7 @@ def demo(
 ) -> None:
     """Train an agent for a couple of minutes and compare it with baselines that do not learn.
 
-    The trained agent also plays on the culture with all synapses cut: what it loses there, the network earned.
+    The trained agent also plays on the culture with all synapses cut: the difference in return is due to the network.
 
     If the training was interrupted, the same command continues it; a finished training is not repeated.
     """

@@ -30,7 +30,8 @@ def deploy(
     device: Annotated[str, typer.Option(help="Profile of the device: a name, or a TOML file.")] = "cl1",
     episodes: Annotated[int, typer.Option(min=1, help="Number of episodes.")] = 5,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Act on a simulated culture. This is the default; it excludes --live.")
+        bool,
+        typer.Option("--dry-run", help="Act on a simulated culture. This is the default; not possible with --live."),
     ] = False,
     live: Annotated[
         bool, typer.Option("--live", help="Stimulate a real device; needs --limits and a typed confirmation.")
@@ -69,7 +70,7 @@ def deploy(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="New folder of the session. Default: one named by the time, in deploy/ of the run folder or here.",
+            help="New folder of the session. Default: deploy/TIME in the run folder, or here for a baseline.",
             show_default=False,
         ),
     ] = None,

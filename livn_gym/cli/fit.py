@@ -47,8 +47,8 @@ def fit(
     design: Annotated[
         Path | None,
         typer.Option(
-            help="File (.json) of the first cultures, which do not depend on the recording: written by the first fit "
-            "of a system, read by the others.",
+            help="File (.json) of the first wave of cultures, which does not depend on the recording: the first fit "
+            "of a system writes it, later fits read it.",
             show_default=False,
         ),
     ] = None,
@@ -75,7 +75,8 @@ def fit(
     """Fit simulated cultures to a recording, as several parameter sets.
 
     Writes the sets, their provenance, the results of a posterior predictive check and a page of figures. The recording
-    needs at least 5 minutes without stimulation; the response to stimulation is fitted if it holds a probe sweep.
+    needs at least 5 minutes without stimulation; its response to stimulation is fitted if it holds a probe sweep
+    (livn-gym simulate --probe-sweep).
 
     The exit code is 1 if no parameter set reproduces the recording.
     """
@@ -125,8 +126,8 @@ def fit(
     if not result.sets:
         nearest = result.candidates[0]
         typer.echo(
-            f"No parameter set reproduces the recording: the nearest is at a squared distance of "
-            f"{nearest.distance:.3g}, {result.criterion.threshold:.3g} are accepted. See {out / 'page.png'}.",
+            f"No parameter set reproduces the recording: the nearest has a squared distance of "
+            f"{nearest.distance:.3g}, at most {result.criterion.threshold:.3g} is accepted. See {out / 'page.png'}.",
             err=True,
         )
         raise typer.Exit(1)

@@ -326,7 +326,7 @@ def spec_steps(env_id: str, options: dict[str, Any]) -> int:
 def score_table(title: str, measure: str, scores: dict[str, Any]) -> Any:
     """Return a table of agents' scores, the highest return in bold; ``measure`` names the task's measure of effect."""
     effect = {"error_hz": "mean |error| (Hz)", "": "-"}.get(measure, f"mean {measure}")
-    rows = table(title, "agent", "return", "+-", effect, "charge (nC)")
+    rows = table(title, "agent", "return", "SD", effect, "charge (nC)")
     best = max(score.total_reward for score in scores.values())
     for name, score in scores.items():
         numbers = (

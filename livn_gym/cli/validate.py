@@ -39,7 +39,7 @@ Names = Annotated[
     typer.Argument(
         metavar="SYSTEM | IDS",
         help="Name of a system, SONATA or livn folder, TOML file of the generator, or module:attribute. With --tasks: "
-        "ids of environments, or tasks as module:attribute or path; default: every task on EI2, or on EI3.",
+        "ids of environments, or tasks as module:attribute or path; default: every task, on EI2 if possible.",
         show_default=False,
     ),
 ]
@@ -54,10 +54,13 @@ def validate(
     quick: Annotated[
         bool,
         typer.Option(
-            "--quick", help="Quick check: two cultures and a shortened protocol; with --tasks, 4 episodes per arm."
+            "--quick",
+            help="Quick check: two cultures and a shortened protocol; with --tasks, 4 episodes per comparison.",
         ),
     ] = False,
-    seeds: Annotated[int, typer.Option(min=1, help="Number of cultures in each set.")] = 20,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of cultures per set (training seeds, held-out seeds, held-out graphs).")
+    ] = 20,
     stimulated: Annotated[
         int, typer.Option(min=1, help="Number of cultures of each graph that are also stimulated.")
     ] = 5,
@@ -89,7 +92,7 @@ def validate(
     With --tasks, measure instead whether tasks need the network: how much of an agent's score is left when the synapses
     of the culture are cut.
 
-    The exit code is 1 if a gating target is missed, except with --quick, or if a task fails the gate.
+    The exit code is 1 if a target that is not advisory is missed (except with --quick), or a task fails.
     """
     if tasks:
         check_output("--params", params, ".toml")

@@ -35,8 +35,8 @@ class BurstDetection(Decoding):
     Args:
         duration: Length of the run, ms.
         min_rate_hz: Lowest mean rate of a cell in a burst.
-        relative: Lowest rate in units of the mean rate of the run. With 0, the mean does not matter, neither here nor
-            for chance; use this for short runs, which may lie within a burst.
+        relative: Lowest rate in units of the mean rate of the run. With 0, neither this threshold nor
+            the one of chance is used: for short runs, which may lie within a burst.
         window_ms: Window in which the rate is computed.
         merge_ms: Bursts closer than this are merged.
         min_participation: Smallest share of cells that fire in a burst.
@@ -139,7 +139,8 @@ class AvalancheAnalysis(Decoding):
     The result is a dict: ``branching_ratio`` by multistep regression, a number only if ``verdict`` is
     ``"temporal correlation"``, otherwise NaN and ``"no temporal correlation"`` (as for a Poisson train) or
     ``"too few spikes"`` (fewer than ``measures.criticality.MIN_SPIKES``, 200);
-    ``timescale_ms``, ``amplitude``, ``r_1`` and ``r_1_chance``, on which the verdict is based;
+    ``timescale_ms`` and ``amplitude`` of the fitted exponential, and ``r_1`` (correlation of successive bins) and its
+    chance level ``r_1_chance``, on which the verdict is based;
     ``naive_branching_ratio``, the simple ratio of successive bins, which is near 1 for a Poisson train as well;
     ``sizes`` (spikes) and ``durations_ms`` of the avalanches, ``[K]``. Without spikes, the ratios are NaN and there
     are no avalanches. Of B cultures, the numbers are ``[B]``; ``verdict``, ``sizes`` and ``durations_ms`` are lists.

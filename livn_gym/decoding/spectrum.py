@@ -33,7 +33,7 @@ MAX_POWER_MV2 = 1e4
 
 @checked
 class SpectralSlope(Decoding):
-    """Exponent of the 1/f spectrum of the culture's spike count: a float, of B cultures ``[B]``.
+    """Slope of the log-log power spectrum of the spike count (negative for 1/f): a float, of B cultures ``[B]``.
 
     Spikes in bins of 5 ms, Welch's method with segments of 2 s, least squares on log power over log frequency
     from 1 to 50 Hz. 0 for a Poisson train, NaN for fewer than 200 spikes, whose spectrum is that of single events.

@@ -71,9 +71,9 @@ class ISICV(Decoding):
 class FanoFactor(Decoding):
     """Fano factor, variance over mean of spike counts: ``{"population": float, "cell": float, "cells": [N]}``.
 
-    Of the pooled count of the culture (1 for independent Poisson cells, large for bursts), the mean over cells, and of
-    each cell. Silent cells are NaN and excluded from the mean; without spikes, all are NaN. Of B cultures, ``[B]``,
-    ``[B]`` and ``[B, N]``.
+    ``population`` is that of the culture's pooled count (1 for independent Poisson cells, large for bursts), ``cells``
+    that of each cell and ``cell`` their mean. Silent cells are NaN and excluded from the mean; without spikes, all are
+    NaN. Of B cultures, ``[B]``, ``[B]`` and ``[B, N]``.
 
     Args:
         duration: Length of the run, ms; a whole number of windows, at least 2.

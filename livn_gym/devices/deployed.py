@@ -47,7 +47,7 @@ class DeployedEpisode:
         charge_nC: Absolute charge that was sent, settling and calibration of the task included, nC.
         latency_ms: Median, 95th percentile and maximum of the latency of the steps, see ``StepTiming``.
         jitter_ms: The same of the absolute jitter; NaN in accelerated time.
-        stim_delay_ms: Largest delay of a pulse that the device reported behind its command; NaN without pulses.
+        stim_delay_ms: Largest delay of a reported pulse relative to its commanded time; NaN without pulses.
         unconfirmed: Number of pulses since the start of the session that the device has not reported.
         refused: Number of refused stimuli.
         ended: ``"time limit"``, ``"task"``, or the reason for which the session was stopped.

@@ -87,8 +87,8 @@ class UnopenedPlant(DeviceChannels):
     """The ``DevicePlant`` of a device that is not open: environments are made with it to check their options.
 
     Args:
-        limits: Limits of a session.
         profile: The device.
+        limits: Limits of a session.
     """
 
     def __init__(self, profile: DeviceProfile, limits: SessionLimits) -> None:

@@ -202,7 +202,7 @@ class Guard:
         self._beat_s = None
 
     def check(self) -> None:
-        """Stop the session if the heartbeat is lost, the time is over or somebody created the stop file.
+        """Stop the session if the heartbeat is lost or the stop file exists; ``send`` checks the time limit.
 
         The watchdog's thread calls this, so nothing is raised: what fails here is raised by the next call of the loop.
         """

@@ -22,12 +22,12 @@ class StepTiming:
     Attributes:
         start_ms: Start of the run in the time of the session, ms.
         duration_ms: Length of the run.
-        latency_ms: Time on the wall from the end of the reading before to the end of sending; it is what decoding,
+        latency_ms: Wall-clock time from the end of the previous reading to the end of sending: the time that decoding,
             agent, encoding, checks and the device's API take.
-        jitter_ms: Time on the wall between the ends of this reading and of the one before, less the length of the run;
-            NaN for the first run of a loop and where the device's time is not that of the wall.
+        jitter_ms: Wall-clock time between the ends of the previous reading and this one, less the length of the run;
+            NaN for the first run of a loop and if the device does not run in real time.
         lag_ms: Time of the device by which the run had begun when its stimulus was about to be sent.
-        stim_delay_ms: Largest delay of a reported pulse behind its command; NaN without pulses.
+        stim_delay_ms: Largest delay of a reported pulse relative to its commanded time; NaN without pulses.
         unconfirmed: Number of pulses of earlier runs and this one that the device has not reported yet.
     """
 

@@ -29,11 +29,11 @@ class Criterion:
     """Joint criterion on the K measures that a recording identifies.
 
     The recording and another run of the same culture vary around the same expectation, with the covariance W between
-    runs of one culture with different seeds. The distance is Mahalanobis', squared, under the covariance of the
-    difference: W for each of the two, and a tolerance. For the mean of n runs, it is W + W/n and the tolerance. A
-    measure that varies more within the recording, by block bootstrap, than between runs has its variance in the
-    recording raised to that. The tolerance stands for what two recordings of one culture a day apart differ by, which
-    is more than the noise of ten minutes: for a rate that is about 1 %.
+    runs of one culture with different seeds. The distance is the squared Mahalanobis distance under the covariance of
+    their difference: 2 W plus a tolerance, or W + W/n plus the tolerance for the mean of n runs. If a measure varies
+    more within the recording (block bootstrap) than between runs, the recording's variance is raised to the larger
+    value. The tolerance stands for the difference between two recordings of one culture a day apart, which is more than
+    the noise of a recording of ten minutes (about 1 % of a rate).
 
     The threshold is the 95 % quantile of the distance for a run of the same culture, by parametric bootstrap: W is
     known from some runs only. Without a tolerance it would be a quantile of Hotelling's T².
@@ -73,7 +73,7 @@ class Criterion:
             target: Their values in the recording, ``[K]``.
             spread: Covariance of the block bootstrap, ``[K, K]``.
             groups: Fitted measures of the cultures of each set, ``[n, K]`` each; rows with NaN are left out.
-            tolerance: Standard deviation by which each may be off besides.
+            tolerance: Standard deviation of the further deviation that is allowed for each measure.
 
         Raises:
             InvalidInput: There are too few cultures for the covariance.
@@ -84,7 +84,7 @@ class Criterion:
         if degrees < len(names) + 2:
             raise InvalidInput(
                 f"The covariance of {len(names)} measures between cultures of one set needs at least {len(names) + 2} "
-                f"degrees of freedom, the living cultures give {degrees}: simulate more sets or graphs."
+                f"degrees of freedom, the cultures with all measures give {degrees}: simulate more sets or seeds."
             )
         between = residuals.T @ residuals / degrees
         wider = np.sqrt(np.maximum(1.0, np.diag(spread) / np.maximum(np.diag(between), 1e-12)))
@@ -94,7 +94,7 @@ class Criterion:
         return cls(tuple(names), target, between, of_recording, degrees, threshold)
 
     def distances(self, z: NDArray) -> NDArray[np.float64]:
-        """Return the squared distances of cultures from the recording, ``[n]``; infinite where there is a NaN."""
+        """Return the squared distances of cultures (``of_values``, ``[n, K]``) from the recording; infinite for NaN."""
         return _squared(z - self.target, self.of_recording + self.between)
 
     def distance_of_set(self, group: NDArray) -> float:
@@ -103,7 +103,7 @@ class Criterion:
         return float(_squared(mean - self.target, self.of_recording + self.between / len(group))[0])
 
     def passes(self, z: NDArray) -> NDArray[np.bool_]:
-        """Return which single cultures meet the criterion, ``[n]``."""
+        """Return whether each culture (``of_values``, ``[n, K]``) meets the criterion, bool ``[n]``."""
         return self.distances(z) <= self.threshold
 
     def as_dict(self) -> dict[str, Any]:

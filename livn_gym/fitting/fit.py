@@ -70,11 +70,11 @@ class Fit:
         sets: The accepted parameter sets, the nearest first; empty if none meets the criterion.
         candidates: All sets that were judged, the nearest first.
         predictive: Measures of the cultures of the posterior predictive check, with new seeds.
-        passed: Which of them meet the criterion.
+        passed: Whether each culture of ``predictive`` meets the criterion, bool ``[n]``.
         other_graphs: Measures of the cultures of the same sets on other graphs.
         cultures: Number of cultures that were simulated.
-        sweep: The recording of the judged cultures.
-        identified: Share of the prior's standard deviation by which each varied parameter is known better, by key.
+        sweep: Schedule with which the judged cultures were recorded.
+        identified: ``1 - SD / prior SD`` of each varied parameter over the judged sets, at least 0, by key.
         device: Device that detects the spikes of the simulated cultures; None if their channels record all spikes.
     """
 

@@ -53,7 +53,7 @@ TOLERANCE = 0.05
 """Standard deviation by which a fitted measure may be off besides the noise: 5 % of a rate, for example."""
 
 SHORTER = 4.0
-"""Variance of the measures of the short runs of a search by that of the recording."""
+"""Ratio of the variance of the measures in the short runs of a search to that in the recording."""
 
 MIN_CULTURES = 12
 """Least number of living cultures for a regression."""
@@ -67,9 +67,9 @@ class Budget:
     Attributes:
         design: Cultures of the first wave.
         waves: Number of waves after the first.
-        sets: Cultures in each of them, every one with a parameter set of its own.
+        sets: Number of cultures in each of these waves, each with its own parameter set.
         candidates: Parameter sets, of the cultures that came nearest, that are judged by the joint criterion.
-        seeds: Seeds of the noise with which each of them is simulated, at least 2.
+        seeds: Number of noise seeds with which each candidate is simulated, at least 2.
         checks: Cultures of the posterior predictive check, with seeds that nothing else uses.
         other_graphs: Cultures of the same check that are on graphs of their own.
     """
@@ -120,7 +120,7 @@ def search(
         design_path: JSON file of the first wave, which fits may share; made if it does not exist.
 
     Raises:
-        InvalidInput: The first wave in the file is that of another search, or hardly any culture lives.
+        InvalidInput: The first wave in the file is that of another search, or too few cultures have all measures.
         CorruptData: The file is damaged.
     """
     space, noise = study.space, SHORTER * spread + TOLERANCE**2 * np.eye(len(study.names))
@@ -147,7 +147,7 @@ def search(
         if living.sum() < MIN_CULTURES:
             raise InvalidInput(
                 f"Only {living.sum()} of {len(z)} simulated cultures have all of {', '.join(study.names)}, at least "
-                f"{MIN_CULTURES} are needed: the start is too far from a living culture."
+                f"{MIN_CULTURES} are needed: near the start, most cultures are silent or in seizure."
             )
         regression = Regression.of(x[living], z[living], study.target)
     return x[_nearest(study, noise, z, budget.candidates)]

@@ -72,7 +72,7 @@ class Space:
             InvalidInput: The targets have no bounds, or the system has no electrodes.
         """
         if system not in predefined_names():
-            raise unknown_name("predefined system, of which other graphs can be generated,", system, predefined_names())
+            raise unknown_name("predefined system", system, predefined_names())
         culture = make(system)
         if culture.num_channels < 1:
             raise InvalidInput(f"{system} has no electrodes, so it cannot be compared to a recording.")

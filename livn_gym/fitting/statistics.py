@@ -109,7 +109,8 @@ def with_surrogates(
     lacking = [name for name, enough in zip(found, defined, strict=True) if not enough]
     if lacking:
         _log.warning(
-            "livn_gym: not fitted, since the recording is too short to tell how much they vary: %s", ", ".join(lacking)
+            "livn_gym: measures not fitted, since the recording is too short to estimate their variability: %s",
+            ", ".join(lacking),
         )
     found = {name: value for name, value in found.items() if name not in lacking}
     _require_enough(found)

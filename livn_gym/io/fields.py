@@ -43,7 +43,8 @@ def distances(points_um: NDArray, electrodes_um: NDArray) -> NDArray[np.float64]
 def unit_potential(distance_um: NDArray, electrode: Electrode) -> NDArray[np.float64]:
     """Return the potential around an electrode that carries 1 uA, mV.
 
-    It is ``rho I / (4 pi (r + 5 um))`` for a point and ``rho I / (4 pi sqrt(r**2 + a**2 + h**2))`` for a disk.
+    It is ``rho I / (4 pi (r + 5 um))`` for a point and ``rho I / (4 pi sqrt(r**2 + a**2 + h**2))`` for a disk, at the
+    distance r, and has the shape of the distances.
     """
     if electrode not in get_args(Electrode):
         raise unknown_name("electrode model", electrode, get_args(Electrode))
