@@ -61,7 +61,14 @@ USAGE = [
 ]
 
 
-@pytest.mark.parametrize("arguments", USAGE, ids=" ".join)
+LEARNERS = pytest.mark.needs("rl")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [pytest.param(a, marks=LEARNERS if a[0] in ("benchmark", "train") else ()) for a in USAGE],
+    ids=" ".join,
+)
 def test_what_cannot_be_a_command_is_2(run, arguments, tmp_path):
     Path("broken.toml").write_text("a = = 3\n")
     Path("broken.csv").write_text("t_ms,channel\n1,2\nx,3\n")

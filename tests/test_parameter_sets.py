@@ -49,7 +49,7 @@ def test_a_mapping_changes_single_values():
         ("EI2-burstin", UnknownName, "Did you mean 'EI2-bursting'"),
         ("none.toml", InvalidInput, "none.toml"),
         ("empty.toml", InvalidInput, "holds no"),
-        ("some/folder", InvalidInput, "TOML"),
+        ("some/folder", InvalidInput, "toml"),
         ("json:loads", InvalidInput, "missing a required argument"),
         (3, InvalidInput, "params"),
     ],
