@@ -28,7 +28,7 @@ class Agent(Protocol):
         """
 
     def act(self, observation: NDArray[np.float32], info: Mapping[str, float]) -> NDArray[np.float32]:
-        """Return the action, ``[A]`` for an observation and the info returned with it."""
+        """Return the action, ``[A]``, for an observation and the info returned with it."""
 
 
 class Constant:

@@ -315,8 +315,10 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
     ) -> Recording:
         """Advance some cultures; see ``Selection``."""
         self._restore = None
-        make = lambda b: self._grouped([NoiseStream(0)] * len(b), b)  # noqa: E731
-        selection = Selection(self._groups, cultures, make, 1 if self._spec.ranks else self.threads, num_steps)
+        threads = 1 if self._spec.ranks else self.threads
+        selection = Selection(
+            self._groups, cultures, lambda b: self._grouped([NoiseStream(0)] * len(b), b), threads, num_steps
+        )
         learning = self._settings.rules.dendritic_delay_steps > 0
         restores = [group.checkpoint(learning=learning) for group in selection.groups]
 
