@@ -24,7 +24,8 @@ NEVER = np.int64(2**40)
 """Number of steps since the last current of a channel that has had none, at the beginning."""
 
 _FEW_SPIKES = 2000
-"""Number of spikes up to which each is searched by channel, which takes fewer operations but longer for a spike."""
+"""Number of spikes up to which each is searched by channel, which takes fewer operations but longer for a spike, and up
+to which no table is made."""
 
 
 class CurrentFlow:
@@ -84,14 +85,17 @@ class CurrentFlow:
         culture, gid, _ = recording.spikes
         at = self.positions(recording) if positions is None else positions
         channel = blanking.cell_channels[gid]
-        by_row = (culture * (self._shape[1] - 1) + channel) * (self._steps + 1) + at
+
+        def by_row(spikes: Any) -> NDArray[np.bool_]:
+            row = culture[spikes] * (self._shape[1] - 1) + channel[spikes]
+            return by_channel.contain(row * (self._steps + 1) + at[spikes])
+
         if len(at) <= _FEW_SPIKES:
-            lost = by_channel.contain(by_row)
-        else:
-            # Most verdicts follow from the culture, by which spikes are sorted, so that few are searched by channel.
-            lost = self._near(others).contain(at)
-            (rest,) = np.nonzero(self._near(stimulated).contain(at) & ~lost)
-            lost[rest] = by_channel.contain(by_row[rest])
+            lost = by_row(...)
+        else:  # most verdicts follow from the culture, so that few spikes are searched by channel
+            lost = self._reached(others, at)
+            (rest,) = np.nonzero(self._reached(stimulated, at) & ~lost)
+            lost[rest] = by_row(rest)
         if not complete:
             lost &= channel >= 0
         return altered(recording.where(~lost), blanking=blanking)
@@ -109,7 +113,7 @@ class CurrentFlow:
         after = self._whole_steps(DIRECT_MS)
         if not len(self._row) and self._last >= after:
             return np.zeros(self._shape[0], dtype=np.int64)
-        near = self._near(after).contain(self.positions(recording) if positions is None else positions)
+        near = self._reached(after, self.positions(recording) if positions is None else positions)
         return np.bincount(recording.spikes[0][near], minlength=self._shape[0])
 
     def _phases(
@@ -168,6 +172,14 @@ class CurrentFlow:
             return Intervals.merged(*self._cut(culture, start, stop + after), self._steps)
 
         return self._cached(after, after, compute)
+
+    def _reached(self, after: int, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return whether positions lie in ``_near``: looked up in a table of all steps if there are many."""
+        near = self._near(after)
+        if len(positions) <= _FEW_SPIKES:
+            return near.contain(positions)
+        size = self._shape[0] * (self._steps + 1)
+        return self._cached(("steps", after), after, lambda: near.table(size))[positions]
 
     def _blanking(self, stimulated: int, others: int) -> tuple[Intervals, Blanking, bool]:
         """Return the blanked times in steps and as ``Recording.blanking``, and whether every cell has a channel."""
@@ -239,6 +251,10 @@ class Intervals(NamedTuple):
     def contain(self, positions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return whether positions on the axis of the bounds lie in an interval: after an odd number of bounds."""
         return (np.searchsorted(self.bounds, positions, side="right") & 1).astype(np.bool_)
+
+    def table(self, size: int) -> NDArray[np.bool_]:
+        """Return ``contain`` of all positions ``0 ... size - 1``."""
+        return np.repeat(np.arange(len(self.bounds) + 1) % 2 == 1, np.diff(self.bounds, prepend=0, append=size))
 
 
 def _same(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> bool:

@@ -187,14 +187,17 @@ def test_one_stimulus_for_all_cultures_blanks_each():
 
 
 def test_verdicts_do_not_depend_on_the_number_of_spikes():
-    """Many spikes are searched by culture first, few by channel at once."""
+    """Many spikes are looked up by culture first, few are searched by channel at once."""
     rng = np.random.default_rng(5)
     _, stimulus = random_run(rng, cultures=3)
     count = 3 * 2500
     cells, t = rng.integers(0, 12, count), rng.integers(0, 2000, count) * DT
     many = spikes(cells, t, 100.0, np.repeat(range(3), 2500), cultures=3)
     together = blanked(many, stimulus, electrodes())[0]
+    direct = CurrentFlow(many, stimulus, electrodes()).direct(many)
     for b, few in enumerate(many.cultures):
+        flow = CurrentFlow(few, stimulus[b], electrodes())
+        assert direct[b] == sum(flow.direct(few.where(part))[0] for part in _halves(few)) > 0
         alone = [blanked(few.where(part), stimulus[b], electrodes())[0] for part in _halves(few)]
         found = np.concatenate([one.spike_t for one in alone]), np.concatenate([one.spike_gid for one in alone])
         order = np.lexsort((found[1], found[0]))
