@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import livn_gym  # noqa: F401  (registers the ids)
 
-CONSTANTS = (0.3, 1.0)
+CONSTANTS = (0.3, 0.5, 0.7, 1.0)
 """Shares of the highest amplitude that all channels get alike."""
 
 

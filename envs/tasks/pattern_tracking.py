@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,9 +72,9 @@ class PatternTracking(Task):
 
     ## Rewards
     `correlation - charge_cost * charge_fraction`. The correlation is 0 if all regions or all targets are equal. It asks
-    for the pattern only: it is the partial correlation given the response to the strongest pulses at all electrodes,
-    which is measured for every graph before its first episode. So a response of the whole culture, however strong,
-    earns nothing, although some regions always respond more than others.
+    for the pattern only: it is the partial correlation given the mean response to the strongest pulses at one region
+    after the other, which is measured for every graph before its first episode. So pulses that have nothing to do with
+    the target earn hardly anything, although some regions respond more than others wherever the pulse is.
 
     ## Starting State
     A culture that has got the hidden command and has then settled.
@@ -170,14 +169,13 @@ class PatternTracking(Task):
 
     @property
     def calibration(self) -> NDArray:
-        """The strongest command for the duration of a demonstration."""
-        steps = math.ceil(self.options.demonstration_ms / self.setup.step_ms)
-        return np.repeat(self.setup.commands.high[None], steps, axis=0)
+        """The strongest command of one region after the other, ``[R, C]``."""
+        at_region = self.regions == np.arange(self.num_regions)[:, None]
+        return np.where(at_region, self.setup.commands.high, self.setup.commands.low)
 
     def calibrated(self, measurements: Sequence[Measurement]) -> NDArray[np.float64]:
-        """Return the regions' mean rates under the strongest command, Hz ``[R]``; the first second is left out."""
-        first = math.ceil(SKIP_MS / self.setup.step_ms)
-        return np.mean([self._rates(measurement.features) for measurement in measurements[first:]], axis=0)
+        """Return the regions' mean rates over these commands, Hz ``[R]``: the response wherever the pulse is."""
+        return np.mean([self._rates(measurement.features) for measurement in measurements], axis=0)
 
     def after_step(self, measurement: Measurement) -> None:
         """Compare the regions' rates with their targets."""

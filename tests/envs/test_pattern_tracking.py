@@ -106,6 +106,18 @@ def test_what_the_whole_culture_always_does_earns_nothing():
     assert partial_correlation(rates, targets, np.full(16, 4.0)) == correlation(rates, targets)
 
 
+def test_the_common_part_is_the_mean_response_to_one_region_after_the_other(task):
+    commands = task.calibration
+    assert commands.shape == (16, 64)
+    for region, command in enumerate(commands):
+        np.testing.assert_array_equal(command, np.where(task.regions == region, 1.0, -1.0))
+    features = np.random.default_rng(4).uniform(0.0, 30.0, (16, 64))
+    common = task.calibrated([measured(rates) for rates in features])
+    task.reset(np.random.default_rng(0))
+    task.after_demonstration(features.mean(axis=0))
+    np.testing.assert_allclose(common, task.observe(measured(np.zeros(64))))
+
+
 @given(st.lists(st.tuples(st.floats(0.0, 1000.0), st.floats(0.0, 1000.0)), min_size=2, max_size=16))
 def test_a_correlation_is_symmetric_and_within_its_bounds(pairs):
     rates, targets = np.array(pairs).T
