@@ -79,7 +79,7 @@ def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
         ``params``: the name of the shipped set that the parameters equal, otherwise the name or path of ``params``, or
         an empty string. ``params_hash``: 12 hexadecimal digits that depend on every value. ``task``: its name.
         ``task_version``: as in its id. ``task_hash``: 12 hexadecimal digits that depend on all options of the task
-        and of the loop around it. With a device, its name and hash as ``device`` and ``device_hash``.
+        and of the loop around it, and on the task's revision. With a device, its name and hash as ``device`` and ``device_hash``.
     """
     identity = {"params": "", "params_hash": ""}
     if env is None and loop.plant is None:
@@ -100,7 +100,8 @@ def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
     task_class = tasks.find(loop.task)
     name = snake_case(task_class.__name__)
     shipped = name in tasks.names() and tasks.find(name) is task_class
-    version = config.load("tasks", name)["registration"]["version"] if shipped else task_class.version
+    registration = config.load("tasks", name)["registration"] if shipped else {"version": task_class.version}
+    version = registration["version"]
     around = {option: getattr(loop, option) for option in loop_options() if option not in _OF_CULTURES}
     device = device_of(loop, env)
     for option in ("device", "observation", "plant"):  # without a device, hashes are those of before there were any
@@ -111,6 +112,8 @@ def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
     if isinstance(loop.plant, Mapping):  # a plant whose mapping offers all tasks is the same plant
         given = {key: value for key, value in loop.plant.items() if key != device_profile.ALL_TASKS}
         around["plant"] = given["name"] if given.keys() == {"name"} else given
+    if "revision" in registration:
+        around["revision"] = registration["revision"]
     content = plain_options({"task": name, "version": version, "options": dict(loop.task_options), **around})
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=_type_name).encode()).hexdigest()[:12]
     found = identity | {"task": name, "task_version": str(version), "task_hash": digest}

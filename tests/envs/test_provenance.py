@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from fakes import use_poisson_backend
 
-from livn_gym import parameter_sets
+from livn_gym import config, parameter_sets
 from livn_gym.cell_values import CellValues
 from livn_gym.device_profile import find
 from livn_gym.envs.loop_spec import LoopSpec
@@ -85,6 +85,14 @@ def test_the_hash_of_a_task_depends_on_its_options_and_those_of_the_loop():
     assert provenance("livn/EI2-v0", same)["task_hash"] == base["task_hash"]
     for option in ({"charge_cost": 0.1}, {"step_ms": 100.0}, {"conditions": "silent_culture"}):
         assert provenance("livn/EI2-v0", option)["task_hash"] != base["task_hash"], option
+
+
+def test_the_hash_of_a_task_depends_on_its_revision(monkeypatch):
+    load = config.load
+    revised = load("tasks", "rate_tracking") | {"registration": {"version": 0, "revision": 1}}
+    base = provenance("livn/EI2-v0")
+    monkeypatch.setattr(config, "load", lambda kind, name: revised if kind == "tasks" else load(kind, name))
+    assert provenance("livn/EI2-v0") == base | {"task_hash": provenance("livn/EI2-v0")["task_hash"]} != base
 
 
 def test_sets_of_one_name_and_other_numbers_are_told_apart_and_never_share_a_table(tmp_path):
