@@ -79,7 +79,8 @@ def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
         ``params``: the name of the shipped set that the parameters equal, otherwise the name or path of ``params``, or
         an empty string. ``params_hash``: 12 hexadecimal digits that depend on every value. ``task``: its name.
         ``task_version``: as in its id. ``task_hash``: 12 hexadecimal digits that depend on all options of the task
-        and of the loop around it, and on the task's revision. With a device, its name and hash as ``device`` and ``device_hash``.
+        and of the loop around it, and on the task's revision. With a device, its name and hash as ``device`` and
+        ``device_hash``.
     """
     identity = {"params": "", "params_hash": ""}
     if env is None and loop.plant is None:
