@@ -147,32 +147,32 @@ def batch(parts: Sequence[Blanking | None], counts: Sequence[int]) -> Blanking |
     return blanked[0]._with(num_cultures=sum(counts), culture=np.concatenate(culture), **arrays)
 
 
-def concat(parts: Sequence[Blanking | None], durations_ms: Sequence[float]) -> Blanking | None:
+def concat(parts: Sequence[Blanking | None], starts_ms: Sequence[float], duration_ms: float) -> Blanking | None:
     """Join the intervals of consecutive runs of the same cultures; None if nothing was blanked in any.
 
     An interval that reaches the end of a run is continued by one that begins at the start of the next.
 
     Args:
         parts: Intervals of each run; None for no intervals.
-        durations_ms: Length of each run.
+        starts_ms: Start of each run since the start of the first.
+        duration_ms: Length of all runs together.
     """
-    starts = np.cumsum([0.0, *durations_ms])
-    blanked = [(part, start) for part, start in zip(parts, starts[:-1], strict=True) if part is not None]
+    blanked = [(part, start) for part, start in zip(parts, starts_ms, strict=True) if part is not None]
     if not blanked:
         return None
     culture, channel = (np.concatenate([getattr(p, name) for p, _ in blanked]) for name in ("culture", "channel"))
     begin, end = (np.concatenate([getattr(p, name) + t for p, t in blanked]) for name in ("start_ms", "stop_ms"))
     order = np.lexsort((begin, channel, culture))
     culture, channel, begin, end = culture[order], channel[order], begin[order], end[order]
-    room = rounding(float(starts[-1]))
+    room = rounding(duration_ms)
     joined = (culture[1:] == culture[:-1]) & (channel[1:] == channel[:-1]) & (begin[1:] <= end[:-1] + room)
     opens, closes = np.append(True, ~joined)[: len(order)], np.append(~joined, True)[: len(order)]
     return blanked[0][0]._with(
-        duration_ms=float(starts[-1]),
+        duration_ms=duration_ms,
         culture=culture[opens],
         channel=channel[opens],
         start_ms=begin[opens],
-        stop_ms=end[closes],
+        stop_ms=np.minimum(end[closes], duration_ms),
     )
 
 

@@ -26,6 +26,7 @@ from livn_gym.errors import InvalidInput, UnsupportedModel, shown
 from livn_gym.exclusive import Run
 from livn_gym.interrupts import CallLock
 from livn_gym.io import IO, MEA, BoundElectrodes, BoundLights
+from livn_gym.joined_recordings import own_starts
 from livn_gym.models import Geometry, ReducedCalciumSomaDendrite, channelrhodopsin
 from livn_gym.numerics import NoiseStream, checked_seed, checked_seeds
 from livn_gym.parameters import ParameterSet
@@ -304,7 +305,9 @@ class Env(SavedStates, Recorder, Configurable):
                 run.steps, self._last = self._steps, run
             before = np.array(self._steps)
             self._steps = (before + steps * np.bincount(indices, minlength=len(before))).tolist()
-            return altered(recording, t0_ms=float(before[indices[0]] * self.dt), populations=self.system.populations)
+            starts = before[indices] * self.dt
+            times: dict[str, Any] = {"t0_ms": float(starts[0]), "culture_t0_ms": own_starts(starts)}
+            return altered(recording, **times, populations=self.system.populations)
 
         return advance
 

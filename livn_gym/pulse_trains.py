@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from livn_gym import memory
 from livn_gym.errors import InvalidInput
 from livn_gym.pulses import Pulses, PulseShape, Schedule
+from livn_gym.units import rounding
 
 
 class PulseTrain:
@@ -79,7 +80,7 @@ def _column(form: PulseShape, rate_hz: float, duration_ms: float, start_ms: floa
     culture, column, onset_ms = form.train(np.array([[rate_hz]]), duration_ms, np.array([start_ms]))
     pulses = form.pulses(culture, column, onset_ms, np.ones(len(onset_ms)))
     end_ms = (pulses.onset_ms + pulses.offset_ms + pulses.width_ms).max(initial=0.0)
-    if end_ms > duration_ms + 1e-9:
+    if end_ms > duration_ms + rounding(duration_ms):
         raise InvalidInput(f"A pulse ends at {end_ms:g} ms, after the stimulus of {duration_ms:g} ms.")
     return pulses
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym import blanked_times
+from livn_gym import joined_recordings
 from livn_gym.blanked_times import Blanking
 from livn_gym.checks import checked_methods
 from livn_gym.copies import altered
@@ -40,7 +40,7 @@ class Recording(SixArrays):
     if they are the same object.
 
     Attributes:
-        t0_ms: Start of the run since the last ``clear``.
+        t0_ms: Start of the run since the last ``clear``; of several cultures, that of the first.
         duration_ms: Length of the run.
         dt_ms: Simulation time step.
         sample_dt_ms: Time between columns of traces; column k is the state at ``k * sample_dt_ms``.
@@ -62,6 +62,7 @@ class Recording(SixArrays):
         weight_dt_ms: Time between columns of weights; 0 if none were recorded.
         populations: Populations of the recorded system; empty if unknown.
         blanking: Times in which channels did not record (``livn_gym.blanking``); None if nothing was blanked.
+        culture_t0_ms: Start of the run of each culture, ``[B]``; None if all are ``t0_ms``.
     """
 
     t0_ms: float
@@ -84,6 +85,7 @@ class Recording(SixArrays):
     weight_dt_ms: float = 0.0
     populations: tuple[Population, ...] = ()
     blanking: Blanking | None = None
+    culture_t0_ms: NDArray[np.float64] | None = None
 
     def culture(self, b: int) -> Recording:
         """Return the recording of one culture.
@@ -102,6 +104,11 @@ class Recording(SixArrays):
     def cultures(self) -> tuple[Recording, ...]:
         """Recordings of the single cultures, ``[B]``."""
         return self._singles(0, self.num_cultures)
+
+    @property
+    def starts_ms(self) -> NDArray[np.float64]:
+        """Start of the run of each culture since its last ``clear``, ms ``[B]``."""
+        return np.full(self.num_cultures, self.t0_ms) if self.culture_t0_ms is None else self.culture_t0_ms
 
     @property
     def voltage(self) -> NDArray[np.float64] | None:
@@ -254,7 +261,9 @@ class Recording(SixArrays):
                 raise InvalidInput(f"Weights can only be cut at multiples of {self.weight_dt_ms:g} ms.")
             sliced = altered(sliced, weights={key: weight[..., first:last] for key, weight in self.weights.items()})
         blanking = None if self.blanking is None else self.blanking.slice(start, min(stop, self.duration_ms))
-        return altered(sliced, t0_ms=self.t0_ms + start, duration_ms=stop - start, blanking=blanking)
+        starts = None if self.culture_t0_ms is None else self.culture_t0_ms + start
+        times: dict[str, Any] = {"t0_ms": self.t0_ms + start, "culture_t0_ms": starts, "duration_ms": stop - start}
+        return altered(sliced, **times, blanking=blanking)
 
     @staticmethod
     def batch(parts: Sequence[Recording], t0_ms: float) -> Recording:
@@ -267,21 +276,7 @@ class Recording(SixArrays):
         Raises:
             InvalidInput: There are none.
         """
-        if not parts:
-            raise InvalidInput("A batch needs at least one recording.")
-        counts = [part.num_cultures for part in parts]
-        blanking = blanked_times.batch([part.blanking for part in parts], counts)
-        first = altered(parts[0], t0_ms=t0_ms, num_cultures=sum(counts), blanking=blanking)
-        if len(parts) == 1:
-            return first
-        if first.spike_gid is not None:
-            culture, gid, t = (np.concatenate(arrays) for arrays in zip(*(p.spikes for p in parts), strict=True))
-            culture += np.repeat(np.cumsum([0, *counts[:-1]]), [len(p.spikes[0]) for p in parts])
-            first = altered(first, spike_culture=culture, spike_gid=gid, spike_t=t)
-        traced = first._cut_traces(...)
-        traces: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in traced}
-        weights = {key: np.concatenate([part.weights[key] for part in parts]) for key in first.weights}
-        return altered(first, weights=weights, **traces)
+        return joined_recordings.batch(parts, t0_ms)
 
     @staticmethod
     def concat(recordings: Sequence[Recording]) -> Recording:
@@ -290,29 +285,7 @@ class Recording(SixArrays):
         Raises:
             InvalidInput: There are none, they do not follow one another, or they recorded different things.
         """
-        if not recordings:
-            raise InvalidInput("concat needs at least one recording.")
-        first = recordings[0]
-        end = first.t0_ms + first.duration_ms
-        for following in recordings[1:]:
-            if abs(following.t0_ms - end) > 1e-6 + rounding(end):
-                found = f"one ends at {end:g} ms, the next starts at {following.t0_ms:g}"
-                raise InvalidInput(f"Recordings must follow one another: {found}.")
-            if following._kind() != first._kind():
-                raise InvalidInput("Only recordings of the same cultures, cells and time step can be joined.")
-            end = following.t0_ms + following.duration_ms
-        blanking = blanked_times.concat([r.blanking for r in recordings], [r.duration_ms for r in recordings])
-        joined = altered(first, duration_ms=end - first.t0_ms, blanking=blanking)
-        if first.spike_t is not None:
-            culture = np.concatenate([r.spikes[0] for r in recordings])
-            gid = np.concatenate([r.spikes[1] for r in recordings])
-            t = np.concatenate([first._shifted(r.spikes[2], r.t0_ms - first.t0_ms) for r in recordings])
-            order = np.lexsort((gid, t, culture))
-            joined = altered(joined, spike_culture=culture[order], spike_gid=gid[order], spike_t=t[order])
-        traced = first._cut_traces(...)
-        traces: dict[str, Any] = {k: np.concatenate([getattr(r, k) for r in recordings], axis=-1) for k in traced}
-        weights = {key: np.concatenate([r.weights[key] for r in recordings], axis=-1) for key in first.weights}
-        return altered(joined, weights=weights, **traces)
+        return joined_recordings.concat(recordings)
 
     def _six(self) -> tuple[NDArray | None, ...]:
         self._require_single("the six arrays")
@@ -355,7 +328,9 @@ class Recording(SixArrays):
         weights = {key: weight[indices] for key, weight in self.weights.items()}
         traces = self._cut_traces(indices)
         blanking = None if self.blanking is None else self.blanking.select(indices)
-        selected = altered(self, **traces, num_cultures=len(indices), weights=weights, blanking=blanking)
+        starts = self.starts_ms[indices]
+        times: dict[str, Any] = {"t0_ms": float(starts[0]), "culture_t0_ms": joined_recordings.own_starts(starts)}
+        selected = altered(self, **traces, **times, num_cultures=len(indices), weights=weights, blanking=blanking)
         if self.spike_culture is None:
             return selected
         selected = selected.where(np.isin(self.spike_culture, indices))
@@ -396,5 +371,7 @@ class Recording(SixArrays):
                 start, stop = bounds[b - first : b - first + 2]
                 parts |= {"spike_culture": zeros[: stop - start], "spike_gid": gid[start:stop]}
                 parts["spike_t"] = t[start:stop]
+            if self.culture_t0_ms is not None:
+                parts |= {"t0_ms": float(self.culture_t0_ms[b]), "culture_t0_ms": None}
             singles.append(altered(self, num_cultures=1, blanking=blanking, **parts))
         return tuple(singles)

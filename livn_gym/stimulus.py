@@ -14,7 +14,7 @@ from livn_gym.copies import altered
 from livn_gym.errors import InvalidInput, unknown_name
 from livn_gym.pulse_trains import PulseTrain
 from livn_gym.pulses import Pulses, PulseShape, Schedule, Shape, numbers, train_starts
-from livn_gym.units import finite
+from livn_gym.units import finite, rounding
 from livn_gym.waveforms import DenseWaveform, PulseWaveform, Waveform
 
 Mode = Literal["current", "current_density", "conductance", "extracellular", "electrode", "irradiance", "light"]
@@ -133,7 +133,7 @@ class Stimulus:
             if last >= count:
                 raise InvalidInput(f"Pulse {name}s must lie in 0 ... {count - 1}, got {last}.")
         end = (pulses.onset_ms + pulses.offset_ms + pulses.width_ms).max(initial=0.0)
-        if end > duration + 1e-9:
+        if end > duration + rounding(duration):
             raise InvalidInput(f"A pulse ends at {end:g} ms, after the stimulus of {duration:g} ms.")
         waveform = PulseWaveform(pulses, num_columns, duration, num_cultures)
         return cls(waveform, mode=mode, reversal_mV=reversal_mV)

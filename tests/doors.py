@@ -69,6 +69,7 @@ INTERNAL = (
     "livn_gym.saved_states",
     "livn_gym.waveforms",  # parts of Stimulus, likewise
     "livn_gym.blanked_times",  # parts of Recording, likewise
+    "livn_gym.joined_recordings",
     "livn_gym.current_flow",  # behind blanked
     "livn_gym.errors",
     "livn_gym.units",

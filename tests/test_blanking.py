@@ -160,6 +160,15 @@ def test_runs_in_parts_are_the_whole_run(blank_ms):
     assert_equal(Recording.concat([whole.slice(0.0, 37.25), whole.slice(37.25, 200.0)]), whole)
 
 
+def test_blanked_times_of_joined_runs_end_with_them():
+    """Lengths of runs add up to another number than the difference of start and end."""
+    runs = [spikes([0], [1.0], 10.1), spikes([0], [1.0], 10.1)]
+    parts = [blanked(run, pulse([0], at_ms=9.0, duration_ms=10.1), electrodes())[0] for run in runs]
+    parts = [replace(part, t0_ms=t0_ms) for part, t0_ms in zip(parts, (1.1, 11.2), strict=True)]
+    joined = Recording.concat(parts)
+    assert joined.blanking.duration_ms == joined.duration_ms == joined.blanking.stop_ms.max() < 10.1 + 10.1
+
+
 def test_cultures_of_a_batch_are_blanked_as_alone():
     rng = np.random.default_rng(2)
     run, stimulus = random_run(rng, cultures=5)

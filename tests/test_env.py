@@ -6,6 +6,7 @@ from cultures import system
 
 from livn_gym.env import Env
 from livn_gym.errors import ClosedError, InvalidInput, NotRecorded, UnknownName, UnsupportedModel
+from livn_gym.recording import Recording
 from livn_gym.stimulus import Pulses, Stimulus
 
 NOISE = {"g_e0": 0.02, "std_e": 0.6, "tau_e": 30.0}
@@ -283,3 +284,13 @@ def test_a_profile_is_a_setting_that_single_arguments_change():
     for wrong in ({"profile": "fats"}, {"precision": "float16"}, {"scheme": "euler"}):
         with pytest.raises(UnknownName):
             setting(**wrong)
+
+
+def test_the_run_of_a_culture_begins_where_its_last_one_ended():
+    with Env("EI1", num_cultures=2).init() as env:
+        first = env.record_spikes().run(10.0)
+        env.run(5.0, cultures=[0])
+        second = env.run(10.0)
+    assert [part.t0_ms for part in first.cultures] == [0.0, 0.0]
+    assert [part.t0_ms for part in second.cultures] == [15.0, 10.0]
+    assert Recording.concat([first.culture(1), second.culture(1)]).duration_ms == 20.0

@@ -132,6 +132,23 @@ def test_backends_agree_on_a_culture(dt, scheme):
         assert (native.weights[key][0, :, -1] != native.weights[key][0, :, 0]).any()
 
 
+@pytest.mark.parametrize("pause", [False, True])
+def test_spikes_in_transit_are_forgotten_when_learning_begins_anew(pause):
+    """Postsynaptic spikes of the last 20 ms do not reach synapses under the rule that follows."""
+    found = []
+    for backend in BACKENDS:
+        with make("EI1", backend=backend, seed=3) as env:
+            env.set_noise({"std_e": 6.0}).enable_plasticity(STDP(0.05, 0.06), dendritic_delay_ms=20.0).run(60.0)
+            if pause:
+                env.disable_plasticity().run(5.0)
+            env.enable_plasticity(STDP(0.05, 0.06), dendritic_delay_ms=20.0 if pause else 1.0)
+            env.run(25.0)
+            found.append(env.get_weights())
+    native, neuron = found
+    for key in native:
+        np.testing.assert_allclose(native[key], neuron[key], rtol=1e-9)
+
+
 @pytest.mark.slow
 def test_backends_agree_on_ei2_under_stimulation():
     results = []

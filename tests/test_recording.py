@@ -330,6 +330,23 @@ def test_recordings_of_different_things_are_not_joined(change):
         Recording.concat([recording([]), recording([], t0_ms=1.0, **change)])
 
 
+def test_cultures_keep_the_starts_of_their_own_runs():
+    one = recording([(0, 1, 3)], t0_ms=5.0)
+    other = recording([(0, 2, 4)], t0_ms=2.0)
+    both = Recording.batch([one, other], 5.0)
+    np.testing.assert_array_equal(both.starts_ms, [5.0, 2.0])
+    for part in (both, both.slice(0.0, 1.0), both.select(cultures=[0, 1])):
+        assert [part.culture(b).t0_ms for b in (0, 1)] == [5.0, 2.0]
+    assert [part.t0_ms for part in both.slice(0.5, 1.0).cultures] == [5.5, 2.5]
+    assert (both.select(cultures=[1]).t0_ms, both.select(cultures=[1]).culture_t0_ms) == (2.0, None)
+    later = Recording.batch([replace(one, t0_ms=6.0), replace(other, t0_ms=3.0)], 6.0)
+    joined = Recording.concat([both, later])
+    for b, (first, second) in enumerate(zip(both.cultures, later.cultures, strict=True)):
+        assert_same(joined.culture(b), Recording.concat([first, second]))
+    with pytest.raises(InvalidInput, match="one ends at 3 ms, the next starts at 4"):
+        Recording.concat([both, Recording.batch([replace(one, t0_ms=6.0), replace(other, t0_ms=4.0)], 6.0)])
+
+
 def test_recordings_that_do_not_follow_one_another_are_not_joined():
     with pytest.raises(InvalidInput, match="one ends at 1 ms, the next starts at 2"):
         Recording.concat([recording([]), recording([], t0_ms=2.0)])

@@ -536,3 +536,9 @@ def test_the_changes_of_pulses_in_any_order_are_sorted_by_culture_step_and_colum
     schedule = made.schedule(1.0 if offset_ms else DT)
     keys = np.stack([schedule.culture, schedule.step, schedule.column], axis=1).tolist()
     assert keys == sorted(keys) and len(keys) == 120
+
+
+def test_pulses_fill_a_stimulus_of_ten_hours():
+    """Onsets of late pulses are rounded by more than 1e-9 ms."""
+    stimulus = Stimulus.pulse_train([1.0], duration_ms=3.6e7, rate_hz=0.01, start_ms=99999.6)
+    assert len(stimulus.pulses.onset_ms) == 2 * 360

@@ -14,7 +14,7 @@ from livn_gym.errors import InvalidInput
 from livn_gym.plant import Plant
 from livn_gym.pulses import Pulses
 from livn_gym.stimulus import Mode, Stimulus
-from livn_gym.units import finite
+from livn_gym.units import finite, rounding
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Latency(Condition):
             pulses = Pulses.joined([waiting, replace(new, onset_ms=new.onset_ms + delay)])
         # The phases of a pulse share its onset, so that they are delivered together.
         length = (pulses.offset_ms + pulses.width_ms).max(initial=0.0)
-        fits = pulses.onset_ms + length <= duration_ms + 1e-9
+        fits = pulses.onset_ms + length <= duration_ms + rounding(duration_ms)
         later = pulses.select(~fits)
         queue.waiting = replace(later, onset_ms=np.maximum(later.onset_ms - duration_ms, 0.0))
         return pulses.select(fits)

@@ -79,13 +79,13 @@ class Criterion:
             InvalidInput: There are too few cultures for the covariance.
         """
         living = [group[np.isfinite(group).all(axis=1)] for group in groups]
-        residuals = np.concatenate([group - group.mean(axis=0) for group in living if len(group) > 1])
         degrees = sum(len(group) - 1 for group in living if len(group) > 1)
         if degrees < len(names) + 2:
             raise InvalidInput(
                 f"The covariance of {len(names)} measures between cultures of one set needs at least {len(names) + 2} "
                 f"degrees of freedom, the cultures with all measures give {degrees}: simulate more sets or seeds."
             )
+        residuals = np.concatenate([group - group.mean(axis=0) for group in living if len(group) > 1])
         between = residuals.T @ residuals / degrees
         wider = np.sqrt(np.maximum(1.0, np.diag(spread) / np.maximum(np.diag(between), 1e-12)))
         of_recording = between * np.outer(wider, wider) + tolerance**2 * np.eye(len(names))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from livn_gym.blanked_times import Blanking
+from livn_gym.units import rounding
 
 ARRAYS = ("blanked_channel", "blanked_start_ms", "blanked_stop_ms", "blanking_channels")
 """Channel, start and end of every interval, ``[I]``, and the channel with which each cell is blanked, ``[N]``."""
@@ -34,6 +35,9 @@ def blanking_of(arrays: Mapping[str, Any], duration_ms: float, channels: int, ne
     start_ms, stop_ms = (np.asarray(arrays[name], dtype=np.float64) for name in ARRAYS[1:3])
     if not channel.shape == start_ms.shape == stop_ms.shape or channel.ndim != 1 or cell_channels.shape != (neurons,):
         raise ValueError("blanked times need a channel, start and end each, and a channel for every cell")
+    # A file can hold times in another unit, and ends that differ from that of the recording by rounding.
+    ends_with_it = (stop_ms > duration_ms) & (stop_ms <= duration_ms + rounding(duration_ms))
+    stop_ms = np.where(ends_with_it, duration_ms, stop_ms)
     within = (start_ms >= 0) & (start_ms < stop_ms) & (stop_ms <= duration_ms) & (channel >= 0) & (channel < channels)
     in_order = (np.diff(channel) > 0) | ((np.diff(channel) == 0) & (start_ms[1:] > stop_ms[:-1]))
     if not within.all() or not in_order.all() or cell_channels.min(initial=0) < -1:

@@ -186,7 +186,7 @@ def _add_units(file: NWBFile, session: Session) -> None:
     channels: list[list[int]] = [[] for _ in range(session.num_neurons)]
     for channel, cell in session.channel_cells.tolist():
         channels[cell].append(channel)
-    blanking, recorded_s = session.recording.blanking, [[0.0, session.recording.duration_ms / 1000.0]]
+    blanking, recorded_s = session.recording.blanking, np.array([[0.0, session.recording.duration_ms / 1000.0]])
     listening = [recorded_s] * session.num_neurons
     if blanking is not None:
         file.add_unit_column(BLANKED_WITH, "Electrode with which the cell is blanked; -1: with none.")
@@ -209,19 +209,20 @@ def _add_units(file: NWBFile, session: Session) -> None:
     file.units.resolution = session.recording.dt_ms / 1000.0  # spikes occur at whole steps
 
 
-def _between(blanking: Blanking, channel: int) -> list[list[float]]:
-    """Return the intervals in which a channel recorded, s."""
+def _between(blanking: Blanking, channel: int) -> NDArray[np.float64]:
+    """Return the intervals in which a channel recorded, s ``[I, 2]``; if it never did, one without length."""
     own = blanking.channel == channel
     blanked_ms = np.column_stack([blanking.start_ms[own], blanking.stop_ms[own]])
     borders = np.concatenate([[0.0], blanked_ms.ravel(), [blanking.duration_ms]])
     intervals = borders.reshape(-1, 2) / 1000.0
-    return intervals[intervals[:, 1] > intervals[:, 0]].tolist()
+    intervals = intervals[intervals[:, 1] > intervals[:, 0]]
+    return intervals if len(intervals) else np.zeros((1, 2))  # readers take an empty list for a missing one
 
 
 def _add_blanked_times(file: NWBFile, session: Session) -> None:
     """Add the blanked times of every electrode as invalid times."""
     blanking = session.recording.blanking
-    if blanking is None:
+    if blanking is None or not len(blanking.channel):  # HDF5 has no type for a column without rows
         return
     file.add_invalid_times_column("channel", "Electrode that did not record.")
     for channel, start_ms, stop_ms in zip(blanking.channel, blanking.start_ms, blanking.stop_ms, strict=True):

@@ -126,6 +126,8 @@ def test_the_criterion_accepts_95_of_100_runs_of_the_same_culture(tolerance):
 def test_a_criterion_needs_more_runs_than_measures():
     with pytest.raises(InvalidInput, match="degrees of freedom"):
         Criterion.of(["rate_hz", "isi_cv"], np.zeros(2), np.eye(2), [np.zeros((2, 2)), np.zeros((2, 2))])
+    with pytest.raises(InvalidInput, match="0: simulate more"):  # one culture of each set is alive
+        Criterion.of(["rate_hz"], np.zeros(1), np.eye(1), [np.array([[1.0], [np.nan]])] * 4)
 
 
 def test_the_regression_finds_the_parameters_of_a_quadratic_model():

@@ -23,22 +23,21 @@ SILENT = replace(RECORDED, spike_culture=EMPTY, spike_gid=EMPTY, spike_t=np.zero
 DENDRITES = replace(
     RECORDED, voltage_dendrite=RECORDED.voltage_soma + np.arange(2)[:, None], voltage_compartment="dendrite"
 )
-BLANKED = replace(
-    RECORDED,
-    blanking=Blanking(
-        50.0,
-        1,
-        2,
-        np.array([1, -1, 0]),
-        np.zeros(3, np.int64),
-        np.array([0, 0, 1]),
-        np.array([160, 401, 1725]) * 0.025,
-        np.array([296, 457, 2000]) * 0.025,
-    ),
-)
+
+
+def blanked(channel, start, stop):
+    """The recording, with these channels blanked from and until these steps."""
+    cells, steps = np.array([1, -1, 0]), (np.array(times) * 0.025 for times in (start, stop))
+    culture, channel = np.zeros(len(channel), np.int64), np.array(channel, dtype=np.int64)
+    return replace(RECORDED, blanking=Blanking(50.0, 1, 2, cells, culture, channel, *steps))
+
+
+BLANKED = blanked([0, 0, 1], [160, 401, 1725], [296, 457, 2000])
 SESSIONS = {
     "whole": {},
     "blanked": {"recording": BLANKED},
+    "blanked nowhere": {"recording": blanked([], [], [])},
+    "blanked throughout": {"recording": blanked([0, 1], [0, 1725], [2000, 2000]).where(RECORDED.spike_gid != 2)},
     "dendrites": {"recording": DENDRITES},
     "dendrites alone": {"recording": replace(DENDRITES, voltage_soma=None)},
     "silent": {"recording": SILENT},
@@ -81,6 +80,15 @@ def test_round_trip(name, kind, tmp_path):
     if name == "neo":
         assert equal(again.recording, session.recording)
     assert [path.name for path in tmp_path.iterdir()] == [path_of(tmp_path, name).name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_blanked_times_that_end_with_the_recording_but_for_rounding_are_read_again(name, tmp_path):
+    """As those of joined runs and slices, whose length is a difference of times."""
+    blanking = replace(blanked([0], [160], [2000]).blanking, stop_ms=np.array([np.nextafter(50.0, 60.0)]))
+    session = made(recording=replace(RECORDED, blanking=blanking))
+    write(session, path_of(tmp_path, name), name)
+    assert read(path_of(tmp_path, name), name).recording.blanking.stop_ms == [50.0]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -61,6 +61,8 @@ class Synapses:
         self._targets: dict[tuple[int, str], Any] = {}
         self._connections: list[_Connections] = []
         self._postsynaptic_spikes: dict[tuple[int, str], Any] = {}
+        self._retired: list[tuple[float, list[Any]]] = []
+        """Their predecessors, and the time in ms until which spikes that they sent are in transit."""
         self._plasticity: Plasticity | None = None
         for projection in spec.projections:
             steps = spec.delay_steps(projection)
@@ -93,6 +95,7 @@ class Synapses:
         """Delete all synapses from NEURON."""
         self._connections.clear()
         self._postsynaptic_spikes.clear()
+        self._retired.clear()
         self._targets.clear()
 
     def set_parameters(self, parameters: Parameters) -> None:
@@ -118,8 +121,7 @@ class Synapses:
         if plasticity == self._plasticity:
             return
         self._plasticity = plasticity
-        for netcon in self._postsynaptic_spikes.values():
-            netcon.active(False)  # not deleted, since spikes may be in transit
+        self._retire()
         if plasticity is None:
             return
         dendritic_delay_steps = max(1, round(plasticity.dendritic_delay_ms / self.spec.dt_ms))
@@ -130,10 +132,23 @@ class Synapses:
                         connection.weight[_TRACES + k] = value
                     target = int(post), each.receptor
                     if target not in self._postsynaptic_spikes:
-                        self._postsynaptic_spikes[target] = self.pc.gid_connect(int(post), self._targets[target])
-                        self._postsynaptic_spikes[target].weight[1] = -1.0
-                    self._postsynaptic_spikes[target].delay = (dendritic_delay_steps + 0.25) * self.spec.dt_ms
-                    self._postsynaptic_spikes[target].active(True)
+                        netcon = self.pc.gid_connect(int(post), self._targets[target])
+                        netcon.weight[1] = -1.0
+                        netcon.delay = (dendritic_delay_steps + 0.25) * self.spec.dt_ms
+                        self._postsynaptic_spikes[target] = netcon
+
+    def _retire(self) -> None:
+        """Deliver no more spikes of cells to their plastic synapses, not even those in transit."""
+        now_ms = self.pc.t(0)
+        self._retired = [(until_ms, netcons) for until_ms, netcons in self._retired if until_ms > now_ms]
+        netcons, self._postsynaptic_spikes = list(self._postsynaptic_spikes.values()), {}
+        if not netcons:
+            return
+        for netcon in netcons:
+            netcon.active(False)
+            netcon.weight[1] = 0.0  # what is in transit arrives as a spike without weight, depression and rule
+        # NEURON crashes if a NetCon is deleted whose spikes are in transit.
+        self._retired.append((now_ms + netcons[0].delay, netcons))
 
     def weights(self) -> dict[str, NDArray[np.float64]]:
         """Return the peak conductance of every synapse, nS, by weight key, ``[E]``."""
