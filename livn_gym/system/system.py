@@ -50,7 +50,7 @@ class Population:
 @checked_types
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Synapses from one population onto another, sorted by (post gid, pre gid).
+    """Synapses from one population onto another, in any order; those of our systems are sorted by (post gid, pre gid).
 
     Attributes:
         pre: Name of the presynaptic population.
@@ -105,8 +105,8 @@ class Projection:
         return tuple(f"{self.pre}_{self.post}-{self.section}-{receptor}-weight" for receptor in self.receptors)
 
     def onto(self, start: int, stop: int) -> Projection:
-        """Return the synapses whose postsynaptic gid is in ``[start, stop)``, as views of the arrays."""
-        rows = slice(*np.searchsorted(self.post_gid, (start, stop)))
+        """Return the synapses whose postsynaptic gid is in ``[start, stop)``, in the same order."""
+        rows = (self.post_gid >= start) & (self.post_gid < stop)
         return replace(
             self,
             pre_gid=self.pre_gid[rows],

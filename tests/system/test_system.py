@@ -36,6 +36,12 @@ def test_cell_ranges_split_the_projections_without_loss(five):
                 assert np.array_equal(joined, getattr(whole, name))
 
 
+def test_synapses_in_any_order_are_found_by_their_cells(make_five):
+    (projection, *_) = make_five([0, 2, 1, 2], [4, 3, 4, 3]).projections
+    part = projection.onto(4, 5)
+    assert (part.pre_gid.tolist(), part.post_gid.tolist()) == ([0, 1], [4, 4])
+
+
 def test_connectivity_matrix_is_pre_by_post_and_adds_contacts(make_five):
     matrix = make_five([0, 2, 2], [3, 4, 4]).connectivity_matrix()
     expected = np.zeros((5, 5))
