@@ -45,7 +45,7 @@ class PatternTracking(Task):
     command that meets the targets therefore always exists, on every graph. The commands are the same in every
     environment; with 0 patterns every reset draws a new one.
 
-    **Share of the network**: 100 % (99 to 100) of the gain on `livn/EI3-PatternTracking-v0` (`livn-gym validate
+    **Share of the network**: 100 % (100 to 100) of the gain on `livn/EI3-PatternTracking-v0` (`livn-gym validate
     --tasks`).
 
     ## Action Space
