@@ -18,43 +18,53 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, NamedTuple
 
 import livn_gym
 from livn_gym import processors
 from livn_gym.agents import evaluate, hyperparameters
 from livn_gym.agents.baselines import NAMES, Agent, BestConstant, NoTarget
-from livn_gym.agents.statistics import aggregate
 from livn_gym.agents.train import train
 from livn_gym.agents.train import write_rows as write
-from livn_gym.atomic import make_folder, replacing
-from livn_gym.envs.provenance import COMPARED, check_comparable, described, provenance
+from livn_gym.atomic import make_folder, only_writer, replacing
+from livn_gym.envs.provenance import COMPARED, provenance
 from livn_gym.envs.registration import is_ours, spec_of
 from livn_gym.errors import unknown_name
+from livn_gym.reading import damage
 
 AGENTS = (*NAMES, "ppo", "sac")
 """Agents of the standard table."""
 
-SEEDS, SEEDS_OF_LARGE, LARGE = 5, 3, ("EI3", "EI4")
-"""Default number of runs per agent and task; fewer on the systems of 1,000 cells and more."""
+
+class Size(NamedTuple):
+    """Size of the standard benchmark on a system: runs per agent, test episodes per run, and whether agents learn."""
+
+    seeds: int = 5
+    episodes: int = 10
+    learners: bool = True
+
+
+BASELINES_ONLY = "livn/EI4-v0"
+"""Id of the standard table that only the baselines play, since a step simulates 10,000 cells."""
+
+SIZES = {"EI3": Size(3), "EI4": Size(3, 4, learners=False)}
+"""Smaller sizes, of the systems of 1,000 and of 10,000 cells."""
+
+ROWS = "rows.csv"
+"""File of the results in the output folder."""
 
 EPISODES_APART = 1000
 """Difference between the seeds of the first test episodes of two consecutive benchmark seeds."""
 
 LONG_BLANK_MS = 5.0
 """Time after a pulse for which every electrode is blanked in the stricter control, ms."""
-
-MEANS = "effect", "charge_nC", "cut_reward", "long_blank_reward", "wall_s"
-"""Columns whose mean over runs is reported."""
 
 
 @dataclass(frozen=True)
@@ -85,42 +95,42 @@ class Job:
 
 def jobs(
     tasks: Sequence[str],
-    agents: Sequence[str],
+    agents: Sequence[str] | None = None,
     *,
     seeds: int | None = None,
     steps: int | None = None,
-    episodes: int = 10,
+    episodes: int | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> list[Job]:
     """Return all runs in the order of execution: baselines first, then learners, each seed by seed.
 
     Args:
-        tasks: Ids of environments.
-        agents: Names of baselines and learning algorithms.
+        tasks: Ids of environments; one that is named twice counts once.
+        agents: Names of baselines and learning algorithms, likewise. Default: ``AGENTS``, on EI4 the baselines.
         seeds: Number of runs per agent and task. Default: 5, or 3 on EI3 and EI4.
         steps: Number of training steps. Default: taken from the hyperparameter file.
-        episodes: Number of test episodes per run.
+        episodes: Number of test episodes per run. Default: 10, or 4 on EI4.
         options: Options of the environments.
 
     Raises:
         UnknownName: There is no such environment or agent.
     """
-    counts = {}
-    for env_id in tasks:
-        large = spec_of(env_id).kwargs.get("system") in LARGE
-        counts[env_id] = (SEEDS_OF_LARGE if large else SEEDS) if seeds is None else seeds
-    for agent in agents:
-        if agent not in (*NAMES, *hyperparameters.ALGORITHMS):
-            raise unknown_name("agent", agent, (*NAMES, *hyperparameters.ALGORITHMS))
+    learners = tuple(hyperparameters.ALGORITHMS)
+    for agent in agents or ():
+        if agent not in (*NAMES, *learners):
+            raise unknown_name("agent", agent, (*NAMES, *learners))
     planned = []
-    for seed in range(max(counts.values(), default=0)):
-        for env_id in (env_id for env_id in tasks if seed < counts[env_id]):
-            for agent in agents:
-                budget = 0
-                if agent in hyperparameters.ALGORITHMS:
-                    budget = hyperparameters.load(agent, env_id).steps if steps is None else steps
-                planned.append(Job(env_id, agent, seed, budget, episodes, dict(options or {})))
-    return sorted(planned, key=lambda job: job.steps > 0)
+    for env_id in dict.fromkeys(tasks):
+        size = SIZES.get(spec_of(env_id).kwargs.get("system", ""), Size())
+        of_task = (AGENTS if size.learners else NAMES) if agents is None else dict.fromkeys(agents)
+        plays = size.episodes if episodes is None else episodes
+        for agent in of_task:
+            budget = 0
+            if agent in learners:
+                budget = hyperparameters.load(agent, env_id).steps if steps is None else steps
+            for seed in range(size.seeds if seeds is None else seeds):
+                planned.append(Job(env_id, agent, seed, budget, plays, dict(options or {})))
+    return sorted(planned, key=lambda job: (job.steps > 0, job.seed))
 
 
 def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
@@ -160,6 +170,8 @@ def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
             (make,) = evaluate.agent_factories([str(folder)], job.env_id).values()
         score = _score(job, make, measure, job.options)
         for column, options in controls(job.env_id, job.options).items():
+            if job.agent == "random":  # the same actions again
+                make = evaluate.baseline(job.agent, job.env_id, seed=job.seed)
             score[column] = _score(job, make, measure, options)["total_reward"]
     except NoTarget:
         return row | {"status": "no target"}
@@ -176,7 +188,7 @@ def controls(env_id: str, options: Mapping[str, Any]) -> dict[str, dict[str, Any
     if not is_ours(spec_of(env_id)):
         return {}
     return {
-        "cut_reward": evaluate.with_condition(options, "synapses_cut"),
+        "cut_reward": evaluate.with_condition(env_id, options, "synapses_cut"),
         "long_blank_reward": {**options, "blank_ms": LONG_BLANK_MS},
     }
 
@@ -212,60 +224,79 @@ def benchmark(
         jobs: All runs of the benchmark.
         folder: Output folder for rows, configs and run folders.
         processes: Number of runs in parallel, each bound to one processor; None for one per processor.
-        hours: Start no further run after this time.
+        hours: Start no further run after this time; 0 only returns what is there.
         trust: Resume even checkpoints that another user or machine wrote. Reading a checkpoint can execute code.
         report: Called after every run with the number of finished runs, the number of all runs, and the new row.
 
     Returns:
         The rows of those runs in ``jobs`` that are finished.
+
+    Raises:
+        InvalidInput: Another process runs a benchmark in this folder.
+        CorruptData: ``configs.json`` is damaged.
     """
     folder = Path(folder)
     environments = {(job.env_id, job.key()[5]): job.options for job in jobs}
     found = {key: provenance(key[0], options) for key, options in environments.items()}
-    make_folder(folder)
-    path = folder / "rows.csv"
-    rows = read(path)
     origins = {job.key(): found[job.env_id, job.key()[5]] for job in jobs}
-
-    def valid(row: Mapping[str, str]) -> bool:
-        """Return whether a row belongs to a job, the present parameters and the present task."""
-        origin = origins.get(_key(row))
-        return origin is not None and all(row.get(name) == origin.get(name, "") for name in COMPARED)
-
-    finished_keys = {_key(row) for row in rows if valid(row)}
-    waiting = [job for job in jobs if job.key() not in finished_keys]
-    finished = len(jobs) - len(waiting)
-    _write_configs(folder / "configs.json", jobs)
-    deadline = math.inf if hours is None else time.monotonic() + hours * 3600.0
-    usable = sorted(processors.usable())
+    make_folder(folder)
+    if hours == 0:
+        return _valid(read(folder / ROWS), origins)
     execute = partial(run, trust=True) if trust else run
-    count = min(processes or len(usable), max(1, len(waiting)))
+    with only_writer(folder):
+        rows = read(folder / ROWS)
+        finished_keys = {key_of(row) for row in _valid(rows, origins)}
+        waiting = [job for job in jobs if job.key() not in finished_keys]
+        finished = len(jobs) - len(waiting)
+        _add_configs(folder / "configs.json", waiting)
+        deadline = math.inf if hours is None else time.monotonic() + hours * 3600.0
+
+        def submitted(pool: ProcessPoolExecutor) -> Future[dict[str, Any]]:
+            job = waiting.pop(0)
+            return pool.submit(execute, job, folder / "runs" / _name(job, origins[job.key()]))
+
+        with _workers(processes, len(waiting)) as (pool, count):
+            running: set[Future] = set()
+            while running or (waiting and time.monotonic() < deadline):
+                while waiting and len(running) < count and time.monotonic() < deadline:
+                    running.add(submitted(pool))
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    result = future.result()
+                    rows.append({name: str(result.get(name, "")) for name in COLUMNS})
+                    write(folder / ROWS, rows)
+                    finished += 1
+                    if report is not None:
+                        report(finished, len(jobs), rows[-1])
+    return _valid(rows, origins)
+
+
+@contextmanager
+def _workers(processes: int | None, runs: int) -> Iterator[tuple[ProcessPoolExecutor, int]]:
+    """Give a pool of processes, each bound to its share of the processors, and their number."""
+    usable = sorted(processors.usable())
+    count = min(processes or len(usable), max(1, runs))
     # spawn, not fork: the threads of compiled kernels do not survive a fork
     context = multiprocessing.get_context("spawn")
     with ExitStack() as stack:
         worker_end, parent_end = context.Pipe(duplex=False)
         stack.callback(worker_end.close)
         stack.callback(parent_end.close)
-        pool = stack.enter_context(
-            ProcessPoolExecutor(
-                count, mp_context=context, initializer=_init_worker, initargs=(usable, count, worker_end)
-            )
-        )
+        arguments = usable, count, worker_end
+        pool = ProcessPoolExecutor(count, mp_context=context, initializer=_init_worker, initargs=arguments)
+        stack.enter_context(pool)
         stack.push(partial(_end_runs, parent_end))
-        running: set[Future] = set()
-        while running or (waiting and time.monotonic() < deadline):
-            while waiting and len(running) < count and time.monotonic() < deadline:
-                job = waiting.pop(0)
-                running.add(pool.submit(execute, job, folder / "runs" / _name(job)))
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                result = future.result()
-                rows.append({name: str(result.get(name, "")) for name in COLUMNS})
-                write(path, rows)
-                finished += 1
-                if report is not None:
-                    report(finished, len(jobs), rows[-1])
-    return [row for row in rows if valid(row)]
+        yield pool, count
+
+
+def _valid(rows: Iterable[Mapping[str, str]], origins: Mapping[tuple[str, ...], Mapping[str, str]]) -> list[Any]:
+    """Return the rows that belong to a job, the present parameters and the present task."""
+    valid = []
+    for row in rows:
+        origin = origins.get(key_of(row))
+        if origin is not None and all(row.get(name) == origin.get(name, "") for name in COMPARED):
+            valid.append(row)
+    return valid
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -274,70 +305,6 @@ def read(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
-
-
-def summary(jobs: Iterable[Job], rows: Sequence[Mapping[str, str]]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Aggregate rows by task and agent.
-
-    Returns:
-        Task -> agent -> ``runs`` (number of finished runs), ``planned`` (number of all runs), ``status`` and
-        ``steps``. Agents with finished runs also have ``returns``, ``score`` (value, low, high of the interquartile
-        mean of the returns), ``measure``, ``origin``, and the means of the columns ``MEANS``.
-
-    Raises:
-        InvalidInput: Rows of one task have different parameters or versions of the task.
-    """
-    jobs = list(jobs)
-    keys = {job.key() for job in jobs}
-    for env_id in {job.env_id for job in jobs}:
-        check_comparable(f"The table of {env_id}", (r for r in rows if r["env"] == env_id and _key(r) in keys))
-    done = {_key(row): row for row in rows}
-    tables: dict[str, dict[str, dict[str, Any]]] = {}
-    for job in jobs:
-        entry = tables.setdefault(job.env_id, {}).setdefault(
-            job.agent, {"rows": [], "planned": 0, "steps": job.steps, "status": "not run"}
-        )
-        entry["planned"] += 1
-        row = done.get(job.key())
-        if row is not None:
-            entry["status"] = row["status"]
-            if row["status"] == "done":
-                entry["rows"].append(row)
-                entry["origin"] = described(row)
-    for agents in tables.values():
-        for entry in agents.values():
-            finished = entry.pop("rows")
-            entry["runs"] = len(finished)
-            if finished:
-                entry["returns"] = [float(row["total_reward"]) for row in finished]
-                entry["score"] = aggregate([entry["returns"]])
-                entry["measure"] = finished[0]["measure"]
-                for name in MEANS:
-                    entry[name] = float(np.mean([float(row[name] or "nan") for row in finished]))
-    return tables
-
-
-def overall(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> dict[str, np.ndarray]:
-    """Aggregate agents over all tasks, with returns scaled so that a task's worst baseline is 0 and its best is 1.
-
-    Returns:
-        Agent -> value, low, high, of the tasks on which no run is missing, for agents that played all of them.
-    """
-    scaled: dict[str, list[list[float]]] = {}
-    played = [
-        agents
-        for agents in tables.values()
-        if all(entry["status"] == "no target" or entry["runs"] == entry["planned"] for entry in agents.values())
-    ]
-    for agents in played:
-        means = {name: float(np.mean(entry["returns"])) for name, entry in agents.items() if entry["runs"]}
-        levels = [mean for name, mean in means.items() if name in NAMES]
-        zero, best = min(levels, default=math.nan), max(levels, default=math.nan)
-        if not best > zero:
-            continue
-        for name in means:
-            scaled.setdefault(name, []).append([(value - zero) / (best - zero) for value in agents[name]["returns"]])
-    return {name: aggregate(strata) for name, strata in scaled.items() if len(strata) == len(played)}
 
 
 def _end_runs(parent_end: Connection, kind: type[BaseException] | None, *_: object) -> None:
@@ -369,23 +336,36 @@ def _best_strength(env_id: str, options: str) -> float:
     return BestConstant.search(env_id, **json.loads(options)).strength
 
 
-def _key(row: Mapping[str, str]) -> tuple[str, ...]:
+def key_of(row: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values that identify the run of a row, as ``Job.key``."""
     return tuple(row[name] for name in COLUMNS[:6])
 
 
-def _name(job: Job) -> str:
-    digest = hashlib.sha256(repr(job.key()).encode()).hexdigest()[:8]
+def _name(job: Job, origin: Mapping[str, str]) -> str:
+    """Return the name of a run folder: one of other parameters, another task or other settings is another one."""
+    settings = _settings(job) if job.steps else None
+    digest = hashlib.sha256(repr((job.key(), sorted(origin.items()), settings)).encode()).hexdigest()[:8]
     return f"{job.env_id.replace('/', '-')}-{job.agent}-{job.seed}-{digest}"
 
 
-def _write_configs(path: Path, jobs: Iterable[Job]) -> None:
-    """Write the hyperparameters of every learner, by task."""
-    configs: dict[str, Any] = {}
-    for job in jobs:
-        if job.agent in hyperparameters.ALGORITHMS:
-            settings = asdict(hyperparameters.load(job.agent, job.env_id))
-            del settings["algorithm"]
-            configs.setdefault(job.env_id, {})[job.agent] = settings | {"steps": job.steps}
+def _settings(job: Job) -> dict[str, Any]:
+    """Return the hyperparameters of a learner."""
+    settings = asdict(hyperparameters.load(job.agent, job.env_id))
+    del settings["algorithm"]
+    return settings | {"steps": job.steps}
+
+
+def _add_configs(path: Path, jobs: Iterable[Job]) -> None:
+    """Add the hyperparameters of every learner, by task, to those of earlier runs.
+
+    Raises:
+        CorruptData: The file is damaged.
+    """
+    with damage(path, "is no file of hyperparameters"):
+        configs: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        for job in jobs:
+            if job.agent in hyperparameters.ALGORITHMS:
+                configs.setdefault(job.env_id, {})[job.agent] = _settings(job)
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(configs, indent=2) + "\n", encoding="utf-8")
 

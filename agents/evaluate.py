@@ -105,9 +105,13 @@ def play(
     return {name: played[i * episodes : (i + 1) * episodes] for i, name in enumerate(factories)}
 
 
-def with_condition(options: Mapping[str, Any], condition: str) -> dict[str, Any]:
-    """Return options of an environment with one more condition, after those that they name."""
-    given = options.get("conditions")
+def with_condition(env_id: str, options: Mapping[str, Any], condition: str) -> dict[str, Any]:
+    """Return options of an environment with one more condition, after those of the options or, without any, of the id.
+
+    Raises:
+        UnknownName: There is no such environment.
+    """
+    given = options.get("conditions", spec_of(env_id).kwargs.get("conditions"))
     several = list(given) if isinstance(given, list | tuple) else [] if given is None else [given]
     return {**options, "conditions": [*several, condition]}
 

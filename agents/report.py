@@ -11,6 +11,7 @@ import numpy as np
 
 from livn_gym.agents import figures
 from livn_gym.atomic import replacing
+from livn_gym.errors import InvalidInput
 
 HEADINGS = (
     "task",
@@ -24,6 +25,9 @@ HEADINGS = (
     "charge (nC)",
     "wall (s)",
 )
+
+MARKS = "<!-- table -->\n", "<!-- end -->"
+"""What encloses the table of a page."""
 
 
 def lines(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[tuple[str, ...]]:
@@ -82,14 +86,29 @@ def write(folder: Path, tables: Mapping[str, Mapping[str, Mapping[str, Any]]], o
         figures.intervals(folder / "plot.png", panels, "return of an episode (IQM, 95 %)")
 
 
+def check_page(page: Path) -> str:
+    """Return the text of a page that has both marks.
+
+    Raises:
+        InvalidInput: It cannot be read, or a mark is missing.
+    """
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"The page {str(page)!r} cannot be read: {getattr(error, 'strerror', error)}.") from error
+    if not -1 < text.find(MARKS[0]) < text.find(MARKS[1]):
+        raise InvalidInput(f"The page {str(page)!r} needs a line {MARKS[0].strip()!r} and, after it, {MARKS[1]!r}.")
+    return text
+
+
 def fill(page: Path, folder: Path) -> None:
     """Replace what is between the page's marks ``<!-- table -->`` and ``<!-- end -->`` with the table and the figure.
 
     Raises:
-        ValueError: A mark is missing.
+        InvalidInput: See ``check_page``.
     """
-    text = page.read_text(encoding="utf-8")
-    start, end = (text.index(mark) for mark in ("<!-- table -->\n", "<!-- end -->"))
+    text = check_page(page)
+    start, end = map(text.index, MARKS)
     table = (folder / "table.md").read_text(encoding="utf-8")
     plot = folder / "plot.png"
     if plot.is_file():

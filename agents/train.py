@@ -31,6 +31,7 @@ from livn_gym.agents.evaluate import measure_of
 from livn_gym.agents.logs import Table, TensorBoard
 from livn_gym.agents.policy import check_spaces
 from livn_gym.agents.run_folder import CHECKPOINT, CURVE, PROGRESS, Row, read_rows, write_rows
+from livn_gym.atomic import only_writer
 from livn_gym.envs.provenance import provenance
 from livn_gym.envs.specs import located, plain_options
 from livn_gym.errors import InvalidInput
@@ -158,13 +159,15 @@ def train(
         progress.board.open(progress.board.rows)
         logger = Logger(str(folder), [progress.table, progress.board])
         model.set_logger(logger)
+        progress.start_clock()
         if resumed:
             checkpoint.set_pending(model, pending)
-        model.learn(total - model.num_timesteps, callback=progress, reset_num_timesteps=not resumed)
-        progress.evaluate()
-        learned.save(folder, agent, model, settings.arguments.get("policy_kwargs", {}))
-        run_folder.finish(folder)
-        path.unlink(missing_ok=True)
+        with only_writer(folder):
+            model.learn(total - model.num_timesteps, callback=progress, reset_num_timesteps=not resumed)
+            progress.evaluate()
+            learned.save(folder, agent, model, settings.arguments.get("policy_kwargs", {}))
+            run_folder.finish(folder)
+            path.unlink(missing_ok=True)
     finally:
         if logger is not None:
             logger.close()
@@ -249,6 +252,10 @@ class _Progress(BaseCallback):
             latest = [episode["r"] for episode in self.model.ep_info_buffer or ()]
             self.report(self.num_timesteps, self.total, float(np.mean(latest)) if latest else np.nan)
         return True
+
+    def start_clock(self) -> None:
+        """Begin to count the seconds of training."""
+        self._clock_s = time.perf_counter()
 
     def _tick(self) -> None:
         now = time.perf_counter()

@@ -103,7 +103,8 @@ def _write(path: Path, frames: list[NDArray[np.uint8]], fps: float) -> None:
     if len(pictures) == 1:
         pictures[0].save(path)
         return
-    palette = pictures[-1].quantize(64)  # one palette for all frames, so that colours do not flicker
+    # One palette for all frames, so that colours do not flicker. By default it has few of the colours of small areas.
+    palette = pictures[-1].quantize(256, method=image.Quantize.MAXCOVERAGE)
     pictures = [picture.quantize(palette=palette, dither=image.Dither.NONE) for picture in pictures]
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=round(1000.0 / fps), loop=0)
 

@@ -7,6 +7,8 @@ next writer of the same target removes it.
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -21,6 +23,9 @@ from livn_gym.errors import InvalidInput, LivnError, StorageError, shown
 
 _FOREIGN_AGE_S = 24 * 3600.0
 """Age at which a temporary file of another host counts as abandoned, since its process cannot be checked."""
+
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""Errors of ``flock`` on file systems without locks."""
 
 
 @contextmanager
@@ -87,6 +92,32 @@ def make_folder(path: Path) -> None:
         raise InvalidInput(f"{path} cannot be a folder: it, or a part of its path, is a file.") from error
     except (OSError, ValueError) as error:
         raise StorageError(f"{path} cannot be made: {getattr(error, 'strerror', error)}.") from error
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold a folder, so that no other process that holds folders writes to it; not on file systems without locks.
+
+    Raises:
+        InvalidInput: Another process holds it.
+        StorageError: The folder cannot be opened.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be opened: {error.strerror}.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            os.close(descriptor)
+            raise InvalidInput(
+                f"Another process writes to {folder}: wait for its end, or use another folder."
+            ) from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def require_space(path: Path, size: int) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from livn_gym.atomic import NO_LOCKS
 from livn_gym.errors import LivnError, StorageError
 from livn_gym.ownership import why_untrusted
 
@@ -26,9 +27,6 @@ SEAL = "SHA256SUMS"
 _REMEDY = "Set the environment variable LIVN_GYM_CACHE to another folder."
 _ABSENT = (FileNotFoundError, NotADirectoryError, IsADirectoryError, UnicodeDecodeError)
 """Exceptions of reading a file that is absent or of another type."""
-
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-"""Errors of ``flock`` on file systems without locks."""
 
 _FULL = tuple(map(os.strerror, (errno.ENOSPC, errno.EDQUOT)))
 """Texts by which compilers and the HDF5 library, which raise other exceptions, report a full disk."""
@@ -257,7 +255,7 @@ def _lock(descriptor: int, folder: Path) -> bool:
             finally:
                 notice.cancel()
     except OSError as error:
-        if error.errno not in _NO_LOCKS:
+        if error.errno not in NO_LOCKS:
             raise StorageError(f"{folder} cannot be locked: {error}. {_REMEDY}") from error
         return False
     return True

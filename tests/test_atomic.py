@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from sessions import made
 
-from livn_gym.atomic import new_folder, replacing
+from livn_gym.atomic import new_folder, only_writer, replacing
 from livn_gym.errors import InvalidInput, StorageError
 from livn_gym.formats import FORMATS, write
 
@@ -28,6 +28,18 @@ with {writer}(sys.argv[1]) as part:
 def kill_a_writer(writer, path):
     done = subprocess.run([sys.executable, "-c", KILLED.format(writer=writer), str(path)])
     assert done.returncode == -signal.SIGKILL
+
+
+def test_one_writer_at_a_time_holds_a_folder(tmp_path):
+    with only_writer(tmp_path):
+        with pytest.raises(InvalidInput, match="Another process writes to"), only_writer(tmp_path):
+            pass
+        with only_writer(tmp_path.parent):
+            pass
+    with only_writer(tmp_path):
+        pass
+    with pytest.raises(StorageError, match="cannot be opened"), only_writer(tmp_path / "absent"):
+        pass
 
 
 @pytest.mark.parametrize("writer", [replacing, new_folder])

@@ -63,6 +63,7 @@ def test_a_file_that_exists_is_not_replaced(tmp_path):
         ("task", "a.txt", InvalidInput, "Python module, such as my_task.py"),
         ("task", "my-task.py", InvalidInput, "Python module"),
         ("task", "_1.py", InvalidInput, "start it with a letter"),
+        ("encoding", "stimulus.py", InvalidInput, "would be called Stimulus"),
         ("task", "none/a.py", InvalidInput, "There is no folder"),
     ],
 )

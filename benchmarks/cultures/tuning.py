@@ -60,7 +60,7 @@ def main() -> None:
         began = time.perf_counter()
         found = tuning.tune(SYSTEM, targets, path, trials=arguments.trials, seed=arguments.seed, start=start)
         seconds = time.perf_counter() - began
-        study = open_study(path, SYSTEM, targets, arguments.seed, start)
+        study = open_study(path, SYSTEM, targets, arguments.seed, start, options={"profile": "fast"})
         report_course(study, targets)
     print(f"\nchosen: trial {found.number} of {found.trials}; this run {seconds:.0f} s with the confirmation\n")
     for key in targets.search:

@@ -61,7 +61,7 @@ def measure(env_id: str, device: dict[str, Any], episodes: int) -> dict[str, Any
     play = {"episodes": episodes, "seed": GATE_SEED, "max_episode_steps": STEPS[env_id]}
     found = {"intact": _returns(evaluate.play({"silence": Silent} | makers, env_id, **play, **options))}
     best = max(makers, key=lambda name: np.mean(found["intact"][name]))
-    cut = evaluate.with_condition(options, "synapses_cut")
+    cut = evaluate.with_condition(env_id, options, "synapses_cut")
     found["cut"] = _returns(evaluate.play({"silence": Silent, best: makers[best]}, env_id, **play, **cut))
     return {"id": env_id, "steps": STEPS[env_id], "agent": best, "returns": found, **provenance(env_id, options)}
 

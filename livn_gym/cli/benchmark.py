@@ -17,7 +17,8 @@ def benchmark(
         list[str] | None,
         typer.Option(
             "--tasks",
-            help="Id of an environment; repeat for several. Default: every task on EI2, or on EI3 if it needs it.",
+            help="Id of an environment; repeat for several. Default: every task on EI2, or on EI3 if it needs it, and "
+            "livn/EI4-v0.",
             show_default=False,
         ),
     ] = None,
@@ -25,7 +26,8 @@ def benchmark(
         list[str] | None,
         typer.Option(
             "--agents",
-            help="Baseline or learning algorithm; repeat for several. Default: all baselines, ppo and sac.",
+            help="Baseline or learning algorithm; repeat for several. Default: all baselines and, but for EI4, ppo and "
+            "sac.",
             show_default=False,
         ),
     ] = None,
@@ -45,7 +47,10 @@ def benchmark(
             show_default=False,
         ),
     ] = None,
-    episodes: Annotated[int, typer.Option(min=1, help="Number of test episodes per run.")] = 10,
+    episodes: Annotated[
+        int | None,
+        typer.Option(min=1, help="Number of test episodes per run. Default: 10, or 4 on EI4.", show_default=False),
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder of the results. Runs that it already holds are not repeated.")
     ] = Path("benchmarks/tasks/results"),
@@ -76,16 +81,18 @@ def benchmark(
     """
     check_learning()
     from livn_gym.agents import benchmark as bench
-    from livn_gym.agents import report, statistics
+    from livn_gym.agents import report, statistics, summary
     from livn_gym.envs.registration import standard_ids
     from livn_gym.plot.style import check_available
 
     statistics.check_available()
     check_available()
+    if page is not None:
+        report.check_page(page)
 
     jobs = bench.jobs(
-        tasks or standard_ids(),
-        agents or bench.AGENTS,
+        tasks or [*standard_ids(), bench.BASELINES_ONLY],
+        agents,
         seeds=seeds,
         steps=steps,
         episodes=episodes,
@@ -100,8 +107,8 @@ def benchmark(
             trust=trust,
             report=lambda done, total, row: update(done, total, float(row["total_reward"] or "nan")),
         )
-    tables = bench.summary(jobs, rows)
-    overall = bench.overall(tables)
+    tables = summary.summary(jobs, rows)
+    overall = summary.overall(tables)
     report.write(out, tables, overall)
     if page is not None:
         report.fill(page, out)

@@ -71,7 +71,7 @@ def table(title: str, *headings: str) -> Table:
     """Return an empty table whose first column is left-aligned and whose other columns are right-aligned."""
     result = Table(title=title, title_justify="left", show_header=bool(headings))
     for index, heading in enumerate(headings):
-        result.add_column(heading, justify="right" if index else "left")
+        result.add_column(heading, justify="right" if index else "left", overflow="fold")  # ids are copied whole
     return result
 
 

@@ -83,7 +83,7 @@ def demo(
             env_id,
             episodes=episodes,
             report=lambda step: report(step, limit),
-            **evaluate.with_condition(options, "synapses_cut"),
+            **evaluate.with_condition(env_id, options, "synapses_cut"),
         )
     measure = evaluate.measure_of(env_id)
     scores = {name: evaluate.score(episodes_of_agent, measure) for name, episodes_of_agent in (played | cut).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -52,6 +53,9 @@ def write(kind: str, path: Path) -> str:
     if not cls.isidentifier():
         raise InvalidInput(f"{path.stem!r} cannot be converted to the name of a class: start it with a letter.")
     source = files("livn_gym.templates").joinpath(f"{kind}.py").read_text(encoding="utf-8")
+    imported = [name.name for part in ast.parse(source).body if isinstance(part, ast.ImportFrom) for name in part.names]
+    if cls in imported:
+        raise InvalidInput(f"The class would be called {cls}, a name that the template uses itself: rename the file.")
     source = source.replace(f"My{kind.capitalize()}", cls).replace(f"my_{kind}", path.stem)
     try:
         with path.open("x", encoding="utf-8") as file:

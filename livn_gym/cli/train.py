@@ -29,6 +29,11 @@ Trust = Annotated[
     ),
 ]
 
+RESERVED = {name: "commands have an option for it" for name in ("seed", "episodes", "num_envs")} | {
+    name: "the command sets it" for name in ("autoreset_mode", "render_mode", "report", "strengths", "refine", "env_id")
+}
+"""Names that an environment's options cannot have, and why."""
+
 TrustNames = Annotated[
     bool,
     typer.Option(
@@ -273,17 +278,21 @@ def parse_options(pairs: list[str] | None) -> dict[str, Any]:
     """Parse ``NAME=VALUE`` pairs. A value that is valid JSON is decoded; any other stays a string.
 
     Raises:
-        InvalidInput: A pair has no ``=``, or no name before it.
+        InvalidInput: A pair has no ``=``, or no name before it, or the command itself sets what it names.
     """
     options: dict[str, Any] = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not name or not equals:
             raise InvalidInput(f"--option takes NAME=VALUE, got {pair!r}.")
+        if name in RESERVED:
+            raise InvalidInput(f"{name} is no option of the environment: {RESERVED[name]}.")
         try:
             options[name] = json.loads(value)
         except json.JSONDecodeError:
             options[name] = value
+    if options.get("max_episode_steps", 1) == -1:
+        raise InvalidInput("Commands play whole episodes, which need an end: max_episode_steps must be at least 1.")
     return options
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.atomic import check_new_folder, make_folder
+from livn_gym.atomic import check_new_folder, make_folder, only_writer
 from livn_gym.checks import checked_types
 from livn_gym.device_profile import DeviceProfile, Spec, find
 from livn_gym.errors import InvalidInput
@@ -178,36 +178,37 @@ def fit(
         "options": option_texts(profile, options),
     }
     make_folder(Path(folder))
-    study = FitStudy(Path(folder) / STUDY, space, names, target, about, progress, profile, **options)
-    x = search(study, spread, search_sweep(sweep, channels), budget, seed=seed, design_path=design_path)
-    sweep = check_sweep(sweep, channels)
-    judged, groups = _judge(study, x, sweep, budget, seed)
-    criterion = Criterion.of(names, target, spread, groups, TOLERANCE)
-    candidates = [
-        FittedSet(x[k], space.params(x[k]), criterion.distance_of_set(groups[k]), _mean(judged[k]))
-        for k in range(len(x))
-    ]
-    candidates.sort(key=lambda item: item.distance)
-    accepted = [item for item in candidates if item.distance <= criterion.threshold]
-    if not accepted:
-        _log.warning("livn_gym: none of %d parameter sets meets the criterion", len(candidates))
-    predictive, others = _check(study, accepted, sweep, budget, seed) if accepted else ([], [])
-    values = criterion.of_values(predictive)
-    return Fit(
-        space,
-        recorded,
-        dict(zip(names, _raw_spread(recorded, resampled, names), strict=True)),
-        criterion,
-        tuple(accepted),
-        tuple(candidates),
-        tuple(predictive),
-        criterion.passes(values) if len(predictive) else np.zeros(0, np.bool_),
-        tuple(others),
-        study.cultures,
-        sweep,
-        _identified(space, x),
-        profile,
-    )
+    with only_writer(Path(folder)):
+        study = FitStudy(Path(folder) / STUDY, space, names, target, about, progress, profile, **options)
+        x = search(study, spread, search_sweep(sweep, channels), budget, seed=seed, design_path=design_path)
+        sweep = check_sweep(sweep, channels)
+        judged, groups = _judge(study, x, sweep, budget, seed)
+        criterion = Criterion.of(names, target, spread, groups, TOLERANCE)
+        candidates = [
+            FittedSet(x[k], space.params(x[k]), criterion.distance_of_set(groups[k]), _mean(judged[k]))
+            for k in range(len(x))
+        ]
+        candidates.sort(key=lambda item: item.distance)
+        accepted = [item for item in candidates if item.distance <= criterion.threshold]
+        if not accepted:
+            _log.warning("livn_gym: none of %d parameter sets meets the criterion", len(candidates))
+        predictive, others = _check(study, accepted, sweep, budget, seed) if accepted else ([], [])
+        values = criterion.of_values(predictive)
+        return Fit(
+            space,
+            recorded,
+            dict(zip(names, _raw_spread(recorded, resampled, names), strict=True)),
+            criterion,
+            tuple(accepted),
+            tuple(candidates),
+            tuple(predictive),
+            criterion.passes(values) if len(predictive) else np.zeros(0, np.bool_),
+            tuple(others),
+            study.cultures,
+            sweep,
+            _identified(space, x),
+            profile,
+        )
 
 
 @checked_types

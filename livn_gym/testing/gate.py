@@ -178,7 +178,7 @@ class Subject:
         """Return the options with a blanking and the condition of a kind of culture."""
         options = {**self.options, "blank_ms": blank_ms}
         condition = _CONDITIONS[culture]
-        return options if condition is None else evaluate.with_condition(options, condition)
+        return options if condition is None else evaluate.with_condition(self.env_id, options, condition)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -154,7 +155,7 @@ def tune(
     with Bench(system, cultures, search_protocol(targets), **options) as bench:
         lowest = {key: low for key, (low, _) in targets.search.items()}
         bench.env.set_params(with_products(base | lowest))  # unknown keys end it here, before the study is made
-        study = open_study(study_path, system, targets, seed + rank, base, comm)
+        study = open_study(study_path, system, targets, seed + rank, base, comm, cultures, options)
 
         def objective(trial: Trial) -> list[float]:
             params = with_products(
@@ -190,12 +191,30 @@ def tune(
 
 @checked_types
 def open_study(
-    path: str | Path, system: str, targets: Targets, seed: int, base: Mapping[str, float], comm: Any = None
+    path: str | Path,
+    system: str,
+    targets: Targets,
+    seed: int,
+    base: Mapping[str, float],
+    comm: Any = None,
+    cultures: CultureSet = TRAINING,
+    options: Mapping[str, Any] | None = None,
 ) -> Study:
     """Open the study of a journal file; a new study starts with the given parameters.
 
+    Args:
+        path: The journal file.
+        system: Name of the system.
+        targets: The targets, and the parameters that may change.
+        seed: Seed of the search.
+        base: Parameters to start from.
+        comm: MPI communicator whose ranks share the study.
+        cultures: Cultures of a trial.
+        options: Arguments of ``Env``.
+
     Raises:
-        InvalidInput: The file's folder does not exist, or the study is another system's or of other targets.
+        InvalidInput: The file's folder does not exist, or the values of the study's trials belong to another system,
+            other targets, another protocol, start or profile, or other cultures.
         CorruptData: The file is damaged, or no study; a cut last line alone is dropped.
         StorageError: The file cannot be read, written or locked.
     """
@@ -223,11 +242,24 @@ def open_study(
             directions=["minimize"] * len(targets.groups),
             load_if_exists=True,
         )
+    inputs = (
+        system,
+        targets.targets,
+        search_protocol(targets),
+        sorted(base.items()),
+        cultures,
+        sorted((options or {}).items()),
+    )
+    digest = hashlib.sha256(repr(inputs).encode()).hexdigest()
     about = {"system": system, "groups": targets.groups, "search": {k: list(v) for k, v in targets.search.items()}}
+    about["inputs"] = digest  # of everything else that the values of a trial depend on
     if first:
         stored = {key: study.user_attrs[key] for key in about if key in study.user_attrs}
         if stored and stored != about:
-            raise InvalidInput(f"{path} holds a study of {stored['system']} with other targets; take another file.")
+            raise InvalidInput(
+                f"{path} holds a study of {stored['system']} with other targets, start, cultures or options: "
+                "take another file."
+            )
         if not stored:
             for key, value in about.items():
                 study.set_user_attr(key, value)

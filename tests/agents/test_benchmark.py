@@ -7,16 +7,20 @@ import time
 from concurrent.futures import Future
 from importlib.resources import files
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from fakes import use_poisson_backend
 from mpi import launch
 
+import livn_gym
 from livn_gym import config, processors
 from livn_gym.agents import benchmark as bench
-from livn_gym.agents import evaluate, report
+from livn_gym.agents import evaluate, report, summary
+from livn_gym.agents.baselines import NAMES
+from livn_gym.atomic import only_writer
 from livn_gym.envs.registration import spec_of, standard_ids
-from livn_gym.errors import InvalidInput, UnknownName
+from livn_gym.errors import CorruptData, InvalidInput, UnknownName
 
 OPTIONS = {"settle_ms": 200.0, "max_episode_steps": 5}
 
@@ -102,10 +106,10 @@ def test_rows_of_other_parameters_are_not_taken(here, tmp_path):
 def test_a_table_refuses_rows_of_other_parameters_or_another_version_of_the_task(here, tmp_path):
     wanted = bench.jobs(["livn/EI2-v0"], ["silent", "random"], seeds=1, episodes=2, options=OPTIONS)
     rows = bench.benchmark(wanted, tmp_path)
-    assert bench.summary(wanted, rows)["livn/EI2-v0"]["silent"]["runs"] == 1
+    assert summary.summary(wanted, rows)["livn/EI2-v0"]["silent"]["runs"] == 1
     for name in ("params_hash", "task_version", "task_hash"):
         with pytest.raises(InvalidInput, match="would mix results"):
-            bench.summary(wanted, [rows[0], rows[1] | {name: "other"}])
+            summary.summary(wanted, [rows[0], rows[1] | {name: "other"}])
 
 
 def test_runs_of_a_seed_play_the_same_episodes(here, tmp_path):
@@ -113,8 +117,8 @@ def test_runs_of_a_seed_play_the_same_episodes(here, tmp_path):
     by_seed = {row["seed"]: row["total_reward"] for row in rows if row["agent"] == "silent" and "EI2" in row["env"]}
     assert by_seed["0"] != by_seed["1"]
     other = bench.benchmark(small(agents=["silent"]), tmp_path / "other")
-    first = {bench._key(row): row["total_reward"] for row in rows if row["agent"] == "silent"}
-    assert {bench._key(row): row["total_reward"] for row in other} == first
+    first = {bench.key_of(row): row["total_reward"] for row in rows if row["agent"] == "silent"}
+    assert {bench.key_of(row): row["total_reward"] for row in other} == first
 
 
 def test_control_columns_are_returns_of_the_same_agent_and_episodes(here, tmp_path):
@@ -129,7 +133,7 @@ def test_control_columns_are_returns_of_the_same_agent_and_episodes(here, tmp_pa
     }.items():
         played = evaluate.play(factory, job.env_id, episodes=2, **(options | changed))["agent"]
         assert float(row[column]) == np.mean([episode.total_reward for episode in played])
-    (line,) = report.lines(bench.summary([job], [row]))
+    (line,) = report.lines(summary.summary([job], [row]))
     expected = [f"{float(row[column]):.2f}" for column in ("cut_reward", "long_blank_reward")]
     assert list(line[5:7]) == expected and list(report.HEADINGS[5:7]) == ["synapses cut", "blanked 5 ms"]
 
@@ -138,9 +142,9 @@ def test_what_is_missing_says_so(here, tmp_path):
     wanted = small(seeds=1)
     rows = bench.benchmark(wanted, tmp_path, hours=0)
     assert rows == [] and here == []
-    table = report.lines(bench.summary(wanted, rows))
+    table = report.lines(summary.summary(wanted, rows))
     assert [line[3:5] for line in table] == [("0/1", "not run")] * 6
-    report.write(tmp_path, bench.summary(wanted, rows), {})
+    report.write(tmp_path, summary.summary(wanted, rows), {})
     assert "not run" in (tmp_path / "table.md").read_text()
 
 
@@ -150,7 +154,7 @@ def test_a_controller_without_a_target_says_so_and_is_left_out_of_the_table(here
     found = {row["agent"]: row for row in rows}
     assert {name: row["status"] for name, row in found.items()} == {"on-off": "no target", "silent": "done"}
     assert found["silent"]["measure"] == "accuracy" and 0 <= float(found["silent"]["effect"]) <= 1
-    table = report.lines(bench.summary(wanted, bench.read(tmp_path / "rows.csv")))
+    table = report.lines(summary.summary(wanted, bench.read(tmp_path / "rows.csv")))
     assert [line[1] for line in table] == ["silent"]  # nothing to show of the other
     assert len(bench.benchmark(wanted, tmp_path)) == len(here) == 2
 
@@ -172,12 +176,12 @@ def test_a_failed_run_stops_and_keeps_what_is_done(here, tmp_path, monkeypatch):
 def test_summary_and_page(here, tmp_path):
     wanted = small(seeds=3)
     rows = bench.benchmark(wanted, tmp_path)
-    tables = bench.summary(wanted, rows)
+    tables = summary.summary(wanted, rows)
     entry = tables["livn/EI2-v0"]["silent"]
     returns = [float(row["total_reward"]) for row in rows if row["env"] == "livn/EI2-v0" and row["agent"] == "silent"]
     assert entry["returns"] == returns and entry["runs"] == entry["planned"] == 3
     assert entry["score"][1] <= entry["score"][0] <= entry["score"][2]
-    scaled = bench.overall(tables)
+    scaled = summary.overall(tables)
     assert set(scaled) == {"silent", "random", "proportional-integral"}
     assert scaled["proportional-integral"][0] > scaled["silent"][0]
     report.write(tmp_path, tables, scaled)
@@ -204,11 +208,73 @@ def test_scaled_returns():
         "b": {name: entry | {"returns": values} for name, values in
               {"random": [-10.0, -10.0], "silent": [0.0, 0.0], "ppo": [10.0, 10.0]}.items()},
     }  # fmt: skip
-    scaled = bench.overall(tables)
+    scaled = summary.overall(tables)
     np.testing.assert_array_equal(scaled["ppo"], [2.0, 2.0, 2.0])
     np.testing.assert_array_equal(scaled["random"], [0.0, 0.0, 0.0])
     assert scaled["silent"][0] == 1.0
-    assert bench.overall({"incomplete": tables["incomplete"]}) == {}
+    assert summary.overall({"incomplete": tables["incomplete"]}) == {}
+
+
+def test_what_is_named_twice_counts_once():
+    once, twice = (bench.jobs(["livn/EI1-v0"] * n, ["silent", "random"] * n, seeds=2) for n in (1, 2))
+    assert twice == once and len(once) == 4
+
+
+def test_on_the_largest_culture_only_baselines_play():
+    jobs = bench.jobs([bench.BASELINES_ONLY, "livn/EI3-Pong-v0"])
+    assert {job.agent for job in jobs if job.env_id == bench.BASELINES_ONLY} == set(NAMES)
+    assert {job.episodes for job in jobs if job.env_id == bench.BASELINES_ONLY} == {4}
+    assert {job.agent for job in jobs if job.env_id == "livn/EI3-Pong-v0"} == set(bench.AGENTS)
+    entry = {"runs": 1, "planned": 1, "status": "done", "score": None}
+    small = {name: entry | {"returns": [value]} for name, value in {"silent": 0.0, "random": 1.0, "ppo": 2.0}.items()}
+    tables = {"small": small, "large": {name: small[name] for name in ("silent", "random")}}
+    assert summary.overall(tables)["ppo"][0] == 2.0
+    equal = small | {"random": small["silent"]}  # cannot be scaled
+    assert summary.overall(tables | {"equal": equal})["ppo"][0] == 2.0
+
+
+def test_a_training_under_other_parameters_has_a_folder_of_its_own():
+    job = bench.jobs(["livn/EI1-v0"], ["ppo"], seeds=1)[0]
+    first = bench._name(job, {"params_hash": "a"})
+    assert bench._name(job, {"params_hash": "a"}) == first != bench._name(job, {"params_hash": "b"})
+
+
+def test_one_process_at_a_time_writes_to_a_folder(here, tmp_path):
+    bench.benchmark(small(agents=["silent"]), tmp_path)
+    with only_writer(tmp_path):
+        with pytest.raises(InvalidInput, match="Another process writes"):
+            bench.benchmark(small(), tmp_path)
+        assert len(bench.benchmark(small(), tmp_path, hours=0)) == 4  # only reads
+
+
+def test_hyperparameters_of_earlier_runs_are_kept(here, tmp_path):
+    (tmp_path / "configs.json").write_text('{"livn/EI3-Pong-v0": {"sac": {"steps": 3}}}')
+    bench.benchmark(small(agents=["silent"]), tmp_path)
+    bench.benchmark(small(agents=["silent", "ppo"]), tmp_path, hours=0)
+    assert json.loads((tmp_path / "configs.json").read_text()) == {"livn/EI3-Pong-v0": {"sac": {"steps": 3}}}
+    (tmp_path / "configs.json").write_text("{")
+    with pytest.raises(CorruptData, match="configs.json is no file of hyperparameters"):
+        bench.benchmark(small(), tmp_path)
+
+
+def test_conditions_of_an_id_hold_in_its_controls():
+    delayed = {"name": "latency", "latency_ms": 20.0}
+    livn_gym.register("benchmark/Late-v0", system="EI1", conditions=delayed)
+    try:
+        assert bench.controls("benchmark/Late-v0", {})["cut_reward"] == {"conditions": [delayed, "synapses_cut"]}
+        other = bench.controls("benchmark/Late-v0", {"conditions": "silent_culture"})
+        assert other["cut_reward"] == {"conditions": ["silent_culture", "synapses_cut"]}
+    finally:
+        del gym.registry["benchmark/Late-v0"]
+
+
+def test_a_page_without_marks_is_refused(tmp_path):
+    page = tmp_path / "page.md"
+    for text in (None, "no marks", "<!-- end -->\n<!-- table -->\n"):
+        if text is not None:
+            page.write_text(text)
+        with pytest.raises(InvalidInput, match="page"):
+            report.check_page(page)
 
 
 def test_large_systems_have_fewer_runs():

@@ -33,6 +33,18 @@ def test_a_gif_has_a_picture_a_step_at_the_environments_speed(tmp_path):
     assert total == run_episodes(envs, [Constant(0.4)], [3])[0].total_reward
 
 
+def test_a_gif_has_the_colours_of_its_pictures(tmp_path):
+    """Also those of small areas, such as the ends of a colour bar."""
+    pictures = {}
+    for suffix in ("gif", "png"):
+        path = tmp_path / f"a.{suffix}"
+        watch(Constant(0.6), "livn/EI1-v0", path, seed=3, steps=3, options=OPTIONS)
+        with Image.open(path) as picture:
+            picture.seek(getattr(picture, "n_frames", 1) - 1)
+            pictures[suffix] = np.asarray(picture.convert("RGB")).astype(int)
+    assert np.abs(pictures["gif"] - pictures["png"]).max() < 40
+
+
 def test_a_png_is_the_last_picture(tmp_path):
     watch(Constant(0.4), "livn/EI1-v0", tmp_path / "a.png", steps=2, options=OPTIONS)
     with Image.open(tmp_path / "a.png") as picture:

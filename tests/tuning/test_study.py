@@ -113,6 +113,12 @@ def test_a_study_of_something_else_is_refused(search, targets, poisson, tmp_path
     other = replace(targets, search={KEY: (0.1, 0.2)})
     with pytest.raises(InvalidInput, match="other targets"):
         open_study(tmp_path / "study.journal", "EI1", other, 0, {})
+    for changes in ({"start": {KEY: 0.15}}, {"cultures": CultureSet("two", (None,), (1, 2))}, {"profile": "exact"}):
+        with pytest.raises(InvalidInput, match="other targets, start, cultures or options"):
+            search(2, **changes)
+    bands = {name: replace(target, high=(target.high or target.low) + 1.0) for name, target in targets.targets.items()}
+    with pytest.raises(InvalidInput, match="other targets"):
+        open_study(tmp_path / "study.journal", "EI1", replace(targets, targets=bands), 0, {})
     with pytest.raises(InvalidInput, match="no folder"):
         open_study(tmp_path / "absent" / "study.journal", "EI1", targets, 0, {})
     with pytest.raises(InvalidInput, match="no table \\[search\\]"):
