@@ -122,7 +122,7 @@ class ClosedLoop:
         self.action_channels = tasks[0].action_channels
         """Channel of each number of an action, ``[A]``; -1 where it belongs to no single channel."""
         numbers = view.system.num_neurons, self.step_ms, num_features, self.highest_charge_nC, highest.dose_mJ_mm2[0]
-        self._meter = Meter(*numbers, decoding.per_channel)
+        self._meter = Meter(*numbers, decoding.per_channel, (decoding.starts_at_ms, decoding.stops_at_ms))
         self.history: list[History] = [self._meter.history() for _ in self.tasks]
         """Measurements of the last second of each culture, ``[B]``; never empty after a reset."""
         self._setups = [task.setup for task in self.tasks]
@@ -317,8 +317,8 @@ class ClosedLoop:
         for k in range(steps):
             self._advance(stimulus, cultures, time_ms=(k + 1 - steps) * self.step_ms - self.settle_ms)
             features.append([self.history[b][-1].features for b in cultures])
-        for b, mean in zip(cultures, np.mean(features[skipped:], axis=0), strict=True):
-            self.tasks[b].after_demonstration(mean)
+        for b, of_culture in zip(cultures, zip(*features[skipped:], strict=True), strict=True):
+            self.tasks[b].after_demonstration(np.mean(of_culture, axis=0))  # in an order that depends on no other
             self.history[b].clear()
 
     def _indices(self, cultures: Sequence[int] | None) -> list[int]:

@@ -22,7 +22,7 @@ class Measurement:
     Attributes:
         recording: Recorded spikes of the step, without blanked ones; None before a first step without settling.
         features: The step's decoded recording, ``[F]``; channel rates (Hz) by default. Of a channel that recorded for
-            less than a quarter of the step, it is that of the step before.
+            less than a quarter of what the decoding reads of the step, it is that of the step before.
         features_1s: Mean of ``features`` over the steps of the last second, ``[F]``.
         rate_hz: Mean over cells of the recorded spikes divided by the time for which the cell's electrode recorded,
             without cells whose electrode recorded for less than a quarter of the step, Hz. If that leaves no cell, it
@@ -33,8 +33,8 @@ class Measurement:
         time_ms: Time from the first observation to the end of the step; at most 0 while settling.
         action: The agent's action, ``[A]``; None while settling.
         lost_fraction: Share of the step in which a channel did not record because of blanking, mean over channels.
-        blanked_channels: Number of channels that recorded for less than a quarter of the step, whose features are
-            those of the step before.
+        blanked_channels: Number of channels that recorded for less than a quarter of what the decoding reads of the
+            step, whose features are those of the step before.
         direct_spikes: Number of the culture's spikes that the field evoked directly, recorded or not.
         synaptic_spikes: Number of its other spikes, recorded or not.
         dose_mJ_mm2: Dose of each light in the step, at its centre, mJ/mm2 ``[L]``; empty without lights.
@@ -94,6 +94,7 @@ class Meter:
         highest_charge_nC: Charge of each channel in a step under the highest command, nC ``[C]``.
         highest_dose_mJ_mm2: Dose of each light, likewise, mJ/mm2 ``[L]``.
         per_channel: Whether the features are one number per channel.
+        read_ms: Start and end of what the decoding reads of a step, ms; None for all of it.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Meter:
         highest_charge_nC: NDArray[np.float64],
         highest_dose_mJ_mm2: NDArray[np.float64],
         per_channel: bool = False,
+        read_ms: tuple[float, float] | None = None,
     ) -> None:
         self._cell_seconds = num_neurons * step_ms * 1e-3
         self._window_steps = round(WINDOW_MS / step_ms)
@@ -111,6 +113,7 @@ class Meter:
         self._highest_nC, self._highest_dose = highest_charge_nC.sum() or 1.0, highest_dose_mJ_mm2.sum() or 1.0
         self._silence = np.zeros(len(highest_charge_nC)), np.zeros(len(highest_dose_mJ_mm2))
         self._per_channel = per_channel
+        self._read_ms = None if read_ms == (0.0, step_ms) else read_ms
 
     def history(self) -> History:
         """Return an empty history of one culture, which keeps the steps of the last second."""
@@ -178,7 +181,8 @@ class Meter:
         """Return features, rates, share of time lost and number of blanked channels of a step with blanked times."""
         blanking = recording.blanking
         assert blanking is not None
-        recorded, lost = blanking.recorded, blanking.lost_fraction
+        read = blanking if self._read_ms is None else blanking.slice(*self._read_ms)
+        recorded, lost = read.recorded, blanking.lost_fraction
         culture, gid, _ = recording.spikes
         weights_hz = np.where(blanking.cells_recorded, blanking.cell_spike_hz, 0.0)[culture, gid]
         sums_hz = np.bincount(culture, weights_hz, minlength=len(histories))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from livn_gym import config, device_profile, parameter_sets
@@ -115,10 +115,39 @@ def of_loop(loop: LoopSpec, env: Any = None) -> dict[str, str]:
         around["plant"] = given["name"] if given.keys() == {"name"} else given
     if "revision" in registration:
         around["revision"] = registration["revision"]
-    content = plain_options({"task": name, "version": version, "options": dict(loop.task_options), **around})
+    defaults = _defaults(loop, task_class)
+    given = {"options": dict(loop.task_options), **around}
+    options = {key: _like(value, defaults.get(key)) for key, value in plain_options(given).items()}
+    content = {"task": name, "version": version, **options}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=_type_name).encode()).hexdigest()[:12]
     found = identity | {"task": name, "task_version": str(version), "task_hash": digest}
     return found if device is None else found | {"device": device.name, "device_hash": device.hash}
+
+
+def _defaults(loop: LoopSpec, task_class: type[tasks.Task]) -> dict[str, Any]:
+    """Return the defaults of a task's options (as ``options``) and of the loop around it, in the form of JSON."""
+    config = tasks.config_options(loop.task, loop.system)
+    of_loop = {f.name: f.default for f in fields(LoopSpec) if f.default is not MISSING}
+    of_task = {f.name: config.get(f.name, f.default) for f in fields(task_class.Options)}
+    return plain_options(of_loop | config | {"options": of_task})
+
+
+def _like(value: Any, default: Any) -> Any:
+    """Return a value in the form of the default, where it can have it: 200 as 200.0, and no conditions as None."""
+    if isinstance(value, int | float) and isinstance(default, int | float):
+        if isinstance(value, bool) or isinstance(default, bool) or not float(value).is_integer():
+            return value
+        return type(default)(value)
+    if default is None and value in ({}, []):
+        return None
+    if isinstance(value, Mapping) and set(value) == {"name"}:
+        return _like(value["name"], default)
+    if isinstance(value, Mapping):
+        known = default if isinstance(default, Mapping) else {}
+        return {key: _like(item, known.get(key)) for key, item in value.items()}
+    if isinstance(value, list) and isinstance(default, list) and len(value) == len(default):
+        return [_like(item, one) for item, one in zip(value, default, strict=True)]
+    return value
 
 
 def device_of(loop: LoopSpec, env: Any = None) -> DeviceProfile | None:

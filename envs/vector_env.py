@@ -20,7 +20,7 @@ from livn_gym.envs.batches import BatchSpec, EnvironmentBatch, make_batch
 from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec
-from livn_gym.envs.provenance import in_info, of_loop
+from livn_gym.envs.provenance import described, in_info, of_loop
 from livn_gym.envs.results import Info
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
@@ -299,7 +299,8 @@ class CultureVectorEnv(VectorEnv):
         """
         self._check_open()
         counters = {name: getattr(self, name) for name in _STATE}
-        return pickle.dumps({"num_envs": self.num_envs, "environments": self._batch.state(), "own": counters})
+        saved = {"num_envs": self.num_envs, "environments": self._batch.state(), "own": counters}
+        return pickle.dumps(saved | {"provenance": self.provenance})
 
     def set_state(self, state: bytes) -> None:
         """Continue bit for bit from the state of an environment made with the same arguments.
@@ -315,10 +316,15 @@ class CultureVectorEnv(VectorEnv):
             saved = pickle.loads(state)
         except Exception as error:  # bytes that are no pickle may raise anything
             raise InvalidInput(f"This is no state of a vector environment: {error}") from error
-        if not isinstance(saved, dict) or not {"num_envs", "environments", "own"} <= saved.keys():
+        if not isinstance(saved, dict) or not {"num_envs", "environments", "own", "provenance"} <= saved.keys():
             raise InvalidInput("This is no state of a vector environment.")
         if saved["num_envs"] != self.num_envs:
             raise InvalidInput(f"The state is of {saved['num_envs']} environments, here are {self.num_envs}.")
+        if saved["provenance"] != self.provenance:
+            raise InvalidInput(
+                f"The state is of an environment with other arguments: {described(saved['provenance'])}; here are "
+                f"{described(self.provenance)}."
+            )
         self._batch.set_state(saved["environments"])
         vars(self).update(saved["own"])
         self._turn = Turn(self.num_envs)

@@ -55,7 +55,8 @@ def blanked(
         none), and the state after the run, ``[B, C]``. The state does not depend on the blank times.
 
     Raises:
-        InvalidInput: Blank times are negative, or the second exceeds the first.
+        InvalidInput: Blank times are negative, or the second exceeds the first; the stimulus has other channels or
+            cultures than the run, or lasts longer.
         NotRecorded: Spikes were not recorded.
     """
     flow = CurrentFlow(recording, stimulus, electrodes, carried)

@@ -16,6 +16,7 @@ from livn_gym.errors import InvalidInput
 from livn_gym.io import BoundElectrodes
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
+from livn_gym.units import rounding
 
 DIRECT_MS = 0.8
 """Time after current within which a spike counts as evoked directly by the field, ms."""
@@ -56,6 +57,8 @@ class CurrentFlow:
         self._shape = recording.num_cultures, electrodes.num_channels
         if carried is not None and carried.shape != self._shape:
             raise InvalidInput(f"The carried state must be {self._shape}, got the shape {carried.shape}.")
+        if carried is not None and carried.min(initial=0) < 0:
+            raise InvalidInput(f"The carried state must be numbers of time steps, got {carried.min()}.")
         self._before = np.full(self._shape, NEVER) if carried is None else carried
         self._last = int(self._before.min(initial=NEVER))
         self._row, self._start, self._stop = self._phases(stimulus, previous)
@@ -126,6 +129,11 @@ class CurrentFlow:
         if stimulus is None or stimulus.mode != "electrode":
             return none, none, none
         count, channels = self._shape
+        if stimulus.num_columns != channels or stimulus.num_cultures not in (None, count):
+            given = f"{stimulus.num_columns} channels of {stimulus.num_cultures or 'all'} cultures"
+            raise InvalidInput(f"The run has {channels} channels of {count} cultures, the stimulus {given}.")
+        if stimulus.duration_ms > self._duration_ms + rounding(self._duration_ms):
+            raise InvalidInput(f"The stimulus lasts {stimulus.duration_ms:g} ms, the run {self._duration_ms:g} ms.")
         changes = stimulus.schedule(self._dt_ms)  # cached, since the run has made it
         on = changes.value != 0
         self._source = changes.culture, changes.step, changes.column, on, self._steps, self._shape, self._electrodes

@@ -142,7 +142,11 @@ class Recording(SixArrays):
         """Return the time for which each of n cells was recorded, by which counts are divided for rates, ms ``[B, n]``.
 
         It is the length of the run, less the times in which the cell's electrode was blanked.
+
+        Raises:
+            InvalidInput: There is no such cell.
         """
+        self._check_cells(np.asarray(gids))
         if self.blanking is None:
             return np.full((self.num_cultures, len(gids)), self.duration_ms)
         return self.blanking.of_cells(self.blanking.listening_ms, self.duration_ms)[:, gids]
@@ -198,8 +202,14 @@ class Recording(SixArrays):
         return selected if cells is None else selected._select_cells(cells)
 
     def where(self, keep: NDArray[np.bool_]) -> Recording:
-        """Return a recording with the spikes that a mask ``[S]`` selects; traces do not change."""
+        """Return a recording with the spikes that a mask ``[S]`` selects; traces do not change.
+
+        Raises:
+            InvalidInput: The mask has another length.
+        """
         culture, gid, t = self.spikes
+        if keep.shape != t.shape:
+            raise InvalidInput(f"The mask must have one entry for each of {len(t)} spikes, got {list(keep.shape)}.")
         return altered(self, spike_culture=culture[keep], spike_gid=gid[keep], spike_t=t[keep])
 
     def with_spikes(
@@ -208,8 +218,9 @@ class Recording(SixArrays):
         """Return the same run with other spikes, ``[S]``, which are sorted here; one culture needs no ``culture``.
 
         Raises:
-            InvalidInput: There are several cultures and none are given, or a spike lies outside the run.
+            InvalidInput: There are several cultures and none are given, or a spike is of no cell or outside the run.
         """
+        self._check_cells(gid)
         if culture is None:
             self._require_single("new spikes without their cultures")
             culture = np.zeros(len(gid), dtype=np.int64)
@@ -305,6 +316,12 @@ class Recording(SixArrays):
                 f"This recording has {self.num_cultures} cultures, {quantity} are of one: "
                 "take recording.culture(b), or recording.cultures."
             )
+
+    def _check_cells(self, gids: NDArray) -> None:
+        """Raise ``InvalidInput`` if a cell does not exist; without populations, only negative numbers are none."""
+        count = self.populations[-1].stop if self.populations else np.inf
+        if gids.size and not (gids.min() >= 0 and gids.max() < count):
+            raise InvalidInput(f"Cells must be 0 ... {count - 1:g}, got {gids.min()} ... {gids.max()}.")
 
     def _select_cells(self, cells: NDArray[np.int64]) -> Recording:
         changed: dict[str, Any] = {}

@@ -293,6 +293,16 @@ def test_one_number_is_both_times():
     assert blank_times(3) == (3.0, 3.0) and blank_times(np.array([3.0, 1.0])) == (3.0, 1.0)
 
 
+def test_a_stimulus_of_another_run_is_refused():
+    run = spikes([0], [1.0])
+    wrong = [pulse([0], duration_ms=250.0), Stimulus.pulse_train(np.ones(5), duration_ms=100.0)]
+    for stimulus in (*wrong, Stimulus.pulse_train(np.ones((2, 3)), duration_ms=100.0)):
+        with pytest.raises(InvalidInput, match="stimulus"):
+            blanked(run, stimulus, electrodes())
+    with pytest.raises(InvalidInput, match="time steps, got -5"):
+        blanked(run, None, electrodes(), carried=np.full((1, 3), -5))
+
+
 def test_a_state_of_other_channels_is_refused():
     with pytest.raises(InvalidInput, match="carried"):
         blanked(spikes([], []), None, electrodes(), carried=np.zeros((1, 4), dtype=np.int64))

@@ -330,6 +330,17 @@ def test_recordings_of_different_things_are_not_joined(change):
         Recording.concat([recording([]), recording([], t0_ms=1.0, **change)])
 
 
+def test_cells_and_masks_that_do_not_fit_are_refused():
+    run = recording([(0, 1, 3), (0, 2, 4)], populations=(Population("EXC", 0, 3),))
+    for gids in ([3], [-1]):
+        with pytest.raises(InvalidInput, match="Cells must be 0 ... 2"):
+            run.listening_ms(gids)
+        with pytest.raises(InvalidInput, match="Cells must be 0 ... 2"):
+            run.with_spikes(np.array(gids), np.array([0.5]))
+    with pytest.raises(InvalidInput, match="each of 2 spikes"):
+        run.where(np.ones(3, dtype=np.bool_))
+
+
 def test_cultures_keep_the_starts_of_their_own_runs():
     one = recording([(0, 1, 3)], t0_ms=5.0)
     other = recording([(0, 2, 4)], t0_ms=2.0)

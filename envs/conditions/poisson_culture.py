@@ -69,8 +69,9 @@ class PoissonCulture(Condition):
         for b, time_ms, rows in zip(run.cultures, run.time_ms, culture_slices(recording), strict=True):
             state = self.states[b]
             if time_ms <= 0:
-                state.counts += np.bincount(gid[rows], minlength=len(state.counts))
-                state.seconds += seconds
+                if stimulus is None:  # not while a task demonstrates its target
+                    state.counts += np.bincount(gid[rows], minlength=len(state.counts))
+                    state.seconds += seconds
                 gids.append(gid[rows])
                 times.append(t[rows])
                 continue

@@ -65,7 +65,7 @@ class StimulusTiming(Task):
     ## Rewards
     In a step with a pulse the number of spikes per cell in that step less that in the step before, divided by
     `full_response`; otherwise 0. What the culture fires without a pulse is thus no response, and pulses in every step
-    earn little. A pulse during a burst earns nothing.
+    earn little. A pulse during a burst earns nothing. The first step counts as one after silence.
 
     ## Starting State
     A settled culture; nothing is drawn.

@@ -56,6 +56,11 @@ class Decoding(ABC):
         """Time from the start of a run before which its recording does not change the result, ms."""
         return 0.0
 
+    @property
+    def stops_at_ms(self) -> float:
+        """Time from the start of a run after which its recording does not change the result, ms."""
+        return self.duration
+
     @abstractmethod
     def decode(self, view: CultureView, recording: Recording) -> Any:
         """Decode a run of B cultures.

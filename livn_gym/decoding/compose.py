@@ -44,6 +44,11 @@ class Slice(Decoding):
         """Start of the part, or of what the inner decoding reads of it, ms."""
         return self.start + (0.0 if self.decoding is None else self.decoding.starts_at_ms)
 
+    @property
+    def stops_at_ms(self) -> float:
+        """End of the part, or of what the inner decoding reads of it, ms."""
+        return self.stop if self.decoding is None else self.start + self.decoding.stops_at_ms
+
     def decode(self, view: CultureView, recording: Recording) -> Any:
         """Results of the inner decoding for the part, or the part itself."""
         self.check_duration(recording)

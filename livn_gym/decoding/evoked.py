@@ -16,6 +16,9 @@ from livn_gym.recording import Recording
 from livn_gym.units import finite_range
 from livn_gym.view import CultureView
 
+MIN_WINDOW_MS = 1.0
+"""Shortest window: in a shorter one, single spikes would be rates beyond the bounds of the space."""
+
 
 @checked
 class EvokedRates(Decoding):
@@ -30,7 +33,7 @@ class EvokedRates(Decoding):
         window_ms: Start and end of the window, ms from the start of the run.
 
     Raises:
-        InvalidInput: The window is empty or does not lie within the run.
+        InvalidInput: The window is shorter than 1 ms or does not lie within the run.
     """
 
     per_channel = True
@@ -40,6 +43,8 @@ class EvokedRates(Decoding):
         start, stop = finite_range("window_ms", window_ms, minimum=0.0, maximum=self.duration)
         if start == stop:
             raise InvalidInput(f"window_ms must have a start and a later end, got {start:g} to {stop:g} ms.")
+        if stop - start < MIN_WINDOW_MS:
+            raise InvalidInput(f"window_ms must be at least {MIN_WINDOW_MS:g} ms long, got {start:g} to {stop:g} ms.")
         self.window_ms = (start, stop)
         self._rates = ChannelRates(stop - start)
 
@@ -47,6 +52,11 @@ class EvokedRates(Decoding):
     def starts_at_ms(self) -> float:
         """Start of the window, ms."""
         return self.window_ms[0]
+
+    @property
+    def stops_at_ms(self) -> float:
+        """End of the window, ms."""
+        return self.window_ms[1]
 
     def decode(self, view: CultureView, recording: Recording) -> NDArray[np.float32]:
         """Rate at each electrode of every culture in the window, Hz ``[B, C]``."""

@@ -108,8 +108,9 @@ def network_gate(
         _, info = probe.reset(seed=seed)
         culture_env: Any = probe.unwrapped
         families = list(agents or families_of(subject.task, culture_env, info))
-        # A demonstration stimulates during the reset, so that a silent episode depends on the blanking, too.
-        blanks_silence = culture_env.task.demonstration is not None
+        # Demonstration and calibration stimulate, so that targets of silent episodes depend on the blanking, too.
+        task = culture_env.task
+        blanks_silence = task.demonstration is not None or task.calibration is not None
         reads_later = culture_env.decoding.starts_at_ms > max(max(times_ms) for times_ms in blankings)
         cells, system = culture_env.culture.system.num_neurons, culture_env.culture.system.name
         if rules.bursts and rules.bursts not in info:
@@ -170,7 +171,7 @@ class Subject:
         graphs = options.get("graph_seed")
         if isinstance(graphs, str) or graphs is None:
             options.pop("graph_seed", None)
-        elif isinstance(graphs, Sequence):
+        elif isinstance(graphs, Sequence | np.ndarray):
             options["graph_seed"] = graphs[0]
         return options
 

@@ -44,7 +44,9 @@ def test_the_space_is_that_of_channel_rates(env):
     assert made.observation_space(env) == ChannelRates(50).observation_space(env)
 
 
-@pytest.mark.parametrize("window", [(20.0, 20.0), (100.0, 20.0), (-1.0, 20.0), (20.0, 201.0), (0.0,), 20.0])
+@pytest.mark.parametrize(
+    "window", [(20.0, 20.0), (20.0, 20.9), (100.0, 20.0), (-1.0, 20.0), (20.0, 201.0), (0.0,), 20.0]
+)
 def test_windows_that_are_empty_or_outside_the_run_are_refused(window):
     with pytest.raises(InvalidInput, match="window_ms"):
         EvokedRates(200, window_ms=window)

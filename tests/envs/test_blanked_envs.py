@@ -167,6 +167,17 @@ def test_a_demonstration_blanks_the_start_of_settling():
         assert info["lost_fraction"] == pytest.approx(0.002) and second.blanked_channels == 0.0
 
 
+@fake
+def test_a_window_that_was_blanked_repeats_its_last_rates():
+    """Of the step of 500 ms a channel recorded three quarters, of the window of 20 to 100 ms nothing."""
+    with gym.make("livn/EI3-Discrimination-v0", blank_ms=120.0, settle_ms=1000.0) as env:
+        settled, _ = env.reset(seed=1)
+        observation, _, _, _, info = env.step(env.action_space.high)
+        assert info["blanked_channels"] == 64.0 and 0.2 < info["lost_fraction"] < 0.3
+        np.testing.assert_array_equal(observation[:64], settled[:64])
+        assert settled[:64].any()
+
+
 @pytest.mark.parametrize("profile", ["fast", "exact"])
 def test_cut_synapses_are_weights_of_zero(profile):
     """Bit for bit, settling included."""

@@ -332,6 +332,15 @@ def test_a_loop_in_which_a_condition_cannot_act_is_not_made(options, message, fa
             make_env("livn/EI1-v0", **options)
 
 
+def test_a_poisson_culture_does_not_take_its_rates_from_a_demonstration(culture):
+    poisson = make(culture, "poisson_culture")
+    stimulus = Stimulus.pulse_train(np.ones(culture.electrodes.num_channels), duration_ms=100.0)
+    poisson.recording(spikes([1] * 50, np.linspace(0.0, 99.0, 50)), stimulus, run(-100.0))
+    poisson.recording(spikes([2], [5.0]), None, run(0.0))
+    drawn = poisson.recording(spikes([], []), None, run(200.0)).spike_gid
+    assert set(drawn) <= {2}
+
+
 def test_a_poisson_culture_that_matches_steps_needs_no_settling(fake):
     poisson = {"name": "poisson_culture", "match": "step"}
     with gym.make("livn/EI1-v0", conditions=poisson, settle_ms=0.0) as env:

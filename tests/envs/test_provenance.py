@@ -87,6 +87,18 @@ def test_the_hash_of_a_task_depends_on_its_options_and_those_of_the_loop():
         assert provenance("livn/EI2-v0", option)["task_hash"] != base["task_hash"], option
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"settle_ms": 2000, "period_ms": 5000.0, "step_ms": 200, "step_weight": 0, "charge_cost": 0.02},
+        {"conditions": [], "randomize": {}, "decoding": {"name": "channel_rates"}},
+        {"encoding": {"name": "pulse_amplitude", "max_amplitude_uA": 15, "rate_hz": 5, "groups": 16.0}},
+    ],
+)
+def test_the_defaults_written_in_another_way_have_the_same_hash(options):
+    assert provenance("livn/EI2-v0", options)["task_hash"] == provenance("livn/EI2-v0")["task_hash"]
+
+
 def test_the_hash_of_a_task_depends_on_its_revision(monkeypatch):
     load = config.load
     revised = load("tasks", "rate_tracking") | {"registration": {"version": 0, "revision": 1}}

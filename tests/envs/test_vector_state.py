@@ -67,6 +67,9 @@ def test_what_does_not_fit_is_refused(fake):
     state = env.state()
     with pytest.raises(InvalidInput, match="2 environments, here are 1"):
         gym.make_vec("livn/EI1-v0", num_envs=1).set_state(state)
+    for other in ({"step_ms": 100.0}, {"charge_cost": 5.0}, {"blank_ms": 50.0}, {"conditions": "electrode_faults"}):
+        with pytest.raises(InvalidInput, match="environment with other arguments"):
+            gym.make_vec("livn/EI1-v0", num_envs=2, **{"settle_ms": 200.0} | other).set_state(state)
     env.reset(seed=0)
     with pytest.raises(UnsupportedModel, match="cannot save"):
         env.state()

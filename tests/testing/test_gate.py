@@ -88,6 +88,26 @@ def test_silence_is_played_once_since_blanking_does_not_change_it(network):
         assert both.panels[1].arms[name] == both.panels[0].arms[name] == alone.panels[0].arms[name]
 
 
+class FireAsCalibrated(FireMuch):
+    """The reward is the rate relative to one that is measured under stimulation, and hence under the blanking."""
+
+    @property
+    def calibration(self):
+        return self.setup.commands.high[None]
+
+    def calibrated(self, measurements):
+        return measurements[0].rate_hz
+
+    def after_step(self, measurement):
+        self.value = measurement.rate_hz - self.setup.calibrated
+
+
+def test_silence_is_played_again_where_a_calibration_depends_on_blanking(network):
+    both = network_gate(FireAsCalibrated, **SEARCH, **SHORT)
+    alone = network_gate(FireAsCalibrated, **SEARCH | {"blankings": [(5.0, 5.0)]}, **SHORT)
+    assert both.panels[1].arms["S"] == alone.panels[0].arms["S"] != both.panels[0].arms["S"]
+
+
 @pytest.mark.parametrize(("task", "shared"), [(FireLater, True), (FireMuch, False)])
 def test_a_panel_that_blanking_does_not_reach_is_played_once(network, task, shared):
     """FireMuch is scored on all spikes, so that its panels differ although the decoding reads a late window."""
