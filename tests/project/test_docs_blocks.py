@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md"))
 NAMES = [str(path.relative_to(ROOT / "docs")) for path in PAGES]
 
+PROGRAMS = {"livn-gym", "python", "python3", "pip", "mpiexec", "pytest", "git", "pre-commit", "ruff", "mypy"}
+"""What shell blocks call."""
+
 MPI = {"scaling.md"}
 """Pages whose blocks are started by ``mpiexec``."""
 
@@ -68,3 +71,14 @@ def test_commands_and_options_of_shell_blocks_exist(page):
         options = {option for parameter in command.params for option in parameter.opts}
         unknown = [word for word in arguments if word.startswith("--") and word not in options]
         assert not unknown, line
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{name}" for name in NAMES)])
+def test_every_line_of_a_shell_block_is_a_command(page):
+    """A block that was wrapped like a paragraph has its commands anywhere in its lines."""
+    continued = False
+    for line in "\n".join(blocks(page, "sh")).splitlines():
+        words = [word for word in line.partition("#")[0].split() if "=" not in word]
+        if words and not continued:
+            assert Path(words[0]).name in PROGRAMS, line
+        continued = line.endswith("\\")
