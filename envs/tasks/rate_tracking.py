@@ -43,7 +43,7 @@ class RateTracking(Task):
     EI1 has a single electrode, which hardly changes the rate of the culture: `livn/EI1-v0` is for quick checks of
     code, not for control.
 
-    **Share of the network**: 95 % (95 to 96) of the gain on `livn/EI2-v0` (`livn-gym validate --tasks`).
+    **Share of the network**: 100 % (100 to 100) of the gain on `livn/EI2-v0` (`livn-gym validate --tasks`).
 
     ## Action Space
     `Box(-1, 1, (C,), float32)`: the amplitude of the pulses of each of C channels.
