@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from livn_gym.cli.common import progress_bar, table
+from livn_gym.cli.common import progress_bar, table, wide_console
 from livn_gym.cli.train import Options, Trust, check_learning, parse_options
 
 
@@ -115,7 +114,7 @@ def benchmark(
     shown = table("Benchmark", *report.HEADINGS)
     for line in report.lines(tables):
         shown.add_row(*line)
-    console = Console()
+    console = wide_console()
     console.print(shown)
     if overall:
         scaled = table(

@@ -75,6 +75,12 @@ def table(title: str, *headings: str) -> Table:
     return result
 
 
+def wide_console() -> Console:
+    """Return a console for wide tables, which are folded in a narrow terminal only, not in files and pipes."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
+
+
 def check_output(option: str, path: Path | None, *suffixes: str) -> None:
     """Check, before a command runs, that an output file can be written.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from livn_gym.cli.common import find_system, table
+from livn_gym.cli.common import find_system, table, wide_console
 
 
 def list_all() -> None:
@@ -34,7 +34,7 @@ def list_all() -> None:
             f"{config.electrodes.rows * config.electrodes.columns:,}",
             f"{config.area.width_um:g} x {config.area.height_um:g}",
         )
-    console = Console()
+    console = wide_console()
     console.print(ids)
     console.print(systems)
     console.print(_devices())
