@@ -121,7 +121,8 @@ def jobs(
             raise unknown_name("agent", agent, (*NAMES, *learners))
     planned = []
     for env_id in dict.fromkeys(tasks):
-        size = SIZES.get(spec_of(env_id).kwargs.get("system", ""), Size())
+        system = spec_of(env_id).kwargs.get("system")
+        size = SIZES.get(system, Size()) if isinstance(system, str) else Size()
         of_task = (AGENTS if size.learners else NAMES) if agents is None else dict.fromkeys(agents)
         plays = size.episodes if episodes is None else episodes
         for agent in of_task:

@@ -27,7 +27,7 @@ HEADINGS = (
 )
 
 MARKS = "<!-- table -->\n", "<!-- end -->"
-"""What encloses the table of a page."""
+"""Marks before and after the table of a page."""
 
 
 def lines(tables: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[tuple[str, ...]]:

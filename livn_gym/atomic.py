@@ -100,7 +100,7 @@ def only_writer(folder: Path) -> Iterator[None]:
 
     Raises:
         InvalidInput: Another process holds it.
-        StorageError: The folder cannot be opened.
+        StorageError: The folder cannot be opened or locked.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -108,12 +108,13 @@ def only_writer(folder: Path) -> Iterator[None]:
         raise StorageError(f"{folder} cannot be opened: {error.strerror}.") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise InvalidInput(f"Another process writes to {folder}: wait for its end, or use another folder.") from None
     except OSError as error:
-        if error.errno not in NO_LOCKS:
+        if error.errno not in (*NO_LOCKS, errno.EBADF):  # EBADF: NFS locks only files that are open for writing
             os.close(descriptor)
-            raise InvalidInput(
-                f"Another process writes to {folder}: wait for its end, or use another folder."
-            ) from None
+            raise StorageError(f"{folder} cannot be locked: {error.strerror}.") from error
     try:
         yield
     finally:

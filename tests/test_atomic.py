@@ -1,5 +1,7 @@
 """Files and folders that are complete or absent, and what killed writers leave."""
 
+import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -40,6 +42,17 @@ def test_one_writer_at_a_time_holds_a_folder(tmp_path):
         pass
     with pytest.raises(StorageError, match="cannot be opened"), only_writer(tmp_path / "absent"):
         pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EBADF])
+def test_a_folder_without_locks_is_written_to_all_the_same(tmp_path, monkeypatch, number):
+    def refuse(descriptor, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with only_writer(tmp_path), replacing(tmp_path / "a.txt") as part:
+        part.write_text("a")
+    assert (tmp_path / "a.txt").read_text() == "a"
 
 
 @pytest.mark.parametrize("writer", [replacing, new_folder])

@@ -169,7 +169,7 @@ def test_a_demonstration_blanks_the_start_of_settling():
 
 @fake
 def test_a_window_that_was_blanked_repeats_its_last_rates():
-    """Of the step of 500 ms a channel recorded three quarters, of the window of 20 to 100 ms nothing."""
+    """A channel recorded three quarters of the step of 500 ms, but no part of the window of 20 to 100 ms."""
     with gym.make("livn/EI3-Discrimination-v0", blank_ms=120.0, settle_ms=1000.0) as env:
         settled, _ = env.reset(seed=1)
         observation, _, _, _, info = env.step(env.action_space.high)

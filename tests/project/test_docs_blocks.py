@@ -19,7 +19,7 @@ PAGES = sorted(path for path in (ROOT / "docs").rglob("*.md"))
 NAMES = [str(path.relative_to(ROOT / "docs")) for path in PAGES]
 
 PROGRAMS = {"livn-gym", "python", "python3", "pip", "mpiexec", "pytest", "git", "pre-commit", "ruff", "mypy"}
-"""What shell blocks call."""
+"""Programs that shell blocks call."""
 
 MPI = {"scaling.md"}
 """Pages whose blocks are started by ``mpiexec``."""
