@@ -1,9 +1,12 @@
-"""Join recordings of different cultures over one run, or of consecutive runs of the same cultures."""
+"""Join recordings of different cultures over one run, or of consecutive runs of the same cultures.
+
+The module is below that of ``Recording``, whose methods have the types.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +16,8 @@ from livn_gym.copies import altered
 from livn_gym.errors import InvalidInput
 from livn_gym.units import rounding
 
-if TYPE_CHECKING:
-    from livn_gym.recording import Recording
 
-
-def batch(parts: Sequence[Recording], t0_ms: float) -> Recording:
+def batch(parts: Sequence[Any], t0_ms: float) -> Any:
     """See ``Recording.batch``."""
     if not parts:
         raise InvalidInput("A batch needs at least one recording.")
@@ -37,7 +37,7 @@ def batch(parts: Sequence[Recording], t0_ms: float) -> Recording:
     return altered(first, weights=weights, **traces)
 
 
-def concat(recordings: Sequence[Recording]) -> Recording:
+def concat(recordings: Sequence[Any]) -> Any:
     """See ``Recording.concat``."""
     if not recordings:
         raise InvalidInput("concat needs at least one recording.")

@@ -22,6 +22,7 @@ NEEDS = {
     "rl": ("torch", "stable_baselines3", "tensorboard"),
     "docs": ("mkdocs", "material", "mkdocstrings"),
     "rl_zoo3": ("rl_zoo3",),
+    "checks": ("importlinter",),
     "ffmpeg": ("imageio_ffmpeg",),
     "chromium": (),
     "cl": (),

@@ -49,6 +49,13 @@ def test_links_are_relative(name):
     assert link.resolve() == (ROOT / name).resolve()
 
 
+@pytest.mark.needs("checks")
+def test_imports_go_down_only():
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_version_is_said_once():
     assert livn_gym.__version__ == version("livn_gym") == PROJECT["project"]["version"]
 
