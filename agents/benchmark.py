@@ -44,17 +44,25 @@ AGENTS = (*NAMES, "ppo", "sac")
 
 
 class Size(NamedTuple):
-    """Size of the standard benchmark on a system: runs per agent, test episodes per run, and whether agents learn."""
+    """Size of the standard benchmark on a system.
+
+    Attributes:
+        seeds: Runs per agent.
+        episodes: Test episodes per run.
+        searched: Episodes per strength in the search for the best constant.
+        learners: Whether agents learn.
+    """
 
     seeds: int = 5
     episodes: int = 10
+    searched: int = 8
     learners: bool = True
 
 
 BASELINES_ONLY = "livn/EI4-v0"
 """Id of the standard table that only the baselines play, since a step simulates 10,000 cells."""
 
-SIZES = {"EI3": Size(3), "EI4": Size(3, 4, learners=False)}
+SIZES = {"EI3": Size(3), "EI4": Size(3, 2, 2, learners=False)}
 """Smaller sizes, of the systems of 1,000 and of 10,000 cells."""
 
 ROWS = "rows.csv"
@@ -109,7 +117,7 @@ def jobs(
         agents: Names of baselines and learning algorithms, likewise. Default: ``AGENTS``, on EI4 the baselines.
         seeds: Number of runs per agent and task. Default: 5, or 3 on EI3 and EI4.
         steps: Number of training steps. Default: taken from the hyperparameter file.
-        episodes: Number of test episodes per run. Default: 10, or 4 on EI4.
+        episodes: Number of test episodes per run. Default: 10, or 2 on EI4.
         options: Options of the environments.
 
     Raises:
@@ -121,8 +129,7 @@ def jobs(
             raise unknown_name("agent", agent, (*NAMES, *learners))
     planned = []
     for env_id in dict.fromkeys(tasks):
-        system = spec_of(env_id).kwargs.get("system")
-        size = SIZES.get(system, Size()) if isinstance(system, str) else Size()
+        size = _size(env_id)
         of_task = (AGENTS if size.learners else NAMES) if agents is None else dict.fromkeys(agents)
         plays = size.episodes if episodes is None else episodes
         for agent in of_task:
@@ -132,6 +139,11 @@ def jobs(
             for seed in range(size.seeds if seeds is None else seeds):
                 planned.append(Job(env_id, agent, seed, budget, plays, dict(options or {})))
     return sorted(planned, key=lambda job: (job.steps > 0, job.seed))
+
+
+def _size(env_id: str) -> Size:
+    system = spec_of(env_id).kwargs.get("system")
+    return SIZES.get(system, Size()) if isinstance(system, str) else Size()
 
 
 def run(job: Job, folder: Path, trust: bool = False) -> dict[str, Any]:
@@ -334,7 +346,7 @@ def _end_with_parent(worker_end: Connection) -> None:
 @cache
 def _best_strength(env_id: str, options: str) -> float:
     """Search for the best constant, once per process: the result does not depend on the run."""
-    return BestConstant.search(env_id, **json.loads(options)).strength
+    return BestConstant.search(env_id, episodes=_size(env_id).searched, **json.loads(options)).strength
 
 
 def key_of(row: Mapping[str, str]) -> tuple[str, ...]:

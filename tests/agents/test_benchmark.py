@@ -223,7 +223,7 @@ def test_what_is_named_twice_counts_once():
 def test_on_the_largest_culture_only_baselines_play():
     jobs = bench.jobs([bench.BASELINES_ONLY, "livn/EI3-Pong-v0"])
     assert {job.agent for job in jobs if job.env_id == bench.BASELINES_ONLY} == set(NAMES)
-    assert {job.episodes for job in jobs if job.env_id == bench.BASELINES_ONLY} == {4}
+    assert {job.episodes for job in jobs if job.env_id == bench.BASELINES_ONLY} == {2}
     assert {job.agent for job in jobs if job.env_id == "livn/EI3-Pong-v0"} == set(bench.AGENTS)
     entry = {"runs": 1, "planned": 1, "status": "done", "score": None}
     small = {name: entry | {"returns": [value]} for name, value in {"silent": 0.0, "random": 1.0, "ppo": 2.0}.items()}
@@ -231,6 +231,16 @@ def test_on_the_largest_culture_only_baselines_play():
     assert summary.overall(tables)["ppo"][0] == 2.0
     equal = small | {"random": small["silent"]}  # cannot be scaled
     assert summary.overall(tables | {"equal": equal})["ppo"][0] == 2.0
+
+
+@pytest.mark.parametrize("env_id, episodes", [(bench.BASELINES_ONLY, 2), ("livn/EI3-Pong-v0", 8)])
+def test_the_search_on_the_largest_culture_is_short(env_id, episodes, monkeypatch):
+    found = []
+    monkeypatch.setattr(
+        bench.BestConstant, "search", lambda name, **given: found.append(given) or bench.BestConstant(0)
+    )
+    bench._best_strength.__wrapped__(env_id, "{}")
+    assert found == [{"episodes": episodes}]
 
 
 def test_a_training_under_other_parameters_has_a_folder_of_its_own():
