@@ -69,8 +69,6 @@ class ScriptRunner:
             stderr=subprocess.PIPE,
             text=True,
             process_group=0,
-            # Where this process was started in the background of a shell, it ignores Ctrl-C, and so would its children.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def __call__(self, text: str, *arguments: str, options: str = "", code: int = 0) -> Done:

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import signal
 from collections import Counter
 
 import cl_sdk
@@ -17,6 +18,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 # Workers that import PyNWB at once for the first time read its cache while another one writes it.
 os.environ.setdefault("PYNWB_NO_CACHE_DIR", "1")
+
+# Behind a shell's "&" processes ignore Ctrl-C, as do the commands that they start. Tests send it to such commands.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NEEDS = {
     "rl": ("torch", "stable_baselines3", "tensorboard"),

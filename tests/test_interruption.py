@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -41,8 +40,6 @@ def test_ctrl_c_ends_a_command_once_and_for_all(arguments, begun, hint, tmp_path
     """The signal goes to the command alone: its processes end with it."""
     command = [sys.executable, "-c", "from livn_gym.cli import main; main()", *arguments]
     started = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    # Where the tests run behind a shell's "&" they ignore Ctrl-C, and so would the command.
-    started["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(command, start_new_session=True, env={**os.environ, "COLUMNS": "200"}, **started) as process:
         try:
             while not any(path.stat().st_size for path in tmp_path.glob(begun)):  # a ledger begins empty

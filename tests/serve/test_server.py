@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
-from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -344,8 +343,6 @@ def test_the_command_line_refuses_what_cannot_be_shown(fake, monkeypatch, tmp_pa
 def test_the_command_serves_until_it_is_stopped(ending, tmp_path):
     command = [sys.executable, "-c", "from livn_gym.cli import main; main()", "serve", "livn/EI1-v0", "--port", "0"]
     started = {"cwd": tmp_path, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    # Where the tests run behind a shell's "&" they ignore Ctrl-C, and so would the command.
-    started["preexec_fn"] = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(command, env={**os.environ, "PYTHONUNBUFFERED": "1"}, **started) as process:
         try:
             port, query = re.search(r"http://127\.0\.0\.1:(\d+)/(\S*)", process.stdout.readline()).groups()
