@@ -303,9 +303,9 @@ class Env(SavedStates, Recorder, Configurable):
             backends.check_recording(backend, recording, steps * self.dt, len(indices))
             if isinstance(backend, Undoable):
                 run.steps, self._last = self._steps, run
-            before, ran = self._steps, set(indices)
-            self._steps = [step + steps if b in ran else step for b, step in enumerate(before)]
-            starts = np.array([before[b] for b in indices]) * self.dt
+            before = np.array(self._steps)
+            self._steps = (before + steps * np.bincount(indices, minlength=len(before))).tolist()
+            starts = before[indices] * self.dt
             times: dict[str, Any] = {"t0_ms": float(starts[0]), "culture_t0_ms": own_starts(starts)}
             return altered(recording, **times, populations=self.system.populations)
 

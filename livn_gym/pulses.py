@@ -246,8 +246,4 @@ def train_starts(start_ms: ArrayLike, shape: tuple[int, ...]) -> tuple[float, ..
         return (finite("start_ms", float(starts), minimum=0.0),) * shape[-1]
     if not shape or starts.shape != shape[-1:]:
         raise InvalidInput(f"start_ms for amplitudes {shape} cannot have the shape {starts.shape}.")
-    listed = starts.tolist()
-    if not (starts.min(initial=0.0) >= 0.0 and starts.max(initial=0.0) < math.inf):  # also refuses NaN
-        for start in listed:
-            finite("start_ms", start, minimum=0.0)
-    return tuple(listed)
+    return tuple(finite("start_ms", start, minimum=0.0) for start in starts.tolist())

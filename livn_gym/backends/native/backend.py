@@ -85,7 +85,6 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         self._control: list[NDArray[np.int64]] = []
         self._restore: Callable[[], None] | None = None
         self._programs: dict[tuple[Varied, bool], Callable[..., Any]] = {}
-        self._last_samples: Samples | None = None
         self._cached_arguments: tuple[Any, dict[range, tuple[Varied, tuple[NDArray, ...]]]] = None, {}
 
     @property
@@ -239,8 +238,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         state = vars(self).copy()
         if self._groups and self._spec.ranks is not None:
             raise UnsupportedModel("Cultures that MPI ranks share cannot be copied or pickled.")
-        state |= {"_control": [], "_restore": None, "_programs": {}, "_cached_arguments": (None, {})}
-        return state | {"_last_samples": None}
+        return state | {"_control": [], "_restore": None, "_programs": {}, "_cached_arguments": (None, {})}
 
     def _compile(self, varied: Varied, run: Any) -> None:
         """Compile the program for the types of its arguments, without running it."""
@@ -248,7 +246,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         drive, request = self._drives.drive(None, 0, group.count), RecordingRequest()
         common = self._arguments([0])[1][: len(self._layouts)]
         arrays = common + (np.zeros(0, dtype=self._spec.precision),) * len(varied)
-        probe = self._samples(group.count, 0, request, False).probe
+        probe = self._samples(group.count, 0, request, learns=False).probe
         inputs = Inputs(arrays, self._settings.network, self._settings.rules, drive, probe)
         run.compile(tuple(numba.typeof(argument) for argument in typed_arguments(group, inputs)))
 
@@ -351,7 +349,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
         bounds = list(zip(first[:-1], first[1:], strict=True))
         drives = [self._drives.drive(stimulus, start, stop) for start, stop in bounds]
         learns = all(group.learns for group in groups)
-        samples = self._samples(first[-1], num_steps, request, learns)
+        samples = self._samples(first[-1], num_steps, request, learns=learns)
         choice = self._team_choice
         threads = 1 if choice.alone else max(1, self.threads // concurrent_calls())
         runs = [
@@ -390,10 +388,6 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
             group, self._program(varied, group.learns), inputs, window, num_steps, self._spec.dt_ms, threads
         )
 
-    def _samples(self, cultures: int, num_steps: int, request: RecordingRequest, learns: bool) -> Samples:
-        """Return arrays for the samples of a run; the same ones as in the last run if nothing is sampled."""
-        last, given = self._last_samples, (cultures, num_steps, request, learns)
-        if last is None or not last.are_empty(self._spec, *given):
-            last = Samples(self._spec, self._synapses, self._drives.coupling_uS, *given)
-            self._last_samples = last if last.are_empty(self._spec, *given) else None
-        return last
+    def _samples(self, cultures: int, num_steps: int, request: RecordingRequest, *, learns: bool) -> Samples:
+        fixed = (self._spec, self._synapses, self._drives.coupling_uS)
+        return Samples(*fixed, cultures, num_steps, request, learns=learns)

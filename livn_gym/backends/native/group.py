@@ -94,8 +94,6 @@ class CultureGroup:
         self.learnt = shared_synapses()
         self.teams: dict[tuple[int, int], Any] = {}
         """Arrays for teams of threads, by number of threads and window, which ``group_run`` reuses."""
-        self._steps: list[tuple[NDArray, NDArray]] = []
-        """Views of the low and high words of the step of the noise, per population; made on first use."""
         self._saved: list[NDArray] = []
         """Copies of the arrays from before the last run."""
         self.first_states: dict[int, tuple[NDArray[np.float64] | None, ...]] = {}
@@ -104,8 +102,8 @@ class CultureGroup:
         self.reset(dict(enumerate(streams)))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state for copying and pickling, without the checkpoint, views and the arrays of teams."""
-        return vars(self) | {"_saved": [], "_steps": [], "teams": {}}
+        """Return the state for copying and pickling, without the checkpoint and the arrays of teams."""
+        return vars(self) | {"_saved": [], "teams": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the state, with the array aligned as in a new group."""
@@ -266,18 +264,14 @@ class CultureGroup:
     def advance_step(self, num_steps: int) -> None:
         """Advance the step of the noise of all cells, which is stored in two 32-bit words."""
         fits = int(self.group.time.max()) + num_steps < 2**32  # so the high words are and stay 0
-        if not self._steps:
-            views: list[NDArray[Any]] = [
-                self._blocks(k, self._base).view(self._words) for k in range(len(self.layouts))
-            ]
-            self._steps = [(words[:, STEP], words[:, STEP_HIGH]) for words in views]
-        for low, high in self._steps:
+        for k in range(len(self.layouts)):
+            words: NDArray[Any] = self._blocks(k, self._base).view(self._words)
             if fits:
-                low += num_steps
+                words[:, STEP] += self._words(num_steps)
                 continue
-            step = low.astype(np.uint64) + np.uint64(num_steps)
-            low[:] = step & np.uint64(0xFFFFFFFF)
-            high += (step >> np.uint64(32)).astype(self._words)
+            step = words[:, STEP].astype(np.uint64) + np.uint64(num_steps)
+            words[:, STEP] = step & np.uint64(0xFFFFFFFF)
+            words[:, STEP_HIGH] += (step >> np.uint64(32)).astype(self._words)
 
     def drop_spikes(self, cultures: NDArray[np.int64]) -> None:
         """Drop the spikes in transit of some cultures."""

@@ -17,8 +17,6 @@ from livn_gym.backends.native.team import AT, CELL, LINE, STOP, Team
 from livn_gym.backends.ranks import Ranks
 from livn_gym.errors import RunStopped
 
-_NONE: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
-
 LEAST_STEPS = 2000
 """Least number of steps of all blocks in a run by several threads, since to start them takes up to 0.1 ms."""
 
@@ -125,13 +123,11 @@ class GroupRun:
         group.advance_step(num_steps)
         count = int(spikes.count[0])
         cell, step = spikes.cell[:count], spikes.step[:count]
-        late, group.late = group.late, _NONE
-        if count and step[-1] >= num_steps:  # spikes are in temporal order
-            last = int(np.searchsorted(step, num_steps))
-            group.late = cell[last:].copy()
-            cell, step = cell[:last], step[:last]
-        at_start = np.zeros(len(late), dtype=np.int64)
-        return Spikes(np.concatenate([late, cell]), np.concatenate([at_start, step]), spikes.count)  # as copies
+        in_run = step < num_steps
+        cells = np.concatenate([group.late, cell[in_run]])
+        steps = np.concatenate([np.zeros(len(group.late), dtype=np.int64), step[in_run]])
+        group.late = cell[~in_run]
+        return Spikes(cells, steps, spikes.count)
 
     @property
     def _ended_early(self) -> bool:

@@ -39,10 +39,10 @@ class Samples:
         cultures: int,
         num_steps: int,
         request: RecordingRequest,
+        *,
         learns: bool,
     ) -> None:
         self._spec, self._request, self._num_steps, self._cultures = spec, request, num_steps, cultures
-        self._learns = learns
         empty: NDArray[np.int64] = np.zeros(0, dtype=np.int64)
         voltage_row, current_gid = empty, empty if request.current_gids is None else request.current_gids
         if request.voltage_gids is not None:
@@ -60,14 +60,6 @@ class Samples:
         weight_count = -(-num_steps // weight_every) if weight_every else 0
         weight = np.empty((cultures, len(recorded), weight_count))
         self.probe = Probe(*traces, weight_every, recorded, weight)
-
-    def are_empty(
-        self, spec: CultureSpec, cultures: int, num_steps: int, request: RecordingRequest, learns: bool
-    ) -> bool:
-        """Return whether they are those of a run of these arguments in which nothing is sampled, and can be reused."""
-        same = spec is self._spec and request is self._request and learns == self._learns
-        same = same and (cultures, num_steps) == (self._cultures, self._num_steps)
-        return same and not (request.traced_gids or request.weight_keys)
 
     def of(self, start: int, stop: int) -> Probe:
         """Return the arrays for the samples of the cultures from ``start`` to ``stop - 1``."""
