@@ -49,20 +49,20 @@ class Size(NamedTuple):
     Attributes:
         seeds: Runs per agent.
         episodes: Test episodes per run.
-        searched: Episodes per strength in the search for the best constant.
+        search_episodes: Episodes per strength in the search for the best constant.
         learners: Whether agents learn.
     """
 
     seeds: int = 5
     episodes: int = 10
-    searched: int = 8
+    search_episodes: int = 8
     learners: bool = True
 
 
 BASELINES_ONLY = "livn/EI4-v0"
 """Id of the standard table that only the baselines play, since a step simulates 10,000 cells."""
 
-SIZES = {"EI3": Size(3), "EI4": Size(3, 2, 2, learners=False)}
+SIZES = {"EI3": Size(3), "EI4": Size(3, episodes=2, search_episodes=2, learners=False)}
 """Smaller sizes, of the systems of 1,000 and of 10,000 cells."""
 
 ROWS = "rows.csv"
@@ -346,7 +346,7 @@ def _end_with_parent(worker_end: Connection) -> None:
 @cache
 def _best_strength(env_id: str, options: str) -> float:
     """Search for the best constant, once per process: the result does not depend on the run."""
-    return BestConstant.search(env_id, episodes=_size(env_id).searched, **json.loads(options)).strength
+    return BestConstant.search(env_id, episodes=_size(env_id).search_episodes, **json.loads(options)).strength
 
 
 def key_of(row: Mapping[str, str]) -> tuple[str, ...]:
