@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +59,11 @@ class Measurement:
     dose_mJ_mm2: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     dose_fraction: float = 0.0
 
+    @property
+    def is_step(self) -> bool:
+        """Whether the culture ran; False before a first step without settling."""
+        return self.recording is not None
+
     def info(self, *, lit: bool) -> dict[str, float]:
         """Return the entries of ``info`` that every task has.
 
@@ -78,6 +85,35 @@ class Measurement:
             info["dose_mJ_mm2"] = float(self.dose_mJ_mm2.sum())
             info["dose_fraction"] = self.dose_fraction
         return info
+
+
+class _Recordings:
+    """Recordings of the single cultures of a run, which is divided when one is read, since most tasks read none."""
+
+    def __init__(self, recording: Recording) -> None:
+        self._recording = recording
+
+    @cached_property
+    def cultures(self) -> tuple[Recording, ...]:
+        return self._recording.cultures
+
+
+class _StepMeasurement(Measurement):
+    """Measurement of a step of the culture ``_index`` of a run of several."""
+
+    _recordings: _Recordings
+    _index: int
+    is_step = True
+
+    @cached_property
+    def recording(self) -> Recording:
+        return self._recordings.cultures[self._index]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes without the recordings of the other cultures."""
+        state = {"recording": self.recording} | vars(self)
+        del state["_recordings"], state["_index"]
+        return state
 
 
 History = deque[Measurement]
@@ -142,14 +178,14 @@ class Meter:
             actions: The agent's actions, ``[n]``; None while settling.
             spikes: Number of direct and of other spikes of each culture, recorded or not, ``[n, 2]``.
         """
-        recordings = recording.cultures
-        rates_hz = [len(single.spikes[1]) / self._cell_seconds for single in recordings]
-        lost, blanked = [0.0] * len(recordings), [0.0] * len(recordings)
+        count = len(histories)
+        rates_hz = (np.bincount(recording.spikes[0], minlength=count) / self._cell_seconds).tolist()
+        lost, blanked = [0.0] * count, [0.0] * count
         if recording.blanking is not None:
             features, rates_hz, lost, blanked = self._corrected(histories, recording, features, rates_hz)
         earlier = []
         for history in histories:
-            if history and history[-1].recording is None:
+            if history and not history[-1].is_step:
                 history.clear()  # the entry of `add_silence` is no step
             steps = min(len(history), self._window_steps - 1)
             earlier.append(list(history)[len(history) - steps :])
@@ -165,11 +201,28 @@ class Meter:
         doses = (np.add.reduce(dose_mJ_mm2, axis=1) / self._highest_dose).tolist()
         observed = zip(lost, blanked, *spikes.T.astype(np.float64).tolist(), strict=True)
         numbers = zip(rates_hz, rates_1s_hz.tolist(), fractions, times_ms, observed, doses, strict=True)
+        recordings = _Recordings(recording)
         for k, (rate_hz, rate_1s_hz, fraction, time_ms, counts, dose) in enumerate(numbers):
-            means = features_1s[k], rate_hz, rate_1s_hz
-            given = charge_nC[k], fraction
-            last = time_ms, actions[k], *counts, dose_mJ_mm2[k], dose
-            histories[k].append(Measurement(recordings[k], features[k], *means, *given, *last))
+            measured = object.__new__(_StepMeasurement)  # the constructor of a frozen class takes several times as long
+            vars(measured).update(
+                _recordings=recordings,
+                _index=k,
+                features=features[k],
+                features_1s=features_1s[k],
+                rate_hz=rate_hz,
+                rate_1s_hz=rate_1s_hz,
+                charge_nC=charge_nC[k],
+                charge_fraction=fraction,
+                time_ms=time_ms,
+                action=actions[k],
+                lost_fraction=counts[0],
+                blanked_channels=counts[1],
+                direct_spikes=counts[2],
+                synaptic_spikes=counts[3],
+                dose_mJ_mm2=dose_mJ_mm2[k],
+                dose_fraction=dose,
+            )
+            histories[k].append(measured)
 
     def _corrected(
         self,

@@ -246,4 +246,6 @@ def train_starts(start_ms: ArrayLike, shape: tuple[int, ...]) -> tuple[float, ..
         return (finite("start_ms", float(starts), minimum=0.0),) * shape[-1]
     if not shape or starts.shape != shape[-1:]:
         raise InvalidInput(f"start_ms for amplitudes {shape} cannot have the shape {starts.shape}.")
+    if starts.min(initial=0.0) >= 0.0 and starts.max(initial=0.0) < np.inf:  # both false for NaN
+        return tuple(starts.tolist())
     return tuple(finite("start_ms", start, minimum=0.0) for start in starts.tolist())

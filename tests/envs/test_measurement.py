@@ -1,9 +1,12 @@
 """Measurements of a batch equal those of its cultures, and means are NumPy's."""
 
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 
-from livn_gym.envs.measurement import Meter
+from livn_gym.envs.measurement import Measurement, Meter
 from livn_gym.recording import Recording
 
 CELLS, CHANNELS = 20, 3
@@ -42,3 +45,20 @@ def test_means_over_the_last_second_are_those_of_each_culture_alone(step_ms, num
             assert measured.charge_fraction == charge[k].sum() / CHANNELS
             assert len(histories[b]) == min(window, len(rates_of[b]))
             np.testing.assert_array_equal(measured.recording.spike_gid, single.spike_gid)
+
+
+def test_a_measurement_is_pickled_without_the_other_cultures():
+    rng = np.random.default_rng(0)
+    meter, run = Meter(CELLS, 200.0, 1, np.ones(CHANNELS), np.zeros(0)), recording(rng, 3, 200.0)
+    histories = [meter.history() for _ in range(3)]
+    numbers = rng.random((3, 1)), rng.random((3, CHANNELS)), np.zeros((3, 0))
+    meter.add(histories, run, *numbers, [200.0] * 3, [None] * 3, np.zeros((3, 2), np.int64))
+    measured = histories[1][-1]
+    copy = pickle.loads(pickle.dumps(measured))
+    names = {field.name for field in dataclasses.fields(Measurement)}
+    assert vars(copy).keys() == names
+    assert copy.is_step
+    assert copy.recording.num_cultures == 1
+    for name in names - {"recording"}:
+        np.testing.assert_array_equal(getattr(copy, name), getattr(measured, name))
+    np.testing.assert_array_equal(copy.recording.spike_t, run.culture(1).spike_t)

@@ -14,8 +14,8 @@ from numba import njit
 
 from livn_gym.backends.native.arithmetic import inlined
 from livn_gym.backends.native.compiler import BORROWED, INNER
-from livn_gym.backends.native.intrinsics import zeros
-from livn_gym.backends.native.layout import AMP_D, AMP_S, FIRST_LIGHT, G_IN, J_IN, V_D
+from livn_gym.backends.native.intrinsics import from_bits, to_bits, zeros
+from livn_gym.backends.native.layout import AMP_D, AMP_S, FIRST_LIGHT, G_IN, J_IN, STEP, STEP_HIGH, V_D
 from livn_gym.backends.native.team import AT, CELL
 
 CHECK_STEPS = 1024
@@ -23,6 +23,7 @@ CHECK_STEPS = 1024
 whether a run diverges."""
 
 _ALL_PHASES, _ONE_PHASE = np.uint64(2**64 - 1), np.uint64(1)
+_WORD, _WORD_BITS = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 compiled, borrowing = njit(**INNER), njit(**BORROWED)
 
@@ -291,6 +292,18 @@ def sample_weights(group, net, learnt, probe, column):
             synapse = probe.weight_synapse[row]
             if group.block[c * group.size + net.link[synapse, 1]] >= 0:
                 probe.weight[c, row, column] = learnt.weight[c, synapse]
+
+
+@borrowing
+def advance_noise(S, group, num_steps, bits):
+    """Advance the step of the noise of the thread's cells, which is stored in two 32-bit words of the type ``bits``."""
+    for cell in range(len(group.address)):
+        if group.block[cell] >= 0:
+            low = group.address[cell] + STEP * group.lanes
+            high = group.address[cell] + STEP_HIGH * group.lanes
+            step = np.uint64(to_bits(S[low])) + np.uint64(num_steps)
+            S[low] = from_bits(bits(step & _WORD))
+            S[high] = from_bits(bits(np.uint64(to_bits(S[high])) + (step >> _WORD_BITS)))
 
 
 @inlined

@@ -84,7 +84,6 @@ class CultureGroup:
             np.zeros(self.count, dtype=np.int64),
             np.zeros(self.count, dtype=np.int64),
         )
-        self._base = base
         flying, since, synapse = (np.zeros(64, dtype=np.int64) for _ in range(3))
         self.flight = Flight(flying, since, synapse, np.zeros(64), np.zeros(1, dtype=np.int64))
         self.late = np.zeros(0, dtype=np.int64)
@@ -260,18 +259,6 @@ class CultureGroup:
         """Set the step of the noise of cells with the given addresses ``[variables, cells]``."""
         words: NDArray[Any] = self.state.view(self._words)
         words[addresses[STEP]], words[addresses[STEP_HIGH]] = step & 0xFFFFFFFF, step >> 32
-
-    def advance_step(self, num_steps: int) -> None:
-        """Advance the step of the noise of all cells, which is stored in two 32-bit words."""
-        fits = int(self.group.time.max()) + num_steps < 2**32  # so the high words are and stay 0
-        for k in range(len(self.layouts)):
-            words: NDArray[Any] = self._blocks(k, self._base).view(self._words)
-            if fits:
-                words[:, STEP] += self._words(num_steps)
-                continue
-            step = words[:, STEP].astype(np.uint64) + np.uint64(num_steps)
-            words[:, STEP] = step & np.uint64(0xFFFFFFFF)
-            words[:, STEP_HIGH] += (step >> np.uint64(32)).astype(self._words)
 
     def drop_spikes(self, cultures: NDArray[np.int64]) -> None:
         """Drop the spikes in transit of some cultures."""

@@ -120,7 +120,6 @@ class GroupRun:
         """Store the results in the group, and return the cells and steps of its spikes."""
         group, (_, num_steps, _) = self.group, self._time
         group.flight, spikes, group.queue = self._results
-        group.advance_step(num_steps)
         count = int(spikes.count[0])
         cell, step = spikes.cell[:count], spikes.step[:count]
         in_run = step < num_steps

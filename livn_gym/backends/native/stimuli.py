@@ -73,7 +73,7 @@ class Drives:
             changes = (schedule.step, schedule.column, schedule.value)
             if stimulus.num_cultures is None:
                 first = np.arange(count + 1) * len(schedule.step)
-                changes = tuple(np.tile(column, count) for column in changes)
+                changes = tuple(np.concatenate([column] * count) for column in changes)
             else:
                 first = np.searchsorted(schedule.culture, np.arange(start, stop + 1))
                 changes = tuple(column[first[0] : first[-1]].copy() for column in changes)

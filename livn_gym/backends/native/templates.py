@@ -12,7 +12,7 @@ from livn_gym.backends.native.arithmetic import normal{bits} as normal
 from livn_gym.backends.native.compiler import BORROWED
 from livn_gym.backends.native.delivery import deliver, empty_arrivals, most_arrivals, send_spikes, shift_times
 from livn_gym.backends.native.delivery import workspace
-from livn_gym.backends.native.driver import check_voltages, diverged, is_due, phases_of, rewind_stimuli
+from livn_gym.backends.native.driver import advance_noise, check_voltages, diverged, is_due, phases_of, rewind_stimuli
 from livn_gym.backends.native.driver import take_samples, update_stimuli{imports}
 from livn_gym.backends.native.intrinsics import empty, fma, from_bits, load, store, to_bits
 from livn_gym.backends.native.intrinsics import whole_registers, zeros
@@ -156,6 +156,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
         step = stop
         number += 1
     shift_times(group, flight, queue, num_steps)
+    advance_noise(S, group, num_steps, BITS)
     return flight, spikes, queue
 '''
 
@@ -178,6 +179,7 @@ def run(S, parameters, group, net, rules, learnt, drive, probe, control, flight,
     flight, spikes, queue = send_spikes(net, rules.dendritic_delay_steps, group, flight, spikes, queue, found, dt)
     if step == num_steps:
         shift_times(group, flight, queue, num_steps)
+        advance_noise(S, group, num_steps, BITS)
     last = stop
     sampling = probe.every > 0 or probe.weight_every > 0
     while step < last:
