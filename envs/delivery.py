@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from livn_gym.checks import checked
+from livn_gym.checks import checked, checked_methods
 from livn_gym.errors import InvalidInput
 from livn_gym.stimulus import Stimulus
 from livn_gym.view import CultureView
 
 
-@checked
+@checked_methods
 @dataclass(frozen=True, eq=False)
 class Delivery:
     """Absolute charge of each channel, nC ``[n, C]``, and dose of each light, mJ/mm2 ``[n, L]``."""

@@ -237,9 +237,8 @@ class Meter:
         read = blanking if self._read_ms is None else blanking.slice(*self._read_ms)
         recorded, lost = read.recorded, blanking.lost_fraction
         culture, gid, _ = recording.spikes
-        weights_hz = np.where(blanking.cells_recorded, blanking.cell_spike_hz, 0.0)[culture, gid]
-        sums_hz = np.bincount(culture, weights_hz, minlength=len(histories))
-        cells, blanked = blanking.cells_recorded.sum(axis=1), (~recorded).sum(axis=1)
+        sums_hz = np.bincount(culture, blanking.recorded_cell_spike_hz[culture, gid], minlength=len(histories))
+        cells, blanked = blanking.num_cells_recorded, read.num_blanked_channels
         features, corrected_hz = features.copy(), list(rates_hz)
         for k in np.flatnonzero(lost > 0).tolist():  # others have the rates that they would have alone
             corrected_hz[k] = float(sums_hz[k] / max(cells[k], 1))

@@ -70,6 +70,21 @@ class Blanking:
         return self.of_cells(spike_hz, 1000.0 / self.duration_ms)
 
     @cached_property
+    def recorded_cell_spike_hz(self) -> NDArray[np.float64]:
+        """``cell_spike_hz`` of cells that were recorded for at least a quarter of the run, otherwise 0, ``[B, N]``."""
+        return np.where(self.cells_recorded, self.cell_spike_hz, 0.0)
+
+    @cached_property
+    def num_cells_recorded(self) -> NDArray[np.int64]:
+        """Number of cells that were recorded for at least a quarter of the run, ``[B]``."""
+        return self.cells_recorded.sum(axis=1)
+
+    @cached_property
+    def num_blanked_channels(self) -> NDArray[np.int64]:
+        """Number of channels that recorded for less than a quarter of the run, ``[B]``."""
+        return (~self.recorded).sum(axis=1)
+
+    @cached_property
     def lost_fraction(self) -> NDArray[np.float64]:
         """Share of the run in which a channel did not record, mean over channels, ``[B]``."""
         return 1.0 - self.listening_ms.mean(axis=1) / self.duration_ms

@@ -16,6 +16,7 @@ from typing import Any
 
 from livn_gym.backends.native import (
     arithmetic,
+    compact,
     compiler,
     delivery,
     driver,
@@ -29,7 +30,7 @@ from livn_gym.cache import cached_folder
 from livn_gym.errors import BackendUnavailable
 
 _SOURCE, _MACHINE_CODE = "kernels.py", "kernels.bin"
-_MODULES = (arithmetic, compiler, delivery, driver, intrinsics, layout, plasticity, team)
+_MODULES = (arithmetic, compact, compiler, delivery, driver, intrinsics, layout, plasticity, team)
 """Modules whose source affects the machine code."""
 
 _LOCK = threading.Lock()
@@ -68,7 +69,7 @@ def program(
     def build(folder: Path) -> None:
         _log.warning("livn_gym: compiling %s (once on this machine)", what)
         (folder / _SOURCE).write_text(text, encoding="utf-8")
-        run = _module(text, name).run
+        run = _module(compact.compact(text), name).run
         with _rare_collection():
             example(run)
         (folder / _MACHINE_CODE).write_bytes(mark + machine_code.dump(run))
