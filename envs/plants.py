@@ -33,6 +33,16 @@ def _shipped() -> dict[str, Any]:
 PLANTS: Kind[DevicePlant] = Kind("plant", DevicePlant, _shipped)  # type: ignore[type-abstract]
 
 
+_MEMBERS = sorted(
+    name
+    for kind in DevicePlant.__mro__
+    if getattr(kind, "_is_protocol", False)
+    for name in vars(kind)
+    if not name.startswith("_")
+)
+"""Names of the methods and properties of a plant."""
+
+
 def names() -> list[str]:
     """Return the names of all plants, installed packages included."""
     return PLANTS.names()
@@ -68,6 +78,9 @@ def make(plant: Any) -> DevicePlant:
         made = target(**options)
     elif options:
         raise InvalidInput(f"Options {sorted(options)} cannot be given with a finished {type(target).__name__}.")
+    missing = [name for name in _MEMBERS if not hasattr(made, name)]
+    if missing and "run" not in missing and not inspect.isclass(made):
+        raise InvalidInput(f"{shown(made)} lacks: {', '.join(missing)}, which a plant must have.")
     if inspect.isclass(made) or not isinstance(made, DevicePlant):
         raise InvalidInput(
             f"plant must be one of {', '.join(map(repr, names()))}, a mapping with a 'name', or an object with the "

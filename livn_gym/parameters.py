@@ -12,12 +12,15 @@ from livn_gym import config
 from livn_gym.backends.base import Parameters
 from livn_gym.cell_values import CellValues
 from livn_gym.checks import checked, checked_methods
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.models import Depression, Noise
 from livn_gym.plasticity import Plasticity
 from livn_gym.reading import read_toml
 from livn_gym.system import System
 from livn_gym.units import finite
+
+TABLES = ("weights", "noise", "depression", "provenance")
+"""Tables of a parameter file."""
 
 
 @checked
@@ -173,10 +176,25 @@ def variants(name: str) -> list[str]:
 
 @checked_methods
 def from_table(table: Mapping[str, Any]) -> dict[str, float]:
-    """Convert a table in the layout of ``configs/params`` to parameters by key; other tables are ignored."""
+    """Convert a table in the layout of ``configs/params`` to parameters by key; ``[provenance]`` is not read.
+
+    Raises:
+        UnknownName: A table or key at the top level has another name than those of ``TABLES``.
+        InvalidInput: A value stands where a table must be.
+    """
+    for name, content in table.items():
+        if name not in TABLES:
+            raise unknown_name("table", name, TABLES)
+        if not isinstance(content, Mapping):
+            raise InvalidInput(f"[{name}] must be a table, got {shown(content)}.")
     params = {f"weight-{key}": value for key, value in table.get("weights", {}).items()}
     for kind in ("noise", "depression"):
         for population, values in table.get(kind, {}).items():
+            if not isinstance(values, Mapping):
+                raise InvalidInput(
+                    f"[{kind}] must have one table per population, [{kind}.<population>], got "
+                    f"{population} = {shown(values)}."
+                )
             params |= {f"{kind}-{population}-{key}": value for key, value in values.items()}
     return params
 
@@ -186,12 +204,12 @@ def read_params(path: str | Path) -> dict[str, float]:
     """Read parameters by key from a TOML file in the layout of ``configs/params``.
 
     Raises:
-        InvalidInput: There is no such file, it is not TOML, or it holds no parameters.
+        InvalidInput: There is no such file, it is not TOML, it holds no parameters or other tables than ``TABLES``.
     """
     table = read_toml(path)
     try:
         params = from_table(table)
-    except (InvalidInput, AttributeError) as error:
+    except InvalidInput as error:
         raise InvalidInput(f"{path} cannot be read as parameters: {error}") from error
     if not params:
         raise InvalidInput(f"{path} holds no [weights], [noise.<population>] or [depression.<population>].")

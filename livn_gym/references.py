@@ -96,6 +96,9 @@ def load_file(text: str, base: type) -> Any:
     if match[2]:
         return _attribute(module, match[1], match[2])
     candidates = subclasses(module, base) or [value for value in vars(module).values() if isinstance(value, base)]
+    if not candidates and (incomplete := subclasses(module, base, abstract=True)):
+        lacking = "; ".join(lacks(value) for value in incomplete)
+        raise InvalidInput(f"{match[1]} defines no complete subclass of {base.__name__}: {lacking}.")
     if len(candidates) != 1:
         names = ", ".join(getattr(value, "__name__", "an object") for value in candidates) or "none"
         raise InvalidInput(
@@ -120,8 +123,13 @@ def reference(definition: type | Callable[..., Any]) -> str | None:
     return f"{module.__file__ if module_name.startswith(_PREFIX) else module_name}:{name}"
 
 
-def subclasses(module: ModuleType, base: type) -> list[Any]:
-    """Return the public concrete subclasses of ``base`` that a module itself defines."""
+def lacks(definition: type) -> str:
+    """Return which abstract methods and properties a class does not define: ``"MyTask lacks: info, reward"``."""
+    return f"{definition.__name__} lacks: {', '.join(sorted(getattr(definition, '__abstractmethods__', ())))}"
+
+
+def subclasses(module: ModuleType, base: type, *, abstract: bool = False) -> list[Any]:
+    """Return the public concrete, or abstract, subclasses of ``base`` that a module itself defines."""
     return [
         value
         for name, value in vars(module).items()
@@ -129,7 +137,7 @@ def subclasses(module: ModuleType, base: type) -> list[Any]:
         and issubclass(value, base)
         and value is not base
         and value.__module__ == module.__name__
-        and not inspect.isabstract(value)
+        and inspect.isabstract(value) is abstract
         and not name.startswith("_")
     ]
 

@@ -155,6 +155,7 @@ class Kind(Generic[T]):
         target = self.find(spec) if isinstance(spec, str) else spec
         if isinstance(target, self.base):
             return self._finished(target, options)
+        self.check_complete(target)
         is_class = inspect.isclass(target)
         if not callable(target) or (is_class and (not issubclass(target, self.base) or inspect.isabstract(target))):
             description = shown(spec) if target is spec else f"{spec!r}, which is {shown(target)}"
@@ -167,6 +168,17 @@ class Kind(Generic[T]):
         if not isinstance(made, self.base):
             raise InvalidInput(f"{shown(spec)} must make {_article(self.name).lower()}, it made {shown(made)}.")
         return made
+
+    def check_complete(self, target: object) -> None:
+        """Check that a class of this kind defines all abstract methods and properties; others are accepted.
+
+        Raises:
+            InvalidInput: It lacks some; the message names them.
+        """
+        if not inspect.isclass(target) or target is self.base or not inspect.isabstract(target):
+            return
+        if issubclass(target, self.base):
+            raise InvalidInput(f"{references.lacks(target)}, which {_article(self.name).lower()} must define.")
 
     def _finished(self, instance: T, options: Mapping[str, Any]) -> T:
         if not self.objects:

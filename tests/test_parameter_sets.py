@@ -21,7 +21,7 @@ def own(tmp_path, monkeypatch):
     text = files("livn_gym.configs").joinpath("params", "EI2-bursting.toml").read_text(encoding="utf-8")
     (tmp_path / "mine.toml").write_text(text)
     (tmp_path / "own_params.py").write_text("LOUD = {'noise-EXC-std_e': 4.0}\n")
-    (tmp_path / "empty.toml").write_text("[other]\nx = 1\n")
+    (tmp_path / "empty.toml").write_text("[provenance]\nx = 1\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -57,6 +57,31 @@ def test_a_mapping_changes_single_values():
 def test_what_holds_no_parameters(own, spec, error, message):
     with pytest.raises(error, match=message):
         parameter_sets.find(EI2, spec)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[weights]", "[weight]", "mine.toml.*'weight'.*Did you mean 'weights'"),
+        ("[noise.EXC]", "[nois.EXC]", "Did you mean 'noise'"),
+        ("[weights]", "[heterogeneity]\nEXC-C = {cv = 0.1}\n[weights]", "'heterogeneity'.*'provenance'"),
+        ("[weights]", "top = 1\n[weights]", "'top'"),
+        ("[noise.EXC]", "[noise]\nstd_e = 1.0\n[noise.EXC]", r"\[noise.<population>\].*std_e"),
+        ("[weights]", "weights = 3\n[provenance.weights]", r"\[weights\] must be a table"),
+    ],
+)
+def test_a_file_with_another_table_is_refused(own, old, new, message):
+    text = Path("mine.toml").read_text()
+    assert old in text
+    Path("mine.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises(InvalidInput, match=message):
+        parameter_sets.find(EI2, "mine.toml")
+
+
+@pytest.mark.parametrize("name", parameter_sets.names())
+def test_a_shipped_set_is_the_same_from_its_file(name):
+    path = files("livn_gym.configs").joinpath("params", f"{name}.toml")
+    assert parameter_sets.find(EI2, Path(str(path))) == parameter_sets.find(EI2, name)
 
 
 def test_a_whole_set_and_a_variant_exclude_each_other():

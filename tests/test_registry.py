@@ -7,8 +7,10 @@ from abc import ABC, abstractmethod
 
 import pytest
 
-from livn_gym import decoding, encoding, io, models, plugins, references, registry
+from livn_gym import backends, decoding, encoding, io, models, plugins, references, registry
+from livn_gym.devices import plants
 from livn_gym.encoding import ENCODINGS, Encoding, PulseAmplitude
+from livn_gym.envs import tasks
 from livn_gym.errors import ImportFailed, InvalidInput, PluginWarning, UnknownName, UnknownOption
 
 
@@ -211,6 +213,29 @@ def test_what_is_wrong_is_said(offer, tmp_path):
     for spec in (None, 3, int, Encoding, b"pulse_rate"):
         with pytest.raises(InvalidInput, match="An encoding must be given as a name"):
             ENCODINGS.make(spec)
+
+
+KINDS = [
+    encoding.ENCODINGS,
+    decoding.DECODINGS,
+    io.IOS,
+    models.MODELS,
+    backends.BACKENDS,
+    plants.DRIVERS,
+    tasks.TASKS,
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_an_incomplete_class_is_told_what_it_lacks(tmp_path, kind):
+    base, path = kind.base, tmp_path / "half.py"
+    path.write_text(f"from {base.__module__} import {base.__name__}\nclass Half({base.__name__}): pass\n")
+    half = references.load_file(f"{path}:Half", object)
+    lacking = ", ".join(sorted(base.__abstractmethods__))
+    for make in (kind.make, tasks.find) if kind is tasks.TASKS else (kind.make,):
+        for spec in (half, str(path), f"{path}:Half"):
+            with pytest.raises(InvalidInput, match=f"Half lacks: {lacking}"):
+                make(spec)
 
 
 def test_a_file_says_what_it_lacks(tmp_path):

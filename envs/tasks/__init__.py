@@ -33,6 +33,7 @@ def find(task: str | type[Task]) -> type[Task]:
         InvalidInput: The argument, or the object to which it refers, is no class of a task.
     """
     task_class = TASKS.find(task) if isinstance(task, str) else task
+    TASKS.check_complete(task_class)
     if not inspect.isclass(task_class) or not issubclass(task_class, Task) or inspect.isabstract(task_class):
         raise InvalidInput(
             f"A task must be given as a name, a reference 'module:attribute', the path of a Python file or a class, "

@@ -86,7 +86,8 @@ def generate(config: GeneratorConfig, seed: int | None = None) -> System:
     if config.sha256 is not None and seed == config.seed and system.sha256() != config.sha256:
         raise CorruptData(
             f"{config.name} generated from seed {seed} has the SHA-256 {system.sha256()}, its config states "
-            f"{config.sha256}: either the config was edited or this machine computes differently."
+            f"{config.sha256}. If you edited the config, remove its line sha256 = ...; otherwise this machine computes "
+            "differently."
         )
     return system
 

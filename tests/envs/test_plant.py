@@ -31,9 +31,18 @@ def test_a_plant_is_made_from_a_reference_with_options():
     env.close()
 
 
+class Unfinished:
+    """A plant that nobody has finished."""
+
+    def run(self, duration, stimulus=None, *, cultures=None):
+        """Do nothing."""
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"plant": Unfinished()}, InvalidInput, "Unfinished.*lacks: clear, close, dt, .*profile"),
+        ({"plant": Unfinished}, InvalidInput, "Unfinished.*lacks: clear, close, dt, .*profile"),
         ({"device": "cl1"}, InvalidInput, "plant= or device="),
         ({"params": "EI2"}, InvalidInput, "leave out params.*'simulated'"),
         ({"randomize": {"weight-*": [0.5, 2.0]}}, InvalidInput, "leave out randomize"),

@@ -139,7 +139,11 @@ def test_parameters_are_written_as_they_are_read(targets, tmp_path):
 
 
 def test_only_files_of_parameters_are_read(tmp_path):
-    for content, message in (("x = ", "not valid TOML"), ("[other]\nx = 1", "holds no")):
+    for content, message in (
+        ("x = ", "not valid TOML"),
+        ("[provenance]\nx = 1", "holds no"),
+        ("[other]\nx = 1", "'other'"),
+    ):
         path = tmp_path / "wrong.toml"
         path.write_text(content)
         with pytest.raises(InvalidInput, match=message):
