@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from livn_gym.envs.episode_loop import RESAMPLE, Graph
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput, UnknownName, shown, unknown_name
 from livn_gym.numerics import checked_seed, checked_seeds
 from livn_gym.units import whole_number
 
@@ -55,11 +55,14 @@ def graph_seeds(value: int | Sequence[int] | str | None, count: int) -> list[Gra
         return [value] * count
     if isinstance(value, str):
         if value != "per_env":
-            raise unknown_name("graph_seed", value, ("per_env", RESAMPLE))
+            raise UnknownName(
+                f"graph_seed must be an integer, a list with one per environment, 'per_env', {RESAMPLE!r} or None, "
+                f"got {shown(value)}."
+            )
         return list(range(count))
     if isinstance(value, Sequence | np.ndarray) and not isinstance(value, bytes):
-        return list(checked_seeds(value, count))
-    return [checked_seed(value)] * count
+        return list(checked_seeds(value, count, "graph_seed"))
+    return [checked_seed(value, "graph_seed")] * count
 
 
 def reset_options(value: object, known: tuple[str, ...]) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from livn_gym.envs.loop_spec import LoopSpec
 from livn_gym.envs.measurement import History
 from livn_gym.envs.results import StepResult
 from livn_gym.envs.tasks import Task
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput, UnknownName, shown
 from livn_gym.stimulus import Stimulus
 from livn_gym.view import CultureView
 
@@ -50,7 +50,10 @@ class EpisodeLoop:
 
     def __init__(self, spec: LoopSpec, graph: Graph = None, num_cultures: int = 1, *, env: Env | None = None) -> None:
         if isinstance(graph, str) and graph != RESAMPLE:
-            raise unknown_name("graph_seed", graph, (RESAMPLE,))
+            raise UnknownName(
+                f"graph_seed must be an integer, {RESAMPLE!r} or None, got {shown(graph)}; 'per_env' is for "
+                "gym.make_vec."
+            )
         self.resampled = isinstance(graph, str)
         if self.resampled and num_cultures != 1:
             raise InvalidInput(f"A loop with resampled graphs has one culture, got {num_cultures}.")

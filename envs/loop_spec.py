@@ -37,8 +37,10 @@ from livn_gym.view import CultureView
 _NOT_OF_LOOP = ("system", "task", "task_options", "given")
 """Fields of ``LoopSpec`` that are no arguments of the loop."""
 
-_OF_ENVIRONMENTS = ("env", "graph_seed", "render_mode")
-"""Arguments of every environment that do not belong to the loop."""
+_OF_ENVIRONMENTS = ("system", "task", "max_episode_steps", "graph_seed", "render_mode")
+_OF_SINGLE = ("env",)
+_OF_VECTOR = ("num_envs", "autoreset_mode", "on_worker_failure")
+"""Arguments of all, of single and of vector environments that do not belong to the loop."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,10 +132,7 @@ class LoopSpec:
         task_class = tasks.find(name)
         of_task = tasks.option_names(task_class)
         _check_task(task_class)
-        known = [*of_task, *loop_options()]
-        for option in options:
-            if option not in known:
-                raise unknown_option("The environment", option, [*known, *_OF_ENVIRONMENTS])
+        _check_names(task_class, options, _OF_SINGLE)
         values = tasks.config_options(name, system)
         if isinstance(options.get("params"), str | PurePath) or options.get("posterior") is not None:
             values.pop("variant", None)  # a parameter set by name or path replaces the task's variant
@@ -287,9 +286,27 @@ def loop_options() -> list[str]:
     return [option.name for option in fields(LoopSpec) if option.name not in _NOT_OF_LOOP]
 
 
+def check_vector_options(task: tasks.Spec, options: Mapping[str, Any]) -> None:
+    """Check the names of the options of a vector environment; ``LoopSpec.of`` checks those of a single one.
+
+    Raises:
+        UnknownOption: There is no option of that name.
+    """
+    name, options = tasks.unpacked(task, options) if isinstance(task, Mapping) else (task, options)
+    _check_names(tasks.find(name), {key: value for key, value in options.items() if key not in _OF_SINGLE}, _OF_VECTOR)
+
+
+def _check_names(task_class: type[Task], options: Mapping[str, Any], of_environment: Sequence[str]) -> None:
+    known = [*tasks.option_names(task_class), *loop_options()]
+    for option in options:
+        if option not in known:
+            valid = [*known, *_OF_ENVIRONMENTS, *of_environment]
+            raise unknown_option("The environment", option, [name for name in valid if name != option])
+
+
 def _check_task(task_class: type[Task]) -> None:
     """Refuse a task with options or defaults that do not exist, or have the names of the loop's own."""
-    taken = {"system", "task", *loop_options(), *_OF_ENVIRONMENTS}
+    taken = {*loop_options(), *_OF_ENVIRONMENTS, *_OF_SINGLE, *_OF_VECTOR}
     clashing = sorted(taken.intersection(tasks.option_names(task_class)))
     if clashing:
         raise InvalidInput(

@@ -74,7 +74,14 @@ def claimed(env: object, options: Mapping[str, Any]) -> Iterator[Env]:
         raise InvalidInput(f"env must be an Env, got {shown(env)}.")
     conflicts = [name for name in CULTURE_ARGUMENTS if options.get(name) is not None]
     if conflicts:
-        raise InvalidInput(f"An Env has its {', '.join(conflicts)} already: configure it before, or leave env out.")
+        of_id = (
+            " Every id but livn/Culture-v0 gives a system: use livn/Culture-v0 with env=."
+            if "system" in conflicts
+            else ""
+        )
+        raise InvalidInput(
+            f"An Env has its {', '.join(conflicts)} already: configure it before, or leave env out.{of_id}"
+        )
     if env.num_cultures != 1 or env.comm is not None:
         raise InvalidInput(
             f"env must be one culture in this process, got {env.num_cultures}"

@@ -19,13 +19,21 @@ from livn_gym.envs.arguments import autoreset, episode_limit, graph_seeds, reset
 from livn_gym.envs.batches import BatchSpec, EnvironmentBatch, make_batch
 from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.envs.loop_rendering import LoopRenderer
-from livn_gym.envs.loop_spec import LoopSpec
+from livn_gym.envs.loop_spec import LoopSpec, check_vector_options
 from livn_gym.envs.provenance import described, in_info, of_loop
 from livn_gym.envs.results import Info
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
 from livn_gym.envs.turn import Turn
-from livn_gym.errors import ClosedEnvironment, InvalidInput, UnsupportedModel, unknown_attribute, unknown_name
+from livn_gym.errors import (
+    ClosedEnvironment,
+    InvalidInput,
+    UnknownAttribute,
+    UnsupportedModel,
+    shown,
+    unknown_attribute,
+    unknown_name,
+)
 from livn_gym.plot.style import check_available
 from livn_gym.units import whole_number
 
@@ -104,6 +112,7 @@ class CultureVectorEnv(VectorEnv):
         if on_worker_failure not in _ON_FAILURE:
             raise unknown_name("on_worker_failure", on_worker_failure, _ON_FAILURE)
         graphs = dict(enumerate(graph_seeds(graph_seed, self.num_envs)))
+        check_vector_options(task, options)
         spec = BatchSpec(LoopSpec.of(system, task, **options), graphs, on_worker_failure == "truncate")
         self._batch: EnvironmentBatch = make_batch(spec)
         culture = self._batch.loops[0].env if isinstance(self._batch, LocalBatch) else None
@@ -289,7 +298,10 @@ class CultureVectorEnv(VectorEnv):
         Raises:
             UnknownAttribute: Always.
         """
-        raise unknown_attribute(type(self).__name__, name, ())
+        raise UnknownAttribute(
+            f"{shown(name)} cannot be set: the environments of a {type(self).__name__} are simulated together and have "
+            "no attributes of their own to set. vectorization_mode='sync' makes separate environments."
+        )
 
     def state(self) -> bytes:
         """Return everything that the next step depends on, for ``set_state``: cultures, tasks, generators, counters.

@@ -225,25 +225,34 @@ def _horner(coefficients: tuple[float, ...], x: NDArray) -> NDArray:
     return value
 
 
-def checked_seed(value: object) -> int:
+def checked_seed(value: object, name: str = "seed") -> int:
     """Return a seed as an int.
+
+    Args:
+        value: The seed.
+        name: Name of the argument in messages.
 
     Raises:
         InvalidInput: The seed is not an integer from 0 to 2**64 - 1.
     """
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value < 2**64:
-        raise InvalidInput(f"A seed must be an integer from 0 to 2**64 - 1, got {value!r}.")
+        raise InvalidInput(f"A {name} must be an integer from 0 to 2**64 - 1, got {value!r}.")
     return int(value)
 
 
-def checked_seeds(seed: object, count: int) -> list[int]:
+def checked_seeds(seed: object, count: int, name: str = "seed") -> list[int]:
     """Return one seed for each of several cultures: those of a sequence, otherwise ``seed``, ``seed + 1``, ...
+
+    Args:
+        seed: One seed, or a sequence of them.
+        count: Number of cultures.
+        name: Name of the argument in messages.
 
     Raises:
         InvalidInput: A seed is out of range, or the length of a sequence is not ``count``.
     """
     if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
         if len(seed) != count:
-            raise InvalidInput(f"seed needs one entry for each of {count} cultures, got {len(seed)}.")
-        return [checked_seed(value) for value in seed]
-    return [checked_seed(checked_seed(seed) + b) for b in range(count)]
+            raise InvalidInput(f"{name} needs one entry for each of {count} cultures, got {len(seed)}.")
+        return [checked_seed(value, name) for value in seed]
+    return [checked_seed(checked_seed(seed, name) + b, name) for b in range(count)]

@@ -34,16 +34,32 @@ def inside(env: gym.Env) -> CultureEnv:
     return culture
 
 
-def flat_observation(env: gym.Env) -> spaces.Box:
+def flat_observation(env: gym.Env, wrapper: str) -> spaces.Box:
     """Return the observation space, which must be a one-dimensional box.
 
     Raises:
         InvalidInput: It is another space, for example because of a wrapper inside.
     """
     space = env.observation_space
-    if not isinstance(space, spaces.Box) or len(space.shape) != 1:
-        raise InvalidInput(f"This wrapper needs one-dimensional boxes of observations, the environment has {space}.")
+    if not isinstance(space, spaces.Box) or not _is_flat(env):
+        shape = "" if space.shape is None else f" of shape {space.shape}"
+        raise InvalidInput(
+            f"{wrapper} needs a one-dimensional Box as observation space, but {_not_flat(env)} makes it a "
+            f"{type(space).__name__}{shape}; put {wrapper} inside it."
+        )
     return space
+
+
+def _is_flat(env: gym.Env) -> bool:
+    return isinstance(env.observation_space, spaces.Box) and len(env.observation_space.shape) == 1
+
+
+def _not_flat(env: gym.Env) -> str:
+    """Return the name of the innermost wrapper after which observations are no longer one-dimensional."""
+    name = type(env).__name__
+    while isinstance(env, gym.Wrapper) and not _is_flat(env):
+        name, env = type(env).__name__, env.env
+    return name
 
 
 def float_type(space: spaces.Box) -> np.dtype:
@@ -57,7 +73,7 @@ def flat_layout(env: gym.Env, wrapper: str) -> ObservationLayout:
     Raises:
         InvalidInput: The observation has another shape, or a wrapper in between has changed it in an unknown way.
     """
-    flat_observation(env)
+    flat_observation(env, wrapper)
     layout = observation_layout(env)
     if layout is None:
         raise InvalidInput(

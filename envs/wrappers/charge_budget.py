@@ -44,7 +44,7 @@ class ChargeBudget(gym.Wrapper, gym.utils.RecordConstructorArgs):
         self.when_spent = when_spent
         gym.utils.RecordConstructorArgs.__init__(self, budget_nC=self.budget_nC, when_spent=when_spent)
         gym.Wrapper.__init__(self, env)
-        space, layout = flat_observation(env), observation_layout(env)
+        space, layout = flat_observation(env, "ChargeBudget"), observation_layout(env)
         self.observation_layout = None if layout is None else layout.with_task_entry()
         self.action_channels = action_channels(env)
         if when_spent == "silence":

@@ -40,7 +40,7 @@ class SpikeCounts(gym.ObservationWrapper, gym.utils.RecordConstructorArgs):
             raise InvalidInput(f"A control step has {max_bins} time steps, so at most as many bins, got {self.bins}.")
         gym.utils.RecordConstructorArgs.__init__(self, bins=self.bins)
         gym.ObservationWrapper.__init__(self, env)
-        layout, space = flat_layout(env, "SpikeCounts"), flat_observation(env)
+        layout, space = flat_layout(env, "SpikeCounts"), flat_observation(env, "SpikeCounts")
         if not layout.current:
             raise InvalidInput("SpikeCounts replaces the latest step, and the observation holds earlier ones.")
         self._other_entries = np.flatnonzero(~layout.recorded)

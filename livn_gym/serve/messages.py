@@ -81,12 +81,11 @@ class Stimulate:
 Command = Pause | Resume | Step | Speed | Reset | ChangeTask | ChangeAgent | Stimulate
 
 
-def parse(message: str | bytes) -> tuple[Command, int | None]:
-    """Return the command of a message, and the reference number for the answer.
+def read(message: str | bytes) -> tuple[dict[str, Any], int | None]:
+    """Return the fields of a message, and the reference number for the answer.
 
     Raises:
-        InvalidInput: The message is too long or no JSON object, or a field is missing, unknown, of another type or
-            out of range.
+        InvalidInput: The message is too long or no JSON object, or the reference number is out of range.
     """
     if isinstance(message, bytes):
         raise InvalidInput("A message must be text.")
@@ -97,18 +96,30 @@ def parse(message: str | bytes) -> tuple[Command, int | None]:
     ref = content.pop("ref", None)
     if ref is not None and whole_number("ref", ref, minimum=0) >= _REF_LIMIT:
         raise InvalidInput(f"ref must be below {_REF_LIMIT}.")
-    kind = content.pop("type", None)
+    return content, ref
+
+
+def command_of(content: Mapping[str, Any]) -> Command:
+    """Return the command of the fields of a message.
+
+    Raises:
+        InvalidInput: A field is missing, unknown, of another type or out of range.
+    """
+    if "type" not in content:
+        raise InvalidInput(f"A message needs a field 'type', one of {', '.join(map(repr, _KINDS))}.")
+    kind = content["type"]
+    values = {name: value for name, value in content.items() if name != "type"}
     if not isinstance(kind, str) or kind not in _KINDS:
         raise unknown_name("type of message", _shortened(kind), _KINDS)
     command, checks = _KINDS[kind]
     allowed = {field.name: field for field in fields(command)}
-    for name in content:
+    for name in values:
         if name not in allowed:
             raise unknown_name(f"field of {kind!r}", _shortened(name), allowed)
-    required = [name for name, check in checks.items() if name not in content and name not in _OPTIONAL]
+    required = [name for name, check in checks.items() if name not in values and name not in _OPTIONAL]
     if required:
         raise InvalidInput(f"A message {kind!r} needs {', '.join(required)}.")
-    return command(**{name: checks[name](value) for name, value in content.items()}), ref
+    return command(**{name: checks[name](value) for name, value in values.items()})
 
 
 def _object(message: str) -> dict[str, Any]:

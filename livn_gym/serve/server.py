@@ -199,8 +199,8 @@ class LiveServer:
     async def _answer(self, connection: ServerConnection, message: str | bytes) -> None:
         ref = None
         try:
-            command, ref = messages.parse(message)
-            note = await asyncio.wrap_future(self.session.submit(command))
+            content, ref = messages.read(message)
+            note = await asyncio.wrap_future(self.session.submit(messages.command_of(content)))
             text = frames.answer_message(ref, note=note)
         except LivnError as error:
             text = frames.answer_message(ref, error=str(error))

@@ -239,12 +239,20 @@ def table(results: Sequence[GateResult]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON holds it: lists in place of tuples, None in place of an infinite bound."""
+    """Return a value as JSON holds it.
+
+    Tuples become lists, an infinite bound None, and an object without a JSON form the qualified name of its class.
+    """
     if isinstance(value, Mapping):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return None if isinstance(value, float) and math.isinf(value) else value
+    if isinstance(value, float):
+        return None if math.isinf(value) else value
+    if value is None or isinstance(value, str | int):
+        return value
+    definition = value if hasattr(value, "__qualname__") else type(value)
+    return f"{definition.__module__}.{definition.__qualname__}"
 
 
 def _criterion(content: Mapping[str, Any]) -> Criterion:

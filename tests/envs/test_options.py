@@ -1,5 +1,7 @@
 """Keyword arguments of environments: unknown ones, conditions in every form, objects that cultures must not share."""
 
+import inspect
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import livn_gym
 from livn_gym import decoding, encoding
 from livn_gym.envs.culture_env import CultureEnv
 from livn_gym.envs.loop_spec import LoopSpec
+from livn_gym.envs.vector_env import CultureVectorEnv
 from livn_gym.errors import InvalidInput, LivnError, UnknownOption
 
 pytestmark = pytest.mark.usefixtures("fake")
@@ -81,6 +84,36 @@ def test_the_nearest_keyword_is_offered_and_what_the_environment_sets_is_not():
     with pytest.raises(UnknownOption, match="Did you mean 'latency_ms'") as caught:
         gym.make(EI1, conditions={"name": "latency", "latency": 3.0})
     assert "'env'" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "given", "nearest"),
+    [
+        (gym.make, "system_", "system"),
+        (gym.make, "tasks", "task"),
+        (gym.make, "max_episode_step", "max_episode_steps"),
+        (gym.make_vec, "system_", "system"),
+        (gym.make_vec, "autoreset_mod", "autoreset_mode"),
+        (gym.make_vec, "on_worker_fail", "on_worker_failure"),
+        (gym.make_vec, "num_env", "num_envs"),
+    ],
+)
+def test_every_accepted_keyword_is_offered(make, given, nearest):
+    with pytest.raises(UnknownOption, match=f"Did you mean {nearest!r}"):
+        make(EI1, **{given: "EI1"})
+
+
+@pytest.mark.parametrize(("make", "made"), [(gym.make, CultureEnv), (gym.make_vec, CultureVectorEnv)])
+def test_keywords_are_listed_where_they_are_accepted(make, made):
+    with pytest.raises(UnknownOption) as caught:
+        make(EI1, frameskip=4)
+    listed = str(caught.value).partition("Valid: ")[2]
+    arguments = {name for name in inspect.signature(made).parameters if name != "options"}
+    assert all(f"'{name}'" in listed for name in arguments)
+    assert ("'env'" in listed, "'num_envs'" in listed) == (made is CultureEnv, made is CultureVectorEnv)
+    with pytest.raises(UnknownOption) as caught:
+        CultureEnv("EI1", max_episode_steps=4)
+    assert "'max_episode_steps'" not in str(caught.value).partition("Valid: ")[2]
 
 
 @pytest.mark.parametrize("none", [None, [], ()])

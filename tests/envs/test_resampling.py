@@ -112,8 +112,10 @@ def test_pictures_show_the_culture_of_the_episode(make):
 
 
 def test_wrong_names_are_refused_and_closing_holds():
-    with pytest.raises(UnknownName, match="resample"):
+    with pytest.raises(UnknownName, match="integer.*'resample'.*got 'resampled'"):
         CultureEnv(graph_seed="resampled")
+    with pytest.raises(UnknownName, match="'per_env' is for gym.make_vec"):
+        gym.make("livn/EI1-v0", graph_seed="per_env")
     loop = EpisodeLoop(LoopSpec.of("EI1", "rate_tracking", **OPTIONS), "resample")
     loop.close()
     loop.close()

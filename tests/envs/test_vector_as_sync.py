@@ -203,6 +203,8 @@ def test_attributes_of_every_environment(both):
         with pytest.raises(UnknownAttribute) as caught:
             refused()
         assert isinstance(caught.value, AttributeError)
+    with pytest.raises(UnknownAttribute, match="'render_mode' cannot be set.*simulated together.*'sync'"):
+        ours.set_attr("render_mode", "rgb_array")
 
 
 def test_measurements_need_a_reset(both):

@@ -135,8 +135,10 @@ def test_results_do_not_share_memory(vector):
         ({"autoreset_mode": "Never"}, UnknownName, "NextStep"),
         ({"render_mode": "human"}, InvalidInput, "single"),
         ({"render_mode": "ansi"}, UnknownName, "rgb_array"),
-        ({"graph_seed": [1, 2]}, InvalidInput, "3 cultures"),
-        ({"graph_seed": "each"}, UnknownName, "per_env"),
+        ({"graph_seed": [1, 2]}, InvalidInput, "^graph_seed .*3 cultures"),
+        ({"graph_seed": -1}, InvalidInput, "graph_seed must"),
+        ({"graph_seed": [1, 2, 0.5]}, InvalidInput, "graph_seed must"),
+        ({"graph_seed": "each"}, UnknownName, "integer.*'per_env'.*'resample'"),
         ({"targets_hz": 8.0}, UnknownName, "target_hz"),
     ],
 )

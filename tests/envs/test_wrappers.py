@@ -136,7 +136,11 @@ def test_the_spec_holds_the_wrappers(make):
         (lambda env: SpikeCounts(env, 0), InvalidInput, "bins"),
         (lambda env: SpikeCounts(env, 4001), InvalidInput, "4000"),
         (lambda env: SpikeCounts(env, 10**9), InvalidInput, "bins"),
-        (lambda env: SpikeCounts(gym.wrappers.FrameStackObservation(env, 2)), InvalidInput, "boxes"),
+        (
+            lambda env: SpikeCounts(gym.wrappers.ClipAction(gym.wrappers.FrameStackObservation(env, 2))),
+            InvalidInput,
+            r"SpikeCounts.*FrameStackObservation.*of shape \(2, \d+\); put SpikeCounts inside",
+        ),
         (lambda env: SpikeCounts(gym.make("CartPole-v1")), InvalidInput, "livn_gym"),
     ],
 )

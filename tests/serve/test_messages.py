@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from livn_gym.errors import InvalidInput
 from livn_gym.serve import messages
-from livn_gym.serve.messages import parse
 
 GOOD = [
     ({"type": "pause"}, messages.Pause()),
@@ -46,7 +45,7 @@ BAD = [
     (b"\x00\x01", "text"),
     ("x" * 5000, "4096 bytes, got 5000"),
     ('{"type": "' + "\u00e9" * 3000 + '"}', "bytes"),
-    ({}, "type of message"),
+    ({}, "needs a field 'type', one of 'pause'"),
     ({"type": 3}, "type of message"),
     ({"type": ["pause"]}, "type of message"),
     ({"type": "paus"}, "Did you mean 'pause'"),
@@ -78,6 +77,11 @@ BAD = [
     (STIMULATE | {"steps": 1001}, "1 ... 1000"),
     ({"type": "stimulate", "channels": [1]}, "needs amplitude_uA, steps"),
 ]
+
+
+def parse(message):
+    content, ref = messages.read(message)
+    return messages.command_of(content), ref
 
 
 @pytest.mark.parametrize(("message", "command"), GOOD)

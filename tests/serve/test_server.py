@@ -131,7 +131,17 @@ def test_bad_messages_are_answered_and_the_connection_stays(server):
 
 def test_an_error_carries_the_number_of_its_message(server):
     with client(server) as page:
-        assert ask(page, {"type": "task", "id": "livn/EI7-v0", "ref": 77})["ref"] == 77
+        for message in (
+            {"type": "task", "id": "livn/EI7-v0"},
+            {"type": "speed", "factor": 0.001},
+            {"type": "spee"},
+            {"type": "pause", "now": 1},
+            {"type": "speed"},
+            {},
+        ):
+            answer = ask(page, message | {"ref": 77})
+            assert (answer["type"], answer["ref"]) == ("error", 77)
+        assert ask(page, {"type": "pause", "ref": -1})["ref"] is None
 
 
 def test_a_huge_message_ends_its_own_connection_only(server):

@@ -253,6 +253,17 @@ def test_random_times_give_the_same_charge_on_each_channel_in_few_steps():
     assert not np.array_equal(*played)
 
 
+def test_a_result_with_a_class_that_has_no_reference_is_saved(tmp_path):
+    class Mine(FireMuch):
+        pass
+
+    options = {"task": Mine, "encoding": object(), "system": "EI1"}
+    replace(result_with(Criterion("x", 1.0, 0.0, True)), protocol={"options": options}).save(tmp_path / "a.json")
+    saved = GateResult.load(tmp_path / "a.json").protocol["options"]
+    assert saved["task"] == f"{__name__}.{Mine.__qualname__}" and saved["system"] == "EI1"
+    assert saved["encoding"] == "builtins.object"
+
+
 def result_with(criterion):
     panel = Panel((3.0, 1.0), arms(**FOUR), (criterion,), Interval(0.9, 0.8, 1.0))
     return GateResult("x/Y-v0", {"params": "EI2"}, {"episodes": 4}, (panel,), wall_s=1.0)
