@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from livn_gym.checks import checked
@@ -16,12 +18,22 @@ register_all()
 
 
 def __getattr__(name: str) -> Any:
-    """Return ``__version__``, which is read from the installed package only when it is asked for, to save time."""
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import version
+    """Return a submodule or ``__version__``, which are imported or read only when they are asked for, to save time."""
+    if name == "__version__":
+        from importlib.metadata import version
 
-    return version("livn_gym")
+        return version("livn_gym")
+    if not name.startswith("_") and find_spec(f"{__name__}.{name}") is not None:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names and the submodules."""
+    from pkgutil import iter_modules
+
+    submodules = {info.name for info in iter_modules(__path__) if not info.name.startswith("_")}
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__, *submodules})
 
 
 @checked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +15,7 @@ from livn_gym.errors import ClosedError, InvalidInput, UnsupportedModel, unknown
 from livn_gym.exclusive import Exclusive
 from livn_gym.models import Model
 from livn_gym.parameters import ParameterSet, by_key, shared, tuned
-from livn_gym.plasticity import Plasticity, Rule, rescaled
+from livn_gym.plasticity import Plasticity, rescaled
 from livn_gym.system import System
 
 Values = float | Sequence[float] | NDArray[np.float64]
@@ -168,23 +168,22 @@ class Configurable(Exclusive):
 
     # Plasticity
 
-    def enable_plasticity(
-        self, config: Rule | Mapping[str, Rule] | None = None, *, dendritic_delay_ms: float = 0.5
-    ) -> Self:
+    def enable_plasticity(self, config: Any = None, *, dendritic_delay_ms: float = 0.5) -> Self:
         """Enable spike-timing-dependent plasticity of synapses.
 
         Learnt weights persist between runs and after ``disable_plasticity``. They are reset by ``clear``, and when a
         weight parameter is set to another value.
 
         Args:
-            config: A rule, which applies to its default projection; or a mapping of projections (``"EXC_EXC"``: the
-                synapses of its first receptor, AMPA or GABA_A) or weight keys to rules. Default: ``STDP()`` on EXC_EXC
-                and ``InhibitorySTDP()`` on INH_EXC, if these projections exist.
+            config: A ``Rule`` or the name of one, ``"stdp"`` or ``"inhibitory_stdp"``, which applies to its default
+                projection; or a mapping of projections (``"EXC_EXC"``: the synapses of its first receptor, AMPA or
+                GABA_A) or weight keys to rules or names. Default: ``STDP()`` on EXC_EXC and ``InhibitorySTDP()`` on
+                INH_EXC, if these projections exist.
             dendritic_delay_ms: Delay after which a postsynaptic spike takes effect at the cell's synapses.
 
         Raises:
-            UnknownName: There is no such projection or weight key.
-            InvalidInput: The delay is not positive.
+            UnknownName: There is no such projection, weight key or rule.
+            InvalidInput: The delay is not positive, or ``config`` is none of these.
         """
         self._check_unshared("plasticity")
         plasticity = Plasticity.of(config, list(self.system.weight_names), dendritic_delay_ms)

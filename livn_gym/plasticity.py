@@ -145,6 +145,10 @@ class InhibitorySTDP(Rule):
         return RuleParameters(self.eta, self.eta, constant, self.tau, self.tau, self.w_max, 0.0)
 
 
+RULES: dict[str, type[Rule]] = {"stdp": STDP, "inhibitory_stdp": InhibitorySTDP}
+"""Rules by name; a name stands for the rule with its default parameters."""
+
+
 @dataclass(frozen=True)
 class Plasticity:
     """Plasticity rules of a culture.
@@ -165,18 +169,22 @@ class Plasticity:
 
     @classmethod
     def of(
-        cls, config: Rule | Mapping[str, Rule] | None, weight_names: Sequence[str], dendritic_delay_ms: float
+        cls,
+        config: Rule | str | Mapping[str, Rule | str] | None,
+        weight_names: Sequence[str],
+        dendritic_delay_ms: float,
     ) -> Plasticity:
         """Make the rules of a culture from the arguments of ``Env.enable_plasticity``.
 
         Args:
-            config: A rule, a mapping of projections or weight keys to rules, or None for the default rules.
+            config: A rule or its name, a mapping of projections or weight keys to rules or names, or None for the
+                default rules.
             weight_names: All weight keys of the culture.
             dendritic_delay_ms: Delay of postsynaptic spikes, ms.
 
         Raises:
             UnknownName: There is no such projection, weight key or rule.
-            InvalidInput: The delay is not positive, or ``config`` is neither a rule nor a mapping.
+            InvalidInput: The delay is not positive, or ``config`` is neither a rule, a name nor a mapping of these.
         """
         names_given = isinstance(weight_names, Sequence) and all(isinstance(name, str) for name in weight_names)
         if not names_given or isinstance(weight_names, str):
@@ -185,21 +193,34 @@ class Plasticity:
         for name in weight_names:
             projections.setdefault(name.partition("-")[0], name)
         if config is None:
-            requested: Mapping[str, Rule] = {
-                rule.projection: rule for rule in (STDP(), InhibitorySTDP()) if rule.projection in projections
-            }
+            defaults = (rule() for rule in RULES.values())
+            requested = {rule.projection: rule for rule in defaults if rule.projection in projections}
+        elif isinstance(config, Mapping):
+            requested = {name: _rule(rule) for name, rule in config.items()}
         else:
-            requested = {config.projection: config} if isinstance(config, Rule) else config
-            if not isinstance(requested, Mapping):
-                raise InvalidInput(f"Give a rule or a mapping of projections to rules, got {shown(config)}.")
+            rule = _rule(config)
+            requested = {rule.projection: rule}
         rules = {}
         for name, rule in requested.items():
-            if not isinstance(rule, Rule):
-                raise unknown_name("plasticity rule", rule, ("STDP(...)", "InhibitorySTDP(...)"))
             if name not in projections and name not in weight_names:
                 raise unknown_name("projection or weight", name, [*projections, *weight_names])
             rules[projections.get(name, name)] = rule
         return cls(rules, finite("dendritic_delay_ms", dendritic_delay_ms, above=0.0))
+
+
+def _rule(spec: object) -> Rule:
+    """Return a rule, or the one of a name."""
+    if isinstance(spec, str):
+        if spec not in RULES:
+            raise unknown_name("plasticity rule", spec, RULES)
+        return RULES[spec]()
+    if not isinstance(spec, Rule):
+        raise InvalidInput(
+            f"A plasticity rule must be an object such as STDP() or one of the names {', '.join(map(repr, RULES))}; "
+            f"several rules are a mapping of their projections, {{'EXC_EXC': STDP(), 'INH_EXC': InhibitorySTDP()}}. "
+            f"Got {shown(spec)}."
+        )
+    return spec
 
 
 @checked_types

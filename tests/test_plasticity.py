@@ -340,6 +340,16 @@ def test_inhibition_brings_a_cell_to_its_target_rate():
     assert rates[True] == pytest.approx(5.0, abs=2.0)
 
 
+def test_a_name_stands_for_a_rule():
+    env = Env("EI1").init()
+    for named, rules in (
+        ("stdp", {AMPA: STDP()}),
+        ("inhibitory_stdp", {GABA: InhibitorySTDP()}),
+        ({"EXC_EXC": "stdp", GABA: InhibitorySTDP()}, {AMPA: STDP(), GABA: InhibitorySTDP()}),
+    ):
+        assert env.enable_plasticity(named).parameters.plasticity.rules == rules
+
+
 def test_wrong_arguments_are_refused():
     env = Env(system(2, 0, [(0, 1, 1.0)]))
     with pytest.raises(ClosedError):
@@ -348,8 +358,12 @@ def test_wrong_arguments_are_refused():
     for config, message in (({"EXC_INH": STDP()}, "EXC_EXC"), (InhibitorySTDP(), "EXC_EXC")):
         with pytest.raises(UnknownName, match=message):
             env.enable_plasticity(config)
-    with pytest.raises(InvalidInput, match="Rule"):
-        env.enable_plasticity({"EXC_EXC": 3})
+    for config in ({"EXC_EXC": 3}, 3, STDP, [STDP(), InhibitorySTDP()]):
+        with pytest.raises(InvalidInput, match="'stdp'.*mapping.*'EXC_EXC'"):
+            env.enable_plasticity(config)
+    for config in ("stpd", {"EXC_EXC": "stpd"}):
+        with pytest.raises(UnknownName, match="Did you mean 'stdp'"):
+            env.enable_plasticity(config)
     with pytest.raises(UnknownName, match="EXC_EXC"):
         env.get_weights("EXC_IHN")
     with pytest.raises(InvalidInput, match="dendritic_delay_ms"):

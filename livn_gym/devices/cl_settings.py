@@ -11,7 +11,7 @@ from typing import Any
 from livn_gym.checks import checked
 from livn_gym.errors import InvalidInput, shown, unknown_name, unknown_option
 from livn_gym.numerics import checked_seed
-from livn_gym.plasticity import STDP, InhibitorySTDP, Rule
+from livn_gym.plasticity import RULES, Rule
 from livn_gym.units import finite, whole_number
 
 FACTORY = "livn_gym.devices.cl:source"
@@ -19,9 +19,6 @@ FACTORY = "livn_gym.devices.cl:source"
 
 DEVICE = "cl1"
 """Profile of the device that is simulated."""
-
-RULES: dict[str, type[Rule]] = {"stdp": STDP, "inhibitory_stdp": InhibitorySTDP}
-"""Plasticity rules by name."""
 
 
 @checked

@@ -39,9 +39,10 @@ def raster(recording: Recording, system: System, *, bin_ms: float = 20.0, ax: An
     Raises:
         BackendUnavailable: matplotlib is not installed.
         NotRecorded: Spikes were not recorded.
-        InvalidInput: There are several cultures, or a bin is not positive.
+        InvalidInput: There are several cultures, the recording is of another system, or a bin is not positive.
     """
     one_culture("A raster", recording)
+    of_system(recording, system)
     width_ms = finite("bin_ms", bin_ms, above=0.0)
     _, gid, t_ms = recording.spikes
     if ax is None:
@@ -98,9 +99,11 @@ def voltage(
     Raises:
         BackendUnavailable: matplotlib is not installed.
         NotRecorded: Voltages were not recorded, or not of these cells.
-        InvalidInput: There are several cultures, no cells, or the distance is not positive.
+        InvalidInput: There are several cultures, the recording is of another system, no cells, or the distance is not
+            positive.
     """
     one_culture("A picture of voltages", recording)
+    of_system(recording, system)
     if recording.voltage is None or recording.voltage_gid is None:
         raise NotRecorded("Voltages were not recorded: call record_voltage() before the run.")
     distance = finite("distance_mV", distance_mV, above=0.0)
@@ -142,3 +145,26 @@ def one_culture(figure: str, recording: Recording) -> None:
     """
     if recording.num_cultures != 1:
         raise InvalidInput(f"{figure} shows one culture, got {recording.num_cultures}: pass recording.culture(b).")
+
+
+@checked_types
+def of_system(recording: Recording, system: System | None) -> None:
+    """Check that a recording can be of a system: it has the same populations, or, if it has none, cells of the system.
+
+    Raises:
+        InvalidInput: It is of another system.
+    """
+    if system is None:
+        return
+    if recording.populations and recording.populations != system.populations:
+        given, expected = (
+            ", ".join(f"{population.count} {population.name}" for population in populations)
+            for populations in (recording.populations, system.populations)
+        )
+        raise InvalidInput(f"The recording is of another system: of {given} cells, {system.name} has {expected}.")
+    gids = [gid for gid in (recording.spike_gid, recording.voltage_gid) if gid is not None and len(gid)]
+    largest = max((int(gid.max()) for gid in gids), default=0)
+    if largest >= system.num_neurons:
+        raise InvalidInput(
+            f"The recording is of another system: it has cell {largest}, {system.name} has {system.num_neurons} cells."
+        )

@@ -11,7 +11,7 @@ from livn_gym.checks import checked_types
 from livn_gym.errors import InvalidInput
 from livn_gym.io import MEA, BoundElectrodes
 from livn_gym.models import Model, ReducedCalciumSomaDendrite
-from livn_gym.plot.activity import one_culture
+from livn_gym.plot.activity import of_system, one_culture
 from livn_gym.plot.array_map import CELL_RATE_HZ, draw_array
 from livn_gym.plot.style import new_figure, panel, styled
 from livn_gym.pulses import numbers
@@ -44,12 +44,14 @@ def mea_map(
     Raises:
         BackendUnavailable: matplotlib is not installed.
         NotRecorded: Spikes were not recorded.
-        InvalidInput: There are several cultures, the stimulus is in another mode, or not for these electrodes.
+        InvalidInput: There are several cultures, the recording is of another system, the stimulus is in another mode,
+            or not for these electrodes.
     """
     figure, axes = panel(ax, 5.6, 6.2)
     rates = charge = None
     if recording is not None:
         one_culture("A map", recording)
+        of_system(recording, system)
         rates = np.bincount(recording.spikes[1], minlength=system.num_neurons) / recording.duration_ms * 1000.0
     if stimulus is not None:
         charge = _charge_nC(system, stimulus)
@@ -108,8 +110,10 @@ def evoked(
     Raises:
         BackendUnavailable: matplotlib is not installed.
         NotRecorded: Spikes were not recorded.
-        InvalidInput: No onset has its full window within the recording, or a time is out of range.
+        InvalidInput: The recording is of another system, no onset has its full window within the recording, or a time
+            is out of range.
     """
+    of_system(recording, system)
     geometry = (ReducedCalciumSomaDendrite() if model is None else model).geometry(system)
     electrodes = BoundElectrodes((MEA() if io is None else io).bind(system), geometry)
     onsets = _onsets_ms(stimulus)

@@ -8,6 +8,7 @@ import numpy as np
 
 from livn_gym import measures
 from livn_gym.checks import checked_types
+from livn_gym.plot.activity import of_system
 from livn_gym.plot.style import COLOURS, GREY, coloured, panel, plain_numbers, styled
 from livn_gym.recording import Recording
 from livn_gym.system import System
@@ -35,8 +36,10 @@ def intervals(recording: Recording, system: System | None = None, *, ax: Any = N
     Raises:
         BackendUnavailable: matplotlib is not installed.
         NotRecorded: Spikes were not recorded.
+        InvalidInput: The recording is of another system.
     """
     culture, gid, t = recording.spikes
+    of_system(recording, system)
     figure, axes = panel(ax)
     # cells of different cultures are different cells
     number = int(gid.max(initial=0)) + 1

@@ -50,6 +50,12 @@ def test_importing_registers_and_stays_light():
         "assert not heavy, heavy\n"
         "assert not [name for name in sys.modules if name.startswith('livn_gym.envs.culture')]\n"
         "assert 'livn_gym.plugins' not in sys.modules  # entry points are read when a name is asked for\n"
+        "assert {'make', 'register', '__version__', 'testing', 'blanking', 'tuning'} <= set(dir(livn_gym))\n"
+        "assert not {'livn_gym.testing', 'livn_gym.blanking', 'livn_gym.tuning'} & set(sys.modules)\n"
+        "import livn_gym.errors\n"
+        "names = livn_gym.testing.conform, livn_gym.blanking.blanked, livn_gym.tuning.validate\n"
+        "assert all(callable(name) for name in names)\n"
+        "assert not hasattr(livn_gym, 'testng') and not hasattr(livn_gym, '_testing')\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 

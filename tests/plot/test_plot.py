@@ -192,9 +192,36 @@ def test_what_cannot_be_shown_is_refused(draw, error, words):
         draw()
 
 
-def test_missing_spikes_are_said():
-    from dataclasses import replace
+EI2, EI3 = make("EI2"), make("EI3")
+OF_EI2 = replace(recording([0, 99], [1.0, 2.0]), populations=EI2.populations)
 
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        plot.raster,
+        plot.intervals,
+        lambda recorded, system: plot.mea_map(system, recorded),
+        lambda recorded, system: plot.evoked(recorded, system, [25.0], before_ms=5.0, after_ms=5.0),
+        lambda recorded, system: plot.voltage(replace(traces(), populations=recorded.populations), system),
+    ],
+)
+def test_a_recording_of_another_system_is_refused(draw):
+    with pytest.raises(InvalidInput, match="another system: of 80 EXC, 20 INH cells, EI3 has 800 EXC, 200 INH"):
+        draw(OF_EI2, EI3)
+    draw(OF_EI2, EI2)
+    draw(replace(OF_EI2, populations=()), EI3)
+
+
+def test_without_populations_the_cells_are_compared():
+    for draw in (plot.raster, plot.intervals):
+        with pytest.raises(InvalidInput, match="cell 99, EI1 has 10 cells"):
+            draw(replace(OF_EI2, populations=()), make("EI1"))
+    with pytest.raises(InvalidInput, match="cell 2, .* has 1 cells"):
+        plot.voltage(traces(), system(1))
+
+
+def test_missing_spikes_are_said():
     without = replace(SILENT, spike_culture=None, spike_gid=None, spike_t=None)
     for draw in (plot.raster, plot.intervals):
         with pytest.raises(NotRecorded, match="record_spikes"):
