@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pkgutil import iter_modules
 from typing import Any
 
-from livn_gym import device_profile
+from livn_gym import device_profile, references
 from livn_gym.errors import InvalidInput, shown
 from livn_gym.plant import DevicePlant
 from livn_gym.registry import Kind, check_options
@@ -74,6 +74,8 @@ def make(plant: Any) -> DevicePlant:
         target = PLANTS.find(target)
     made = target
     if callable(target):
+        if inspect.isabstract(target):
+            raise InvalidInput(f"{references.lacks(target)}, which a plant must have.")
         check_options(f"The plant {named}", target, options)
         made = target(**options)
     elif options:

@@ -75,9 +75,7 @@ def claimed(env: object, options: Mapping[str, Any]) -> Iterator[Env]:
     conflicts = [name for name in CULTURE_ARGUMENTS if options.get(name) is not None]
     if conflicts:
         of_id = (
-            " Every id but livn/Culture-v0 gives a system: use livn/Culture-v0 with env=."
-            if "system" in conflicts
-            else ""
+            " Ids such as livn/EI2-v0 give a system: use livn/Culture-v0 with env=." if "system" in conflicts else ""
         )
         raise InvalidInput(
             f"An Env has its {', '.join(conflicts)} already: configure it before, or leave env out.{of_id}"

@@ -1,5 +1,7 @@
 """Closed loops over plants: cultures behind a device in place of simulated ones."""
 
+from abc import ABC, abstractmethod
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -38,9 +40,18 @@ class Unfinished:
         """Do nothing."""
 
 
+class Abstract(ABC):
+    """A base class of plants."""
+
+    @abstractmethod
+    def run(self, duration, stimulus=None, *, cultures=None):
+        """Run the cultures."""
+
+
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
+        ({"plant": Abstract}, InvalidInput, "Abstract lacks: run"),
         ({"plant": Unfinished()}, InvalidInput, "Unfinished.*lacks: clear, close, dt, .*profile"),
         ({"plant": Unfinished}, InvalidInput, "Unfinished.*lacks: clear, close, dt, .*profile"),
         ({"device": "cl1"}, InvalidInput, "plant= or device="),
