@@ -257,11 +257,12 @@ def test_a_result_with_a_class_that_has_no_reference_is_saved(tmp_path):
     class Mine(FireMuch):
         pass
 
-    options = {"task": Mine, "encoding": object(), "system": "EI1"}
+    options = {"task": Mine, "encoding": object(), "system": "EI1", "bands": np.array([[1.0, 2.0]]), "n": np.int64(3)}
     replace(result_with(Criterion("x", 1.0, 0.0, True)), protocol={"options": options}).save(tmp_path / "a.json")
     saved = GateResult.load(tmp_path / "a.json").protocol["options"]
     assert saved["task"] == f"{__name__}.{Mine.__qualname__}" and saved["system"] == "EI1"
     assert saved["encoding"] == "builtins.object"
+    assert (saved["bands"], saved["n"]) == ([[1.0, 2.0]], 3)
 
 
 def result_with(criterion):
