@@ -251,7 +251,10 @@ def _check_simultaneous(profile: DeviceProfile, phases: _Phases) -> None:
     worst = int(running.argmax())
     if running[worst] > limit:
         where = int(both[order][worst])
-        text = f"got {running[worst]} channels with current at {times[order][worst]:g} ms, at most {limit} are possible"
+        text = (
+            f"got {running[worst]} channels with current at {times[order][worst]:g} ms, at most {limit} are possible: "
+            "let electrodes pulse in groups, one after the other, such as an encoding's option groups does"
+        )
         raise _exceeded(profile, "max_channels", text, where)
 
 

@@ -78,6 +78,23 @@ def test_encodings_of_tasks_keep_their_charge_as_far_as_the_device_allows(device
     assert (made["max_amplitude_uA"], made["phase_ms"]) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("device", "limits", "given", "expected"),
+    [
+        ("maxone", {}, {"rate_hz": 5.0}, (32, 0.6)),  # groups of 32 electrodes, 6.25 ms apart, 5 ms after a reading
+        ("maxone", {}, {"rate_hz": 5.0, "groups": 64}, (64, 0.85)),
+        ("maxone", {}, {"rate_hz": 20.0}, (16, 0.85)),  # more groups do not fit
+        ("maxone", {}, {"rate_hz": 5.0, "groups": 1}, (1, 0.85)),
+        ("cl1", {"max_channels": 3}, {"rate_hz": 5.0}, (25, 0.5)),  # 22 groups would pulse between two time steps
+        ("cl1", {}, {"rate_hz": 5.0}, (16, 0.5)),
+    ],
+)
+def test_electrodes_pulse_in_as_many_groups_as_the_device_needs(device, limits, given, expected):
+    profile = device_profile.find(device).with_stimulation(**limits)
+    made = encoding_for(profile, {"name": "pulse_amplitude", "max_amplitude_uA": 15.0, "groups": 16} | given, 0.05)
+    assert (made["groups"], made["phase_ms"]) == (expected[0], pytest.approx(expected[1]))
+
+
 def test_encodings_without_pulses_are_not_changed():
     profile = device_profile.find("cl1")
     spec = {"name": "light_pulses", "max_irradiance_mW_mm2": 0.05}
