@@ -32,7 +32,7 @@ def encoding_for(profile: DeviceProfile, spec: encodings.Spec, dt: float) -> enc
             phase, are returned unchanged.
         dt: Time step of the runs, ms; phases are multiples of it and of the device's step.
     """
-    named = dict(spec) if isinstance(spec, Mapping) else {"name": spec}
+    named: dict[str, Any] = dict(spec) if isinstance(spec, Mapping) else {"name": spec}
     if isinstance(spec, Encoding) or "name" not in named:
         return spec
     kind = encodings.ENCODINGS.find(named["name"]) if isinstance(named["name"], str) else named["name"]
@@ -55,12 +55,13 @@ def encoding_for(profile: DeviceProfile, spec: encodings.Spec, dt: float) -> enc
     charge_nC = min(given_uA * phase_ms, limits.max_phase_charge_nC, limits.max_total_charge_nC / 2)
     step_ms = float(common_multiple_us(limits.phase_step_us, dt * 1e3) / 1000)
     longest_ms = min(charge_nC / current_uA, limits.max_phase_us * 1e-3)
-    groups = values.get("groups", 1)
-    if groups > 1:
-        rate_hz = float(named.get("rate_hz", values["rate_hz"]))
-        named["groups"] = _groups(profile, groups, rate_hz, dt)
-        if named["groups"] > groups:  # the last group must end within the step, after the device's answer
-            longest_ms = min(longest_ms, (1000.0 / (named["groups"] * rate_hz) - profile.response_ms) / 2)
+    given = values.get("groups")
+    if isinstance(given, int) and given > 1 and "rate_hz" in values:
+        rate_hz = min(float(values["rate_hz"]), limits.max_rate_hz)
+        groups = _groups(profile, given, rate_hz, dt)
+        named["groups"] = groups
+        if groups > given:  # the last group must end within the step, after the device's answer
+            longest_ms = min(longest_ms, (1000.0 / (groups * rate_hz) - profile.response_ms) / 2)
     steps = max(math.floor(longest_ms / step_ms + 1e-9), math.ceil(limits.min_phase_us * 1e-3 / step_ms - 1e-9))
     return {**named, amplitude: current_uA, "phase_ms": round(steps * step_ms, 9)}
 
