@@ -56,7 +56,10 @@ def check_usable(folder: Path, resume: bool, config: dict[str, Any]) -> None:
     changed = [name for name in known if current[name] != previous.get(name)]
     if changed:
         listed = ", ".join(f"{name} ({previous.get(name)} before, {current[name]} now)" for name in changed)
-        raise InvalidInput(f"{folder} holds a run with different arguments: {listed}.")
+        raise InvalidInput(
+            f"{folder} holds a run with different arguments: {listed}. A run is resumed with those with which it "
+            "began, also its number of steps; use another folder for a new run."
+        )
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:

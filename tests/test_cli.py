@@ -19,7 +19,7 @@ from livn_gym.cli import app
 from livn_gym.cli.common import progress_bar
 from livn_gym.device_profile import find
 from livn_gym.env import Env
-from livn_gym.errors import BackendError
+from livn_gym.errors import BackendError, CorruptData
 from livn_gym.formats import Session
 from livn_gym.system import System, make
 from livn_gym.tuning import ProbeSweep
@@ -86,6 +86,8 @@ def test_list_and_info_show_devices(run):
     assert "maxone" in out and "mcs60" in out
     out = run("info", "cl1")[1]
     assert "stimulation.max_rate_hz" in out and "assumed" in out and "Source: cl-sdk" in out
+    Path("own.toml").write_bytes((CONFIGS.parent / "devices" / "cl1.toml").read_bytes())
+    assert "stimulation.max_rate_hz" in run("info", "own.toml")[1]
 
 
 def test_generate_takes_another_seed(run):
@@ -157,6 +159,10 @@ def test_export_writes_what_was_simulated(run, name):
     assert first.metadata() == again.metadata() and first.seed == 5 and first.recording.t0_ms == 20.0
     assert np.array_equal(first.recording.spikes[1], again.recording.spikes[1])
     assert sorted(os.listdir()) == sorted(["s.npz", name])
+    assert run("export", name, "--out", "back.nwb", "--replace")[0] == 0
+    assert np.array_equal(formats.read("back.nwb").recording.spikes[2], first.recording.spikes[2])
+    with pytest.raises(CorruptData, match=r"formats\.read"):
+        Session.load(name)
 
 
 def test_export_refuses_in_one_line(run):
@@ -174,7 +180,7 @@ def test_export_refuses_in_one_line(run):
     assert Path("there.nwb").read_text() == "precious"
     Path("bad.npz").write_bytes(b"PK")
     code, _, err = run("export", "bad.npz", "--to", "nwb", "--out", "a.nwb")
-    assert code == 1 and "bad.npz is no recording" in err
+    assert code == 1 and "bad.npz is no .npz recording" in err
     assert run("export", "s.npz", "--to", "nwb", "--out", "there.nwb", "--replace")[0] == 0
 
 
@@ -227,12 +233,15 @@ def test_train_evaluate_and_watch(run, snapshots):
         "config.json",
         "tensorboard",
     } == set(os.listdir("mine"))
-    code, out, _ = run("evaluate", "mine", "silent", "--episodes", 3)
-    assert code == 0 and "livn/EI1-v0, 3 episodes" in out
+    code, out, err = run("evaluate", "mine", "silent", "--episodes", 3)
+    assert code == 0 and "target_hz=[8, 10], 3 episodes" in " ".join(out.split()) and "trained on" not in err
     assert numbers(out, "silent")[3] == 0 < numbers(out, "ppo (mine)")[3]
     code, out, _ = run("watch", "mine", "--steps", 2, "--out", "episode.gif")
     assert code == 0 and "Return -" in out
     assert Path("episode.gif").read_bytes().startswith(b"GIF89a")
+    code, out, err = run("evaluate", "mine", "--episodes", 1, "-o", "target_hz=9.0")
+    assert code == 0 and "target_hz=9.0, 1 episode" in " ".join(out.split()) and row(out, "ppo (mine)")[2] == "-"
+    assert "mine was trained on livn/EI1-v0 with settle_ms=200, max_episode_steps=5, target_hz=[8, 10]" in err
     assert run("train", "--env", "livn/EI1-v0", "--out", "mine")[0] == 2  # the folder holds a run
 
 
@@ -283,7 +292,10 @@ def test_a_run_that_fails_leaves_no_pictures(run, monkeypatch):
         pytest.param(["train", "--agent", "pppo"], 2, "Did you mean 'ppo'?", marks=RL),
         pytest.param(["train", "--env", "livn/EI9-v0"], 2, "livn/EI1-v0", marks=RL),
         pytest.param(["train", "--option", "target"], 2, "NAME=VALUE", marks=RL),
+        pytest.param(["train", "--option", 'device={"name": "cl1"'], 2, "double quotes", marks=RL),
+        (["serve", "--option", "foo=1"], 2, "'foo'"),
         (["evaluate", "nothing"], 2, "silent, random"),
+        (["evaluate", "silent", "--env", "livn/EI1-v0", "--option", "device={'name': 'cl1'}"], 2, "double quotes"),
         (["watch", "silent", "--out", "a.avi"], 2, ".gif or .mp4 or .png"),
         pytest.param(["benchmark", "--agents", "silnt"], 2, "Did you mean 'silent'?", marks=RL),
         (["dmo"], 2, "dmo"),

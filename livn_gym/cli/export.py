@@ -12,7 +12,8 @@ def export(
     recording: Annotated[
         Path,
         typer.Argument(
-            metavar="RECORDING.npz", help="Recording written by livn-gym simulate --out or by Session.save."
+            metavar="RECORDING",
+            help="Recording (.npz) written by livn-gym simulate --out or by Session.save, or one in another format.",
         ),
     ],
     out: Annotated[
@@ -27,10 +28,11 @@ def export(
     replace: Annotated[bool, typer.Option("--replace", help="Overwrite the output file if it exists.")] = False,
 ) -> None:
     """Convert a recording to NWB, Neo (NIX), SONATA spikes or a Parquet table."""
-    from livn_gym.formats import Session, format_of, left_out, write
+    from livn_gym.formats import FORMATS, Session, format_of, left_out, read, write
 
     to = format_of(out) if to is None else to
-    session = Session.load(recording)
+    other = recording.suffix.lower() in {each.suffix for each in FORMATS.values()}
+    session = read(recording) if other else Session.load(recording)
     write(session, out, to, replace=replace)
     _, gid, _ = session.recording.spikes
     typer.echo(f"{len(gid):,} spikes of {session.system}: {out}")

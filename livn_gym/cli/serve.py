@@ -66,6 +66,7 @@ def serve(
     from livn_gym.serve import check_available
 
     check_available()
+    from livn_gym.envs.provenance import provenance
     from livn_gym.errors import InvalidInput
     from livn_gym.serve.agent_catalog import catalog_for
     from livn_gym.serve.messages import SPEEDS
@@ -79,6 +80,7 @@ def serve(
     if token == "":
         raise InvalidInput("--token is empty; use --no-token to require none.")
     env_id, options = environment_of([agent], env_id, option, trust)
+    provenance(env_id, options)  # refuses wrong options before anything is opened
     agents, name = catalog_for(agent, seed)
     session = LiveSession(env_id, agents, name, seed=seed, speed=speed or None, paused=paused, options=options)
     # The server comes first, so that a port in use raises before the culture is built.

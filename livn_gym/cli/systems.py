@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from livn_gym.cli.common import find_system, table, wide_console
+from livn_gym.reading import read_toml
 
 
 def list_all() -> None:
@@ -63,6 +64,11 @@ def _devices() -> Any:
     return rows
 
 
+def _is_device_file(path: str) -> bool:
+    """Return whether a TOML file is a device's: systems have no ``[stimulation]``."""
+    return path.endswith(".toml") and Path(path).is_file() and "stimulation" in read_toml(path)
+
+
 def _show_device(name: str) -> None:
     """Show every value of a device, which of them are assumed, and the sources."""
     from livn_gym import device_profile
@@ -94,7 +100,7 @@ def info(
         typer.Argument(
             metavar="SYSTEM",
             help="Name of a system, SONATA or livn folder, TOML file of the generator, module:attribute, or the name "
-            "of a device, as cl1.",
+            "or TOML file of a device, as cl1.",
         ),
     ],
 ) -> None:
@@ -102,7 +108,7 @@ def info(
     from livn_gym import device_profile
     from livn_gym.parameters import tuned
 
-    if system in device_profile.names():
+    if system in device_profile.names() or _is_device_file(system):
         _show_device(system)
         return
     culture = find_system(system)

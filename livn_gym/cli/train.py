@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+from collections.abc import Mapping
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -179,6 +182,7 @@ def evaluate(
     """
     env_id, options = environment_of(agents, env_id, option, trust)
     from livn_gym.agents import evaluate as scoring
+    from livn_gym.agents import run_folder
     from livn_gym.envs.provenance import described, provenance
 
     with progress_bar("searching for the best constant" if "best-constant" in agents else "preparing"):
@@ -196,8 +200,19 @@ def evaluate(
     measure = scoring.measure_of(env_id, options)
     scores = {name: scoring.score(episodes_of_agent, measure) for name, episodes_of_agent in played.items()}
     origin = provenance(env_id, options)
-    title = f"{env_id}, {episodes} episodes" + (f"; {described(origin)}" if origin else "")
+    number = "1 episode" if episodes == 1 else f"{episodes} episodes"
+    title = f"{_listed(env_id, options)}, {number}" + (f"; {described(origin)}" if origin else "")
     Console().print(score_table(title, measure, scores))
+    for folder in filter(os.path.isdir, agents):
+        config = run_folder.read_config(folder)
+        if (config["env"], config["options"]) != (env_id, options):
+            typer.echo(f"{folder} was trained on {_listed(config['env'], config['options'])}.", err=True)
+
+
+def _listed(env_id: str, options: Mapping[str, Any]) -> str:
+    """Return an id with the options of its environment."""
+    listed = ", ".join(f"{name}={json.dumps(value)}" for name, value in options.items())
+    return f"{env_id} with {listed}" if listed else env_id
 
 
 def watch(
@@ -278,7 +293,8 @@ def parse_options(pairs: list[str] | None) -> dict[str, Any]:
     """Parse ``NAME=VALUE`` pairs. A value that is valid JSON is decoded; any other stays a string.
 
     Raises:
-        InvalidInput: A pair has no ``=``, or no name before it, or the command itself sets what it names.
+        InvalidInput: A pair has no ``=``, or no name before it, the command itself sets what it names, or a value
+            begins as a list or a mapping and is no JSON.
     """
     options: dict[str, Any] = {}
     for pair in pairs or []:
@@ -289,7 +305,12 @@ def parse_options(pairs: list[str] | None) -> dict[str, Any]:
             raise InvalidInput(f"{name} is no option of the environment: {RESERVED[name]}.")
         try:
             options[name] = json.loads(value)
-        except json.JSONDecodeError:
+        except json.JSONDecodeError as error:
+            if value.lstrip().startswith(("{", "[")):
+                raise InvalidInput(
+                    f"{name} must be JSON, with names and text in double quotes: {error.msg} at character "
+                    f"{error.pos + 1} of {value}"
+                ) from error
             options[name] = value
     if options.get("max_episode_steps", 1) == -1:
         raise InvalidInput("Commands play whole episodes, which need an end: max_episode_steps must be at least 1.")
@@ -340,7 +361,7 @@ def score_table(title: str, measure: str, scores: dict[str, Any]) -> Any:
     for name, score in scores.items():
         numbers = (
             f"{score.total_reward:.2f}",
-            f"{score.deviation:.2f}",
+            "-" if math.isnan(score.deviation) else f"{score.deviation:.2f}",
             f"{score.effect:.2f}" if measure else "-",
             f"{score.charge_nC:,.0f}",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -115,5 +116,6 @@ def _table(targets: Targets, tuned: Tuned) -> Any:
     rows = table(f"trial {tuned.number}", "measure", "target", "value", "verdict")
     for name, target in targets.targets.items():
         value = tuned.values.get(name, float("nan"))
-        rows.add_row(MEASURES[name].label, target.band, f"{value:.3g}", target.verdict(value))
+        shown = "-" if math.isnan(value) else f"{value:.3g}"
+        rows.add_row(MEASURES[name].label, target.band, shown, target.verdict(value))
     return rows

@@ -57,7 +57,10 @@ def format_of(path: str | Path) -> str:
         if Path(path).suffix.lower() == file_format.suffix:
             return name
     *suffixes, last = (file_format.suffix for file_format in FORMATS.values())
-    raise InvalidInput(f"A recording must end in {', '.join(suffixes)} or {last}, got {str(path)!r}.")
+    raise InvalidInput(
+        f"A recording must end in {', '.join(suffixes)} or {last}, got {str(path)!r}; Session.save and Session.load "
+        "are for .npz."
+    )
 
 
 @checked

@@ -375,7 +375,7 @@ class Session:
             StorageError: The file cannot be read.
             CorruptData: The file is damaged.
         """
-        arrays = read_npz(path, "is no recording of livn_gym, or is damaged")
+        arrays = read_npz(path, "is no .npz recording (livn_gym.formats.read reads other formats), or is damaged")
         if not {"metadata", "gid", "t_ms"} <= arrays.keys():
             raise InvalidInput(f"{path} is no recording of livn_gym: it lacks metadata, gid or t_ms.")
         metadata = parse_json(str(arrays.pop("metadata")), path, "has no JSON as its metadata")

@@ -174,7 +174,7 @@ def test_damaged_files_are_found(tmp_path):
     whole = path.read_bytes()
     for content in (b"", b"PK\x03\x04", whole[: len(whole) // 2], b"text"):
         path.write_bytes(content)
-        with pytest.raises(CorruptData, match="a.npz is no recording of livn_gym"):
+        with pytest.raises(CorruptData, match="a.npz is no .npz recording"):
             Session.load(path)
     np.savez(path, gid=np.zeros(1), t_ms=np.zeros(1))  # as it was before there was metadata
     with pytest.raises(InvalidInput, match="metadata"):  # it may be a sound file of another kind
