@@ -86,7 +86,7 @@ def deploy(
     """
     from livn_gym.agents import evaluate as scoring
     from livn_gym.device_profile import find
-    from livn_gym.devices.deployed import refusals, summary
+    from livn_gym.devices.deployed import calibration, refusals, summary
     from livn_gym.devices.deployment import Deployment
     from livn_gym.devices.guarded_plant import LEDGER
     from livn_gym.devices.ledger import read_ledger
@@ -127,6 +127,8 @@ def deploy(
     title = f"{name} on {profile.title}, {'LIVE' if live else 'dry run'}; latency and jitter: median / 95 % / maximum"
     Console().print(_table(title, played))
     typer.echo(summary(read_ledger(folder / LEDGER)))
+    if (calibrated := calibration(played)) is not None:
+        typer.echo(calibrated)
     for message in dict.fromkeys(refusals(read_ledger(folder / LEDGER))):
         typer.echo(f"Refused: {message}")
     typer.echo(f"Every command: {folder / LEDGER}; results: {folder}")

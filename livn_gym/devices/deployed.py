@@ -44,7 +44,8 @@ class DeployedEpisode:
         steps: Number of steps.
         total_reward: Return.
         rate_hz: Mean of ``rate_hz`` over the steps, Hz per channel.
-        charge_nC: Absolute charge that was sent, settling and calibration of the task included, nC.
+        charge_nC: Absolute charge that was sent, nC.
+        reset_charge_nC: The part of it that was sent before the first step, for the calibration of the task.
         latency_ms: Median, 95th percentile and maximum of the latency of the steps, see ``StepTiming``.
         jitter_ms: The same of the absolute jitter; NaN in accelerated time.
         stim_delay_ms: Largest delay of a reported pulse relative to its commanded time; NaN without pulses.
@@ -60,6 +61,7 @@ class DeployedEpisode:
     total_reward: float
     rate_hz: float
     charge_nC: float
+    reset_charge_nC: float
     latency_ms: tuple[float, ...]
     jitter_ms: tuple[float, ...]
     stim_delay_ms: float
@@ -95,6 +97,12 @@ def summary(lines: Sequence[Mapping[str, Any]]) -> str:
     charge_uC = [line["session_charge_uC"] for line in lines if line["event"] == "sent"][-1]
     spans = f"{_span(currents, 'uA')}, phases of {_span(widths, 'us')}"
     return f"Sent: {pulses:,} pulses at {len(channels)} channels, {spans}, {charge_uC:.3g} uC in all."
+
+
+def calibration(episodes: Sequence[DeployedEpisode]) -> str | None:
+    """Describe in a sentence which part of the charge calibrated the task; None if there was none."""
+    charge_nC = sum(episode.reset_charge_nC for episode in episodes)
+    return f"Of this, {charge_nC:,.0f} nC calibrated the task before the first step." if charge_nC else None
 
 
 def refusals(lines: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -206,12 +206,15 @@ def play(
     for number in range(1, episodes + 1):
         before = plant.guard.charge_uC, len(plant.guard.refusals)
         rewards, rates, ended, first = [], [], "time limit", len(plant.steps)
+        plant.episode, plant.phase = number, "reset"
+        reset_uC: float | None = None
         failure: BaseException | None = None
         try:
             observation, info = env.reset(seed=seed + number - 1)
             agent = make_agent()
             agent.reset(env, info)
             first, over = len(plant.steps), False
+            plant.phase, reset_uC = "step", plant.guard.charge_uC
             while not over:
                 observation, reward, terminated, truncated, info = env.step(agent.act(observation, info))
                 rewards.append(float(reward))
@@ -231,6 +234,7 @@ def play(
             total_reward=float(np.sum(rewards)),
             rate_hz=float(np.mean(rates)) if rates else math.nan,
             charge_nC=(plant.guard.charge_uC - before[0]) * 1e3,
+            reset_charge_nC=((plant.guard.charge_uC if reset_uC is None else reset_uC) - before[0]) * 1e3,
             latency_ms=tuple(percentiles([timing.latency_ms for timing in timings])),
             jitter_ms=tuple(percentiles([timing.jitter_ms for timing in timings])),
             stim_delay_ms=largest([timing.stim_delay_ms for timing in timings]),

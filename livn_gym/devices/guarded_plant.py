@@ -77,6 +77,8 @@ class GuardedPlant(DeviceChannels):
         self.driver = driver
         self.steps: list[StepTiming] = []
         """Timing of every run."""
+        self.episode, self.phase = 0, "reset"
+        """Number of the present episode, and its phase; see ``StepTiming``."""
         self.spikes: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
         """Channel of the device and time in the session (ms) of the spikes of every run."""
         self._tracker = PulseTracker()
@@ -230,7 +232,13 @@ class GuardedPlant(DeviceChannels):
         delay_ms = self._tracker.report(reading.stim_channel, reading.stim_ms + self._now_ms)
         self.steps.append(
             StepTiming(
-                self._now_ms, duration_ms, **timing, stim_delay_ms=delay_ms, unconfirmed=self._tracker.unconfirmed
+                self.episode,
+                self.phase,
+                self._now_ms,
+                duration_ms,
+                **timing,
+                stim_delay_ms=delay_ms,
+                unconfirmed=self._tracker.unconfirmed,
             )
         )
         self.spikes.append((reading.spike_channel, reading.spike_ms + self._now_ms))

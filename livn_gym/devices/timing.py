@@ -20,6 +20,8 @@ class StepTiming:
     """Timing of one run of a device.
 
     Attributes:
+        episode: Number of the episode, from 1; 0 outside episodes.
+        phase: ``"reset"`` before an episode's first step (calibration of the task, settling), then ``"step"``.
         start_ms: Start of the run in the time of the session, ms.
         duration_ms: Length of the run.
         latency_ms: Wall-clock time from the end of the previous reading to the end of sending: the time that decoding,
@@ -31,6 +33,8 @@ class StepTiming:
         unconfirmed: Number of pulses of earlier runs and this one that the device has not reported yet.
     """
 
+    episode: int
+    phase: str
     start_ms: float
     duration_ms: float
     latency_ms: float

@@ -73,9 +73,22 @@ def test_a_dry_run_shows_and_keeps_what_would_be_sent(tmp_path):
     assert all(float(row["latency_ms_median"]) > 0.0 and row["unconfirmed"] == "0" for row in episodes)
     steps = rows(out / "steps.csv")
     assert sum(float(row["duration_ms"]) for row in steps) == 2 * (4 * 200.0 + 400.0)
+    phases = [(int(row["episode"]), row["phase"]) for row in steps]
+    assert phases == sorted(phases) and {phases.count((number, "step")) for number in (1, 2)} == {4}
+    assert all(float(row["reset_charge_nC"]) == 0.0 for row in episodes) and "calibrated" not in output
     channels = np.load(out / "channels.npz")
     assert set(channels["channel"]) <= set(CL1.electrodes.usable_channels.tolist())
     assert len(channels["t_ms"]) == 472  # the toy device answers every pulse
+
+
+def test_the_charge_of_a_calibration_is_named(tmp_path):
+    short = ["--option", "max_episode_steps=2", "--option", "settle_ms=400", "--episodes", "2"]
+    done = CliRunner().invoke(app, ["deploy", "silent", *short, "--driver", DEVICE, "--out", str(tmp_path / "session")])
+    first, second = rows(tmp_path / "session" / "episodes.csv")
+    assert float(first["reset_charge_nC"]) == float(first["charge_nC"]) > 0.0 == float(second["charge_nC"])
+    assert f"{float(first['charge_nC']):,.0f} nC" in done.output and "calibrated" in done.output
+    sent = {row["phase"] for row in rows(tmp_path / "session" / "steps.csv") if row["stim_delay_ms"] != "nan"}
+    assert sent == {"reset"}
 
 
 def test_silence_sends_nothing(tmp_path):
