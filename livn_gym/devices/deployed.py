@@ -133,8 +133,16 @@ def write(folder: Path, plant: GuardedPlant, episodes: Sequence[DeployedEpisode]
     _write_rows(folder / EPISODES, _columns(DeployedEpisode), [_flat(row) for row in episodes])
     _write_rows(folder / STEPS, _columns(StepTiming), [_flat(row) for row in plant.steps])
     channel, t_ms = (np.concatenate(parts) for parts in zip(*plant.spikes, strict=True)) if plant.spikes else ([], [])
-    with replacing(folder / CHANNELS) as temporary:
-        np.savez_compressed(temporary, channel=np.array(channel, dtype=np.int64), t_ms=np.array(t_ms))
+    electrodes = plant.profile.electrodes
+    with replacing(folder / CHANNELS) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file,
+            channel=np.array(channel, dtype=np.int64),
+            t_ms=np.array(t_ms, dtype=np.float64),
+            names=np.array(electrodes.names),
+            coordinates_um=electrodes.coordinates_um,
+            duration_ms=np.float64(sum(step.duration_ms for step in plant.steps)),
+        )
 
 
 def _write_rows(path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from livn_gym.checks import checked
 from livn_gym.errors import BackendUnavailable, CorruptData, InvalidInput, unknown_name
-from livn_gym.formats import files
+from livn_gym.formats import deployment, files
 from livn_gym.formats.channel_spikes import ChannelSpikes
 from livn_gym.formats.foreign import cl1, nwb_units, sorting, table
 from livn_gym.formats.foreign.assembly import Events, ReadOptions, assemble
@@ -31,6 +31,7 @@ class ChannelFormat(NamedTuple):
 
 CHANNEL_FORMATS = {
     "livn": ChannelFormat("session of livn_gym, .npz"),
+    "deployment": ChannelFormat("spikes of a session of livn-gym deploy, channels.npz"),
     "nwb": ChannelFormat("units of an NWB file, .nwb"),
     "neo": ChannelFormat("spike trains of Neo in a NIX file, .nix", ("neo", "nixio")),
     "cl1": ChannelFormat("recording of a CL1, .h5"),
@@ -158,6 +159,8 @@ def detect(path: str | Path) -> str:
     if start.startswith(b"PK\x03\x04"):
         with damage(file, "is a damaged .npz file"), zipfile.ZipFile(file) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
+        if deployment.is_npz(names):
+            return "deployment"
         return "spikeinterface" if sorting.is_npz(names) else "livn"
     if start.startswith(b"PAR1"):
         return "parquet"
@@ -202,6 +205,7 @@ def _nix(path: Path) -> Events | Session:
 
 _READERS: dict[str, Callable[[Path, ReadOptions], Events | Session]] = {
     "livn": lambda path, options: Session.load(path),
+    "deployment": lambda path, options: deployment.read(path),
     "nwb": lambda path, options: nwb_units.read(path),
     "neo": lambda path, options: _nix(path),
     "cl1": lambda path, options: cl1.read(path),

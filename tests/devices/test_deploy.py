@@ -19,7 +19,8 @@ import livn_gym
 from livn_gym.cli import app
 from livn_gym.devices.guard import STOP_FILE
 from livn_gym.devices.ledger import read_ledger
-from livn_gym.errors import LivnWarning
+from livn_gym.errors import CorruptData, LivnWarning
+from livn_gym.formats import read_channels
 
 DEVICE = Path(livn_gym.__file__).parent / "templates" / "device.py"
 SHORT = ["--option", "target_hz=5.0", "--option", "max_episode_steps=4", "--option", "settle_ms=400"]
@@ -79,6 +80,14 @@ def test_a_dry_run_shows_and_keeps_what_would_be_sent(tmp_path):
     channels = np.load(out / "channels.npz")
     assert set(channels["channel"]) <= set(CL1.electrodes.usable_channels.tolist())
     assert len(channels["t_ms"]) == 472  # the toy device answers every pulse
+    read = read_channels(out / "channels.npz")
+    assert read.duration_ms == 2 * (4 * 200.0 + 400.0) and tuple(read.names) == CL1.electrodes.names
+    order = np.lexsort((channels["channel"], channels["t_ms"]))
+    np.testing.assert_array_equal(np.sort(read.t_ms), channels["t_ms"][order])
+    np.testing.assert_array_equal(np.bincount(read.channel), np.bincount(channels["channel"]))
+    np.savez(out / "other.npz", **{name: channels[name] for name in channels if name != "names"})
+    with pytest.raises(CorruptData, match="names"):
+        read_channels(out / "other.npz", "deployment")
 
 
 def test_the_charge_of_a_calibration_is_named(tmp_path):
