@@ -23,6 +23,7 @@ import livn_gym
 from livn_gym.backends.native import backend
 
 SETTLE_MS = 2000.0
+_PROGRAM = backend.program
 
 
 class Times(NamedTuple):
@@ -53,8 +54,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.intervals: list[tuple[float, float]] = []
-        self._program = backend.program
-        backend.program = lambda *arguments: self._recorded(self._program(*arguments))
+        backend.program = lambda *arguments: self._recorded(_PROGRAM(*arguments))
 
     def _recorded(self, run: Callable[..., Any]) -> Callable[..., Any]:
         def recorded(*arguments: Any) -> Any:
@@ -92,6 +92,16 @@ class Engine:
         return Times(*(1e3 * statistics.median(column) for column in zip(*found, strict=True)))
 
 
+ENVIRONMENTS = 5
+"""Number of environments whose median counts, since each lies elsewhere in memory."""
+
+
+def median_times(name: str, cultures: int, steps: int) -> Times:
+    """Return the medians over environments, of which each takes some steps."""
+    found = [step_times(name, cultures, steps) for _ in range(ENVIRONMENTS)]
+    return Times(*(statistics.median(column) for column in zip(*found, strict=True)))
+
+
 def step_times(name: str, cultures: int, steps: int) -> Times:
     """Return the times of a step of an id, as a single environment (B = 1) or as a vector environment."""
     engine = Engine()
@@ -109,7 +119,7 @@ def step_times(name: str, cultures: int, steps: int) -> Times:
 def steps(scale: int) -> None:
     """A step of livn/EI2-v0."""
     counts = {1: 20, 8: 12, 64: 8}
-    rows = [(str(B), *step_times("livn/EI2-v0", B, scale * n).row) for B, n in counts.items()]
+    rows = [(str(B), *median_times("livn/EI2-v0", B, scale * n).row) for B, n in counts.items()]
     print("A step of livn/EI2-v0\n")
     table(("B", *HEADER), rows)
 
