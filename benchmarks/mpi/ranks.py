@@ -202,7 +202,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200, help="rounds of faults")
     parser.add_argument("--ranks", type=int, default=2, help="ranks of a round of faults")
     parser.add_argument("--limit", type=float, default=120.0, help="what counts as a hang, s")
-    parser.add_argument("--culture-us", type=float, default=4500.0, help="a culture's step on one core, us")
+    parser.add_argument("--culture-us", type=float, default=2400.0, help="a culture's step on one core, us")
     parser.add_argument("--lead-us", type=float, default=15.0, help="rank 0's own work for an environment, us")
     arguments = parser.parse_args()
     for part in arguments.parts:
