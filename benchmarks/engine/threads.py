@@ -150,7 +150,14 @@ def main() -> None:
                     model.append((name, profile, *(f"{speedup:.1f} ({team})" for team, speedup in each)))
     print("ms for 100 ms of all cultures, and times faster than one thread\n")
     table(
-        ("system", "profile", "B", *(f"{n} threads" for n in threads), *(f"x {n} threads" for n in threads[1:])), rows
+        (
+            "system",
+            "profile",
+            "B",
+            *(f"{n} thread{'s' * (n > 1)}" for n in threads),
+            *(f"x {n} threads" for n in threads[1:]),
+        ),
+        rows,
     )
     print("Model of one culture: times faster than one thread (threads in the team)\n")
     table(("system", "profile", *(f"{n} processors" for n in MODEL_THREADS)), model)
