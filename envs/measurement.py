@@ -110,10 +110,9 @@ class _StepMeasurement(Measurement):
         return self._recordings.cultures[self._index]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the attributes without the recordings of the other cultures."""
-        state = {"recording": self.recording} | vars(self)
-        del state["_recordings"], state["_index"]
-        return state
+        """Return the attributes without the recordings of the other cultures, which a copy has not."""
+        others = ("_recordings", "_index")
+        return {"recording": self.recording} | {name: value for name, value in vars(self).items() if name not in others}
 
 
 History = deque[Measurement]

@@ -49,10 +49,11 @@ def go_on(env, first, count=3):
 
 
 def check(env, duplicate):
-    """A copy after a step does what the original does, in whichever order they run."""
+    """A copy after a step, and a copy of the copy, do what the original does, in whichever order they run."""
     env.reset(seed=1)
     env.step(action(env, 0))
-    twin, other = duplicate(env), duplicate(env)
+    twin = duplicate(env)
+    other = duplicate(twin)
     expected = go_on(twin, 1)
     twin.close()
     assert equal(go_on(env, 1), expected)

@@ -54,7 +54,7 @@ def test_a_measurement_is_pickled_without_the_other_cultures():
     numbers = rng.random((3, 1)), rng.random((3, CHANNELS)), np.zeros((3, 0))
     meter.add(histories, run, *numbers, [200.0] * 3, [None] * 3, np.zeros((3, 2), np.int64))
     measured = histories[1][-1]
-    copy = pickle.loads(pickle.dumps(measured))
+    copy = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(measured))))
     names = {field.name for field in dataclasses.fields(Measurement)}
     assert vars(copy).keys() == names
     assert copy.is_step

@@ -38,6 +38,9 @@ def test_it_goes_on_bit_for_bit_over_resets(env_id):
     same(results(env, actions), expected)
     other = gym.make_vec(env_id, num_envs=2, **options)  # as after a restart, never reset
     other.set_state(state)
+    again = other.state()  # before any step of its own
+    same(results(other, actions), expected)
+    other.set_state(again)
     same(results(other, actions), expected)
     env.close(), other.close()
 
