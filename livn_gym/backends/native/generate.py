@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from textwrap import dedent
 from types import FunctionType
@@ -37,8 +36,6 @@ from livn_gym.backends.native.templates import (
 from livn_gym.backends.parsing import parsed
 
 _IDENTIFIER = re.compile(r"\w+")
-_READ = re.compile(r"(\w+) = load\(")
-_OFFSET = re.compile(r"\b(\d+) \* LANES\b")
 
 
 def source(
@@ -78,7 +75,7 @@ def source(
         }
         depths = {"noise_drawn": 5, "noise_stored": 5, "solve_corrected": 5, "advance_slow": 5, "advance": 4}
         depths["solve"] = 4 if layout.multirate_step is None else 5
-        texts_of = {name: _lines(_laned(_needed(list(loop)), lanes), depths[name]) for name, loop in loops.items()}
+        texts_of = {name: _lines(_laned(list(loop), lanes), depths[name]) for name, loop in loops.items()}
         slow = SLOW.format(period=layout.slow_steps, lines=texts_of["advance_slow"]) if layout.multirate else ""
         solve = SOLVE if layout.multirate_step is None else SOLVE_CORRECTED
         kernel = KERNEL.format(
@@ -87,7 +84,7 @@ def source(
             size=layout.size,
             v_old=variables.V_OLD,
             Q="Q, " if lanes else "",
-            parameters=_lines((f"p_{name} = T(P[{k}])" for k, name in enumerate(names) if name not in lanes), 1),
+            parameters=_lines((f"p_{name} = T(load(P, {k}))" for k, name in enumerate(names) if name not in lanes), 1),
             arrive=_lines(lines.arrive(layout), 4),
             noise_steps=layout.noise_steps,
             noise_period=2 * layout.noise_steps,
@@ -105,16 +102,7 @@ def source(
     run = RUN_RANK if shared else RUN
     light, learning = NO_LIGHT if layouts[0].opsin is None else LIGHT, LEARNING if learns else NO_LEARNING
     texts.append(run.format(advance=_lines(calls, 2), **light, **learning))
-    text = "\n\n".join(text.strip("\n") for text in texts) + "\n"
-    # Numba would compile the product and its factors at every place.
-    return _OFFSET.sub(lambda product: str(int(product[1]) * layouts[0].lanes), text)
-
-
-def _needed(texts: Sequence[str]) -> list[str]:
-    """Return the lines of a loop without those that read a variable that no other line uses."""
-    count = Counter(name for text in texts for name in set(_IDENTIFIER.findall(text)))
-    read = (_READ.match(text) for text in texts)
-    return [text for text, match in zip(texts, read, strict=True) if match is None or count[match[1]] > 1]
+    return "\n\n".join(text.strip("\n") for text in texts) + "\n"
 
 
 def _laned(texts: Sequence[str], lanes: Sequence[str]) -> list[str]:

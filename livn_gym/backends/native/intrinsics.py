@@ -13,13 +13,14 @@ from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.core.typing.npydecl import parse_dtype
 from numba.extending import intrinsic
-from numba.np.arrayobj import _empty_nd_impl, make_array
+from numba.np.arrayobj import _empty_nd_impl
 
 _instruction: Any = intrinsic  # its own type would ask callers for the typing context
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    return cgutils.gep_inbounds(builder, make_array(array_type)(context, builder, array).data, index)
+    data = context.data_model_manager[array_type].get_field_position("data")
+    return cgutils.gep_inbounds(builder, builder.extract_value(array, data), index)
 
 
 @_instruction

@@ -16,21 +16,22 @@ from typing import Any
 
 from livn_gym.backends.native import (
     arithmetic,
-    compact,
     compiler,
     delivery,
     driver,
     intrinsics,
+    lanes,
     layout,
     machine_code,
     plasticity,
     team,
+    translation,
 )
 from livn_gym.cache import cached_folder
 from livn_gym.errors import BackendUnavailable
 
 _SOURCE, _MACHINE_CODE = "kernels.py", "kernels.bin"
-_MODULES = (arithmetic, compact, compiler, delivery, driver, intrinsics, layout, plasticity, team)
+_MODULES = (arithmetic, compiler, delivery, driver, intrinsics, lanes, layout, plasticity, team, translation)
 """Modules whose source affects the machine code."""
 
 _LOCK = threading.Lock()
@@ -69,7 +70,11 @@ def program(
     def build(folder: Path) -> None:
         _log.warning("livn_gym: compiling %s (once on this machine)", what)
         (folder / _SOURCE).write_text(text, encoding="utf-8")
-        run = _module(compact.compact(text), name).run
+        module = vars(_module(text, name))
+        shorter, loops = lanes.outlined(text, module)
+        module |= {each: translation.function(each, loop) for each, loop in loops.items()}
+        _execute(shorter, module)
+        run = module["run"]
         with _rare_collection():
             example(run)
         (folder / _MACHINE_CODE).write_bytes(mark + machine_code.dump(run))
@@ -110,5 +115,9 @@ def _module(text: str, name: str) -> ModuleType:
     """
     module = ModuleType(name)
     sys.modules[name] = module
-    exec(compile(text, f"<{name}>", "exec"), module.__dict__)
+    _execute(text, vars(module))
     return module
+
+
+def _execute(text: str, module: dict[str, Any]) -> None:
+    exec(compile(text, f"<{module['__name__']}>", "exec"), module)
