@@ -38,8 +38,7 @@ def finite_numbers(actions: Any) -> NDArray:
         InvalidInput: They are not finite real numbers.
     """
     numbers = as_numbers(actions)
-    numeric = np.issubdtype(numbers.dtype, np.floating) or np.issubdtype(numbers.dtype, np.integer)
-    if not numeric or not np.isfinite(numbers).all():
+    if numbers.dtype.kind not in "iuf" or not np.isfinite(numbers).all():
         raise InvalidInput("An action must be finite numbers; got NaN, infinity or something else.")
     return numbers
 

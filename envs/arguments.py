@@ -82,13 +82,14 @@ def reset_options(value: object, known: tuple[str, ...]) -> Mapping[str, Any]:
     return value
 
 
-def reset_mask(value: object, count: int) -> NDArray[np.bool_]:
+def reset_mask(value: Any, count: int) -> NDArray[np.bool_]:
     """Return the mask of the environments to reset.
 
     Raises:
         InvalidInput: The mask is no boolean array of that length with at least one True.
     """
-    if not isinstance(value, np.ndarray) or value.shape != (count,) or value.dtype != np.bool_ or not value.any():
+    array = isinstance(value, np.ndarray) and not np.ma.is_masked(value)
+    if not array or value.shape != (count,) or value.dtype != np.bool_ or not value.any():
         raise InvalidInput(f"reset_mask must be a boolean array [{count}] with at least one True, got {value!r}.")
     return value
 
@@ -101,7 +102,8 @@ def reset_seeds(seed: int | Sequence[int | None] | None, count: int) -> list[int
     """
     if seed is None:
         return [None] * count
-    if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str | bytes):
+    scalar = isinstance(seed, np.ndarray) and seed.ndim == 0
+    if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str | bytes) and not scalar:
         if len(seed) != count:
             raise InvalidInput(f"reset needs one seed for each of {count} environments, got {len(seed)}.")
         return [None if value is None else checked_seed(value) for value in seed]

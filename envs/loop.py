@@ -129,6 +129,15 @@ class ClosedLoop:
         self._seeded = [False] * self.num_cultures
         self._turn = Turn(self.num_cultures)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes for a copy or a pickle.
+
+        Raises:
+            OverlappingCall: A step or reset is going on.
+        """
+        self._turn.check_idle()
+        return vars(self).copy()
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Set the setups of the tasks of a copy or a pickle, which the state of a task leaves out."""
         vars(self).update(state)
@@ -274,17 +283,19 @@ class ClosedLoop:
             UnsupportedModel: The backend has no snapshots, or the cultures are no simulation.
         """
         loop = {"tasks": self.tasks, "history": self.history, "seeded": self._seeded}
-        loop["calibrated"] = [setup.calibrated for setup in self._setups]
+        loop |= {"calibrated": [setup.calibrated for setup in self._setups], "incomplete": self._turn.incomplete}
         return loop | self.acquisition.state(snapshot=any(self._seeded))
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue from the state of an equal loop; its objects are used without a copy."""
-        self.acquisition.set_state(state)
-        self.tasks, self.history, self._seeded = state["tasks"], state["history"], state["seeded"]
-        pairs = zip(self._setups, state["calibrated"], strict=True)
-        self._setups = [altered(setup, calibrated=result) for setup, result in pairs]
-        self._set_up(self.tasks)
-        self._turn = Turn(self.num_cultures)
+        with self._turn.of(range(self.num_cultures)):
+            self._turn.commit()
+            self.acquisition.set_state(state)
+            self.tasks, self.history, self._seeded = state["tasks"], state["history"], state["seeded"]
+            pairs = zip(self._setups, state["calibrated"], strict=True)
+            self._setups = [altered(setup, calibrated=result) for setup, result in pairs]
+            self._set_up(self.tasks)
+        self._turn.incomplete = state["incomplete"]
 
     def close(self) -> None:
         """Free the resources of the cultures and the tasks; may be called twice."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.recording import Recording
+from livn_gym.values import unchangeable
 
 WINDOW_MS = 1000.0
 """Length of the "last second" of observations and rewards."""
@@ -146,7 +147,7 @@ class Meter:
         self._window_steps = round(WINDOW_MS / step_ms)
         self._num_features = num_features
         self._highest_nC, self._highest_dose = highest_charge_nC.sum() or 1.0, highest_dose_mJ_mm2.sum() or 1.0
-        self._silence = np.zeros(len(highest_charge_nC)), np.zeros(len(highest_dose_mJ_mm2))
+        self._silence = tuple(unchangeable(np.zeros(len(each))) for each in (highest_charge_nC, highest_dose_mJ_mm2))
         self._per_channel = per_channel
         self._read_ms = None if read_ms == (0.0, step_ms) else read_ms
 
@@ -196,6 +197,9 @@ class Meter:
             features_1s[rows] = np.add.reduce(second.reshape(len(rows), steps + 1, -1), axis=1) / (steps + 1)
             second_hz = [[*(m.rate_hz for m in earlier[k]), rates_hz[k]] for k in rows]
             rates_1s_hz[rows] = np.add.reduce(np.array(second_hz), axis=1) / (steps + 1)
+        # A task that changed them would change later means and the observation.
+        arrays = features, features_1s, charge_nC, dose_mJ_mm2
+        features, features_1s, charge_nC, dose_mJ_mm2 = map(unchangeable, arrays)
         fractions = (np.add.reduce(charge_nC, axis=1) / self._highest_nC).tolist()
         doses = (np.add.reduce(dose_mJ_mm2, axis=1) / self._highest_dose).tolist()
         observed = zip(lost, blanked, *spikes.T.astype(np.float64).tolist(), strict=True)
@@ -251,6 +255,6 @@ class Meter:
 
     def add_silence(self, history: History) -> None:
         """Append the measurement at the start of an episode without settling."""
-        silent = np.zeros(self._num_features)
+        silent = unchangeable(np.zeros(self._num_features))
         charge, dose = self._silence
         history.append(Measurement(None, silent, silent, 0.0, 0.0, charge, 0.0, 0.0, dose_mJ_mm2=dose))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
+from types import FrameType
 from typing import Any
 
 import gymnasium as gym
@@ -26,7 +28,7 @@ class Turn:
 
     def __init__(self, num_cultures: int) -> None:
         self._incomplete = np.zeros(num_cultures, dtype=np.bool_)
-        self._owner: dict[str, int] = {}
+        self._owner: dict[str, tuple[int, FrameType]] = {}
         self._cultures: Any = slice(None)
         self._committed = False
 
@@ -34,23 +36,47 @@ class Turn:
         """Begin a step or reset of some cultures; use the result in a ``with`` statement at once.
 
         Raises:
-            OverlappingCall: Another thread is in a step or reset.
+            OverlappingCall: A step or reset is going on.
         """
-        # One instruction decides which thread is first. A thread that is the owner already was interrupted before.
-        if self._owner.setdefault("thread", threading.get_ident()) != threading.get_ident():
-            raise OverlappingCall(
-                "Another thread is in a step or reset of this environment: use one thread, or an environment each."
-            )
+        caller = threading.get_ident(), sys._getframe(1)
+        # One instruction decides which thread is first.
+        if self._owner.setdefault("caller", caller) is not caller:
+            self.check_idle()
+            self._owner["caller"] = caller  # the thread was interrupted before it gave its turn back
         self._cultures = cultures
         return self
+
+    def check_idle(self) -> None:
+        """Refuse a call during a step or reset, such as one of a signal handler.
+
+        Raises:
+            OverlappingCall: A step or reset is going on.
+        """
+        thread, frame = self._owner.get("caller", (0, None))
+        if frame is None:
+            return
+        if thread != threading.get_ident():
+            raise OverlappingCall(
+                "Another thread is in a step, reset or state() of this environment: use one thread, or an environment "
+                "for each."
+            )
+        caller: FrameType | None = sys._getframe(1)
+        while caller is not None:
+            if caller is frame:
+                raise OverlappingCall(
+                    "This environment is in a step, reset or state(), which a signal handler interrupted."
+                )
+            caller = caller.f_back
 
     def check(self, cultures: Sequence[int] | NDArray) -> None:
         """Refuse a step of cultures whose latest step or reset is incomplete.
 
         Raises:
             ResetNeeded: A culture is incomplete.
+            OverlappingCall: A step or reset is going on.
         """
-        if self._incomplete[cultures].any() and self._owner.get("thread") in (None, threading.get_ident()):
+        if self._incomplete[cultures].any():
+            self.check_idle()
             raise gym.error.ResetNeeded("The last step or reset was interrupted or failed half way: call reset().")
 
     def __enter__(self) -> None:
@@ -68,12 +94,26 @@ class Turn:
             self._incomplete[self._cultures] = False
         self._owner.clear()
 
+    @property
+    def incomplete(self) -> list[bool]:
+        """Whether the latest step or reset of each culture is incomplete, ``[B]``."""
+        return self._incomplete.tolist()
+
+    @incomplete.setter
+    def incomplete(self, incomplete: Sequence[bool]) -> None:
+        self._incomplete[:] = incomplete
+
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copy or pickle only the incomplete cultures; the copy has a new lock."""
-        return _restored, (self._incomplete.copy(),)
+        """Copy or pickle only the incomplete cultures; the copy has a new lock.
+
+        Raises:
+            OverlappingCall: A step or reset is going on.
+        """
+        self.check_idle()
+        return _restored, (self.incomplete,)
 
 
-def _restored(incomplete: NDArray[np.bool_]) -> Turn:
+def _restored(incomplete: Sequence[bool]) -> Turn:
     turn = Turn(len(incomplete))
-    turn._incomplete[:] = incomplete
+    turn.incomplete = incomplete
     return turn

@@ -20,11 +20,12 @@ from livn_gym.envs.batches import BatchSpec, EnvironmentBatch, make_batch
 from livn_gym.envs.local_batch import LocalBatch
 from livn_gym.envs.loop_rendering import LoopRenderer
 from livn_gym.envs.loop_spec import LoopSpec, check_vector_options
-from livn_gym.envs.provenance import described, in_info, of_loop
+from livn_gym.envs.provenance import in_info, of_loop
 from livn_gym.envs.results import Info
 from livn_gym.envs.specs import in_json
 from livn_gym.envs.sub_environments import NAMES, SubEnvironment
 from livn_gym.envs.turn import Turn
+from livn_gym.envs.vector_state import load
 from livn_gym.errors import (
     ClosedEnvironment,
     InvalidInput,
@@ -111,7 +112,8 @@ class CultureVectorEnv(VectorEnv):
         self.render_mode = render_mode
         if on_worker_failure not in _ON_FAILURE:
             raise unknown_name("on_worker_failure", on_worker_failure, _ON_FAILURE)
-        graphs = dict(enumerate(graph_seeds(graph_seed, self.num_envs)))
+        self._graphs = graph_seeds(graph_seed, self.num_envs)
+        graphs = dict(enumerate(self._graphs))
         check_vector_options(task, options)
         spec = BatchSpec(LoopSpec.of(system, task, **options), graphs, on_worker_failure == "truncate")
         self._batch: EnvironmentBatch = make_batch(spec)
@@ -308,11 +310,26 @@ class CultureVectorEnv(VectorEnv):
 
         Raises:
             UnsupportedModel: The backend has no snapshots.
+            OverlappingCall: A step or reset is going on.
         """
         self._check_open()
-        counters = {name: getattr(self, name) for name in _STATE}
-        saved = {"num_envs": self.num_envs, "environments": self._batch.state(), "own": counters}
-        return pickle.dumps(saved | {"provenance": self.provenance})
+        with self._turn.of([]):
+            own = {"own": {name: getattr(self, name) for name in _STATE}, "incomplete": self._turn.incomplete}
+            return pickle.dumps(self._arguments | {"environments": self._batch.state()} | own)
+
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        """What must be equal for a state to fit."""
+        return {"num_envs": self.num_envs, "graphs": self._graphs, "provenance": self.provenance}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the attributes for a copy or a pickle.
+
+        Raises:
+            OverlappingCall: A step or reset is going on.
+        """
+        self._turn.check_idle()
+        return vars(self).copy()
 
     def set_state(self, state: bytes) -> None:
         """Continue bit for bit from the state of an environment made with the same arguments.
@@ -322,24 +339,15 @@ class CultureVectorEnv(VectorEnv):
 
         Raises:
             InvalidInput: The state belongs to an environment made with other arguments.
+            OverlappingCall: A step or reset is going on.
         """
         self._check_open()
-        try:
-            saved = pickle.loads(state)
-        except Exception as error:  # bytes that are no pickle may raise anything
-            raise InvalidInput(f"This is no state of a vector environment: {error}") from error
-        if not isinstance(saved, dict) or not {"num_envs", "environments", "own", "provenance"} <= saved.keys():
-            raise InvalidInput("This is no state of a vector environment.")
-        if saved["num_envs"] != self.num_envs:
-            raise InvalidInput(f"The state is of {saved['num_envs']} environments, here are {self.num_envs}.")
-        if saved["provenance"] != self.provenance:
-            raise InvalidInput(
-                f"The state is of an environment with other arguments: {described(saved['provenance'])}; here are "
-                f"{described(self.provenance)}."
-            )
-        self._batch.set_state(saved["environments"])
-        vars(self).update(saved["own"])
-        self._turn = Turn(self.num_envs)
+        saved = load(state, self._arguments)
+        with self._turn.of(np.arange(self.num_envs)):
+            self._turn.commit()
+            self._batch.set_state(saved["environments"])
+            vars(self).update(saved["own"])
+        self._turn.incomplete = saved["incomplete"]
 
     def __copy__(self) -> Self:
         """Return a deep copy, with copies of the cultures: two environments cannot share an episode."""

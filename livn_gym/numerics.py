@@ -251,7 +251,7 @@ def checked_seeds(seed: object, count: int, name: str = "seed") -> list[int]:
     Raises:
         InvalidInput: A seed is out of range, or the length of a sequence is not ``count``.
     """
-    if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str):
+    if isinstance(seed, Sequence | np.ndarray) and not isinstance(seed, str) and np.ndim(seed) > 0:
         if len(seed) != count:
             raise InvalidInput(f"{name} needs one entry for each of {count} cultures, got {len(seed)}.")
         return [checked_seed(value, name) for value in seed]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from livn_gym.checks import checked
-from livn_gym.errors import InvalidInput, unknown_name
+from livn_gym.errors import InvalidInput, shown, unknown_name
 from livn_gym.exclusive import Exclusive
 from livn_gym.models.base import Compartment
 from livn_gym.recording import RECORDABLE
@@ -143,6 +143,8 @@ class Recorder(Exclusive):
             )
         if population is not None:
             raise InvalidInput("Cells are selected by population or by gids, got both: give env.system.gids(...).")
+        if np.ndim(gids) != 1:
+            raise InvalidInput(f"gids must be a sequence of cells, got {shown(gids)}.")
         cells = np.unique(np.asarray(gids, dtype=np.int64))
         if len(cells) != len(gids):
             raise InvalidInput(f"gids must be distinct, got {list(gids)}.")

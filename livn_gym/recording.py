@@ -319,6 +319,8 @@ class Recording(SixArrays):
 
     def _check_cells(self, gids: NDArray) -> None:
         """Raise ``InvalidInput`` if a cell does not exist; without populations, only negative numbers are none."""
+        if gids.ndim != 1:
+            raise InvalidInput(f"Cells must be a sequence, got an array of the shape {gids.shape}.")
         count = self.populations[-1].stop if self.populations else np.inf
         if gids.size and not (gids.min() >= 0 and gids.max() < count):
             raise InvalidInput(f"Cells must be 0 ... {count - 1:g}, got {gids.min()} ... {gids.max()}.")

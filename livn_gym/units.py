@@ -54,7 +54,7 @@ def number(name: str, value: object) -> float:
     """
     if type(value) is float:
         return value
-    if isinstance(value, np.ndarray) and value.ndim == 0:
+    if isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.is_masked(value):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidInput(f"{name} must be a finite number, got {shown(value)}.")
@@ -102,7 +102,7 @@ def whole_number(name: str, value: object, *, minimum: int | None = 1) -> int:
     """
     if type(value) is int and (minimum is None or value >= minimum) and abs(value) < MAX_WHOLE:
         return value
-    if isinstance(value, np.ndarray) and value.ndim == 0:
+    if isinstance(value, np.ndarray) and value.ndim == 0 and not np.ma.is_masked(value):
         value = value.item()
     if isinstance(value, bool) or not isinstance(value, Integral) or (minimum is not None and value < minimum):
         allowed = "an integer" if minimum is None else f"an integer from {minimum} on"

@@ -156,6 +156,13 @@ def array(name: str, value: Any, *, kinds: str, only_finite: bool) -> Any:
     return number_array(name, value, kinds=kinds, only_finite=only_finite)
 
 
+def unchangeable(array: np.ndarray) -> np.ndarray:
+    """Return a read-only view of an array."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def number_array(name: str, value: Any, *, kinds: str = "iuf", only_finite: bool = True) -> np.ndarray:
     """Convert a value to an array of numbers.
 
@@ -174,6 +181,8 @@ def number_array(name: str, value: Any, *, kinds: str = "iuf", only_finite: bool
             result = np.asarray(value)
         except (TypeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
             raise InvalidInput(f"{name} must be an array of {_KINDS[kinds]}, got {shown(value)}.") from error
+    elif np.ma.is_masked(value):
+        raise InvalidInput(f"{name} must be {_KINDS[kinds]} without masked ones, got {shown(value)}.")
     else:
         result = value
     if result.size == 0 and result.dtype.kind in "biuf":

@@ -166,7 +166,7 @@ def test_export_writes_what_was_simulated(run, name):
 
 
 def test_export_refuses_in_one_line(run):
-    run("simulate", "EI1", "--duration", 50, "--settle", 0, "--out", "s.npz")
+    run("simulate", "EI1", "--duration", 50, "--settle", 1e-300, "--out", "s.npz")  # no time step long
     Path("there.nwb").write_text("precious")
     for arguments, words in (
         (("s.npz", "--out", "a.txt"), "must end in .nwb, .nix, .h5 or .parquet"),
@@ -294,6 +294,8 @@ def test_a_run_that_fails_leaves_no_pictures(run, monkeypatch):
         pytest.param(["train", "--option", "target"], 2, "NAME=VALUE", marks=RL),
         pytest.param(["train", "--option", 'device={"name": "cl1"'], 2, "double quotes", marks=RL),
         (["serve", "--option", "foo=1"], 2, "'foo'"),
+        (["evaluate", "silent", "--env", "livn/EI1-v0", "--option", "id=3"], 2, "id is no option"),
+        (["evaluate", "silent", "--env", "livn/EI1-v0", "--option", "vectorization_mode=sync"], 2, "is no option"),
         (["evaluate", "nothing"], 2, "silent, random"),
         (["evaluate", "silent", "--env", "livn/EI1-v0", "--option", "device={'name': 'cl1'}"], 2, "double quotes"),
         (["watch", "silent", "--out", "a.avi"], 2, ".gif or .mp4 or .png"),

@@ -105,6 +105,8 @@ def test_no_cells_at_all_may_be_recorded(backend):
         ({"gids": [-1]}, InvalidInput, "gids must lie in"),
         ({"gids": [0.5]}, InvalidInput, "gids"),
         ({"gids": 1}, InvalidInput, "gids must be a"),
+        ({"gids": np.int8(1)}, InvalidInput, "gids must be a"),
+        ({"gids": np.array(1)}, InvalidInput, "gids must be a"),
         ({"population": "EXX"}, UnknownName, "EXC"),
     ],
 )

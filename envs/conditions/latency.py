@@ -14,7 +14,7 @@ from livn_gym.errors import InvalidInput
 from livn_gym.plant import Plant
 from livn_gym.pulses import Pulses
 from livn_gym.stimulus import Mode, Stimulus
-from livn_gym.units import finite, rounding
+from livn_gym.units import MAX_STEPS, finite, rounding
 
 
 @dataclass
@@ -48,13 +48,16 @@ class Latency(Condition):
         jitter_ms: Upper bound of the additional delay, ms; uniform from 0.
 
     Raises:
-        InvalidInput: A time is negative; or, when the loop is made, its stimuli do not consist of pulses at electrodes.
+        InvalidInput: A time is negative or too long; or, when the loop is made, its stimuli do not consist of pulses at
+            electrodes.
     """
 
     def __init__(self, env: Plant, *, latency_ms: float = 20.0, jitter_ms: float = 0.0) -> None:
         super().__init__(env)
         self.latency_ms = finite("latency_ms", latency_ms, minimum=0.0)
         self.jitter_ms = finite("jitter_ms", jitter_ms, minimum=0.0)
+        if self.latency_ms + self.jitter_ms > MAX_STEPS * env.dt:
+            raise InvalidInput(f"latency_ms + jitter_ms must be at most {MAX_STEPS * env.dt:.3g} ms.")
 
     def check_loop(self, strongest: Stimulus | None, settle_ms: float) -> None:
         """Refuse light and waveforms."""

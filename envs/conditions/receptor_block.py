@@ -30,7 +30,7 @@ class ReceptorBlock(Condition):
 
     Raises:
         UnknownName: The system has no synapses of that receptor.
-        InvalidInput: The gain lies outside 0 ... 1.
+        InvalidInput: The gain lies outside 0 ... 1, or there are no receptors.
     """
 
     def __init__(
@@ -47,7 +47,10 @@ class ReceptorBlock(Condition):
             raise InvalidInput(f"gain must lie in 0 ... 1, got {gain:g}.")
         self.start_ms = None if start_ms is None else finite("start_ms", start_ms)
         known = {name: name.split("-")[-2] for name in env.system.weight_names}
-        blocked = [receptors] if isinstance(receptors, str) else list(receptors or known.values())
+        given = known.values() if receptors is None else receptors
+        blocked = [given] if isinstance(given, str) else list(given)
+        if not blocked:
+            raise InvalidInput("receptors must name at least one receptor; all are blocked without this argument.")
         for name in blocked:
             if name not in known.values():
                 raise unknown_name("receptor", name, known.values())

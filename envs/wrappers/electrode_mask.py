@@ -97,7 +97,8 @@ def _listed(name: str, channels: Iterable[int] | None) -> list[int] | None:
     """Return channels as a list of ints, which a spec can hold in JSON."""
     if channels is None:
         return None
-    if isinstance(channels, str) or not isinstance(channels, Iterable):
+    scalar = isinstance(channels, np.ndarray) and channels.ndim == 0
+    if isinstance(channels, str) or scalar or not isinstance(channels, Iterable):
         raise InvalidInput(f"{name} must be ascending channels, got {channels!r}.")
     listed = list(channels)
     integers = all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in listed)

@@ -96,11 +96,11 @@ def simulate(
     io = None if found is None else device_array(found, culture)
     with Env(culture, io=io, seed=seed, backend=backend, profile=profile) as env:
         whole_steps("--duration (ms)", duration, env.dt)
-        whole_steps("--settle (ms)", settle, env.dt, minimum=0)
+        settles = whole_steps("--settle (ms)", settle, env.dt, minimum=0) > 0
         with Console(stderr=True).status("building the culture"):
             env.init().apply_model_defaults()
         started = time.perf_counter()
-        if settle:
+        if settles:
             _run(env, settle, "settling")
         env.record_spikes()
         recording, stimulus = (

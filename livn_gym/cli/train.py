@@ -33,7 +33,11 @@ Trust = Annotated[
 ]
 
 RESERVED = {name: "commands have an option for it" for name in ("seed", "episodes", "num_envs")} | {
-    name: "the command sets it" for name in ("autoreset_mode", "render_mode", "report", "strengths", "refine", "env_id")
+    name: "the command sets it"
+    for name in (
+        *("id", "env_id", "autoreset_mode", "render_mode", "vectorization_mode", "vector_kwargs", "wrappers"),
+        *("disable_env_checker", "report", "strengths", "refine"),
+    )
 }
 """Names that an environment's options cannot have, and why."""
 

@@ -122,8 +122,8 @@ class Decoding(ABC):
         """Raise ``InvalidInput`` unless the recording is as long as the decoding's duration."""
         if abs(recording.duration_ms - self.duration) > 1e-6:
             raise InvalidInput(
-                f"{type(self).__name__} decodes runs of {self.duration:g} ms, "
-                f"this one lasts {recording.duration_ms:g} ms."
+                f"{type(self).__name__} decodes runs of {self.duration:.9g} ms, "
+                f"this one lasts {recording.duration_ms:.9g} ms."
             )
 
     def spikes(

@@ -18,6 +18,7 @@ from livn_gym.models import Geometry
 from livn_gym.recording import Recording
 from livn_gym.stimulus import Stimulus
 from livn_gym.units import whole_number
+from livn_gym.values import unchangeable
 
 
 @checked
@@ -71,12 +72,12 @@ class BoundElectrodes:
                 f"{type(self.io).__name__}.channel_cells must be a mask of the shape {expected}, got {cells.dtype} of "
                 f"the shape {cells.shape}."
             )
-        return cells
+        return unchangeable(cells)
 
     @cached_property
     def _channel_cell_pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         channel, cell = np.nonzero(self.channel_cells())
-        return channel, cell
+        return unchangeable(channel), unchangeable(cell)
 
     @cached_property
     def _blanking_channels(self) -> NDArray[np.int64]:
@@ -84,10 +85,10 @@ class BoundElectrodes:
         if electrodes_um is None or not len(electrodes_um):
             records = np.concatenate([self.channel_cells(), np.ones((1, len(soma_um)), dtype=np.bool_)])
             first = records.argmax(axis=0)
-            return np.where(first < self.num_channels, first, -1)
+            return unchangeable(np.where(first < self.num_channels, first, -1))
         parts = range(0, len(soma_um), 1000)  # the distances of 10,000 cells to 1,024 electrodes take 80 MB
         nearest = [distances(soma_um[k : k + 1000], electrodes_um[:, :2]).argmin(axis=1) for k in parts]
-        return np.concatenate(nearest)
+        return unchangeable(np.concatenate(nearest))
 
     def blanking_channels(self) -> NDArray[np.int64]:
         """Return the channel with which each cell is blanked, ``[N]``: the electrode nearest to it in the plane.

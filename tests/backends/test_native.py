@@ -283,9 +283,10 @@ def test_all_processors_are_taken_where_there_is_no_affinity(monkeypatch):
     assert NativeBackend().threads == len(processors.usable()) == os.cpu_count()
 
 
-def test_options_are_checked():
+@pytest.mark.parametrize("threads", [0, -1, 2.5, 1e9, True, np.nan, "2", [2]], ids=repr)
+def test_options_are_checked(threads):
     with pytest.raises(InvalidInput, match="threads"):
-        NativeBackend(threads=0)
+        NativeBackend(threads=threads)
 
 
 def test_unknown_cells_are_refused():

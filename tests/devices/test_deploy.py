@@ -88,6 +88,9 @@ def test_a_dry_run_shows_and_keeps_what_would_be_sent(tmp_path):
     np.savez(out / "other.npz", **{name: channels[name] for name in channels if name != "names"})
     with pytest.raises(CorruptData, match="names"):
         read_channels(out / "other.npz", "deployment")
+    np.savez(out / "other.npz", **{**channels, "t_ms": channels["t_ms"][1:]})
+    with pytest.raises(CorruptData, match="471.*472"):
+        read_channels(out / "other.npz", "deployment")
 
 
 def test_the_charge_of_a_calibration_is_named(tmp_path):

@@ -43,6 +43,7 @@ def test_rounding_past_a_bound_is_clipped_and_more_is_refused():
         0.0,
         None,
         np.ma.masked_array([[0.0, 0.5]], mask=[[False, True]]),
+        np.zeros((1, 2), dtype="m8[s]"),
     ],
 )
 def test_what_is_no_action_is_refused(wrong):

@@ -3,10 +3,12 @@
 import dataclasses
 import pickle
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 from livn_gym.envs.measurement import Measurement, Meter
+from livn_gym.envs.tasks.rate_tracking import RateTracking
 from livn_gym.recording import Recording
 
 CELLS, CHANNELS = 20, 3
@@ -45,6 +47,22 @@ def test_means_over_the_last_second_are_those_of_each_culture_alone(step_ms, num
             assert measured.charge_fraction == charge[k].sum() / CHANNELS
             assert len(histories[b]) == min(window, len(rates_of[b]))
             np.testing.assert_array_equal(measured.recording.spike_gid, single.spike_gid)
+
+
+def test_a_task_cannot_change_what_later_observations_are_made_from(fake):
+    class Careless(RateTracking):
+        def after_step(self, measurement):
+            with pytest.raises(ValueError, match="read-only"):
+                measurement.features[:] = 0.0
+            for name in ("features_1s", "charge_nC", "dose_mJ_mm2"):
+                assert not getattr(measurement, name).flags.writeable
+            super().after_step(measurement)
+
+    for settle_ms in (0.0, 200.0):
+        with gym.make("livn/EI1-v0", task=Careless, settle_ms=settle_ms) as env:
+            env.reset(seed=0)
+            assert not env.unwrapped.measurement.features.flags.writeable
+            env.step(env.action_space.sample())
 
 
 def test_a_measurement_is_pickled_without_the_other_cultures():

@@ -239,6 +239,16 @@ def test_other_options_of_reset_are_refused_by_both_kinds(both, options):
     single.close()
 
 
+def test_seeds_and_masks_of_numpy(both):
+    ours, _ = both(num_envs=2)
+    np.testing.assert_array_equal(ours.reset(seed=np.array([3, 4]))[0], ours.reset(seed=3)[0])
+    with pytest.raises(InvalidInput, match="seed"):
+        ours.reset(seed=np.array(3))
+    masked = np.ma.masked_array([True, True], mask=[False, True])
+    with pytest.raises(InvalidInput, match="reset_mask"):
+        ours.reset(options={"reset_mask": masked})
+
+
 @pytest.mark.parametrize("mode", [NEXT, pytest.param(SAME, marks=pytest.mark.slow)])
 def test_pictures_of_every_environment(both, mode):
     ours, oracle = both(num_envs=2, mode=mode, render_mode="rgb_array")

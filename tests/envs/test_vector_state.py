@@ -1,11 +1,16 @@
 """A vector environment continues from a saved state, whatever the task."""
 
+import copy
+import pickle
+import signal
+import threading
+
 import gymnasium as gym
 import numpy as np
 import pytest
 
 from livn_gym.envs.registration import register_all
-from livn_gym.errors import InvalidInput, UnsupportedModel
+from livn_gym.errors import InvalidInput, OverlappingCall, UnsupportedModel
 
 IDS = [env_id for env_id in register_all() if env_id.startswith("livn/EI2")]
 
@@ -63,6 +68,80 @@ def test_a_state_before_the_first_reset():
         other.step(np.zeros((1, 1), np.float32))
     np.testing.assert_array_equal(env.reset(seed=2)[0], other.reset(seed=2)[0])
     env.close(), other.close()
+
+
+def test_an_interrupted_step_stays_incomplete_in_its_state():
+    options = {"num_envs": 2, "settle_ms": 200.0, "backend": "native", "graph_seed": [3, 4]}
+    env, other = (gym.make_vec("livn/EI1-v0", **options) for _ in range(2))
+    env.reset(seed=1)
+    loop, _ = env.unwrapped._batch.locate(1)
+    loop._loop.decoding.decode = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        env.step(np.zeros((2, 1), np.float32))
+    other.set_state(env.state())
+    with pytest.raises(gym.error.ResetNeeded):
+        other.step(np.zeros((2, 1), np.float32))
+    other.reset()
+    results(other, np.zeros((2, 2, 1), np.float32))
+    env.close(), other.close()
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("where", ["signal handler", "other thread"])
+def test_nothing_else_happens_during_a_step(where):
+    """A step goes on as if the calls that overlap with it had not been made: all of them are refused."""
+    options = {"num_envs": 2, "settle_ms": 200.0, "backend": "native"}
+    env, twin = (gym.make_vec("livn/EI1-v0", **options).unwrapped for _ in range(2))
+    env.reset(seed=1), twin.reset(seed=1)
+    action, state, refused = np.full((2, 1), 0.5, np.float32), env.state(), []
+    calls = (
+        *(lambda: env.step(action), lambda: env.reset(seed=2), env.state, lambda: env.set_state(state)),
+        *(lambda: copy.deepcopy(env), lambda: pickle.dumps(env), lambda: copy.deepcopy(loop)),
+    )
+
+    def overlap(*_):
+        for call in calls:
+            with pytest.raises(OverlappingCall, match=where.removeprefix("other ")) as error:
+                call()
+            refused.append(error)
+
+    loop = env._batch.locate(0)[0]._loop
+    decode = loop.decoding.decode
+
+    def at_the_same_time(*arguments):
+        if where == "other thread":
+            thread = threading.Thread(target=overlap)
+            thread.start()
+            thread.join()
+        else:
+            before = signal.signal(signal.SIGUSR1, overlap)
+            signal.raise_signal(signal.SIGUSR1)
+            signal.signal(signal.SIGUSR1, before)
+        return decode(*arguments)
+
+    loop.decoding.decode = at_the_same_time
+    observed = env.step(action)
+    loop.decoding.decode = decode
+    assert len(refused) == len(calls)
+    same([observed, *results(env, [action] * 2)], results(twin, [action] * 3))
+    env.close(), twin.close()
+
+
+def test_a_refused_state_changes_nothing():
+    options = {"num_envs": 2, "settle_ms": 200.0, "backend": "native"}
+    env, twin = (gym.make_vec("livn/EI1-v0", graph_seed=[3, 4], **options) for _ in range(2))
+    other = gym.make_vec("livn/EI1-v0", graph_seed=[3, 5], **options)
+    env.reset(seed=7), twin.reset(seed=7), other.reset(seed=100)
+    with pytest.raises(InvalidInput, match=r"graph_seed=\[3, 5\], here it is \[3, 4\]"):
+        env.set_state(other.state())
+    assert env.np_random_seed == twin.np_random_seed
+    action = np.full((2, 1), 0.5, np.float32)
+    same(results(env, [action]), results(twin, [action]))
+    np.testing.assert_array_equal(env.reset()[0], twin.reset()[0])
+    env.close(), twin.close(), other.close()
 
 
 def test_what_does_not_fit_is_refused(fake):

@@ -131,6 +131,7 @@ def test_the_spec_holds_the_wrappers(make):
         (lambda env: ChargeBudget(env, 1.0, "stop"), UnknownName, "silence"),
         (lambda env: ElectrodeMask(env, stimulate=[]), InvalidInput, "stimulate"),
         (lambda env: ElectrodeMask(env, stimulate=[3, 1]), InvalidInput, "ascending"),
+        (lambda env: ElectrodeMask(env, stimulate=np.array(1)), InvalidInput, "stimulate"),
         (lambda env: ElectrodeMask(env, hear=[16]), InvalidInput, "0 ... 15"),
         (lambda env: ElectrodeMask(env, hear=[0.5]), InvalidInput, "hear"),
         (lambda env: SpikeCounts(env, 0), InvalidInput, "bins"),

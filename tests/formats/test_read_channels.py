@@ -127,6 +127,12 @@ def test_spike_trains_with_channels_and_stimuli(tmp_path):
     assert spikes.stim_amplitude_uA.tolist() == [3.0, 2.0] and spikes.metadata["ignored_events"] == ["lamp"]
 
 
+def test_stimuli_with_and_without_amplitudes_are_refused(tmp_path):
+    stimuli = [("stim", [500.0], ["4"], {"amplitude_uA": np.array([3.0])}), ("stim 2", [600.0], ["4"], {})]
+    with pytest.raises(CorruptData, match="others do not"):
+        read_channels(foreign.nix(tmp_path / "a.nix", [([110.0], {"channel": 4})], stimuli))
+
+
 def test_spike_trains_without_channels_are_channels_of_their_own(tmp_path):
     spikes = read_channels(foreign.nix(tmp_path / "a.nix", [([110.0], {}), ([200.0], {"channel": 4})]))
     assert events(spikes) == [(10.0, "t0"), (100.0, "t1")] and spikes.metadata["channels_are"] == "spike trains"
@@ -251,6 +257,9 @@ def test_parquet_tables(tmp_path):
         ("t_ms,channel\n1,2\nnan,3\n", {}, CorruptData, "not finite"),
         ("t_ms,channel\n1,2\n-5,3\n", {}, CorruptData, "0 to 1000 ms"),
         ("t_ms,channel\n1,\n", {}, CorruptData, "line 2: no channel"),
+        ("t_ms,channel\n1e300,2\n", {}, CorruptData, "not finite numbers below"),
+        ("t_ms,channel,event,amplitude_uA\n1,2,stim,3\n2,2,stim,\n", {}, CorruptData, "1 of 2 stimuli have no finite"),
+        ("t_ms,channel,event,amplitude_uA\n1,2,stim,inf\n", {}, CorruptData, "1 of 1 stimuli have no finite"),
         ("t_ms,channel,event\n1,2,flash\n", {}, CorruptData, "neither spike nor stim"),
         ("t_ms,channel\n", {}, InvalidInput, "channels"),
         ("# nothing\n", {}, InvalidInput, "no rows"),

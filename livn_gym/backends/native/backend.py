@@ -42,13 +42,13 @@ from livn_gym.backends.native.stimuli import Drives
 from livn_gym.backends.native.synapses import Synapses
 from livn_gym.backends.native.team import STOP
 from livn_gym.backends.native.team_size import TeamChoice, group_size
-from livn_gym.errors import InvalidInput, SimulationDiverged, UnsupportedModel
+from livn_gym.errors import SimulationDiverged, UnsupportedModel
 from livn_gym.interrupts import Pool, concurrent_calls, uninterrupted
 from livn_gym.numerics import NoiseStream
 from livn_gym.recording import Recording
 from livn_gym.recording_request import RecordingRequest
 from livn_gym.stimulus import Stimulus
-from livn_gym.units import NS_TO_US
+from livn_gym.units import NS_TO_US, whole_number
 
 _T = TypeVar("_T")
 _BITS = {"float64": 64, "float32": 32}
@@ -74,9 +74,7 @@ class NativeBackend(Backend, CultureParameters, CellParameters, Snapshots, Learn
     )
 
     def __init__(self, threads: int | None = None) -> None:
-        if threads is not None and threads < 1:
-            raise InvalidInput(f"threads must be at least 1, got {threads}.")
-        given = threads or processors.requested()
+        given = processors.requested() if threads is None else whole_number("threads", threads)
         self.threads = given or len(processors.usable())
         self._teams = given is not None or multiprocessing.parent_process() is None
         self._team_choice = TeamChoice()

@@ -18,6 +18,8 @@ from livn_gym.reading import damage
 from livn_gym.units import finite, rounding
 
 MAX_CHANNELS = 2**20
+MAX_TIME_MS = 1e12
+"""Exclusive upper bound of times, 32 years: larger numbers are no times."""
 """Maximum number of channels of a foreign file."""
 
 ROUND_UP_MS = 1000.0
@@ -111,9 +113,13 @@ def assemble(path: Path, kind: str, events: Events, options: ReadOptions) -> Cha
         raise InvalidInput(f"{path} has {len(events.names):,} channels; from 1 to {MAX_CHANNELS:,} can be read.")
     with damage(path, "is damaged", invalid_is_damage=True):
         t_ms, stim_t_ms = events.t_ms - events.start_ms, events.stim_t_ms - events.start_ms
-        for times in (t_ms, stim_t_ms):
-            if not np.isfinite(times).all():
-                raise ValueError("times are not finite numbers")
+        for times, channels in ((t_ms, events.channel), (stim_t_ms, events.stim_channel)):
+            if times.ndim != 1 or times.shape != channels.shape:
+                raise ValueError(
+                    f"there are times of the shape {times.shape} and channels of the shape {channels.shape}"
+                )
+            if not (np.abs(times) < MAX_TIME_MS).all():
+                raise ValueError(f"times are not finite numbers below {MAX_TIME_MS:g} ms")
         last_ms = float(max(t_ms.max(initial=0.0), stim_t_ms.max(initial=0.0)))
     duration_ms = _duration(path, events, last_ms, options)
     order, stim_order = np.lexsort((events.channel, t_ms)), np.lexsort((events.stim_channel, stim_t_ms))

@@ -105,7 +105,9 @@ def _stimuli(segment: Any) -> tuple[NDArray, list[str], NDArray | None, list[str
         times.append(np.asarray(event.times.rescale("ms").magnitude, dtype=np.float64))
         labels.extend(_text(channel) for channel in channels)
         amplitudes.append(event.array_annotations.get("amplitude_uA"))
-    known = bool(amplitudes) and all(amplitude is not None for amplitude in amplitudes)
+    known = any(amplitude is not None for amplitude in amplitudes)
+    if known and any(amplitude is None for amplitude in amplitudes):
+        raise ValueError("some events of stimuli have amplitude_uA, others do not")
     values = np.concatenate([np.asarray(a, dtype=np.float64).ravel() for a in amplitudes]) if known else None
     return np.concatenate(times), labels, values, ignored
 

@@ -118,6 +118,7 @@ def read_text(path: Path, options: ReadOptions) -> Events:
         add(number, row)
     names = list(labels)
     return _events(
+        path,
         np.frombuffer(t) * unit_ms if len(t) else np.zeros(0),
         np.frombuffer(channel, np.int64) if len(t) else np.zeros(0, np.int64),
         [int(name) if re.fullmatch(r"\d{1,15}", name) else name for name in names],
@@ -165,19 +166,26 @@ def read_parquet(path: Path, options: ReadOptions) -> Events | Session:
             kinds = values[2].combine_chunks().to_pylist()
             event = np.array([_kind(path, f"row {k}", kind) for k, kind in enumerate(kinds)], dtype=np.int8)
         amplitude = None if columns.amplitude is None else values[-1].to_numpy().astype(np.float64)
-    return _events(t.astype(np.float64) * unit_ms, channel, labels, event, amplitude)
+    return _events(path, t.astype(np.float64) * unit_ms, channel, labels, event, amplitude)
 
 
 def _events(
-    t_ms: NDArray, label: NDArray, labels: Sequence[Hashable], event: NDArray, amplitude: NDArray | None
+    path: Path, t_ms: NDArray, label: NDArray, labels: Sequence[Hashable], event: NDArray, amplitude: NDArray | None
 ) -> Events:
-    """Number the channels in the order of their labels, and divide spikes from stimuli."""
+    """Number the channels in the order of their labels, and divide spikes from stimuli.
+
+    Raises:
+        CorruptData: Some of the stimuli have an amplitude, and others have none or an infinite one.
+    """
     numbers, names = numbered(labels)
     channel = numbers[label] if len(label) else label
     stimulus = event == 1
     amplitude_uA = None if amplitude is None else amplitude[stimulus]
     if amplitude_uA is not None and not np.isfinite(amplitude_uA).all():
-        amplitude_uA = None  # not known of every stimulus
+        missing = ~np.isfinite(amplitude_uA)
+        if not np.isnan(amplitude_uA).all():
+            raise CorruptData(f"{path}: {missing.sum()} of {len(missing)} stimuli have no finite amplitude.")
+        amplitude_uA = None
     return Events(
         t_ms=t_ms[~stimulus],
         channel=channel[~stimulus],
