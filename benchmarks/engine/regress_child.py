@@ -53,7 +53,7 @@ def process(code: str) -> Callable[[], tuple[Times, float]]:
 
     def run() -> tuple[Times, float]:
         with tempfile.TemporaryDirectory() as folder:
-            command, variables = [sys.executable, "-c", code], os.environ | {"LIVN_GYM_CACHE": folder}
+            command, variables = [sys.executable, "-P", "-c", code], os.environ | {"LIVN_GYM_CACHE": folder}
             before = os.times()
             wall_s = timed(lambda: subprocess.run(command, env=variables, check=True)).wall_s
             after = os.times()

@@ -75,6 +75,7 @@ def run(S, P, first, steps):
             numbers = philox(np.uint64(k), np.uint64(lane), np.uint64(1), np.uint64(2), np.uint64(3))
             x = fma(x, T(0.5), draws[0] * draws[1]) + T(numbers[3]) * T(2.0 ** -32)
             store(S, i + 1 * LANES, x)
+            store(S, i, x if inside else load(S, i))
             flags = FLAG(flags + (FLAG(1) if x > T(1.0) else FLAG(1024 - 1)))
     return flags
 '''

@@ -55,6 +55,13 @@ def run(*arguments, **options):
     return subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
 
 
+def test_a_new_process_imports_the_version_and_not_the_current_folder(script, version, monkeypatch):
+    monkeypatch.chdir(version("here", 1.0, text="raise SystemExit('the package of the current folder')"))
+    monkeypatch.setenv("PYTHONPATH", version("there", 1.0))
+    times, _ = script("regress_child").process("import livn_gym")()
+    assert times.wall_s > 0.0
+
+
 @pytest.mark.parametrize("number", range(6, 60))
 def test_interval_contains_the_median_as_often_as_stated(regress, number):
     low, high = regress.median_interval(range(1, number + 1))

@@ -1,7 +1,7 @@
 """Translation of loops over lanes to LLVM's language.
 
 Each operation is Numba's own, looked up once for the types of its operands, so that results are the same as with its
-compiler. Functions are translated at the place of their call; conditions evaluate both values.
+compiler. Functions are translated at the place of their call.
 """
 
 from __future__ import annotations
@@ -124,10 +124,11 @@ class _Translator:
         """Translate statements, which change ``values``, the variables; return the value of a return statement."""
         for number, line in enumerate(lines):
             if isinstance(line, ast.If):
-                condition = self._value(line.test, values, module)
-                first = self.execute(line.body, values.copy(), module)
+                rest = [*line.orelse, *lines[number + 1 :]]
                 return self._chosen(
-                    condition, first, self.execute([*line.orelse, *lines[number + 1 :]], values, module)
+                    self._value(line.test, values, module),
+                    partial(self.execute, line.body, values.copy(), module),
+                    partial(self.execute, rest, values, module),
                 )
             if isinstance(line, ast.Return):
                 assert line.value is not None
@@ -169,11 +170,14 @@ class _Translator:
             return self.execute(called.body, dict(zip(names, arguments, strict=True)), called.module)
         if isinstance(node, ast.Subscript):
             return _items(self._value(node.value, values, module))[constant(node.slice, module)]
+        if isinstance(node, ast.IfExp) and not _is_load(node.orelse):
+            condition = self._value(node.test, values, module)
+            return self._chosen(condition, *(partial(self._value, each, values, module) for each in parts[1:]))
         operands = [self._value(each, values, module) for each in parts]
         if isinstance(node, ast.Tuple):
             return tuple(operands)
         if isinstance(node, ast.IfExp):
-            return self._chosen(*operands)
+            return self._selected(*operands)
         if isinstance(node, ast.Compare):
             pairs = zip(node.ops, operands, operands[1:], strict=False)
             results = [self._apply(_OPERATORS[type(each)], pair) for each, *pair in pairs]
@@ -205,13 +209,35 @@ class _Translator:
             numbers = [self._context.make_tuple(self._builder, of_types[0], numbers)]
         return _Value(signature.return_type, implementation(self._builder, numbers))
 
-    def _chosen(self, condition: _Value, first: Any, second: Any) -> Any:
-        """Return one of two numbers, or for each of two tuples."""
-        if isinstance(first, tuple):
-            return tuple(self._chosen(condition, *each) for each in zip(first, second, strict=True))
-        result = self._context.typing_context.unify_types(first.type, second.type)
-        numbers = self.converted(first, result), self.converted(second, result)
-        return _Value(result, self._builder.select(self.converted(condition, types.boolean), *numbers))
+    def _chosen(self, condition: _Value, first: Callable[[], Any], second: Callable[[], Any]) -> Any:
+        """Return the value of one of two branches, whose code these functions write.
+
+        They are branches, as in Numba's code, which LLVM turns into faster kernels than selected values.
+        """
+        results, blocks = [], []
+        with self._builder.if_else(self.converted(condition, types.boolean)) as branches:
+            for branch, write in zip(branches, (first, second), strict=True):
+                with branch:
+                    results.append(write())
+                    blocks.append(self._builder.block)
+        return self._joined(results, blocks)
+
+    def _selected(self, condition: _Value, first: _Value, second: _Value) -> _Value:
+        """Return one of two numbers that are both known, since branches with a load would become masked loads."""
+        of_type = self._context.typing_context.unify_types(first.type, second.type)
+        numbers = (self.converted(number, of_type) for number in (first, second))
+        return _Value(of_type, self._builder.select(self.converted(condition, types.boolean), *numbers))
+
+    def _joined(self, results: Sequence[Any], blocks: Sequence[Any]) -> Any:
+        """Return the number, or each number of a tuple, of the branch that was taken."""
+        if isinstance(results[0], tuple):
+            return tuple(self._joined(each, blocks) for each in zip(*results, strict=True))
+        of_type = self._context.typing_context.unify_types(*(result.type for result in results))
+        number = self._builder.phi(self._context.get_value_type(of_type))
+        for result, block in zip(results, blocks, strict=True):
+            with self._builder.goto_block(block):
+                number.add_incoming(self.converted(result, of_type), block)
+        return _Value(of_type, number)
 
     def _all(self, sign: ast.boolop, conditions: Sequence[_Value]) -> _Value:
         """Return whether all or any of some conditions are true."""
@@ -219,6 +245,10 @@ class _Translator:
         for condition in conditions[1:]:
             result = self._apply(_OPERATORS[type(sign)], (result, condition))
         return result
+
+
+def _is_load(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "load"
 
 
 def _is_constant(node: ast.expr, values: Mapping[str, Any], module: Mapping[str, Any]) -> bool:
